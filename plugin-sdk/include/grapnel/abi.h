@@ -1,0 +1,278 @@
+/* The plugin ABI of Grapnel: what crosses the boundary between a host and a plugin's shared library.
+ *
+ * One binary works everywhere: a plugin built once, by any compiler, with any C++ standard library,
+ * in C, C++ or Rust, loads in every host of the same ABI major, whatever LibTorch that host uses.
+ *
+ * Dialect. 64-bit little-endian. Fixed-width integers, doubles and pointers only; no bool, enum, long,
+ * bit-field or struct return; no implicit padding; reserved fields are zero. Strings are UTF-8, pointer
+ * and length, never NUL-terminated, valid until the call returns unless the function says longer.
+ * Memory is freed by whoever made it. A flag is an int32_t: 0 or 1.
+ *
+ * Growth. A growable struct starts with struct_size, written by its owner. A field exists only if
+ * struct_size >= GRAPNEL_END_OF(type, field). Fields are appended, released meaning never changes.
+ * Growable structs are made by their owner and passed by pointer: nobody allocates one for the other
+ * side to fill. Structs without struct_size are frozen within their major.
+ *
+ * Errors. Every function returns int32_t, one of GRAPNEL_OK and its fellows below; nothing is thrown
+ * across the boundary. The plugin gives the text of its own failure with grapnel_host.fail before it
+ * returns GRAPNEL_ERROR. A service of the host that fails inside a hook returns GRAPNEL_PENDING and
+ * keeps its exception: a hook that passes GRAPNEL_PENDING on has it rethrown in the host, a hook that
+ * swallows it has it logged.
+ *
+ * Threads. [train-thread]: only from within create, init, a hook or a state function, on the thread
+ * that called it. [any-thread]: from any thread of the plugin, at any time between create and destroy.
+ *
+ * The major is 0 until the plugin system is complete: within it a minor may still change anything, and
+ * the host refuses every minor but its own. From major 1 on the rules above hold for ever.
+ */
+#ifndef GRAPNEL_ABI_H_
+#define GRAPNEL_ABI_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GRAPNEL_ABI_MAJOR 0
+#define GRAPNEL_ABI_MINOR 1
+
+/* The one symbol that a plugin exports: a const struct grapnel_plugin of this name. */
+#define GRAPNEL_PLUGIN_SYMBOL grapnel_plugin_v0
+#define GRAPNEL_PLUGIN_SYMBOL_NAME "grapnel_plugin_v0"
+
+#if defined(_WIN32)
+#define GRAPNEL_CALL __cdecl
+#define GRAPNEL_PLUGIN_EXPORT __declspec(dllexport)
+#else
+#define GRAPNEL_CALL
+#define GRAPNEL_PLUGIN_EXPORT __attribute__((visibility("default")))
+#endif
+
+/* First byte after a field: struct_size must reach it for the field to exist. */
+#define GRAPNEL_END_OF(type, field) (offsetof(type, field) + sizeof(((type*)0)->field))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a function answers. Negative: it failed. Positive: an expected outcome that is not success. */
+#define GRAPNEL_OK ((int32_t)0)
+#define GRAPNEL_NOT_FOUND ((int32_t)1)         /* no such name, index or value; outputs untouched */
+#define GRAPNEL_ERROR ((int32_t)-1)            /* the plugin failed; text given by grapnel_host.fail */
+#define GRAPNEL_PENDING ((int32_t)-2)          /* the host failed and keeps the exception */
+#define GRAPNEL_INVALID_ARGUMENT ((int32_t)-3) /* the caller broke the contract; the host logs how */
+#define GRAPNEL_NOT_NOW ((int32_t)-4)          /* not in this hook, or on the wrong thread */
+
+/* UTF-8 text, not NUL-terminated. data may be NULL only when size is 0. */
+typedef struct grapnel_string {
+  const char* data;
+  uint64_t size; /* bytes */
+} grapnel_string;
+
+/* Opaque objects of the host. */
+typedef struct grapnel_tensor grapnel_tensor;
+typedef struct grapnel_operator grapnel_operator;
+typedef struct grapnel_batch grapnel_batch;
+typedef struct grapnel_outputs grapnel_outputs;
+typedef struct grapnel_lease grapnel_lease;
+
+typedef struct grapnel_host grapnel_host;
+typedef struct grapnel_instance grapnel_instance;
+typedef struct grapnel_factory grapnel_factory;
+
+/* Parts of a run. */
+#define GRAPNEL_STAGE_NONE ((int32_t)0)
+#define GRAPNEL_STAGE_TRAIN ((int32_t)1)
+#define GRAPNEL_STAGE_SANITY_CHECK ((int32_t)2)
+#define GRAPNEL_STAGE_VALIDATE ((int32_t)3)
+#define GRAPNEL_STAGE_TEST ((int32_t)4)
+#define GRAPNEL_STAGE_PREDICT ((int32_t)5)
+
+/* What the user asked the trainer to do: the argument of setup and teardown. */
+#define GRAPNEL_RUN_FIT ((int32_t)1)
+#define GRAPNEL_RUN_VALIDATE ((int32_t)2)
+#define GRAPNEL_RUN_TEST ((int32_t)3)
+#define GRAPNEL_RUN_PREDICT ((int32_t)4)
+
+/* How a run ended: the argument of on_run_end. */
+#define GRAPNEL_OUTCOME_FINISHED ((int32_t)0)    /* every planned epoch and step */
+#define GRAPNEL_OUTCOME_STOPPED ((int32_t)1)     /* a stop request was granted */
+#define GRAPNEL_OUTCOME_INTERRUPTED ((int32_t)2) /* a signal */
+#define GRAPNEL_OUTCOME_FAILED ((int32_t)3)      /* an exception */
+
+/* Ids of hooks; see hooks.def. */
+enum {
+#define GRAPNEL_HOOK(id, name, event, stage, module) GRAPNEL_HOOK_##name = id,
+#include "hooks.def"
+#undef GRAPNEL_HOOK
+  GRAPNEL_HOOK_COUNT = 43
+};
+
+/* ---- Arguments of hooks. Growable, made by the host, valid until the hook returns. Integers and
+ * borrowed handles only: a value costs a call of an extension, so that who doesn't look doesn't pay. */
+
+typedef struct grapnel_Event {
+  uint32_t struct_size;
+  uint32_t hook; /* GRAPNEL_HOOK_... */
+} grapnel_Event;
+
+typedef struct grapnel_InitEvent {
+  uint32_t struct_size;
+  uint32_t hook;
+} grapnel_InitEvent;
+
+typedef struct grapnel_StageEvent {
+  uint32_t struct_size;
+  uint32_t hook;
+  int32_t run; /* GRAPNEL_RUN_... */
+  int32_t reserved;
+} grapnel_StageEvent;
+
+typedef struct grapnel_TrainBatchStart {
+  uint32_t struct_size;
+  uint32_t hook;
+  grapnel_batch* batch;
+  int64_t batch_idx; /* within the epoch, from 0 */
+} grapnel_TrainBatchStart;
+
+typedef struct grapnel_TrainBatchEnd {
+  uint32_t struct_size;
+  uint32_t hook;
+  grapnel_batch* batch;
+  int64_t batch_idx;
+  grapnel_outputs* outputs; /* what training_step returned; its loss is divided by the accumulation */
+} grapnel_TrainBatchEnd;
+
+typedef struct grapnel_EvalBatchStart {
+  uint32_t struct_size;
+  uint32_t hook;
+  grapnel_batch* batch;
+  int64_t batch_idx;      /* within its data loader, from 0 */
+  int64_t dataloader_idx; /* 0 when there is one loader */
+} grapnel_EvalBatchStart;
+
+typedef struct grapnel_EvalBatchEnd {
+  uint32_t struct_size;
+  uint32_t hook;
+  grapnel_batch* batch;
+  int64_t batch_idx;
+  int64_t dataloader_idx;
+  grapnel_outputs* outputs;
+} grapnel_EvalBatchEnd;
+
+typedef struct grapnel_OptimizerEvent {
+  uint32_t struct_size;
+  uint32_t hook;
+  int64_t optimizer_idx;
+} grapnel_OptimizerEvent;
+
+typedef struct grapnel_BackwardEvent {
+  uint32_t struct_size;
+  uint32_t hook;
+  grapnel_tensor* loss; /* scalar, borrowed */
+} grapnel_BackwardEvent;
+
+typedef struct grapnel_ExceptionEvent {
+  uint32_t struct_size;
+  uint32_t hook;
+  grapnel_string type; /* "PluginError", "Interrupted", ... */
+  grapnel_string message;
+} grapnel_ExceptionEvent;
+
+typedef struct grapnel_SaveCheckpoint {
+  uint32_t struct_size;
+  uint32_t hook;
+} grapnel_SaveCheckpoint;
+
+typedef struct grapnel_LoadCheckpoint {
+  uint32_t struct_size;
+  uint32_t hook;
+} grapnel_LoadCheckpoint;
+
+typedef struct grapnel_CheckpointWritten {
+  uint32_t struct_size;
+  uint32_t hook;
+  grapnel_string path;
+} grapnel_CheckpointWritten;
+
+typedef struct grapnel_SignalEvent {
+  uint32_t struct_size;
+  uint32_t hook;
+  int32_t signal; /* the system's number: 2 for SIGINT, 15 for SIGTERM */
+  int32_t reserved;
+} grapnel_SignalEvent;
+
+typedef struct grapnel_RunEnd {
+  uint32_t struct_size;
+  uint32_t hook;
+  int32_t outcome; /* GRAPNEL_OUTCOME_... */
+  int32_t reserved;
+  grapnel_string reason; /* of a stop or a failure; empty when finished */
+} grapnel_RunEnd;
+
+/* ---- The host, as one instance sees it. Growable, made by the host, valid until destroy. */
+struct grapnel_host {
+  uint32_t struct_size;
+  uint32_t abi_minor;  /* of the host */
+  grapnel_string name; /* "grapnel" */
+  grapnel_string version;
+  /* The table of an extension (grapnel/ext/), asked for by its id, "grapnel.log/1"; NULL when the host
+   * doesn't offer it: do something sensible without. The table lives until destroy. [any-thread] */
+  const void*(GRAPNEL_CALL* get_extension)(const grapnel_host* host, grapnel_string id);
+  /* The text of a failure that the plugin is about to return as GRAPNEL_ERROR; copied. [train-thread] */
+  int32_t(GRAPNEL_CALL* fail)(const grapnel_host* host, grapnel_string text);
+};
+
+/* One hook that an instance wants. */
+#define GRAPNEL_HOOK_OPTIONAL ((uint32_t)1) /* a host that doesn't know the hook warns, else it refuses */
+typedef struct grapnel_hook_entry {
+  uint32_t hook;  /* GRAPNEL_HOOK_... */
+  uint32_t flags; /* 0 or GRAPNEL_HOOK_OPTIONAL */
+  /* event: the struct that hooks.def names for this hook, its first two fields those of grapnel_Event.
+   * [train-thread] */
+  int32_t(GRAPNEL_CALL* call)(grapnel_instance* instance, const grapnel_Event* event);
+} grapnel_hook_entry;
+
+/* One running callback. Growable, made by the plugin's create, freed by its destroy.
+ *
+ *   create  allocates; parameters are readable through the host's extension params
+ *   init    asks for extensions; may refuse by returning GRAPNEL_ERROR: destroy still follows
+ *   hooks
+ *   destroy after anything, once; afterwards no thread of the plugin calls the host */
+struct grapnel_instance {
+  uint32_t struct_size;
+  uint32_t hook_count;
+  const grapnel_hook_entry* hooks; /* hook_count entries; read after init, fixed from then on */
+  void* self;                      /* the plugin's own; the host never looks at it */
+  int32_t(GRAPNEL_CALL* init)(grapnel_instance* instance, const grapnel_host* host);
+  int32_t(GRAPNEL_CALL* destroy)(grapnel_instance* instance);
+  /* The plugin's side of an extension, "grapnel.state/1"; NULL when it has none. Lives until destroy. */
+  const void*(GRAPNEL_CALL* get_extension)(grapnel_instance* instance, grapnel_string id);
+};
+
+/* Makes instances of one callback. Growable, constant data of the plugin. */
+struct grapnel_factory {
+  uint32_t struct_size;
+  uint32_t reserved;
+  grapnel_string callback; /* its name in plugin.json */
+  /* On success *instance is set; on failure it isn't and nothing stays allocated. [train-thread] */
+  int32_t(GRAPNEL_CALL* create)(const grapnel_factory* factory, const grapnel_host* host,
+                                grapnel_instance** instance);
+};
+
+/* What the symbol GRAPNEL_PLUGIN_SYMBOL names. Growable, constant data of the plugin. */
+typedef struct grapnel_plugin {
+  uint32_t struct_size;
+  uint32_t abi_minor; /* GRAPNEL_ABI_MINOR the plugin was compiled with */
+  uint64_t factory_count;
+  const grapnel_factory* const* factories;
+  /* Points into the section that holds plugin.json, so that no linker drops it; NULL when the manifest
+   * is only a file beside the library. The host reads it from the file, never through this pointer. */
+  const void* manifest;
+} grapnel_plugin;
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#include "abi_layout.h"
+
+#endif /* GRAPNEL_ABI_H_ */

@@ -1,0 +1,35 @@
+/* Extension log: text for the person who runs the training.
+ *
+ * The host puts the plugin's id before each line and sends it where the program's log goes.
+ */
+#ifndef GRAPNEL_EXT_LOG_H_
+#define GRAPNEL_EXT_LOG_H_
+
+#include "../abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GRAPNEL_EXT_LOG "grapnel.log/1"
+
+#define GRAPNEL_LOG_DEBUG ((int32_t)0)
+#define GRAPNEL_LOG_INFO ((int32_t)1)
+#define GRAPNEL_LOG_WARNING ((int32_t)2)
+#define GRAPNEL_LOG_ERROR ((int32_t)3)
+
+typedef struct grapnel_log {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* One line, without a line break at its end. [any-thread] */
+  int32_t(GRAPNEL_CALL* write)(const grapnel_host* host, int32_t level, grapnel_string text);
+  /* As write, but only the first time that this instance uses the key. [any-thread] */
+  int32_t(GRAPNEL_CALL* once)(const grapnel_host* host, int32_t level, grapnel_string key,
+                              grapnel_string text);
+} grapnel_log;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GRAPNEL_EXT_LOG_H_ */

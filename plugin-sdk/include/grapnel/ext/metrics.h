@@ -1,0 +1,44 @@
+/* Extension metrics: logging numbers and reading those that others logged.
+ *
+ * The rules are the trainer's own: which hooks may log, what on_step and on_epoch mean, how a mean is
+ * weighted by the batch size.
+ */
+#ifndef GRAPNEL_EXT_METRICS_H_
+#define GRAPNEL_EXT_METRICS_H_
+
+#include "../abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GRAPNEL_EXT_METRICS "grapnel.metrics/1"
+
+/* Flags of a record. Neither ON_STEP nor ON_EPOCH: the default of the running hook (batch hooks of the
+ * training log the step, all others the epoch). */
+#define GRAPNEL_METRIC_ON_STEP ((uint32_t)1)
+#define GRAPNEL_METRIC_ON_EPOCH ((uint32_t)2)
+#define GRAPNEL_METRIC_PROG_BAR ((uint32_t)4)  /* show it in the progress bar */
+#define GRAPNEL_METRIC_NO_LOGGER ((uint32_t)8) /* don't send it to the loggers */
+
+typedef struct grapnel_metrics {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int32_t(GRAPNEL_CALL* log_f64)(const grapnel_host* host, grapnel_string name, double value,
+                                 uint32_t flags);
+  /* tensor: a floating scalar; stays on its device until somebody needs the number. */
+  int32_t(GRAPNEL_CALL* log_tensor)(const grapnel_host* host, grapnel_string name,
+                                    const grapnel_tensor* tensor, uint32_t flags);
+  /* The latest value of a metric that anybody logged, and the global step it was made at. */
+  int32_t(GRAPNEL_CALL* get)(const grapnel_host* host, grapnel_string name, double* value,
+                             int64_t* global_step);
+  /* The names that get knows now, in the order they first came; the text lives until the hook returns. */
+  int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, uint64_t* count);
+  int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, uint64_t index, grapnel_string* name);
+} grapnel_metrics;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GRAPNEL_EXT_METRICS_H_ */

@@ -1,0 +1,57 @@
+/* Extension module: the model's parameters and buffers, and swapping them for a while.
+ *
+ * A lease is a swap that the host undoes by itself when the run fails before the plugin ends it; while it
+ * lasts, a checkpoint keeps the training weights as the model's and the leased ones beside them.
+ */
+#ifndef GRAPNEL_EXT_MODULE_H_
+#define GRAPNEL_EXT_MODULE_H_
+
+#include "../abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GRAPNEL_EXT_MODULE "grapnel.module/1"
+
+#define GRAPNEL_MODULE_PARAMETERS ((int32_t)0)
+#define GRAPNEL_MODULE_BUFFERS ((int32_t)1)
+
+/* Growable, the host's, valid until the generation changes. */
+typedef struct grapnel_module_entry {
+  uint32_t struct_size;
+  int32_t trainable;     /* flag: requires_grad; 0 for buffers */
+  grapnel_string name;   /* "layers.0.weight" */
+  grapnel_tensor* tensor; /* borrowed, always the live one */
+} grapnel_module_entry;
+
+typedef struct grapnel_module {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Grows whenever entries appear, vanish, or change their name, shape or type. */
+  int32_t(GRAPNEL_CALL* generation)(const grapnel_host* host, uint64_t* generation);
+  /* kind: GRAPNEL_MODULE_...; entries in the model's order. */
+  int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, int32_t kind, uint64_t* count);
+  /* NULL when there is none at that index. */
+  const grapnel_module_entry*(GRAPNEL_CALL* entry)(const grapnel_host* host, int32_t kind,
+                                                   uint64_t index);
+  /* The gradient of a parameter; GRAPNEL_NOT_FOUND while it has none. */
+  int32_t(GRAPNEL_CALL* grad)(const grapnel_host* host, uint64_t index, grapnel_tensor** owned);
+  /* Puts tensors (same shape and type) in the place of the entries' until end_lease. parameters holds
+   * the indices of parameters, then of buffers. reason: for people, "validate the average". One lease
+   * at a time per entry, else GRAPNEL_NOT_NOW. */
+  int32_t(GRAPNEL_CALL* lease_weights)(const grapnel_host* host, const uint64_t* parameters,
+                                       uint64_t parameter_count, const uint64_t* buffers,
+                                       uint64_t buffer_count, grapnel_tensor* const* tensors,
+                                       grapnel_string reason, grapnel_lease** lease);
+  int32_t(GRAPNEL_CALL* end_lease)(const grapnel_host* host, grapnel_lease* lease);
+  /* Floating-point operations of one forward and backward pass over a batch, where the model tells;
+   * else GRAPNEL_NOT_FOUND. */
+  int32_t(GRAPNEL_CALL* flops_per_batch)(const grapnel_host* host, double* flops);
+} grapnel_module;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GRAPNEL_EXT_MODULE_H_ */

@@ -1,0 +1,49 @@
+/* Extension optimizers: their groups and options.
+ */
+#ifndef GRAPNEL_EXT_OPTIMIZERS_H_
+#define GRAPNEL_EXT_OPTIMIZERS_H_
+
+#include "../abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GRAPNEL_EXT_OPTIMIZERS "grapnel.optimizers/1"
+
+/* Growable, the host's, valid until the hook returns. */
+typedef struct grapnel_optimizer_group {
+  uint32_t struct_size;
+  uint32_t option_count;
+  grapnel_string name;        /* empty where it has none */
+  uint64_t parameter_count;
+  uint64_t reserved;
+} grapnel_optimizer_group;
+
+typedef struct grapnel_optimizers {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, uint64_t* count);
+  /* "Adam", "SGD"; the text lives until the hook returns. */
+  int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, uint64_t optimizer, grapnel_string* name);
+  int32_t(GRAPNEL_CALL* group_count)(const grapnel_host* host, uint64_t optimizer, uint64_t* count);
+  /* NULL when there is none. */
+  const grapnel_optimizer_group*(GRAPNEL_CALL* group)(const grapnel_host* host, uint64_t optimizer,
+                                                      uint64_t group);
+  /* Names of a group's options: "lr", "momentum", "weight_decay", ... */
+  int32_t(GRAPNEL_CALL* option_name)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
+                                     uint64_t index, grapnel_string* name);
+  int32_t(GRAPNEL_CALL* get_option)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
+                                    grapnel_string name, double* value);
+  /* Takes effect with the next step; a scheduler may overwrite it. */
+  int32_t(GRAPNEL_CALL* set_option)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
+                                    grapnel_string name, double value);
+  /* flag: gradients now have their true scale (no loss scaling is in effect on them). */
+  int32_t(GRAPNEL_CALL* gradients_are_unscaled)(const grapnel_host* host, int32_t* unscaled);
+} grapnel_optimizers;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GRAPNEL_EXT_OPTIMIZERS_H_ */

@@ -1,0 +1,37 @@
+/* Extension request: asking the trainer to do something else than planned.
+ *
+ * A request is decided after the hook returned, in one place, together with those of the others, and is
+ * logged with its reason and its author, the plugin.
+ */
+#ifndef GRAPNEL_EXT_REQUEST_H_
+#define GRAPNEL_EXT_REQUEST_H_
+
+#include "../abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GRAPNEL_EXT_REQUEST "grapnel.request/1"
+
+#define GRAPNEL_REQUEST_STOP ((int32_t)1)       /* end the run after this batch; min_epochs and
+                                                   min_steps may defer it */
+#define GRAPNEL_REQUEST_SKIP_BATCH ((int32_t)2) /* in on_train_batch_start: no step on this batch */
+#define GRAPNEL_REQUEST_SKIP_STEP ((int32_t)3)  /* in on_before_optimizer_step: no update of the weights */
+#define GRAPNEL_REQUEST_END_EPOCH ((int32_t)4)  /* go to the end of the epoch after this batch */
+#define GRAPNEL_REQUEST_EVALUATE ((int32_t)5)   /* run the validation after this batch */
+#define GRAPNEL_REQUEST_SAVE ((int32_t)6)       /* write a checkpoint after this batch */
+
+typedef struct grapnel_request {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* kind: GRAPNEL_REQUEST_...; reason: for people, "loss is not finite". GRAPNEL_NOT_NOW where the
+   * kind has no meaning. [train-thread] */
+  int32_t(GRAPNEL_CALL* request)(const grapnel_host* host, int32_t kind, grapnel_string reason);
+} grapnel_request;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GRAPNEL_EXT_REQUEST_H_ */

@@ -1,0 +1,74 @@
+/* Extension state: what an instance puts into checkpoints. The plugin offers it, the host calls it.
+ *
+ * The host keeps it under "<plugin id>/<callback>/<key>". Everything put is copied before the put returns.
+ * A load that fails changes nothing: read everything first, then take it over.
+ */
+#ifndef GRAPNEL_EXT_STATE_H_
+#define GRAPNEL_EXT_STATE_H_
+
+#include "../abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GRAPNEL_EXT_STATE "grapnel.state/1"
+
+/* Largest state of one instance: entries, and bytes of all entries that are not tensors. */
+#define GRAPNEL_STATE_MAX_ENTRIES ((uint64_t)65536)
+#define GRAPNEL_STATE_MAX_BYTES ((uint64_t)1 << 26)
+
+/* The host's. A key is given once; letters, digits, '.', '_' and '-', 1 to 256 bytes. [train-thread] */
+typedef struct grapnel_state_writer grapnel_state_writer;
+struct grapnel_state_writer {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int32_t(GRAPNEL_CALL* put_tensor)(const grapnel_state_writer* writer, grapnel_string key,
+                                    const grapnel_tensor* tensor);
+  int32_t(GRAPNEL_CALL* put_array)(const grapnel_state_writer* writer, grapnel_string key,
+                                   int32_t dtype, const int64_t* sizes, uint64_t ndim,
+                                   const void* data, uint64_t bytes);
+  int32_t(GRAPNEL_CALL* put_i64)(const grapnel_state_writer* writer, grapnel_string key, int64_t value);
+  int32_t(GRAPNEL_CALL* put_f64)(const grapnel_state_writer* writer, grapnel_string key, double value);
+  int32_t(GRAPNEL_CALL* put_string)(const grapnel_state_writer* writer, grapnel_string key,
+                                    grapnel_string value);
+  int32_t(GRAPNEL_CALL* put_bytes)(const grapnel_state_writer* writer, grapnel_string key,
+                                   const void* data, uint64_t size);
+};
+
+/* The host's. GRAPNEL_NOT_FOUND for an absent key, GRAPNEL_INVALID_ARGUMENT for another type. Texts and
+ * bytes live until load returns. [train-thread] */
+typedef struct grapnel_state_reader grapnel_state_reader;
+struct grapnel_state_reader {
+  uint32_t struct_size;
+  uint32_t reserved;
+  grapnel_string version; /* of the plugin that wrote the state */
+  int32_t(GRAPNEL_CALL* get_tensor)(const grapnel_state_reader* reader, grapnel_string key,
+                                    grapnel_tensor** owned);
+  int32_t(GRAPNEL_CALL* get_i64)(const grapnel_state_reader* reader, grapnel_string key,
+                                 int64_t* value);
+  int32_t(GRAPNEL_CALL* get_f64)(const grapnel_state_reader* reader, grapnel_string key, double* value);
+  int32_t(GRAPNEL_CALL* get_string)(const grapnel_state_reader* reader, grapnel_string key,
+                                    grapnel_string* value);
+  int32_t(GRAPNEL_CALL* get_bytes)(const grapnel_state_reader* reader, grapnel_string key,
+                                   const void** data, uint64_t* size);
+  int32_t(GRAPNEL_CALL* count)(const grapnel_state_reader* reader, uint64_t* count);
+  int32_t(GRAPNEL_CALL* key)(const grapnel_state_reader* reader, uint64_t index, grapnel_string* key);
+};
+
+/* The plugin's, from grapnel_instance.get_extension. */
+typedef struct grapnel_state {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Tells two instances of the same callback apart; may be NULL: the host then makes the key from the
+   * parameters that plugin.json marks as identifying. The text lives until destroy. */
+  int32_t(GRAPNEL_CALL* key)(grapnel_instance* instance, grapnel_string* key);
+  int32_t(GRAPNEL_CALL* save)(grapnel_instance* instance, const grapnel_state_writer* writer);
+  int32_t(GRAPNEL_CALL* load)(grapnel_instance* instance, const grapnel_state_reader* reader);
+} grapnel_state;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GRAPNEL_EXT_STATE_H_ */

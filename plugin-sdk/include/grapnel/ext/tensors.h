@@ -1,0 +1,75 @@
+/* Extension tensors: what a handle is, and the way of its numbers to and from the plugin.
+ *
+ * A handle that a function returns is the caller's: release it. A handle in an event is borrowed until
+ * the hook returns: retain it to keep it.
+ */
+#ifndef GRAPNEL_EXT_TENSORS_H_
+#define GRAPNEL_EXT_TENSORS_H_
+
+#include "../abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GRAPNEL_EXT_TENSORS "grapnel.tensors/1"
+
+/* Element types; the numbers are those of LibTorch's ScalarType. */
+#define GRAPNEL_DTYPE_U8 ((int32_t)0)
+#define GRAPNEL_DTYPE_I8 ((int32_t)1)
+#define GRAPNEL_DTYPE_I16 ((int32_t)2)
+#define GRAPNEL_DTYPE_I32 ((int32_t)3)
+#define GRAPNEL_DTYPE_I64 ((int32_t)4)
+#define GRAPNEL_DTYPE_F16 ((int32_t)5)
+#define GRAPNEL_DTYPE_F32 ((int32_t)6)
+#define GRAPNEL_DTYPE_F64 ((int32_t)7)
+#define GRAPNEL_DTYPE_BOOL ((int32_t)11)
+#define GRAPNEL_DTYPE_BF16 ((int32_t)15)
+
+/* The numbers are those of LibTorch's DeviceType. */
+#define GRAPNEL_DEVICE_CPU ((int32_t)0)
+#define GRAPNEL_DEVICE_CUDA ((int32_t)1)
+
+/* Growable, the host's, valid while the handle is. */
+typedef struct grapnel_tensor_info {
+  uint32_t struct_size;
+  int32_t dtype;         /* GRAPNEL_DTYPE_... or another number of ScalarType */
+  int32_t device_type;   /* GRAPNEL_DEVICE_... or another number of DeviceType */
+  int32_t device_index;  /* -1 for the CPU */
+  int64_t ndim;
+  const int64_t* sizes;   /* ndim entries */
+  const int64_t* strides; /* ndim entries, in elements */
+  int64_t numel;
+  const void* data;      /* on the CPU: the first element, to be read only; else NULL */
+} grapnel_tensor_info;
+
+typedef struct grapnel_tensors {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* NULL when the handle is none. [train-thread] */
+  const grapnel_tensor_info*(GRAPNEL_CALL* describe)(const grapnel_host* host,
+                                                     const grapnel_tensor* tensor);
+  int32_t(GRAPNEL_CALL* retain)(const grapnel_host* host, grapnel_tensor* tensor,
+                                grapnel_tensor** owned);
+  int32_t(GRAPNEL_CALL* release)(const grapnel_host* host, grapnel_tensor* tensor);
+  /* The value of a tensor with one element, waiting for its device. */
+  int32_t(GRAPNEL_CALL* to_f64)(const grapnel_host* host, const grapnel_tensor* tensor, double* value);
+  /* Copies all elements, row-major, to the plugin's memory. bytes: numel * size of an element. */
+  int32_t(GRAPNEL_CALL* read)(const grapnel_host* host, const grapnel_tensor* tensor, void* data,
+                              uint64_t bytes);
+  /* Row-major memory to write new elements to; they are in the tensor after end_write. One pair at a
+   * time per handle. */
+  int32_t(GRAPNEL_CALL* begin_write)(const grapnel_host* host, grapnel_tensor* tensor, void** data,
+                                     uint64_t* bytes);
+  int32_t(GRAPNEL_CALL* end_write)(const grapnel_host* host, grapnel_tensor* tensor);
+  /* A new CPU tensor with a copy of the elements, row-major. */
+  int32_t(GRAPNEL_CALL* from_data)(const grapnel_host* host, int32_t dtype, const int64_t* sizes,
+                                   uint64_t ndim, const void* data, uint64_t bytes,
+                                   grapnel_tensor** owned);
+} grapnel_tensors;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GRAPNEL_EXT_TENSORS_H_ */
