@@ -1,0 +1,46 @@
+# grapnel_add_test(NAME SOURCE... [LIBS lib...] [DEPENDS target...] [DEFINITIONS NAME=value...]
+#                  [ENVIRONMENT NAME=value...] [ARGS arg...] [TIMEOUT seconds] [LABELS label...])
+#
+# One test file, one program, one ctest, all of the same name:
+#
+#   grapnel_add_test(run_json_test run_json_test.cpp LIBS grapnel::base)
+#
+# LIBS         what the test links, besides Catch2 and tests/support
+# DEPENDS      targets that the test runs or loads (programs, plugins); built with it
+# DEFINITIONS  compile definitions, for instance PLUGIN_FILE="$<TARGET_FILE:nan_guard>"
+# TIMEOUT      seconds until ctest gives up; 120 unless told
+# LABELS       for `ctest -L`; the folder's name is always one
+
+# What every test runs with: nothing of the user's own settings, one thread per process because ctest
+# runs many side by side.
+function(grapnel_test_properties name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "ENVIRONMENT;LABELS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+  set(home "${PROJECT_BINARY_DIR}/tests/home/${name}")
+  set_tests_properties(${name} PROPERTIES
+    TIMEOUT ${arg_TIMEOUT}
+    LABELS "${folder};${arg_LABELS}"
+    ENVIRONMENT "HOME=${home};XDG_CONFIG_HOME=${home}/config;XDG_DATA_HOME=${home}/data;XDG_CACHE_HOME=${home}/cache;XDG_STATE_HOME=${home}/state;OMP_NUM_THREADS=1;${arg_ENVIRONMENT}"
+    ENVIRONMENT_MODIFICATION "GRAPNEL_PLUGINS=unset:;GRAPNEL_PLUGIN_PATH=unset:")
+endfunction()
+
+function(grapnel_add_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "LIBS;DEPENDS;DEFINITIONS;ENVIRONMENT;ARGS;LABELS" ${ARGN})
+  add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} grapnel_test_support grapnel_warnings)
+  target_compile_definitions(${name} PRIVATE ${arg_DEFINITIONS})
+  if(NOT MSVC)
+    # The last -O wins: what is tested stays optimized, the tests themselves compile a third faster.
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/bin")
+  if(arg_DEPENDS)
+    add_dependencies(${name} ${arg_DEPENDS})
+  endif()
+  add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
+  grapnel_test_properties(${name} TIMEOUT ${arg_TIMEOUT} ENVIRONMENT ${arg_ENVIRONMENT}
+    LABELS ${arg_LABELS})
+endfunction()
