@@ -1,5 +1,5 @@
-# What every target of the project shares: language level, where built files land, warnings, and the
-# small functions that declare a library, a program or a test in one call.
+# What every target of the project shares: language level, optimization, where built files land and how
+# they find each other, the compiler's cache, the linker, sanitizers, warnings.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -15,26 +15,47 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
 endif()
+# The arithmetic is LibTorch's: -O3 would only add to the time that compiling takes.
+string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
+string(REPLACE "-O3" "-O2" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 
-# Programs in bin, shared libraries in lib, plugins in plugins: the same below build/ as installed.
+# Programs in bin, shared libraries in lib, plugins in plugins.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 set(GRAPNEL_PLUGIN_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
 
+# Built programs find the build tree's libraries, installed ones those beside them wherever the prefix
+# is moved; both find LibTorch where it was at configure time.
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+if(NOT APPLE AND NOT WIN32)
+  file(RELATIVE_PATH _grapnel_bin_to_lib "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
+  set(CMAKE_INSTALL_RPATH "$ORIGIN" "$ORIGIN/${_grapnel_bin_to_lib}")
+endif()
+
 find_program(GRAPNEL_CCACHE ccache)
+mark_as_advanced(GRAPNEL_CCACHE)
 if(GRAPNEL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER "${GRAPNEL_CCACHE}")
   set(CMAKE_CXX_COMPILER_LAUNCHER "${GRAPNEL_CCACHE}")
 endif()
-find_program(GRAPNEL_MOLD mold)
-if(GRAPNEL_MOLD)
-  add_link_options("$<$<LINK_LANG_AND_ID:CXX,GNU,Clang>:-fuse-ld=mold>")
+include(CheckLinkerFlag)
+check_linker_flag(CXX -fuse-ld=mold GRAPNEL_HAVE_MOLD)
+if(GRAPNEL_HAVE_MOLD)
+  add_link_options($<$<LINK_LANGUAGE:C,CXX>:-fuse-ld=mold>)
+endif()
+
+set(GRAPNEL_SANITIZE "" CACHE STRING "Sanitizers for all that is built, as -fsanitize= takes them")
+if(GRAPNEL_SANITIZE)
+  add_compile_options(-fsanitize=${GRAPNEL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${GRAPNEL_SANITIZE})
 endif()
 
 # Warnings are a target of the build, never exported to consumers.
 add_library(grapnel_warnings INTERFACE)
 target_compile_options(grapnel_warnings INTERFACE
-  $<$<CXX_COMPILER_ID:GNU,Clang,AppleClang>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU,Clang,AppleClang>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor
     -Woverloaded-virtual -Wconversion -Wno-sign-conversion>
+  $<$<COMPILE_LANG_AND_ID:C,GNU,Clang,AppleClang>:-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion>
   $<$<CXX_COMPILER_ID:MSVC>:/W4>)
