@@ -1,0 +1,94 @@
+// The container of checkpoints: tensors and one JSON document in a safetensors file whose every
+// byte is covered by a checksum. What the tensors and the document mean is core's business.
+//
+//   __metadata__["grapnel"]        the document, compact JSON, "format_version" first
+//   __metadata__["grapnel.xxh3"]   JSON: XXH3-64 of each tensor by name, and of the document as ""
+//   last tensor "grapnel.checksum" U8[32]: SHA-256 of every byte of the file before it
+//
+// Rules: a file appears whole or not at all; a reader verifies before it hands anything out. Names
+// that start with "grapnel." are the container's. Python's `safetensors` reads these files.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/base/digest.h>
+#include <grapnel/base/error.h>
+#include <grapnel/base/export.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/json.h>
+#include <grapnel/base/safetensors.h>
+
+namespace grapnel {
+
+// Raised when an older program could not read the file any more. Readers accept 1 up to theirs.
+inline constexpr std::int64_t checkpoint_format_version = 1;
+
+struct CheckpointWritten {
+  std::uint64_t bytes = 0;  // size of the file
+  Sha256Digest sha256{};    // the checksum in it
+};
+
+// Writes the file through AtomicFile. `document` must be an object without "format_version";
+// std::invalid_argument for that and for what SafetensorsWriter::add() refuses. IoError when the
+// disk is full or the like: then the target is as it was and no temporary file is left.
+GRAPNEL_BASE_API CheckpointWritten
+write_checkpoint_file(const std::filesystem::path& path, std::span<const TensorView> tensors,
+                      const ConfigValue& document, Durability durability = Durability::durable);
+
+enum class CheckpointCheck : std::uint8_t {
+  whole_file,  // SHA-256 over everything when opened: reads the whole file once
+  on_use,      // the document when opened, each tensor by bytes(): for looking at a few of many
+};
+
+class GRAPNEL_BASE_API CheckpointFile {
+ public:
+  // CheckpointError that says what is wrong and what to do: not a checkpoint (and what it is
+  // instead, where that can be told), truncated, damaged (naming the tensors that differ), written
+  // by a newer version. IoError when the file can't be read.
+  static CheckpointFile open(const std::filesystem::path& path,
+                             CheckpointCheck check = CheckpointCheck::whole_file,
+                             FileAccess access = FileAccess::map);
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return file_.path(); }
+  // As it was written, without "format_version". Positions in it name the file.
+  [[nodiscard]] const ConfigValue& document() const noexcept { return document_; }
+  [[nodiscard]] std::int64_t format_version() const noexcept { return format_version_; }
+  [[nodiscard]] std::uint64_t file_size() const noexcept { return file_.file_bytes().size(); }
+  // The recorded SHA-256. It is checked when the file was opened with whole_file.
+  [[nodiscard]] const Sha256Digest& sha256() const noexcept { return sha256_; }
+
+  // In the order of their data, without the container's own.
+  [[nodiscard]] const std::vector<TensorEntry>& tensors() const noexcept { return tensors_; }
+  [[nodiscard]] const TensorEntry* find(std::string_view name) const noexcept;
+  // The tensor or CheckpointError naming the nearest one.
+  [[nodiscard]] const TensorEntry& at(std::string_view name) const;
+  // Borrowed from this object. With on_use the tensor's checksum is verified at every call
+  // (CheckpointError). `tensor` must be one of tensors().
+  [[nodiscard]] std::span<const std::byte> bytes(const TensorEntry& tensor) const;
+  // The recorded XXH3-64 of a tensor of tensors(), 16 hexadecimal digits.
+  [[nodiscard]] const std::string& checksum(const TensorEntry& tensor) const;
+  // Names of the tensors whose data differs from the recorded checksum.
+  [[nodiscard]] std::vector<std::string> damaged_tensors() const;
+
+ private:
+  explicit CheckpointFile(SafetensorsFile file);
+  void read_metadata();
+  void verify_whole_file() const;
+
+  SafetensorsFile file_;
+  CheckpointCheck check_ = CheckpointCheck::whole_file;
+  ConfigValue document_;
+  std::int64_t format_version_ = 0;
+  Sha256Digest sha256_{};
+  std::vector<TensorEntry> tensors_;
+  std::vector<std::string> checksums_;  // parallel to tensors_
+};
+
+}  // namespace grapnel

@@ -1,0 +1,12 @@
+// Visibility of grapnel_base's public classes and functions.
+//
+// base is a static library that ends up in the core shared library and in programs. What is marked
+// GRAPNEL_BASE_API stays visible, so that a process has one log sink and one type_info for each
+// exception, wherever it was thrown. Everything else is hidden by the build's default.
+#pragma once
+
+#if defined(_WIN32)
+#define GRAPNEL_BASE_API
+#else
+#define GRAPNEL_BASE_API __attribute__((visibility("default")))
+#endif
