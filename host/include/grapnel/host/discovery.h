@@ -1,0 +1,109 @@
+// Which plugins lie in the search path: found, described and checked without running their code.
+//
+// A directory holds libraries, manifests NAME.grapnel.json that name a library beside or below
+// them, or both. Directories are looked at in order and the first plugin of an id wins; later ones
+// are listed as shadowed. Whatever cannot be used is listed too, with the reason. Descriptions are
+// cached by path, size, inode, mtime and ctime, so that listing a thousand plugins is a matter of
+// milliseconds; a damaged or missing cache only costs time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/base/platform.h>
+#include <grapnel/host/manifest.h>
+
+namespace grapnel::host {
+
+// Where the host keeps and looks for things. Absolute; need not exist.
+struct HostDirectories {
+  std::filesystem::path config;   // the record of enabled plugins
+  std::filesystem::path data;     // the store; drop-in plugins in data/plugins
+  std::filesystem::path cache;    // descriptions of discovered plugins, results of probes
+  std::filesystem::path project;  // its .grapnel/plugins is searched; the working directory
+  std::filesystem::path prefix;   // plugins installed with grapnel: <prefix>/lib/grapnel/plugins
+
+  // This user's (XDG on Linux), the working directory, and the prefix this program is installed in.
+  [[nodiscard]] static HostDirectories of_this_user();
+};
+
+enum class SearchOrigin : std::uint8_t {
+  command_line,  // --plugin-path
+  environment,   // GRAPNEL_PLUGIN_PATH
+  project,       // ./.grapnel/plugins
+  user,          // the user's data directory
+  prefix,        // installed with grapnel
+  file,          // named by path: --plugin FILE, enable FILE
+};
+
+// "--plugin-path", "GRAPNEL_PLUGIN_PATH", "project", "user", "installed", "file"
+[[nodiscard]] std::string_view to_string(SearchOrigin origin) noexcept;
+
+struct SearchDirectory {
+  std::filesystem::path path;  // absolute
+  SearchOrigin origin = SearchOrigin::command_line;
+  bool exists = false;
+};
+
+// In the order in which they are searched, first wins. `command_line` holds what --plugin-path
+// gave: each entry may be a list of directories. GRAPNEL_PLUGIN_PATH is read here.
+[[nodiscard]] std::vector<SearchDirectory> plugin_search_path(
+    const std::vector<std::string>& command_line, const HostDirectories& directories);
+
+// The part of a manifest that lists show; the whole is read by read_candidate_manifest().
+struct PluginSummary {
+  std::string id;
+  std::string name;
+  std::string version;
+  std::string license;
+  std::string summary;
+  AbiVersion abi;
+  std::vector<std::string> aliases;
+  std::vector<std::string> callbacks;
+};
+
+struct Candidate {
+  std::filesystem::path
+      library;  // absolute, links resolved; where the manifest points when missing
+  std::filesystem::path manifest;  // the file beside the library; empty: embedded in the library
+  SearchOrigin origin = SearchOrigin::command_line;
+  std::filesystem::path directory;  // the directory of the search path it was found in
+  PluginSummary summary;            // id empty when no manifest could be read
+  std::string refused;              // why it can't be used, a sentence; empty when it can
+  std::filesystem::path
+      shadowed_by;        // the library with the same id that comes first; usually empty
+  FileIdentity identity;  // of the library when it was looked at
+
+  [[nodiscard]] bool usable() const noexcept { return refused.empty() && shadowed_by.empty(); }
+  // The id, or the library's stem where there is none.
+  [[nodiscard]] std::string label() const;
+};
+
+struct DiscoveryOptions {
+  std::vector<std::string> plugin_path;  // --plugin-path
+  HostDirectories directories = HostDirectories::of_this_user();
+  bool use_cache = true;
+};
+
+struct Discovery {
+  std::vector<SearchDirectory> directories;
+  std::vector<Candidate> candidates;  // in order of directory, then of file name
+
+  // The candidate that the id (or a former id) stands for; nullptr when none is usable.
+  [[nodiscard]] const Candidate* find(std::string_view id) const noexcept;
+};
+
+// Looks at every directory of the search path. Never throws for what a directory holds.
+[[nodiscard]] Discovery discover(const DiscoveryOptions& options);
+
+// One library or manifest named by path. IoError when there is no such file; everything else that
+// is wrong with it stands in `refused`.
+[[nodiscard]] Candidate examine(const std::filesystem::path& file);
+
+// The candidate's manifest, read anew. ConfigError, DataError or IoError when it can't be read.
+[[nodiscard]] Manifest read_candidate_manifest(const Candidate& candidate);
+
+}  // namespace grapnel::host

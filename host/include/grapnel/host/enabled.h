@@ -1,0 +1,73 @@
+// Which plugins the user trusts: plugins.json in the user's configuration directory, and nowhere
+// else. A project's files can never enable anything.
+//
+//   {"format": 1, "trust_all_drop_ins": false,
+//    "plugins": [{"id": "ema", "version": "1.2.0", "digest": "9f86...", "manifest_digest":
+//    "2c26...",
+//                 "file": "ema.so", "origin": "/home/.../ema.so", "enabled_at":
+//                 "2026-01-31T09:00:00Z"}]}
+//
+// Rules: written whole or not at all, under a lock, so that two programs never lose each other's
+// changes. A file that can't be read is an error that says so; it is never replaced by an empty
+// one. Keys that this version doesn't know are kept.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/base/json.h>
+#include <grapnel/base/platform.h>
+#include <grapnel/host/discovery.h>
+#include <grapnel/host/store.h>
+
+namespace grapnel::host {
+
+struct EnabledPlugin {
+  std::string id;
+  std::string version;
+  std::string digest;            // of the library in the store
+  std::string manifest_digest;   // of the manifest in the store
+  std::string file;              // the library's own file name: "ema.so"
+  std::filesystem::path origin;  // where it was copied from
+  std::string enabled_at;        // UTC, ISO 8601
+  FileIdentity origin_identity;  // then; spares hashing the origin while it stays the same
+};
+
+struct EnabledPlugins {
+  std::vector<EnabledPlugin> plugins;  // in the order in which they were enabled
+  bool trust_all_drop_ins = false;     // every usable plugin in the search path counts as enabled
+
+  [[nodiscard]] const EnabledPlugin* find(std::string_view id) const noexcept;
+};
+
+// <config>/plugins.json
+[[nodiscard]] std::filesystem::path enabled_file(const HostDirectories& directories);
+
+// What is recorded; nothing when there is no file. ConfigError when it is damaged.
+[[nodiscard]] EnabledPlugins read_enabled(const HostDirectories& directories);
+
+// What enabling one plugin did.
+struct EnableResult {
+  enum class Action : std::uint8_t { enabled, updated, unchanged };
+  Action action = Action::enabled;
+  EnabledPlugin plugin;
+  std::string previous_version;  // of an update
+};
+
+// Copies the candidate into the store and records it. PluginError when it is refused, shadowed, or
+// not what it was when it was examined.
+[[nodiscard]] EnableResult enable_plugin(const Candidate& candidate,
+                                         const HostDirectories& directories);
+
+// Forgets the plugin; its copy stays in the store for runs that go on. False when it was not
+// enabled.
+[[nodiscard]] bool disable_plugin(std::string_view id, const HostDirectories& directories);
+
+// The manifest of an enabled plugin, from its copy. PluginError when it is missing or was changed.
+[[nodiscard]] Manifest read_enabled_manifest(const EnabledPlugin& plugin, const Store& store);
+
+}  // namespace grapnel::host

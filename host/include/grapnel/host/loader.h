@@ -1,0 +1,49 @@
+// Maps a selected plugin's library into this process and hands out its factories.
+//
+// The store's copy is hashed again, its manifest compared, and only then is it loaded, through
+// Boost.DLL, symbols resolved at once and kept local. It stays for the life of the process: static
+// destructors, thread locals and exceptions in flight make unloading a trap. Loading the same
+// plugin again gives the same object; the same id under another digest needs a new process.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/abi.h>
+#include <grapnel/host/manifest.h>
+#include <grapnel/host/selection.h>
+
+namespace grapnel::host {
+
+// A library that is loaded, its entry checked against its manifest. Lives as long as the process.
+class LoadedPlugin {
+ public:
+  [[nodiscard]] const Manifest& manifest() const noexcept { return manifest_; }
+  [[nodiscard]] const std::string& digest() const noexcept { return digest_; }
+  [[nodiscard]] const std::filesystem::path& library() const noexcept { return library_; }
+  [[nodiscard]] const grapnel_plugin& entry() const noexcept { return *entry_; }
+  // The factory of a callback that the manifest names; nullptr for any other name.
+  [[nodiscard]] const grapnel_factory* factory(std::string_view callback) const noexcept;
+  // What its constructors changed in this process (process_state.h), one sentence part each:
+  // "the handler of SIGINT". All of it has been undone.
+  [[nodiscard]] const std::vector<std::string>& changed() const noexcept { return changed_; }
+
+ private:
+  friend const LoadedPlugin& load_plugin(const SelectedPlugin& plugin);
+  LoadedPlugin(const SelectedPlugin& plugin, const grapnel_plugin* entry,
+               std::vector<std::string> changed);
+
+  Manifest manifest_;
+  std::string digest_;
+  std::filesystem::path library_;
+  const grapnel_plugin* entry_;
+  std::vector<std::string> changed_;
+};
+
+// PluginError that says what was found and what is accepted. Not thread-safe: call it on the thread
+// that trains.
+const LoadedPlugin& load_plugin(const SelectedPlugin& plugin);
+
+}  // namespace grapnel::host

@@ -1,0 +1,85 @@
+// What a plugin says about itself: plugin.json, read and checked without running any of its code.
+//
+// The format is described in plugin-sdk/MANIFEST.md. A manifest may come from anybody: it is at
+// most 256 KiB, nested at most 16 deep, without duplicate keys; what it contradicts itself in is a
+// ConfigError with line and column, unknown keys are warnings. Where the text comes from (a file
+// beside the library, a note inside it) is library_file.h's and discovery.h's business.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/abi.h>
+#include <grapnel/base/json.h>
+#include <grapnel/base/parameters.h>
+
+namespace grapnel::host {
+
+inline constexpr std::int64_t manifest_version = 1;
+inline constexpr std::size_t max_manifest_bytes = std::size_t{256} << 10;
+inline constexpr std::size_t max_manifest_depth = 16;
+
+struct AbiVersion {
+  std::int64_t major = 0;
+  std::int64_t minor = 0;
+
+  // "0.1"
+  [[nodiscard]] std::string to_string() const;
+  auto operator<=>(const AbiVersion&) const = default;
+};
+
+// What this host offers.
+inline constexpr AbiVersion host_abi{GRAPNEL_ABI_MAJOR, GRAPNEL_ABI_MINOR};
+
+// One callback that the plugin makes.
+struct CallbackManifest {
+  std::string name;     // unique within the plugin; names its factory and its part of run.json
+  std::string summary;  // one sentence
+  ParameterTable parameters;
+};
+
+struct Manifest {
+  std::string id;       // unique among all plugins: "nan_guard"
+  std::string name;     // for people: "NaN guard"; the id when not given
+  std::string version;  // semantic version 2.0.0: "1.4.0-rc.1"
+  std::string license;  // SPDX expression; empty when not given
+  std::string summary;  // one sentence
+  AbiVersion abi;       // compiled for this major, needs at least this minor
+  std::vector<std::string> required_extensions;  // "grapnel.trainer/1"
+  std::vector<std::string> optional_extensions;
+  std::vector<std::string> before;     // ids whose callbacks come after this plugin's
+  std::vector<std::string> after;      // ids whose callbacks come before this plugin's
+  std::vector<std::string> aliases;    // former ids of this plugin
+  std::vector<std::string> platforms;  // "linux-x86_64"; empty: whatever the library was built for
+  std::vector<CallbackManifest> callbacks;  // at least one
+  std::string library;  // relative path of the library; only in manifests beside one; may be empty
+
+  std::string text;                   // the JSON as it was read
+  std::vector<std::string> warnings;  // a sentence for each unknown key
+
+  // nullptr when the plugin has no such callback.
+  [[nodiscard]] const CallbackManifest* find(std::string_view callback) const noexcept;
+};
+
+// Reads plugin.json. `source` names it in errors ("ema.grapnel.json", "the manifest in ema.so").
+// ConfigError for what is not acceptable.
+[[nodiscard]] Manifest parse_manifest(std::string_view json, std::string_view source);
+
+// "linux-x86_64": the platform this program was built for, as `platforms` names it.
+[[nodiscard]] std::string_view this_platform() noexcept;
+
+// Extensions that hosts of this release offer, in alphabetical order: "grapnel.aten/1", ...
+[[nodiscard]] const std::vector<std::string>& offered_extensions();
+
+// Why this host cannot run the plugin (ABI, platform, a required extension), as the end of a
+// sentence: "it needs ABI 1.4, this host offers 1.3; update grapnel or ...". Empty when it can.
+[[nodiscard]] std::string incompatibility(const Manifest& manifest);
+
+// True for MAJOR.MINOR.PATCH with optional -prerelease and +build (https://semver.org, 2.0.0).
+[[nodiscard]] bool is_semantic_version(std::string_view version) noexcept;
+
+}  // namespace grapnel::host

@@ -1,0 +1,28 @@
+// The order of plugins among each other: by id, changed as little as before/after ask for.
+//
+// The result depends only on the set of ids and their constraints, never on the order of discovery.
+// A peer that is not there is satisfied. Aliases count as ids.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace grapnel::host {
+
+struct OrderedItem {
+  std::string id;
+  std::vector<std::string> aliases;
+  std::vector<std::string> before;
+  std::vector<std::string> after;
+};
+
+struct OrderedPlace {
+  std::size_t index = 0;  // into the items given
+  std::string reason;     // "after 'ema'", "before 'nan_guard'" when that moved it; else empty
+};
+
+// Each item once. PluginError naming the whole cycle when there is one: "'a' after 'b' after 'a'".
+[[nodiscard]] std::vector<OrderedPlace> plugin_order(const std::vector<OrderedItem>& items);
+
+}  // namespace grapnel::host

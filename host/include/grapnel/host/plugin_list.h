@@ -1,0 +1,52 @@
+// What `grapnel plugin list` shows: everything discovered and everything enabled, in one list.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/base/json.h>
+#include <grapnel/host/discovery.h>
+#include <grapnel/host/enabled.h>
+
+namespace grapnel::host {
+
+enum class PluginState : std::uint8_t {
+  enabled,       // runs in every training
+  disabled,      // discovered, not enabled
+  update_waits,  // enabled; the file in the search path is another one than the copy that runs
+  missing,       // enabled; the file it came from is gone, the copy runs
+  damaged,       // enabled; the copy in the store is missing or was changed: runs refuse to start
+  shadowed,      // another plugin of the same id comes first in the search path
+  refused,       // can't be used
+};
+
+// "enabled", "disabled", "update waits", "missing", "damaged", "shadowed", "refused"
+[[nodiscard]] std::string_view to_string(PluginState state) noexcept;
+
+struct ListedPlugin {
+  PluginState state = PluginState::disabled;
+  PluginSummary summary;       // of the copy that runs where enabled, else of the file
+  std::string label;           // the id; a file name where there is none
+  std::filesystem::path path;  // of the file in the search path; where it was, when missing
+  SearchOrigin origin = SearchOrigin::user;
+  std::string digest;      // of the enabled copy; empty when not enabled
+  std::string enabled_at;  // empty when not enabled
+  std::string note;        // what to know or do: the reason of a refusal, the new version
+};
+
+struct PluginList {
+  std::vector<SearchDirectory> directories;
+  std::vector<ListedPlugin> plugins;  // by id; shadowed and refused ones last
+  bool trust_all_drop_ins = false;
+};
+
+// ConfigError when the record of enabled plugins is damaged.
+[[nodiscard]] PluginList list_plugins(const DiscoveryOptions& options);
+
+// The same as `grapnel plugin list --json` prints it.
+[[nodiscard]] ConfigValue to_json(const PluginList& list);
+
+}  // namespace grapnel::host

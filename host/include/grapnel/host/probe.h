@@ -1,0 +1,77 @@
+// Tries a plugin out in a process of its own: loads it, makes each callback with its default
+// parameters under a small host, and destroys it. A crash, a hang or an exit ends that process
+// only, and is a result.
+//
+// The child is the program `grapnel` itself with the hidden subcommand `probe-child`. Results are
+// kept in the cache by the library's digest and the host's version.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/base/json.h>
+#include <grapnel/host/discovery.h>
+
+namespace grapnel::host {
+
+// What one callback did.
+struct CallbackProbe {
+  std::string callback;
+  bool ok = false;
+  std::string failure;                  // "create failed: ..."; empty when ok
+  std::vector<std::string> hooks;       // those it wants, by name
+  std::vector<std::string> extensions;  // those it asked for
+};
+
+struct ProbeResult {
+  enum class End : std::uint8_t {
+    passed,   // everything was made and destroyed
+    failed,   // the library or a callback refused
+    crashed,  // ended by a signal
+    hung,     // did not finish before the deadline
+    exited,   // the plugin ended the process
+  };
+  End end = End::passed;
+  std::string cause;                 // a sentence; empty when passed
+  int signal_number = 0;             // of a crash
+  int exit_code = 0;                 // of an exit
+  std::string error_tail;            // the last lines the child wrote to standard error
+  double seconds = 0.0;              // wall time of the child
+  std::vector<std::string> changed;  // what it changed in the process: "the locale (...)"
+  std::vector<CallbackProbe> callbacks;
+  std::string digest;     // SHA-256 of the library that was probed
+  std::string probed_at;  // UTC, ISO 8601
+
+  [[nodiscard]] bool ok() const noexcept { return end == End::passed; }
+};
+
+[[nodiscard]] std::string_view to_string(ProbeResult::End end) noexcept;
+
+struct ProbeOptions {
+  std::filesystem::path program;   // the `grapnel` that serves as the child; empty: this program
+  double deadline_seconds = 10.0;  // then the child and its descendants are killed
+};
+
+// Probes a private copy of the candidate's library. PluginError when it is refused before anything
+// could run; IoError when the child can't be started.
+[[nodiscard]] ProbeResult probe_plugin(const Candidate& candidate,
+                                       const HostDirectories& directories,
+                                       const ProbeOptions& options = {});
+
+// The recorded result for this very library and host; nullopt when it was not probed.
+[[nodiscard]] std::optional<ProbeResult> recorded_probe(const std::string& digest,
+                                                        const HostDirectories& directories);
+
+// As `--json` prints it and the cache keeps it.
+[[nodiscard]] ConfigValue to_json(const ProbeResult& result);
+
+// What the child does: loads `library` as the plugin that `manifest` (a file) describes and writes
+// what it saw to `report` as JSON. Returns the process's exit code.
+int run_probe_child(const std::filesystem::path& library, const std::filesystem::path& manifest,
+                    const std::filesystem::path& report);
+
+}  // namespace grapnel::host
