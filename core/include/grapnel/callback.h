@@ -1,0 +1,169 @@
+// The base class of everything that hooks into a training, and the loop with each hook in its
+// place.
+//
+// Trainer::fit calls, in this order ("cb": every callback in list order, "module": the Module; a
+// hook without a prefix is called on the callbacks first and then on the module):
+//
+//   fit:
+//     module.configure_callbacks
+//     data.prepare_data
+//     data.setup, setup(fit)
+//     module.configure_model
+//     [resuming: on_load_checkpoint: module, weights, cb, then load_state_dict of each callback]
+//     module.configure_optimizers
+//     on_fit_start
+//     [sanity check: cb.on_sanity_check_start; validation on a few batches; cb.on_sanity_check_end]
+//     on_train_start
+//     for each epoch:
+//       on_train_epoch_start
+//       for each batch:
+//         on_train_batch_start
+//         module.optimizer_step:
+//           module.training_step
+//           on_before_zero_grad                    first micro-batch of an accumulation window
+//           module.optimizer_zero_grad
+//           on_before_backward
+//           module.backward
+//           on_after_backward
+//           on_before_optimizer_step               last micro-batch of the window
+//           module.configure_gradient_clipping
+//           (the optimizer updates the parameters)
+//         on_after_optimizer_step
+//         on_train_batch_end
+//         [validation, when it is due:
+//           module.on_validation_model_zero_grad
+//           module.on_validation_model_eval
+//           on_validation_start
+//           on_validation_epoch_start
+//           for each batch of each loader:
+//             on_validation_batch_start
+//             module.validation_step
+//             on_validation_batch_end
+//           on_validation_epoch_end
+//           on_validation_end
+//           module.on_validation_model_train]
+//       on_train_epoch_end                         callbacks, module, then EarlyStopping and
+//       checkpoints
+//     on_train_end
+//     on_fit_end
+//     data.teardown, teardown(fit)
+//     on_run_end(outcome)
+//
+// validate and test run the same validation, with on_test_... for test; predict has on_predict_...
+// and predict_step in its place. on_save_checkpoint comes whenever a checkpoint is gathered
+// (state_dict of each callback, cb.on_save_checkpoint, module.on_save_checkpoint),
+// on_checkpoint_written after its file is complete.
+//
+// Ways to end, and what still fires:
+//
+//   way                     on_train_end  on_fit_end  on_signal  on_exception  teardown  on_run_end
+//   all epochs or steps     yes           yes                                  yes       finished
+//   stop request            yes           yes                                  yes       stopped
+//   SIGINT, SIGTERM                                   yes        yes interrupted exception anywhere
+//   yes                     failed
+//
+// Leases (swapped weights and the like) are undone, last first, before on_exception and on_run_end.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <typeinfo>
+#include <utility>
+
+#include "grapnel/events.h"
+#include "grapnel/export.h"
+#include "grapnel/hook_mask.h"
+#include "grapnel/log_options.h"
+#include "grapnel/state_dict.h"
+
+namespace grapnel {
+
+// Derive, override what you need with `override`, and give the Trainer a shared_ptr of your own
+// type. A hook that is not overridden is never called and costs nothing.
+class GRAPNEL_CORE_API Callback {
+ public:
+  virtual ~Callback();
+
+#define GRAPNEL_HOOK(id, name, EventType, stage, module) \
+  virtual void name(EventType&) {}
+#include "grapnel/hooks.def"
+#undef GRAPNEL_HOOK
+
+  // "EarlyStopping", ...: for messages, traces and checkpoints.
+  virtual std::string type_name() const;
+
+  // Identifies this callback's state in checkpoints. Two callbacks with state must not share one.
+  // Default: the explicit name if set_name was called, else type_name.
+  virtual std::string state_key() const;
+
+  // What to keep in checkpoints; empty: nothing. Restored by load_state_dict, which throws
+  // CheckpointError, having changed nothing, when the state is not what it expects.
+  virtual StateDict state_dict() const;
+  virtual void load_state_dict(const StateDict& state);
+
+  // Monitors a metric: its on_train_epoch_end comes after the module's, so that it sees what that
+  // logged (EarlyStopping, Checkpoint).
+  virtual bool monitors() const {
+    return false;
+  }
+
+  // Hooks that this instance wants, out of those that its class overrides.
+  virtual HookMask wanted(const HookMask& overridden) const {
+    return overridden;
+  }
+
+  // Set apart two callbacks of one class whose state keys would be equal.
+  void set_name(std::string name) {
+    name_ = std::move(name);
+  }
+  const std::string& name() const {
+    return name_;
+  }
+
+ protected:
+  // Logs a metric from within a hook, under the trainer's rules for that hook.
+  void log(Event& event, const std::string& name, const LogValue& value,
+           const LogOptions& options = {});
+
+ private:
+  std::string name_;
+};
+
+// Which hooks of Callback does T override?
+template <class T>
+constexpr HookMask overridden_hooks() {
+  HookMask mask;
+#define GRAPNEL_HOOK(id, hook, EventType, stage, module) \
+  mask.set(Hook::hook, GRAPNEL_OVERRIDES(T, Callback, hook));
+#include "grapnel/hooks.def"
+#undef GRAPNEL_HOOK
+  return mask;
+}
+
+// Where a callback came from; decides its place in the order (see Trainer::callbacks).
+enum class CallbackOrigin { user, trainer_default, plugin, module };
+
+[[noreturn]] GRAPNEL_CORE_API void refuse_null_callback();
+[[noreturn]] GRAPNEL_CORE_API void refuse_base_pointer(const Callback& callback);
+
+// A callback together with the mask of its class. Converts from a shared_ptr of the callback's own
+// type; a pointer to a base class is refused with ConfigError, because the mask would be wrong.
+struct CallbackHandle {
+  template <class T>
+  CallbackHandle(std::shared_ptr<T> pointer, CallbackOrigin from = CallbackOrigin::user,
+                 std::string where = "")
+      : callback(pointer),
+        overridden(overridden_hooks<T>()),
+        origin(from),
+        source(std::move(where)) {
+    if (pointer == nullptr) refuse_null_callback();
+    if (typeid(*pointer) != typeid(T)) refuse_base_pointer(*pointer);
+  }
+
+  std::shared_ptr<Callback> callback;
+  HookMask overridden;
+  CallbackOrigin origin;
+  std::string source;  // of a plugin: "ema 1.0.0 (/path/ema.so)"
+};
+
+}  // namespace grapnel

@@ -1,0 +1,98 @@
+// What each hook is given: one struct per kind of hook, named in hooks.def.
+//
+// References are borrowed until the hook returns. An Event that arrives in a callback of a Trainer
+// always has both trainer and module; InitEvent comes while the trainer is made and has no module
+// yet.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <string>
+
+#include "grapnel/batch.h"
+#include "grapnel/run_state.h"
+
+namespace grapnel {
+
+class Trainer;
+class Module;
+class Optimizer;
+class StateDict;
+
+struct InitEvent {
+  Trainer& trainer;
+};
+
+struct Event {
+  Trainer& trainer;
+  Module& module;
+};
+
+struct StageEvent : Event {
+  RunKind run;
+};
+
+struct TrainBatchStart : Event {
+  Batch& batch;
+  int64_t batch_idx;  // within the epoch, from 0
+};
+
+struct TrainBatchEnd : Event {
+  StepOutput& outputs;  // its loss is detached and divided by accumulate_grad_batches
+  Batch& batch;
+  int64_t batch_idx;
+};
+
+struct EvalBatchStart : Event {
+  Batch& batch;
+  int64_t batch_idx;       // within its data loader, from 0
+  int64_t dataloader_idx;  // 0 when there is one loader
+};
+
+struct EvalBatchEnd : Event {
+  StepOutput& outputs;
+  Batch& batch;
+  int64_t batch_idx;
+  int64_t dataloader_idx;
+};
+
+struct OptimizerEvent : Event {
+  Optimizer& optimizer;
+  int64_t optimizer_idx;
+};
+
+struct BackwardEvent : Event {
+  const at::Tensor& loss;  // divided by accumulate_grad_batches
+};
+
+struct ExceptionEvent : Event {
+  std::exception_ptr exception;
+  std::string type;     // "ConfigError", "PluginError", ...: the unqualified class name
+  std::string message;  // what()
+};
+
+struct SaveCheckpoint : Event {
+  StateDict& checkpoint;  // may be edited
+};
+
+struct LoadCheckpoint : Event {
+  const StateDict& checkpoint;
+};
+
+struct CheckpointWritten : Event {
+  std::filesystem::path path;
+};
+
+struct SignalEvent : Event {
+  int signal;  // SIGINT, SIGTERM
+};
+
+struct RunEnd : Event {
+  Outcome outcome;
+  std::string reason;  // of a stop or a failure; empty when finished
+};
+
+}  // namespace grapnel

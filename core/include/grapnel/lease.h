@@ -1,0 +1,54 @@
+// A change that is undone whatever happens: swapped weights, frozen parameters, a trial's learning
+// rate.
+//
+// Whoever makes the change takes a lease with the way to undo it. It ends when the holder says so,
+// when the handle is destroyed, or, if neither happened, when the run ends: last taken, first
+// undone, before on_exception and on_run_end.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "grapnel/export.h"
+
+namespace grapnel {
+
+class Leases;
+
+class GRAPNEL_CORE_API Lease {
+ public:
+  Lease() = default;
+  Lease(Lease&&) noexcept = default;
+  Lease& operator=(Lease&& other) noexcept;
+  ~Lease() { end(); }
+
+  // Undoes the change now; does nothing when it is already undone.
+  void end() noexcept;
+  bool active() const;
+
+ private:
+  friend class Leases;
+  struct Record {
+    std::string reason;
+    std::function<void()> undo;
+  };
+  explicit Lease(std::shared_ptr<Record> record) : record_(std::move(record)) {}
+  std::shared_ptr<Record> record_;
+};
+
+// The leases of one run.
+class GRAPNEL_CORE_API Leases {
+ public:
+  Lease take(std::string reason, std::function<void()> undo);
+  // Undoes all that are active, last first. An undo that throws is logged and the others still run.
+  void end_all() noexcept;
+  // Reasons of the active ones, oldest first.
+  std::vector<std::string> active() const;
+
+ private:
+  std::vector<std::weak_ptr<Lease::Record>> records_;
+};
+
+}  // namespace grapnel

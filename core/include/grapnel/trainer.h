@@ -1,0 +1,184 @@
+// The Trainer: runs a Module over data and calls the hooks. The loop itself is drawn above class
+// Callback in <grapnel/callback.h>.
+//
+//   Trainer trainer({.max_epochs = 5}, {std::make_shared<EarlyStopping>("val_loss")});
+//   trainer.fit(model, data);
+//   trainer.test(model, data, {.ckpt_path = "best"});
+//
+// Not thread-safe: a trainer, its callbacks and its module live on one thread. The library never
+// prints and never installs signal handlers by itself; see interrupt().
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "grapnel/callback.h"
+#include "grapnel/data.h"
+#include "grapnel/export.h"
+#include "grapnel/lease.h"
+#include "grapnel/logger.h"
+#include "grapnel/module.h"
+#include "grapnel/request.h"
+#include "grapnel/run_state.h"
+#include "grapnel/trainer_options.h"
+
+namespace grapnel {
+
+class Dispatcher;
+class Run;
+
+// The latest values by name, in the order the names first came.
+class GRAPNEL_CORE_API MetricDict {
+ public:
+  struct Entry {
+    std::string name;
+    at::Tensor value;         // scalar, on its device
+    int64_t global_step = 0;  // at which it was made
+  };
+
+  const Entry* find(std::string_view name) const;
+  bool contains(std::string_view name) const { return find(name) != nullptr; }
+  // The number; waits for the device. Throws MetricError naming the available ones.
+  double at(std::string_view name) const;
+  void set(std::string_view name, at::Tensor value, int64_t global_step);
+  void update(const MetricDict& other);
+  bool erase(std::string_view name);
+  void clear() { entries_.clear(); }
+  bool empty() const { return entries_.empty(); }
+  size_t size() const { return entries_.size(); }
+  std::vector<Entry>::const_iterator begin() const { return entries_.begin(); }
+  std::vector<Entry>::const_iterator end() const { return entries_.end(); }
+  std::vector<std::string> names() const;
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+struct RunOptions {
+  std::string ckpt_path = {};  // a file, "last", "best"; empty: none
+  bool verbose = true;         // validate, test: log the results
+};
+
+// Predictions of one data loader: one tree per batch.
+using Predictions = std::vector<TensorTree>;
+
+class GRAPNEL_CORE_API Trainer {
+ public:
+  explicit Trainer(TrainerOptions options = {}, std::vector<CallbackHandle> callbacks = {});
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  // Train. Throws what a step or hook threw, after on_exception and on_run_end; Interrupted after a
+  // signal; ConfigError before anything ran when the parts don't fit together. data: a DataModule,
+  // loaders, or nothing when the module brings its own. Calling it again goes on from where it
+  // stands.
+  void fit(ModuleRef module, Data data = {}, const RunOptions& options = {});
+
+  // One MetricDict per data loader, with the metrics logged for the epoch.
+  std::vector<MetricDict> validate(ModuleRef module, Data data = {},
+                                   const RunOptions& options = {});
+  std::vector<MetricDict> test(ModuleRef module, Data data = {}, const RunOptions& options = {});
+  // One entry per data loader; tensors on the CPU.
+  std::vector<Predictions> predict(ModuleRef module, Data data = {},
+                                   const RunOptions& options = {});
+
+  // The same with the module of the last run and, when ckpt_path is empty, the best checkpoint's
+  // weights.
+  std::vector<MetricDict> validate(Data data = {}, RunOptions options = {});
+  std::vector<MetricDict> test(Data data = {}, RunOptions options = {});
+  std::vector<Predictions> predict(Data data = {}, RunOptions options = {});
+
+  // ---- Checkpoints
+  // Gathers everything (weights_only: the model and the loop's counters) and writes it in one
+  // atomic step. Throws IoError; the old file, if any, is then still whole.
+  void save_checkpoint(const std::filesystem::path& path, bool weights_only = false);
+  // What save_checkpoint would write.
+  StateDict dump_checkpoint(bool weights_only = false);
+
+  // ---- Where the run stands
+  const RunState& state() const;
+  int64_t global_step() const;    // optimizer steps finished over all epochs
+  int64_t current_epoch() const;  // from 0; after the run: epochs finished
+  Stage stage() const { return state().stage; }
+  bool sanity_checking() const { return state().stage == Stage::sanity_check; }
+  bool should_stop() const { return state().should_stop; }
+  // True while the loop logs this step (log_every_n_steps).
+  bool is_logging_step() const;
+  // Batches per loader of the running stage; -1: unknown.
+  std::vector<int64_t> num_val_batches() const;
+  std::vector<int64_t> num_sanity_val_batches() const;
+  std::vector<int64_t> num_test_batches() const;
+  std::vector<int64_t> num_predict_batches() const;
+  // Whether validation is due at the end of the running epoch, at the latest.
+  bool validation_enabled() const;
+
+  const MetricDict& callback_metrics() const;  // what monitors see
+  const MetricDict& logged_metrics() const;
+  const MetricDict& progress_bar_metrics() const;
+  // Adds a value that monitors can see, as callbacks do that compute one outside of log.
+  void set_callback_metric(std::string_view name, at::Tensor value);
+
+  // ---- Asking for something else than planned
+  void request(RequestKind kind, std::string reason);
+  void request_stop(std::string reason) { request(RequestKind::stop, std::move(reason)); }
+  // Every request that was granted in this run, in order.
+  const std::vector<Request>& granted_requests() const;
+  // Stops the run at the next batch or epoch boundary by throwing Interrupted from it. The only
+  // member that may be called from a signal handler or another thread.
+  void interrupt(int signal) noexcept;
+  // Sets the stop flag itself, as Lightning's trainer.should_stop = True does.
+  void set_should_stop(bool value);
+
+  // ---- Leases: changes that are undone, last first, on every way out
+  Lease lease(std::string reason, std::function<void()> undo);
+  // Puts tensors in the place of the module's entries of these names. A checkpoint written
+  // meanwhile holds the training weights as the model's, and the leased ones beside them. Throws
+  // ConfigError for an unknown name, another shape or type, or an entry that is leased already.
+  Lease lease_weights(std::vector<std::pair<std::string, at::Tensor>> tensors, std::string reason);
+
+  // ---- Parts
+  const TrainerOptions& options() const;
+  // In the order of their hooks: tuners, the user's, the trainer's defaults, plugins, checkpoints.
+  const std::vector<CallbackHandle>& callbacks() const;
+  template <class T>
+  T* find_callback() const {
+    for (const CallbackHandle& handle : callbacks()) {
+      if (T* found = dynamic_cast<T*>(handle.callback.get())) return found;
+    }
+    return nullptr;
+  }
+  Module& module() const;  // of the running or last run; throws ConfigError when there was none
+  bool has_module() const;
+  const ModuleMask& module_mask() const;
+  DataModule* data_module() const;
+  const std::vector<std::shared_ptr<Optimizer>>& optimizers() const;
+  const std::vector<SchedulerConfig>& schedulers() const;
+  const std::vector<std::shared_ptr<Logger>>& loggers() const;
+  const Clock& clock() const;
+  std::filesystem::path default_root_dir() const;  // absolute
+  // The first logger's directory for this run, else default_root_dir.
+  std::filesystem::path log_dir() const;
+  const at::Device& device() const;
+  Dispatcher& dispatcher() const;
+
+  // ---- Changes during a run, by callbacks that own such a decision
+  void set_accumulate_grad_batches(int64_t n);
+  void set_max_epochs(int64_t n);
+  void set_max_steps(int64_t n);
+
+ private:
+  friend class Module;
+  friend class ManualOptimizer;
+  friend class Callback;
+  friend class Run;
+  std::unique_ptr<Run> run_;
+};
+
+}  // namespace grapnel

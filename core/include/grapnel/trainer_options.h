@@ -1,0 +1,93 @@
+// The options of a Trainer, with Lightning's names and defaults; each is validated by the
+// constructor, which throws ConfigError saying what was found and what is accepted.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "grapnel/base/clock.h"
+#include "grapnel/export.h"
+#include "grapnel/logger.h"
+#include "grapnel/module.h"
+
+namespace grapnel {
+
+class ProgressSink;
+
+// A number of batches (an integer) or a fraction of all (a floating-point number in [0, 1]).
+struct Amount {
+  template <std::integral T>
+  constexpr Amount(T n) : is_count(true), count(static_cast<int64_t>(n)) {}
+  template <std::floating_point T>
+  constexpr Amount(T f) : is_count(false), fraction(static_cast<double>(f)) {}
+  bool is_count;
+  int64_t count = 0;
+  double fraction = 0.0;
+  bool is_zero() const { return is_count ? count == 0 : fraction == 0.0; }
+};
+
+// When validation runs within an epoch: every so many training batches (an integer), after each
+// such fraction of an epoch (floating point in [0, 1]), or after so much time ("DD:HH:MM:SS").
+struct ValCheckInterval {
+  template <std::integral T>
+  ValCheckInterval(T n) : value(static_cast<int64_t>(n)) {}
+  template <std::floating_point T>
+  ValCheckInterval(T f) : value(static_cast<double>(f)) {}
+  ValCheckInterval(const char* duration) : value(std::string(duration)) {}
+  ValCheckInterval(std::string duration) : value(std::move(duration)) {}
+  std::variant<int64_t, double, std::string> value;
+};
+
+struct TrainerOptions {
+  // ---- Length of a run
+  std::optional<int64_t> max_epochs =
+      {};  // -1: no limit. Unset: 1000, or no limit when max_steps is set
+  std::optional<int64_t> min_epochs = {};
+  int64_t max_steps = -1;  // optimizer steps; -1: no limit
+  std::optional<int64_t> min_steps = {};
+  std::string max_time = {};  // "DD:HH:MM:SS"; empty: no limit
+
+  // ---- How much data
+  Amount limit_train_batches = 1.0;
+  Amount limit_val_batches = 1.0;
+  Amount limit_test_batches = 1.0;
+  Amount limit_predict_batches = 1.0;
+  Amount overfit_batches = 0.0;  // train and validate on these alone, unshuffled
+  int64_t fast_dev_run = 0;      // run so many batches of everything, once, and write nothing
+  int64_t reload_dataloaders_every_n_epochs = 0;
+
+  // ---- Validation
+  ValCheckInterval val_check_interval = 1.0;
+  std::optional<int64_t> check_val_every_n_epoch = 1;  // unset: count batches over epochs
+  int64_t num_sanity_val_steps = 2;                    // -1: all batches
+  bool inference_mode = true;  // for validate, test and predict; else only no gradients
+
+  // ---- Optimization
+  int64_t accumulate_grad_batches = 1;
+  std::optional<double> gradient_clip_val = {};
+  std::optional<ClipAlgorithm> gradient_clip_algorithm = {};  // unset: norm
+  bool detect_anomaly = false;
+  std::optional<bool> deterministic = {};
+
+  // ---- What is reported and kept
+  int64_t log_every_n_steps = 50;
+  std::vector<std::shared_ptr<Logger>> loggers = {};
+  bool enable_checkpointing = true;  // adds a ModelCheckpoint when there is none
+  bool enable_progress_bar = true;   // adds a progress bar when there is none and a sink is set
+  bool barebones = false;            // nothing but the loop, for measuring
+  std::filesystem::path default_root_dir = {};  // empty: the working directory
+
+  // ---- Injected
+  const Clock* clock = nullptr;                 // nullptr: the system's
+  std::shared_ptr<ProgressSink> progress = {};  // where a progress bar draws; nullptr: nowhere
+  std::optional<uint64_t> seed = {};  // of LibTorch's default generators, set when a run starts
+  std::string device = "cpu";         // "cpu", "cuda", "cuda:1"
+};
+
+}  // namespace grapnel
