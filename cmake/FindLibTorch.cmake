@@ -64,7 +64,7 @@ endmacro()
 
 file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/libtorch.lock" _grapnel_name REGEX "^name ")
 string(REPLACE "name " "" _grapnel_name "${_grapnel_name}")
-if(NOT "$ENV{XDG_CACHE_HOME}" STREQUAL "")
+if("$ENV{XDG_CACHE_HOME}" MATCHES "^/")
   set(_grapnel_cache "$ENV{XDG_CACHE_HOME}/grapnel/${_grapnel_name}")
 else()
   set(_grapnel_cache "$ENV{HOME}/.cache/grapnel/${_grapnel_name}")

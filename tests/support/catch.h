@@ -4,8 +4,8 @@
 //   #include "catch.h"
 //   TEST_CASE("a callback that throws is detached and the run continues") { ... }
 //
-// Names that tests may use: the TEST_CASE/SECTION/REQUIRE/CHECK/INFO/GENERATE macros, `Approx`, and the
-// string matchers Contains, StartsWith, EndsWith and Equals of namespace Catch.
+// Names that tests may use: the TEST_CASE/SECTION/REQUIRE/CHECK/INFO/GENERATE macros, `Approx`, and
+// the string matchers Contains, StartsWith, EndsWith and Equals of namespace Catch.
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)
@@ -17,7 +17,9 @@ namespace Catch {
 using Matchers::EndsWith;
 using Matchers::Equals;
 using Matchers::StartsWith;
-inline auto Contains(const std::string& text) { return Matchers::ContainsSubstring(text); }
+inline auto Contains(const std::string& text) {
+  return Matchers::ContainsSubstring(text);
+}
 }  // namespace Catch
 #else
 #include <catch2/catch.hpp>

@@ -1,6 +1,6 @@
-// A directory of the test's own: created empty under the system's temporary directory, removed with all
-// that is in it when the object goes. Tests run in parallel and leave no trace, so whatever a test
-// writes belongs in one of these.
+// A directory of the test's own: created empty under the system's temporary directory, removed with
+// all that is in it when the object goes. Tests run in parallel and leave no trace, so whatever a
+// test writes belongs in one of these.
 #pragma once
 
 #include <filesystem>
