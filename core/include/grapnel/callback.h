@@ -42,8 +42,7 @@
 //           on_validation_epoch_end
 //           on_validation_end
 //           module.on_validation_model_train]
-//       on_train_epoch_end                         callbacks, module, then EarlyStopping and
-//       checkpoints
+//       on_train_epoch_end                         callbacks, module, then EarlyStopping, checkpoints
 //     on_train_end
 //     on_fit_end
 //     data.teardown, teardown(fit)
@@ -59,8 +58,8 @@
 //   way                     on_train_end  on_fit_end  on_signal  on_exception  teardown  on_run_end
 //   all epochs or steps     yes           yes                                  yes       finished
 //   stop request            yes           yes                                  yes       stopped
-//   SIGINT, SIGTERM                                   yes        yes interrupted exception anywhere
-//   yes                     failed
+//   SIGINT, SIGTERM                                   yes        yes                     interrupted
+//   exception anywhere                                           yes                     failed
 //
 // Leases (swapped weights and the like) are undone, last first, before on_exception and on_run_end.
 #pragma once

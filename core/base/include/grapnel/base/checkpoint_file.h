@@ -30,7 +30,7 @@ namespace grapnel {
 // Raised when an older program could not read the file any more. Readers accept 1 up to theirs.
 inline constexpr std::int64_t checkpoint_format_version = 1;
 
-struct CheckpointWritten {
+struct WrittenCheckpoint {
   std::uint64_t bytes = 0;  // size of the file
   Sha256Digest sha256{};    // the checksum in it
 };
@@ -38,7 +38,7 @@ struct CheckpointWritten {
 // Writes the file through AtomicFile. `document` must be an object without "format_version";
 // std::invalid_argument for that and for what SafetensorsWriter::add() refuses. IoError when the
 // disk is full or the like: then the target is as it was and no temporary file is left.
-GRAPNEL_BASE_API CheckpointWritten
+GRAPNEL_BASE_API WrittenCheckpoint
 write_checkpoint_file(const std::filesystem::path& path, std::span<const TensorView> tensors,
                       const ConfigValue& document, Durability durability = Durability::durable);
 

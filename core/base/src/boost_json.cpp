@@ -1,0 +1,2 @@
+// Boost.JSON, compiled here once, so that nothing that uses base links libboost_json.
+#include <boost/json/src.hpp>
