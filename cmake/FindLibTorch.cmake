@@ -10,11 +10,11 @@
 # DIR is the directory with LibTorch's include and lib (an official zip's `libtorch`, a wheel's `torch`),
 # its parent, or its share/cmake, as PyTorch's own documentation passes to CMAKE_PREFIX_PATH.
 #
-# Sets LibTorch_FOUND, LibTorch_VERSION and LibTorch_DIRECTORY. find_package(Torch) is not used: it wants
+# Sets LibTorch_FOUND, LibTorch_VERSION and LibTorch_DIRECTORY, or LibTorch_NOT_FOUND_MESSAGE. find_package(Torch) is not used: it wants
 # the CUDA toolkit when the wheel was built with CUDA, and it links libtorch_cuda.
 
 # The version in a directory's headers, or "".
-function(_grapnel_libtorch_version directory result)
+function(_libtorch_version directory result)
   set(version "")
   foreach(header IN ITEMS torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
     if(NOT version AND EXISTS "${directory}/include/${header}")
@@ -28,7 +28,7 @@ function(_grapnel_libtorch_version directory result)
 endfunction()
 
 # Why a directory cannot be used, or "".
-function(_grapnel_libtorch_problem directory result)
+function(_libtorch_problem directory result)
   set(problem "")
   foreach(file IN ITEMS include/ATen/core/Tensor.h lib/libtorch_cpu.so lib/libc10.so)
     string(REGEX REPLACE "\\.so$" "${CMAKE_SHARED_LIBRARY_SUFFIX}" file "${file}")
@@ -37,7 +37,7 @@ function(_grapnel_libtorch_problem directory result)
     endif()
   endforeach()
   if(NOT problem)
-    _grapnel_libtorch_version("${directory}" version)
+    _libtorch_version("${directory}" version)
     if(NOT version)
       set(problem "no version in include/torch/headeronly/version.h")
     elseif(LibTorch_FIND_VERSION AND version VERSION_LESS LibTorch_FIND_VERSION)
@@ -53,85 +53,83 @@ function(_grapnel_libtorch_problem directory result)
 endfunction()
 
 # The directories to look at, each with where its name came from, in `directories` and `origins`.
-set(_grapnel_directories "")
-set(_grapnel_origins "")
-macro(_grapnel_libtorch_look_at origin)
-  foreach(_grapnel_directory IN ITEMS ${ARGN})
-    list(APPEND _grapnel_directories "${_grapnel_directory}")
-    list(APPEND _grapnel_origins "${origin}")
+set(_libtorch_directories "")
+set(_libtorch_origins "")
+macro(_libtorch_look_at origin)
+  foreach(_libtorch_directory IN ITEMS ${ARGN})
+    list(APPEND _libtorch_directories "${_libtorch_directory}")
+    list(APPEND _libtorch_origins "${origin}")
   endforeach()
 endmacro()
 
-file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/libtorch.lock" _grapnel_name REGEX "^name ")
-string(REPLACE "name " "" _grapnel_name "${_grapnel_name}")
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/libtorch.lock" _libtorch_name REGEX "^name ")
+string(REPLACE "name " "" _libtorch_name "${_libtorch_name}")
 if("$ENV{XDG_CACHE_HOME}" MATCHES "^/")
-  set(_grapnel_cache "$ENV{XDG_CACHE_HOME}/grapnel/${_grapnel_name}")
+  set(_libtorch_cache "$ENV{XDG_CACHE_HOME}/grapnel/${_libtorch_name}")
 else()
-  set(_grapnel_cache "$ENV{HOME}/.cache/grapnel/${_grapnel_name}")
+  set(_libtorch_cache "$ENV{HOME}/.cache/grapnel/${_libtorch_name}")
 endif()
-cmake_path(CONVERT "$ENV{CMAKE_PREFIX_PATH}" TO_CMAKE_PATH_LIST _grapnel_prefixes)
+cmake_path(CONVERT "$ENV{CMAKE_PREFIX_PATH}" TO_CMAKE_PATH_LIST _libtorch_prefixes)
 
-_grapnel_libtorch_look_at("LibTorch_ROOT" ${LibTorch_ROOT})
-_grapnel_libtorch_look_at("CMAKE_PREFIX_PATH" ${CMAKE_PREFIX_PATH} ${_grapnel_prefixes})
-_grapnel_libtorch_look_at("LIBTORCH in the environment" $ENV{LIBTORCH})
-_grapnel_libtorch_look_at("the last configure" ${GRAPNEL_LIBTORCH_FOUND_AT})
-_grapnel_libtorch_look_at("the user's cache" "${_grapnel_cache}")
+_libtorch_look_at("LibTorch_ROOT" ${LibTorch_ROOT})
+_libtorch_look_at("CMAKE_PREFIX_PATH" ${CMAKE_PREFIX_PATH} ${_libtorch_prefixes})
+_libtorch_look_at("LIBTORCH in the environment" $ENV{LIBTORCH})
+_libtorch_look_at("the last configure" ${GRAPNEL_LIBTORCH_FOUND_AT})
+_libtorch_look_at("the user's cache" "${_libtorch_cache}")
 
 set(LibTorch_DIRECTORY "")
-set(_grapnel_tried "")
-foreach(_grapnel_directory _grapnel_origin IN ZIP_LISTS _grapnel_directories _grapnel_origins)
-  set(_grapnel_reason "no such directory")
-  foreach(_grapnel_below IN ITEMS . torch libtorch ../..)
-    cmake_path(ABSOLUTE_PATH _grapnel_directory BASE_DIRECTORY "${CMAKE_SOURCE_DIR}" NORMALIZE
-      OUTPUT_VARIABLE _grapnel_candidate)
-    cmake_path(APPEND _grapnel_candidate "${_grapnel_below}")
-    cmake_path(NORMAL_PATH _grapnel_candidate)
-    string(REGEX REPLACE "(.)/$" "\\1" _grapnel_candidate "${_grapnel_candidate}")
-    if(NOT LibTorch_DIRECTORY AND IS_DIRECTORY "${_grapnel_directory}" AND EXISTS "${_grapnel_candidate}/include/ATen")
-      _grapnel_libtorch_problem("${_grapnel_candidate}" _grapnel_reason)
-      if(NOT _grapnel_reason)
-        set(LibTorch_DIRECTORY "${_grapnel_candidate}")
-        set(_grapnel_found_by "${_grapnel_origin}")
+set(_libtorch_tried "")
+foreach(_libtorch_directory _libtorch_origin IN ZIP_LISTS _libtorch_directories _libtorch_origins)
+  set(_libtorch_reason "no such directory")
+  foreach(_libtorch_below IN ITEMS . torch libtorch ../..)
+    cmake_path(ABSOLUTE_PATH _libtorch_directory BASE_DIRECTORY "${CMAKE_SOURCE_DIR}" NORMALIZE
+      OUTPUT_VARIABLE _libtorch_candidate)
+    cmake_path(APPEND _libtorch_candidate "${_libtorch_below}")
+    cmake_path(NORMAL_PATH _libtorch_candidate)
+    string(REGEX REPLACE "(.)/$" "\\1" _libtorch_candidate "${_libtorch_candidate}")
+    if(NOT LibTorch_DIRECTORY AND IS_DIRECTORY "${_libtorch_directory}" AND EXISTS "${_libtorch_candidate}/include/ATen")
+      _libtorch_problem("${_libtorch_candidate}" _libtorch_reason)
+      if(NOT _libtorch_reason)
+        set(LibTorch_DIRECTORY "${_libtorch_candidate}")
+        set(_libtorch_found_by "${_libtorch_origin}")
       endif()
-    elseif(IS_DIRECTORY "${_grapnel_directory}" AND _grapnel_reason STREQUAL "no such directory")
-      set(_grapnel_reason "no include/ATen there, nor in its torch or libtorch")
+    elseif(IS_DIRECTORY "${_libtorch_directory}" AND _libtorch_reason STREQUAL "no such directory")
+      set(_libtorch_reason "no include/ATen there, nor in its torch or libtorch")
     endif()
   endforeach()
-  string(APPEND _grapnel_tried "\n  ${_grapnel_directory} (${_grapnel_origin}): ${_grapnel_reason}")
+  string(APPEND _libtorch_tried "\n  ${_libtorch_directory} (${_libtorch_origin}): ${_libtorch_reason}")
 endforeach()
 
 if(LibTorch_DIRECTORY)
   set(LibTorch_FOUND TRUE)
-  _grapnel_libtorch_version("${LibTorch_DIRECTORY}" LibTorch_VERSION)
+  _libtorch_version("${LibTorch_DIRECTORY}" LibTorch_VERSION)
   if(NOT GRAPNEL_LIBTORCH_FOUND_AT STREQUAL LibTorch_DIRECTORY AND NOT LibTorch_FIND_QUIETLY)
-    message(STATUS "Found LibTorch ${LibTorch_VERSION}: ${LibTorch_DIRECTORY} (${_grapnel_found_by})")
+    message(STATUS "Found LibTorch ${LibTorch_VERSION}: ${LibTorch_DIRECTORY} (${_libtorch_found_by})")
   endif()
   set(GRAPNEL_LIBTORCH_FOUND_AT "${LibTorch_DIRECTORY}" CACHE INTERNAL "LibTorch of the last configure")
 else()
   set(LibTorch_FOUND FALSE)
+  string(CONCAT LibTorch_NOT_FOUND_MESSAGE
+    "LibTorch ${LibTorch_FIND_VERSION} or newer was not found. Looked at:${_libtorch_tried}\n"
+    "Do one of these:\n"
+    "  - `bash cmake/quickstart.sh` of Grapnel's sources, which installs ${_libtorch_name} in the user's cache\n"
+    "  - pass a LibTorch of your own: -DCMAKE_PREFIX_PATH=DIR, or LIBTORCH=DIR in the environment\n"
+    "  - build without training (plugins and the SDK only): -DGRAPNEL_TRAINING=OFF")
   if(LibTorch_FIND_REQUIRED)
-    set(_grapnel_severity FATAL_ERROR)
-  else()
-    set(_grapnel_severity STATUS)
-  endif()
-  if(LibTorch_FIND_REQUIRED OR NOT LibTorch_FIND_QUIETLY)
-    message(${_grapnel_severity} "LibTorch ${LibTorch_FIND_VERSION} or newer was not found. Looked at:"
-      "${_grapnel_tried}\n"
-      "Do one of these:\n"
-      "  - `bash cmake/quickstart.sh` of Grapnel's sources, which installs ${_grapnel_name} in the user's cache\n"
-      "  - pass a LibTorch of your own: -DCMAKE_PREFIX_PATH=DIR, or LIBTORCH=DIR in the environment\n"
-      "  - build without training (plugins and the SDK only): -DGRAPNEL_TRAINING=OFF")
+    message(FATAL_ERROR "${LibTorch_NOT_FOUND_MESSAGE}")
+  elseif(NOT LibTorch_FIND_QUIETLY)
+    message(STATUS "${LibTorch_NOT_FOUND_MESSAGE}")
   endif()
 endif()
 
 if(LibTorch_FOUND AND NOT TARGET grapnel::libtorch)
-  set(_grapnel_lib "${LibTorch_DIRECTORY}/lib/${CMAKE_SHARED_LIBRARY_PREFIX}")
+  set(_libtorch_lib "${LibTorch_DIRECTORY}/lib/${CMAKE_SHARED_LIBRARY_PREFIX}")
   add_library(grapnel::libtorch_c10 SHARED IMPORTED)
   set_target_properties(grapnel::libtorch_c10 PROPERTIES
-    IMPORTED_LOCATION "${_grapnel_lib}c10${CMAKE_SHARED_LIBRARY_SUFFIX}")
+    IMPORTED_LOCATION "${_libtorch_lib}c10${CMAKE_SHARED_LIBRARY_SUFFIX}")
   add_library(grapnel::libtorch_cpu SHARED IMPORTED)
   set_target_properties(grapnel::libtorch_cpu PROPERTIES
-    IMPORTED_LOCATION "${_grapnel_lib}torch_cpu${CMAKE_SHARED_LIBRARY_SUFFIX}")
+    IMPORTED_LOCATION "${_libtorch_lib}torch_cpu${CMAKE_SHARED_LIBRARY_SUFFIX}")
   # Imported, hence SYSTEM: LibTorch's headers raise none of our warnings.
   add_library(grapnel::libtorch INTERFACE IMPORTED)
   target_include_directories(grapnel::libtorch INTERFACE
@@ -139,8 +137,8 @@ if(LibTorch_FOUND AND NOT TARGET grapnel::libtorch)
   target_link_libraries(grapnel::libtorch INTERFACE grapnel::libtorch_cpu grapnel::libtorch_c10)
   # ld.bfd and lld don't follow the RPATH by which a wheel's libtorch_cpu.so finds CUDA's runtime.
   if(IS_DIRECTORY "${LibTorch_DIRECTORY}/../nvidia/cu13/lib")
-    cmake_path(SET _grapnel_cuda NORMALIZE "${LibTorch_DIRECTORY}/../nvidia/cu13/lib")
-    target_link_options(grapnel::libtorch INTERFACE "LINKER:-rpath-link,${_grapnel_cuda}")
+    cmake_path(SET _libtorch_cuda NORMALIZE "${LibTorch_DIRECTORY}/../nvidia/cu13/lib")
+    target_link_options(grapnel::libtorch INTERFACE "LINKER:-rpath-link,${_libtorch_cuda}")
   endif()
   find_package(Threads REQUIRED)
   target_link_libraries(grapnel::libtorch INTERFACE Threads::Threads)
