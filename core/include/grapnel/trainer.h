@@ -20,6 +20,7 @@
 
 #include "grapnel/callback.h"
 #include "grapnel/data.h"
+#include "grapnel/device_scalar.h"
 #include "grapnel/export.h"
 #include "grapnel/lease.h"
 #include "grapnel/logger.h"
@@ -38,7 +39,7 @@ class GRAPNEL_CORE_API MetricDict {
  public:
   struct Entry {
     std::string name;
-    at::Tensor value;         // scalar, on its device
+    DeviceScalar value;
     int64_t global_step = 0;  // at which it was made
   };
 
@@ -46,7 +47,7 @@ class GRAPNEL_CORE_API MetricDict {
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   // The number; waits for the device. Throws MetricError naming the available ones.
   double at(std::string_view name) const;
-  void set(std::string_view name, at::Tensor value, int64_t global_step);
+  void set(std::string_view name, DeviceScalar value, int64_t global_step);
   void update(const MetricDict& other);
   bool erase(std::string_view name);
   void clear() { entries_.clear(); }
@@ -123,7 +124,7 @@ class GRAPNEL_CORE_API Trainer {
   const MetricDict& logged_metrics() const;
   const MetricDict& progress_bar_metrics() const;
   // Adds a value that monitors can see, as callbacks do that compute one outside of log.
-  void set_callback_metric(std::string_view name, at::Tensor value);
+  void set_callback_metric(std::string_view name, const LogValue& value);
 
   // ---- Asking for something else than planned
   void request(RequestKind kind, std::string reason);

@@ -43,7 +43,7 @@ enum class ParameterType : std::uint8_t {
   integer,       // "integer"          int64
   number,        // "number"           double; integers too, and "inf", "-inf"; never NaN
   string,        // "string"
-  duration,      // "duration"         "DD:HH:MM:SS" or seconds; kept as seconds
+  duration,      // "duration"         "DD:HH:MM:SS" or seconds; kept as seconds (double)
   boolean_list,  // "list of boolean"
   integer_list,  // "list of integer"
   number_list,   // "list of number"
@@ -131,8 +131,8 @@ class GRAPNEL_BASE_API Parameters {
 
   // T: bool, std::int64_t, double, std::string, std::vector of those, std::map<std::int64_t,
   // double>, Parameters (type object), ConfigValue (whatever it is), or std::optional of any of
-  // them (nullopt for null). A duration is an int64 or double of seconds. A double may be read
-  // from an integer, a vector from a single element where the table accepts both.
+  // them (nullopt for null). A duration is a double of seconds. A double may be read from an
+  // integer, a vector from a single element.
   template <class T>
   [[nodiscard]] T get(std::string_view name) const {
     if constexpr (is_optional<T>::value) {
@@ -183,8 +183,10 @@ class GRAPNEL_BASE_API Parameters {
 
   ConfigValue values_ = ConfigValue::object();
   std::vector<std::string> given_;
-  std::map<std::string, Parameters, std::less<>> groups_;
+  std::vector<std::string> group_names_;  // of groups_, in the same order
+  std::vector<Parameters> groups_;
   std::string context_;
+  SourcePosition position_;  // of the whole object
 };
 
 class GRAPNEL_BASE_API ParameterTable {

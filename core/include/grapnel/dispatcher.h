@@ -1,0 +1,104 @@
+// Calls hooks: one dense array per hook with only the callbacks that want it, so that what is not there
+// costs nothing; then the module, where it overrides the hook.
+//
+// The order within a hook is the order of the list, with one exception: on_train_epoch_end reaches
+// callbacks that monitor a metric after the module, so that they see what it logged.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grapnel/callback.h"
+#include "grapnel/export.h"
+#include "grapnel/hook_mask.h"
+#include "grapnel/module.h"
+
+namespace grapnel {
+
+class GRAPNEL_CORE_API Dispatcher {
+ public:
+  struct Receiver {
+    Callback* callback;
+    uint32_t index;      // in the list of callbacks
+    uint64_t calls = 0;  // since assign
+  };
+
+  // Builds the arrays anew. The callbacks must outlive the next assign.
+  void assign(const std::vector<CallbackHandle>& callbacks);
+  // nullptr: no module takes part.
+  void set_module(Module* module, const ModuleMask& mask);
+
+  // Fire a hook: callbacks, then the module if it has it. What a callback throws passes through.
+#define GRAPNEL_HOOK(id, name, EventType, stage, module) void name(EventType& event);
+#include "grapnel/hooks.def"
+#undef GRAPNEL_HOOK
+
+  // Whom a hook reaches, in order; the module not included.
+  const std::vector<Receiver>& receivers(Hook hook) const {
+    return receivers_[static_cast<size_t>(hook)];
+  }
+  bool anyone(Hook hook) const;
+
+  // The function that is running now, "on_train_start" or "training_step"; empty between hooks. It
+  // decides what log() may do.
+  std::string_view running() const {
+    return running_;
+  }
+  // Who is running: the callback's label, "module" within its hooks and steps, else "user".
+  std::string author() const;
+  // The callback that is running; nullptr when none is.
+  const Callback* current() const {
+    return current_;
+  }
+
+  // Marks a function of the module as running, for a scope.
+  class ModuleScope {
+   public:
+    ModuleScope(Dispatcher& dispatcher, std::string_view name)
+        : dispatcher_(dispatcher), name_(dispatcher.running_), callback_(dispatcher.current_) {
+      dispatcher_.running_ = name;
+      dispatcher_.current_ = nullptr;
+    }
+    ~ModuleScope() {
+      dispatcher_.running_ = name_;
+      dispatcher_.current_ = callback_;
+    }
+    ModuleScope(const ModuleScope&) = delete;
+    ModuleScope& operator=(const ModuleScope&) = delete;
+
+   private:
+    Dispatcher& dispatcher_;
+    std::string_view name_;
+    Callback* callback_;
+  };
+
+  // Marks a callback as running, for calls that are not hooks (state_dict, load_state_dict).
+  class CallbackScope {
+   public:
+    CallbackScope(Dispatcher& dispatcher, std::string_view name, Callback* callback)
+        : scope_(dispatcher, name) {
+      dispatcher.current_ = callback;
+    }
+
+   private:
+    ModuleScope scope_;
+  };
+
+ private:
+  template <Hook H, class EventType>
+  void fire(EventType& event, size_t begin, size_t end);
+
+  std::array<std::vector<Receiver>, kHookCount> receivers_;
+  std::vector<const Callback*> order_;
+  // Receivers of on_train_epoch_end before this index come before the module.
+  size_t epoch_end_monitors_ = 0;
+  Module* module_ = nullptr;
+  HookMask module_hooks_;
+  std::string_view running_;
+  Callback* current_ = nullptr;
+};
+
+}  // namespace grapnel

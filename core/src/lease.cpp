@@ -1,0 +1,74 @@
+#include "grapnel/lease.h"
+
+#include <exception>
+#include <utility>
+
+#include "grapnel/base/log.h"
+
+namespace grapnel {
+
+namespace {
+
+// An undo runs once: whatever it does, the lease has ended before.
+void run_undo(const std::string& reason, std::function<void()>& undo) noexcept {
+  const std::function<void()> once = std::exchange(undo, nullptr);
+  if (!once) return;
+  try {
+    once();
+  } catch (const std::exception& error) {
+    log_error("cannot undo '{}': {}", reason, error.what());
+  } catch (...) {
+    log_error("cannot undo '{}': an exception that is no std::exception", reason);
+  }
+}
+
+}  // namespace
+
+Lease& Lease::operator=(Lease&& other) noexcept {
+  if (this != &other) {
+    end();
+    record_ = std::move(other.record_);
+  }
+  return *this;
+}
+
+void Lease::end() noexcept {
+  const std::shared_ptr<Record> record = std::exchange(record_, nullptr);
+  if (record) run_undo(record->reason, record->undo);
+}
+
+bool Lease::active() const {
+  return record_ && record_->undo;
+}
+
+Lease Leases::take(std::string reason, std::function<void()> undo) {
+  std::erase_if(records_, [](const auto& record) {
+    const auto alive = record.lock();
+    return !alive || !alive->undo;
+  });
+  auto record = std::make_shared<Lease::Record>();
+  record->reason = std::move(reason);
+  record->undo = std::move(undo);
+  records_.push_back(record);
+  return Lease(std::move(record));
+}
+
+void Leases::end_all() noexcept {
+  // Taken out one by one, because an undo may take or end others.
+  while (!records_.empty()) {
+    const std::shared_ptr<Lease::Record> record = records_.back().lock();
+    records_.pop_back();
+    if (record) run_undo(record->reason, record->undo);
+  }
+}
+
+std::vector<std::string> Leases::active() const {
+  std::vector<std::string> reasons;
+  for (const auto& weak : records_) {
+    const auto record = weak.lock();
+    if (record && record->undo) reasons.push_back(record->reason);
+  }
+  return reasons;
+}
+
+}  // namespace grapnel
