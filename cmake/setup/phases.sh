@@ -5,8 +5,9 @@
 #   phase_begin "building"; run_logged "the build" "see the errors above" cmake --build ...; phase_end
 
 repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+script_name=""
+script_started=0
 log_file=""
-phase_name=""
 phase_started=0
 cleanup_paths=()
 
@@ -29,26 +30,24 @@ seconds_since() {
 }
 
 phase_begin() {
-  phase_name=$1
+  say "-- $1"
   phase_started=$(now_ms)
-  say "-- $phase_name"
 }
 
 # phase_end [NOTE]
 phase_end() {
   say "   ${1:+$1, }$(seconds_since "$phase_started") s"
-  phase_name=""
 }
 
 # Starts a script: its log file, and a word about whatever stops it without a message of its own.
 script_begin() {
-  local name=$1
+  script_name=$1
   script_started=$(now_ms)
-  trap 'die "${BASH_COMMAND} (line ${LINENO} of ${BASH_SOURCE[0]##*/})" "this is a fault of the script; ${log_file:+the log is $log_file}"' ERR
+  trap 'die "$BASH_COMMAND (line $LINENO, in ${FUNCNAME[0]:-$script_name.sh})" "this is a fault of the script; its log is $log_file"' ERR
   trap 'script_cleanup' EXIT
   mkdir -p "$repository/build" 2>/dev/null ||
     die "cannot create $repository/build" "make $repository writable, or free space on its disk"
-  log_file=$repository/build/$name.log
+  log_file=$repository/build/$script_name.log
   : 2>/dev/null >"$log_file" ||
     die "cannot write $log_file" "make it writable, or free space on its disk"
 }
