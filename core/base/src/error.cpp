@@ -58,7 +58,9 @@ PluginError PluginError::in_hook(PluginSite site, const std::string& message) {
 }
 
 CheckpointError::CheckpointError(const std::filesystem::path& path_, const std::string& message)
-    : Error("checkpoint " + quote(path_.string()) + ": " + message), path(path_) {}
+    : Error((path_.empty() ? "checkpoint: " : "checkpoint " + quote(path_.string()) + ": ") +
+            message),
+      path(path_) {}
 CheckpointError::~CheckpointError() = default;
 
 MetricError::MetricError(const std::string& message, std::string metric_,

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 #include "grapnel/batch.h"
@@ -133,14 +134,19 @@ struct GRAPNEL_CORE_API Data {
       : module(&data_module), methods(overridden_data_methods<T, DataModule>()) {
     check_type(typeid(data_module), typeid(T));
   }
+  // One loader for whatever the run is: it stands in train, and evaluations take it from there.
   Data(std::shared_ptr<DataLoader> loader_of_the_stage);
+  template <class T>
+  requires std::derived_from<T, DataLoader> Data(std::shared_ptr<T> loader_of_the_stage)
+      : Data(std::shared_ptr<DataLoader>(std::move(loader_of_the_stage))) {}
   Data(DataLoaders loaders_of_the_stage);
   Data(std::shared_ptr<DataLoader> train, DataLoaders val);
+  // A null loader is a ConfigError in all of them.
 
   DataModule* module = nullptr;
   DataMask methods;
   std::shared_ptr<DataLoader> train;
-  DataLoaders eval;  // of validate, test, predict; of fit's validation
+  DataLoaders eval;  // of validate, test, predict; of fit's validation; empty: train's, or none
   bool loaders = false;
 
  private:

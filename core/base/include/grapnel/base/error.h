@@ -74,7 +74,8 @@ class GRAPNEL_BASE_API PluginError : public Error {
 };
 
 // A checkpoint cannot be used: damaged, not a checkpoint, of a newer format, of another model.
-// what() is "checkpoint '<path>': <message>". A failure to write one is an IoError.
+// what() is "checkpoint '<path>': <message>", or "checkpoint: <message>" for state that was not read
+// from a file. A failure to write one is an IoError.
 class GRAPNEL_BASE_API CheckpointError : public Error {
  public:
   CheckpointError(const std::filesystem::path& path, const std::string& message);
