@@ -25,8 +25,8 @@ struct Sha256::State {
 
   State() {
     const BCRYPT_ALG_HANDLE sha256_reusable = BCRYPT_SHA256_ALG_HANDLE;
-    if (BCryptCreateHash(sha256_reusable, &hash, nullptr, 0, nullptr, 0, BCRYPT_HASH_REUSABLE_FLAG) <
-        0) {
+    if (BCryptCreateHash(sha256_reusable, &hash, nullptr, 0, nullptr, 0,
+                         BCRYPT_HASH_REUSABLE_FLAG) < 0) {
       throw Error("the system offers no SHA-256 (BCryptCreateHash failed)");
     }
   }
@@ -90,7 +90,9 @@ Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
-void Sha256::update(std::span<const std::byte> bytes) { state_->update(bytes); }
+void Sha256::update(std::span<const std::byte> bytes) {
+  state_->update(bytes);
+}
 
 Sha256Digest Sha256::finish() {
   Sha256Digest digest{};
@@ -104,7 +106,9 @@ Sha256Digest sha256(std::span<const std::byte> bytes) {
   return hash.finish();
 }
 
-Sha256Digest sha256(std::string_view text) { return sha256(std::as_bytes(std::span(text))); }
+Sha256Digest sha256(std::string_view text) {
+  return sha256(std::as_bytes(std::span(text)));
+}
 
 Sha256Digest sha256_file(const std::filesystem::path& path) {
   File file = File::open(path, OpenMode::read);

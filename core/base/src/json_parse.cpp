@@ -214,8 +214,8 @@ class TreeBuilder {
     } else if (Frame& frame = open_.back(); frame.value.is_array()) {
       frame.value.append(std::move(value));
     } else {
-      frame.value.as_object().push_back({std::move(frame.key), std::move(value),
-                                         frame.key_place.line, frame.key_place.column});
+      frame.value.as_object().push_back(
+          {std::move(frame.key), std::move(value), frame.key_place.line, frame.key_place.column});
     }
     return true;
   }
@@ -224,9 +224,8 @@ class TreeBuilder {
   void check_duplicates(ConfigValue::Object& members) {
     std::vector<std::size_t> order(members.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return members[a].key < members[b].key;
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return members[a].key < members[b].key; });
     std::vector<bool> replaced(members.size(), false);
     bool any = false;
     for (std::size_t i = 1; i < order.size(); ++i) {
@@ -235,7 +234,8 @@ class TreeBuilder {
       if (earlier.key != later.key) continue;
       if (limits_.duplicate_keys == DuplicateKeys::refuse) {
         throw ConfigError(later.key_position(),
-                          "the key " + quote(later.key) + " stands twice in this object, first in line " +
+                          "the key " + quote(later.key) +
+                              " stands twice in this object, first in line " +
                               std::to_string(earlier.line) + "; remove one of them",
                           later.key);
       }

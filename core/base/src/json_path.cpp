@@ -39,8 +39,7 @@ std::vector<std::string> split_path(std::string_view path, const std::string& so
 
 std::optional<std::size_t> index_of(std::string_view segment) {
   std::size_t index = 0;
-  const auto [end, error] =
-      std::from_chars(segment.data(), segment.data() + segment.size(), index);
+  const auto [end, error] = std::from_chars(segment.data(), segment.data() + segment.size(), index);
   if (error != std::errc() || end != segment.data() + segment.size()) return std::nullopt;
   return index;
 }
@@ -98,9 +97,9 @@ ConfigValue& descend(ConfigValue& parent, const std::string& segment,
     return parent.as_array()[*index];
   }
   if (!parent.is_object() && !parent.is_null()) {
-    throw ConfigError({*source, 0, 0},
-                      "there is " + parent.describe() + " where an object with the key " +
-                          quote(segment) + " is needed");
+    throw ConfigError({*source, 0, 0}, "there is " + parent.describe() +
+                                           " where an object with the key " + quote(segment) +
+                                           " is needed");
   }
   if (ConfigValue* found = parent.find(segment)) return *found;
   return parent.set(segment, std::move(fresh));

@@ -11,7 +11,9 @@
 namespace grapnel::detail {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '.' || c == '+' || c == '-';
@@ -43,7 +45,8 @@ std::string about_word(std::string_view word) {
       return std::string(word) + " is not JSON; write " + std::string(instead) + " instead";
     }
   }
-  return quote(word) + " is neither a number nor true, false or null; strings stand in double quotes";
+  return quote(word) +
+         " is neither a number nor true, false or null; strings stand in double quotes";
 }
 
 }  // namespace
@@ -64,13 +67,14 @@ JsonSlip explain_json_slip(std::string_view text, std::size_t offset,
   const auto c = static_cast<unsigned char>(text[offset]);
   const char previous = before(text, offset);
   if (c < 0x20) {
-    return {offset, "a control character stands in a string; write \\n for a line break, \\t for a "
-                    "tab, \\u00XX for others"};
+    return {offset,
+            "a control character stands in a string; write \\n for a line break, \\t for a "
+            "tab, \\u00XX for others"};
   }
   if (decode_utf8(text, offset).bytes == 0) return {offset, "these bytes are not UTF-8"};
   if ((c == '}' || c == ']') && previous == ',') {
-    return {offset, std::string("a comma stands before this '") + static_cast<char>(c) +
-                        "'; remove it"};
+    return {offset,
+            std::string("a comma stands before this '") + static_cast<char>(c) + "'; remove it"};
   }
   if (c == '/' || c == '#') return {offset, "comments are not accepted in JSON; remove this one"};
   if (c == '\'') return {offset, "strings stand in double quotes, not in single ones"};

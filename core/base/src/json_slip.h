@@ -14,7 +14,6 @@ struct JsonSlip {
 
 // `offset` is the first byte that the parser did not accept; `parser_says` is its own description,
 // used where there is no better one.
-JsonSlip explain_json_slip(std::string_view text, std::size_t offset,
-                           std::string_view parser_says);
+JsonSlip explain_json_slip(std::string_view text, std::size_t offset, std::string_view parser_says);
 
 }  // namespace grapnel::detail

@@ -20,7 +20,9 @@ ConfigValue& ConfigValue::operator=(const ConfigValue&) = default;
 ConfigValue& ConfigValue::operator=(ConfigValue&&) noexcept = default;
 ConfigValue::~ConfigValue() = default;
 
-ConfigValue ConfigValue::array() { return ConfigValue(Array()); }
+ConfigValue ConfigValue::array() {
+  return ConfigValue(Array());
+}
 
 ConfigValue ConfigValue::object() {
   ConfigValue value;
@@ -28,15 +30,23 @@ ConfigValue ConfigValue::object() {
   return value;
 }
 
-void ConfigValue::set_bool(bool value) noexcept { data_ = value; }
-void ConfigValue::set_int(std::int64_t value) noexcept { data_ = value; }
-void ConfigValue::set_double(double value) noexcept { data_ = value; }
+void ConfigValue::set_bool(bool value) noexcept {
+  data_ = value;
+}
+void ConfigValue::set_int(std::int64_t value) noexcept {
+  data_ = value;
+}
+void ConfigValue::set_double(double value) noexcept {
+  data_ = value;
+}
 
 void ConfigValue::throw_out_of_range() {
   throw std::out_of_range("a number of a configuration must fit a signed 64-bit integer");
 }
 
-ConfigValue::Kind ConfigValue::kind() const noexcept { return static_cast<Kind>(data_.index()); }
+ConfigValue::Kind ConfigValue::kind() const noexcept {
+  return static_cast<Kind>(data_.index());
+}
 
 void ConfigValue::throw_wrong_kind(std::string_view name, std::string_view accepted) const {
   const std::string subject = name.empty() ? "expected" : quote(name) + " must be";

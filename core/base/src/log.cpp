@@ -42,7 +42,9 @@ std::string_view to_string(LogLevel level) noexcept {
 }
 
 LogSink::~LogSink() = default;
-bool LogSink::wants(LogLevel) const noexcept { return true; }
+bool LogSink::wants(LogLevel) const noexcept {
+  return true;
+}
 
 std::shared_ptr<LogSink> set_log_sink(std::shared_ptr<LogSink> sink) {
   const std::lock_guard lock(state().mutex);
@@ -57,7 +59,9 @@ std::shared_ptr<LogSink> log_sink() {
 
 ScopedLogSink::ScopedLogSink(std::shared_ptr<LogSink> sink)
     : previous_(set_log_sink(std::move(sink))) {}
-ScopedLogSink::~ScopedLogSink() { set_log_sink(std::move(previous_)); }
+ScopedLogSink::~ScopedLogSink() {
+  set_log_sink(std::move(previous_));
+}
 
 void log_text(LogLevel level, std::string_view text) noexcept {
   try {

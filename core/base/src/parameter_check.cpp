@@ -114,7 +114,8 @@ class Check {
         check_range(value.as_double(), value);
         return value;
       case ParameterType::number: {
-        const double number = infinity_in(value).value_or(value.is_string() ? 0 : value.as_double());
+        const double number =
+            infinity_in(value).value_or(value.is_string() ? 0 : value.as_double());
         check_range(number, value);
         return keeping_position(number, value);
       }
@@ -161,9 +162,8 @@ class Check {
                           key_);
       }
       if (!fits_scalar(ParameterType::number, member.value)) {
-        throw member.value.error(key_ + "." + member.key + " must be a number, found " +
-                                     member.value.describe(),
-                                 key_);
+        throw member.value.error(
+            key_ + "." + member.key + " must be a number, found " + member.value.describe(), key_);
       }
       sorted.emplace(number, scalar(ParameterType::number, member.value));
     }
@@ -179,12 +179,10 @@ class Check {
 
  private:
   void check_range(double number, const ConfigValue& value) const {
-    const bool too_low =
-        spec_.minimum &&
-        (number < *spec_.minimum || (spec_.minimum_excluded && number == *spec_.minimum));
-    const bool too_high =
-        spec_.maximum &&
-        (number > *spec_.maximum || (spec_.maximum_excluded && number == *spec_.maximum));
+    const bool too_low = spec_.minimum && (number < *spec_.minimum ||
+                                           (spec_.minimum_excluded && number == *spec_.minimum));
+    const bool too_high = spec_.maximum && (number > *spec_.maximum ||
+                                            (spec_.maximum_excluded && number == *spec_.maximum));
     if (too_low || too_high) {
       throw value.error(key_ + " must be " + spec_.range_text() + ", found " + value.describe(),
                         key_);
@@ -206,9 +204,9 @@ class Check {
     const bool few = spec_.minimum_items && value.size() < *spec_.minimum_items;
     const bool many = spec_.maximum_items && value.size() > *spec_.maximum_items;
     if (few || many) {
-      throw value.error(key_ + " must have " + spec_.range_text() + ", found " +
-                            std::to_string(value.size()),
-                        key_);
+      throw value.error(
+          key_ + " must have " + spec_.range_text() + ", found " + std::to_string(value.size()),
+          key_);
     }
   }
 
@@ -276,10 +274,9 @@ std::optional<std::string> mistake_in(const ParameterSpec& spec) {
   const bool takes_text =
       accepts(spec, ParameterType::string) || accepts(spec, ParameterType::string_list);
   if (!spec.choices.empty() && !takes_text) return who + " has choices, but is no string";
-  const bool takes_items =
-      accepts(spec, ParameterType::number_map) ||
-      std::any_of(std::begin(list_types), std::end(list_types),
-                  [&](ParameterType type) { return accepts(spec, type); });
+  const bool takes_items = accepts(spec, ParameterType::number_map) ||
+                           std::any_of(std::begin(list_types), std::end(list_types),
+                                       [&](ParameterType type) { return accepts(spec, type); });
   if ((spec.minimum_items || spec.maximum_items) && !takes_items) {
     return who + " has a number of items, but is no list";
   }

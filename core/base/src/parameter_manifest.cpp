@@ -11,8 +11,8 @@ namespace grapnel {
 namespace {
 
 constexpr std::array<std::string_view, 14> known_keys = {
-    "type",    "doc",     "default",           "nullable",      "minimum",
-    "maximum", "choices", "exclusive_minimum", "minimum_items", "exclusive_maximum",
+    "type",    "doc",        "default",           "nullable",      "minimum",
+    "maximum", "choices",    "exclusive_minimum", "minimum_items", "exclusive_maximum",
     "unit",    "parameters", "maximum_items",     "identifying"};
 
 ParameterType read_type(const ConfigValue& value) {

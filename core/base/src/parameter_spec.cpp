@@ -165,23 +165,33 @@ std::string ParameterSpec::range_text() const {
 
 namespace parameter {
 
-ParameterSpec boolean(std::string name) { return row(ParameterType::boolean, std::move(name)); }
+ParameterSpec boolean(std::string name) {
+  return row(ParameterType::boolean, std::move(name));
+}
 ParameterSpec boolean(std::string name, bool fallback) {
   return row(ParameterType::boolean, std::move(name), fallback);
 }
-ParameterSpec integer(std::string name) { return row(ParameterType::integer, std::move(name)); }
+ParameterSpec integer(std::string name) {
+  return row(ParameterType::integer, std::move(name));
+}
 ParameterSpec integer(std::string name, std::int64_t fallback) {
   return row(ParameterType::integer, std::move(name), fallback);
 }
-ParameterSpec number(std::string name) { return row(ParameterType::number, std::move(name)); }
+ParameterSpec number(std::string name) {
+  return row(ParameterType::number, std::move(name));
+}
 ParameterSpec number(std::string name, double fallback) {
   return row(ParameterType::number, std::move(name), fallback);
 }
-ParameterSpec string(std::string name) { return row(ParameterType::string, std::move(name)); }
+ParameterSpec string(std::string name) {
+  return row(ParameterType::string, std::move(name));
+}
 ParameterSpec string(std::string name, std::string fallback) {
   return row(ParameterType::string, std::move(name), std::move(fallback));
 }
-ParameterSpec duration(std::string name) { return row(ParameterType::duration, std::move(name)); }
+ParameterSpec duration(std::string name) {
+  return row(ParameterType::duration, std::move(name));
+}
 ParameterSpec duration(std::string name, std::string fallback) {
   return row(ParameterType::duration, std::move(name), std::move(fallback));
 }
@@ -227,7 +237,9 @@ ParameterSpec object(std::string name, ParameterTable fields) {
   return spec;
 }
 
-ParameterSpec any(std::string name) { return row(ParameterType::any, std::move(name)); }
+ParameterSpec any(std::string name) {
+  return row(ParameterType::any, std::move(name));
+}
 ParameterSpec any(std::string name, ConfigValue fallback) {
   return row(ParameterType::any, std::move(name), std::move(fallback));
 }

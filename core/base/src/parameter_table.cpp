@@ -84,8 +84,8 @@ Parameters ParameterTable::validate(const ConfigValue& value, std::string_view c
     }
     if (given != nullptr) out.given_.push_back(spec.name);
     std::optional<Parameters> group;
-    out.values_.set(spec.name, detail::check_parameter(spec, given ? *given : *spec.default_value,
-                                                       key, group));
+    out.values_.set(
+        spec.name, detail::check_parameter(spec, given ? *given : *spec.default_value, key, group));
     if (group) {
       if (given == nullptr) group->position_ = out.position_;
       out.group_names_.push_back(spec.name);

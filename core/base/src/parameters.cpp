@@ -31,7 +31,9 @@ const ConfigValue& Parameters::raw(std::string_view name) const {
   mistaken(context_, name, "is not in its table");
 }
 
-bool Parameters::contains(std::string_view name) const noexcept { return values_.contains(name); }
+bool Parameters::contains(std::string_view name) const noexcept {
+  return values_.contains(name);
+}
 
 bool Parameters::was_given(std::string_view name) const {
   static_cast<void>(raw(name));
@@ -40,8 +42,7 @@ bool Parameters::was_given(std::string_view name) const {
 
 ConfigError Parameters::error(std::string_view name, const std::string& message) const {
   const ConfigValue& value = raw(name);
-  const std::string key =
-      context_.empty() ? std::string(name) : context_ + "." + std::string(name);
+  const std::string key = context_.empty() ? std::string(name) : context_ + "." + std::string(name);
   const SourcePosition at = value.position();
   return {at.to_string().empty() ? position_ : at, key + ": " + message, key};
 }
@@ -122,6 +123,8 @@ void Parameters::read(std::string_view name, Parameters& out) const {
   out = groups_[static_cast<std::size_t>(found - group_names_.begin())];
 }
 
-void Parameters::read(std::string_view name, ConfigValue& out) const { out = raw(name); }
+void Parameters::read(std::string_view name, ConfigValue& out) const {
+  out = raw(name);
+}
 
 }  // namespace grapnel

@@ -78,12 +78,13 @@ class GRAPNEL_BASE_API CheckpointFile {
   [[nodiscard]] std::vector<std::string> damaged_tensors() const;
 
  private:
-  explicit CheckpointFile(SafetensorsFile file);
-  void read_metadata();
+  CheckpointFile(SafetensorsFile file, CheckpointCheck check);
+  void read_document();
+  void read_checksums();
   void verify_whole_file() const;
 
   SafetensorsFile file_;
-  CheckpointCheck check_ = CheckpointCheck::whole_file;
+  CheckpointCheck check_;
   ConfigValue document_;
   std::int64_t format_version_ = 0;
   Sha256Digest sha256_{};

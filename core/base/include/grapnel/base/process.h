@@ -20,7 +20,7 @@ namespace grapnel {
 [[nodiscard]] GRAPNEL_BASE_API std::string signal_name(int signal_number);
 
 struct ProcessOptions {
-  std::filesystem::path program;       // a path; not searched for in PATH
+  std::filesystem::path program;       // from this process's directory; not searched in PATH
   std::vector<std::string> arguments;  // without the program's name
   // Added to this process's environment or replacing its entries.
   std::vector<std::pair<std::string, std::string>> environment;

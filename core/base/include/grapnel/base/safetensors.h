@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -73,7 +74,9 @@ class GRAPNEL_BASE_API SafetensorsWriter {
  private:
   [[nodiscard]] std::vector<const TensorView*> layout() const;
   [[nodiscard]] std::string header() const;
+
   std::vector<TensorView> tensors_;
+  std::unordered_set<std::string> names_;
   SafetensorsMetadata metadata_;
 };
 
@@ -111,6 +114,8 @@ class GRAPNEL_BASE_API SafetensorsFile {
  private:
   SafetensorsFile(std::filesystem::path path, std::span<const std::byte> bytes,
                   std::shared_ptr<const void> owner);
+  void read_header(std::string_view text);
+
   std::filesystem::path path_;
   std::span<const std::byte> bytes_;
   std::shared_ptr<const void> owner_;  // keeps bytes_ alive

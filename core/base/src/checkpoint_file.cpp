@@ -1,0 +1,236 @@
+#include <grapnel/base/checkpoint_file.h>
+#include <grapnel/base/platform.h>
+#include <grapnel/base/text.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <stdexcept>
+#include <unordered_map>
+
+namespace grapnel {
+namespace {
+
+constexpr std::string_view reserved_prefix = "grapnel.";
+constexpr std::string_view checksum_tensor = "grapnel.checksum";
+constexpr std::string_view document_key = "grapnel";
+constexpr std::string_view checksums_key = "grapnel.xxh3";
+constexpr std::string_view version_key = "format_version";
+constexpr std::string_view use_another =
+    "; restore it from a copy, or resume from another checkpoint";
+
+JsonLimits document_limits() {
+  JsonLimits limits;
+  limits.max_bytes = SafetensorsFile::max_header_bytes;
+  limits.max_depth = 512;
+  limits.max_values = 16'000'000;
+  return limits;
+}
+
+std::string document_text(const ConfigValue& document) {
+  if (!document.is_object() || document.contains(version_key)) {
+    throw std::invalid_argument(
+        "a checkpoint's document must be an object without the key 'format_version'");
+  }
+  ConfigValue stored = ConfigValue::object();
+  stored.set(version_key, checkpoint_format_version);
+  for (const auto& member : document.as_object()) stored.as_object().push_back(member);
+  std::string text = write_json(stored);
+  try {
+    static_cast<void>(parse_json(text, "document", document_limits()));
+  } catch (const ConfigError& error) {
+    throw std::invalid_argument("a checkpoint's document could not be read back: " +
+                                std::string(error.what()));
+  }
+  return text;
+}
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+// What a file is that is no safetensors file, where its first bytes tell.
+std::string_view known_format(const std::filesystem::path& path) {
+  std::array<std::byte, 8> start{};
+  File file = File::open(path, OpenMode::read);
+  const std::size_t count = file.read(start);
+  const std::string_view text(reinterpret_cast<const char*>(start.data()), count);
+  if (text.empty()) return "it is empty; the write that should have made it did not finish";
+  if (text.starts_with("PK\x03\x04")) {
+    return "it is a zip archive, as torch.save() and Lightning write; grapnel reads no pickles: "
+           "export the weights in Python with safetensors.torch.save_file()";
+  }
+  if (text.starts_with("\x80\x02") || text.starts_with("\x80\x04")) {
+    return "it is a Python pickle; grapnel reads no pickles: export the weights in Python with "
+           "safetensors.torch.save_file()";
+  }
+  if (text.starts_with("\x89HDF")) return "it is an HDF5 file";
+  if (text.starts_with("GGUF")) return "it is a GGUF file";
+  return {};
+}
+
+SafetensorsFile open_container(const std::filesystem::path& path, FileAccess access) {
+  try {
+    return SafetensorsFile::open(path, access);
+  } catch (const DataError& error) {
+    if (const std::string_view known = known_format(path); !known.empty()) {
+      throw CheckpointError(path, "not a checkpoint: " + std::string(known));
+    }
+    throw CheckpointError(path, error.detail + std::string(use_another));
+  }
+}
+
+}  // namespace
+
+WrittenCheckpoint write_checkpoint_file(const std::filesystem::path& path,
+                                        std::span<const TensorView> tensors,
+                                        const ConfigValue& document, Durability durability) {
+  const std::string text = document_text(document);
+  SafetensorsWriter writer;
+  std::string checksums = "{\"\":\"" + hex(xxh3_64(bytes_of(text))) + "\"";
+  for (const TensorView& tensor : tensors) {
+    if (tensor.name.starts_with(reserved_prefix)) {
+      throw std::invalid_argument("tensor " + quote(tensor.name) +
+                                  ": names that start with 'grapnel.' are the container's");
+    }
+    writer.add(tensor);
+    checksums +=
+        "," + write_json(ConfigValue(tensor.name)) + ":\"" + hex(xxh3_64(tensor.bytes)) + "\"";
+  }
+  writer.set_metadata(std::string(document_key), text);
+  writer.set_metadata(std::string(checksums_key), checksums + "}");
+  WrittenCheckpoint written;
+  // Of the smallest elements and added last: it comes last in the file.
+  writer.add({std::string(checksum_tensor), "U8", {32}, written.sha256});
+
+  AtomicFile file(path, durability);
+  Sha256 hash;
+  writer.write([&](std::span<const std::byte> piece) {
+    if (piece.data() == written.sha256.data()) {
+      written.sha256 = hash.finish();
+    } else {
+      hash.update(piece);
+    }
+    file.write(piece);
+    written.bytes += piece.size();
+  });
+  file.commit();
+  return written;
+}
+
+CheckpointFile::CheckpointFile(SafetensorsFile file, CheckpointCheck check)
+    : file_(std::move(file)), check_(check) {
+  read_document();
+  read_checksums();
+  if (check_ == CheckpointCheck::whole_file) verify_whole_file();
+}
+
+CheckpointFile CheckpointFile::open(const std::filesystem::path& path, CheckpointCheck check,
+                                    FileAccess access) {
+  return {open_container(path, access), check};
+}
+
+void CheckpointFile::read_document() {
+  const std::string* text = file_.metadata(document_key);
+  if (text == nullptr) {
+    throw CheckpointError(path(),
+                          "not a checkpoint: it is a safetensors file of " +
+                              std::to_string(file_.tensors().size()) +
+                              " tensors that grapnel did not write; give it as weights instead");
+  }
+  try {
+    document_ = parse_json(*text, display_path(path()) + " (document)", document_limits());
+    format_version_ = document_.at(version_key).as_int(version_key);
+  } catch (const ConfigError& error) {
+    throw CheckpointError(
+        path(), std::string("its document is damaged: ") + error.what() + std::string(use_another));
+  }
+  if (format_version_ < 1 || format_version_ > checkpoint_format_version) {
+    throw CheckpointError(path(), "it has format version " + std::to_string(format_version_) +
+                                      ", this grapnel reads up to " +
+                                      std::to_string(checkpoint_format_version) +
+                                      "; update grapnel");
+  }
+  document_.erase(version_key);
+}
+
+void CheckpointFile::read_checksums() {
+  const auto& all = file_.tensors();
+  const bool is_complete = !all.empty() && all.back().name == checksum_tensor &&
+                           all.back().dtype == "U8" && all.back().size() == sha256_.size();
+  if (!is_complete) {
+    throw CheckpointError(path(), "its last tensor is not the 32 bytes of 'grapnel.checksum'" +
+                                      std::string(use_another));
+  }
+  const auto recorded = file_.bytes(all.back());
+  std::copy(recorded.begin(), recorded.end(), sha256_.begin());
+  tensors_.assign(all.begin(), all.end() - 1);
+
+  std::unordered_map<std::string, std::string> by_name;
+  try {
+    const std::string* text = file_.metadata(checksums_key);
+    const ConfigValue table =
+        parse_json(text != nullptr ? *text : "{}", std::string(checksums_key), document_limits());
+    for (const auto& member : table.as_object()) by_name[member.key] = member.value.as_string();
+  } catch (const ConfigError& error) {
+    throw CheckpointError(path(), std::string("its table of checksums is damaged: ") +
+                                      error.what() + std::string(use_another));
+  }
+  for (const TensorEntry& tensor : tensors_) checksums_.push_back(by_name[tensor.name]);
+  if (by_name[""] != hex(xxh3_64(bytes_of(*file_.metadata(document_key))))) {
+    throw CheckpointError(
+        path(), "damaged: the checksum of its document differs" + std::string(use_another));
+  }
+}
+
+void CheckpointFile::verify_whole_file() const {
+  const auto bytes = file_.file_bytes();
+  if (grapnel::sha256(bytes.first(bytes.size() - sha256_.size())) == sha256_) return;
+  std::vector<std::string> damaged = damaged_tensors();
+  const std::size_t count = damaged.size();
+  damaged.resize(std::min<std::size_t>(count, 5));
+  std::string what = "the header or the checksum itself";
+  if (count > 0) what = "the data of " + join_quoted(damaged, count > 5 ? "," : "and");
+  if (count > 5) what += " and " + std::to_string(count - 5) + " more tensors";
+  throw CheckpointError(path(), "damaged: SHA-256 differs from the recorded one, in " + what +
+                                    std::string(use_another));
+}
+
+const TensorEntry* CheckpointFile::find(std::string_view name) const noexcept {
+  const TensorEntry* found = file_.find(name);
+  if (found == nullptr || name == checksum_tensor) return nullptr;
+  return &tensors_[static_cast<std::size_t>(found - file_.tensors().data())];
+}
+
+const TensorEntry& CheckpointFile::at(std::string_view name) const {
+  if (const TensorEntry* found = find(name)) return *found;
+  std::vector<std::string> known;
+  for (const TensorEntry& tensor : tensors_) known.push_back(tensor.name);
+  const auto meant = nearest(name, known);
+  throw CheckpointError(path(), "it has no tensor " + quote(name) +
+                                    (meant ? "; the nearest is " + quote(*meant) : std::string()));
+}
+
+const std::string& CheckpointFile::checksum(const TensorEntry& tensor) const {
+  return checksums_[static_cast<std::size_t>(&at(tensor.name) - tensors_.data())];
+}
+
+std::span<const std::byte> CheckpointFile::bytes(const TensorEntry& tensor) const {
+  const auto data = file_.bytes(tensor);
+  if (check_ == CheckpointCheck::on_use && hex(xxh3_64(data)) != checksum(tensor)) {
+    throw CheckpointError(path(), "damaged: the checksum of tensor " + quote(tensor.name) +
+                                      " differs" + std::string(use_another));
+  }
+  return data;
+}
+
+std::vector<std::string> CheckpointFile::damaged_tensors() const {
+  std::vector<std::string> damaged;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (hex(xxh3_64(file_.bytes(tensors_[i]))) != checksums_[i])
+      damaged.push_back(tensors_[i].name);
+  }
+  return damaged;
+}
+
+}  // namespace grapnel
