@@ -21,15 +21,25 @@ extern "C" {
 #define GRAPNEL_METRIC_PROG_BAR ((uint32_t)4)  /* show it in the progress bar */
 #define GRAPNEL_METRIC_NO_LOGGER ((uint32_t)8) /* don't send it to the loggers */
 
+/* How to log one record. Growable, made by the plugin; the host reads the fields that it has. */
+typedef struct grapnel_metric_options {
+  uint32_t struct_size;
+  uint32_t flags;     /* GRAPNEL_METRIC_... */
+  int64_t batch_size; /* weight in the epoch's mean; 0: what the trainer finds in the batch */
+} grapnel_metric_options;
+
 typedef struct grapnel_metrics {
   uint32_t struct_size;
   uint32_t reserved;
+  /* options: NULL for all defaults. */
   int32_t(GRAPNEL_CALL* log_f64)(const grapnel_host* host, grapnel_string name, double value,
-                                 uint32_t flags);
+                                 const grapnel_metric_options* options);
   /* tensor: a floating scalar; stays on its device until somebody needs the number. */
   int32_t(GRAPNEL_CALL* log_tensor)(const grapnel_host* host, grapnel_string name,
-                                    const grapnel_tensor* tensor, uint32_t flags);
-  /* The latest value of a metric that anybody logged, and the global step it was made at. */
+                                    const grapnel_tensor* tensor,
+                                    const grapnel_metric_options* options);
+  /* The latest value of a metric that anybody logged, and the global step it was made at;
+   * GRAPNEL_NOT_FOUND while nobody logged it. */
   int32_t(GRAPNEL_CALL* get)(const grapnel_host* host, grapnel_string name, double* value,
                              int64_t* global_step);
   /* The names that get knows now, in the order they first came; the text lives until the hook returns. */

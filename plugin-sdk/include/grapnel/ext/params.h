@@ -2,8 +2,9 @@
  *
  * The host has read them from run.json and checked them against the table in plugin.json, so that types
  * and ranges hold; a parameter that the user left out has its default. Readable from create on.
- * All functions: GRAPNEL_NOT_FOUND for a name that plugin.json doesn't declare or whose value is null,
- * GRAPNEL_INVALID_ARGUMENT for another type than declared. An integer parameter may be read as f64 too.
+ * All functions: GRAPNEL_NOT_FOUND for a parameter whose value is null, GRAPNEL_INVALID_ARGUMENT for a
+ * name that plugin.json doesn't declare, so that a misspelt one is noticed, and for another type than
+ * declared. An integer parameter may be read as f64 too; a duration is an f64 of seconds.
  */
 #ifndef GRAPNEL_EXT_PARAMS_H_
 #define GRAPNEL_EXT_PARAMS_H_
@@ -33,6 +34,8 @@ typedef struct grapnel_params {
                                   double* value);
   int32_t(GRAPNEL_CALL* list_string)(const grapnel_host* host, grapnel_string name, uint64_t index,
                                      grapnel_string* value);
+  int32_t(GRAPNEL_CALL* list_bool)(const grapnel_host* host, grapnel_string name, uint64_t index,
+                                   int32_t* value);
 } grapnel_params;
 
 #ifdef __cplusplus

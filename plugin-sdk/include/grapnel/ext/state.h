@@ -18,7 +18,8 @@ extern "C" {
 #define GRAPNEL_STATE_MAX_ENTRIES ((uint64_t)65536)
 #define GRAPNEL_STATE_MAX_BYTES ((uint64_t)1 << 26)
 
-/* The host's. A key is given once; letters, digits, '.', '_' and '-', 1 to 256 bytes. [train-thread] */
+/* The host's. A key is given once: 1 to 512 bytes of UTF-8 without control characters, so that the name of
+ * any parameter fits in it. [train-thread] */
 typedef struct grapnel_state_writer grapnel_state_writer;
 struct grapnel_state_writer {
   uint32_t struct_size;

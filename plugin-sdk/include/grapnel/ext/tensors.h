@@ -30,6 +30,10 @@ extern "C" {
 #define GRAPNEL_DEVICE_CPU ((int32_t)0)
 #define GRAPNEL_DEVICE_CUDA ((int32_t)1)
 
+/* The number of LibTorch's Layout. Gradients of embeddings may be sparse. */
+#define GRAPNEL_TENSOR_STRIDED ((int32_t)0)
+#define GRAPNEL_TENSOR_SPARSE ((int32_t)1)
+
 /* Growable, the host's, valid while the handle is. */
 typedef struct grapnel_tensor_info {
   uint32_t struct_size;
@@ -38,9 +42,11 @@ typedef struct grapnel_tensor_info {
   int32_t device_index;  /* -1 for the CPU */
   int64_t ndim;
   const int64_t* sizes;   /* ndim entries */
-  const int64_t* strides; /* ndim entries, in elements */
+  const int64_t* strides; /* ndim entries, in elements; NULL unless layout is strided */
   int64_t numel;
-  const void* data;      /* on the CPU: the first element, to be read only; else NULL */
+  const void* data; /* on the CPU and strided: the first element, to be read only; else NULL */
+  int32_t layout;   /* GRAPNEL_TENSOR_STRIDED or another number of LibTorch's Layout */
+  int32_t reserved;
 } grapnel_tensor_info;
 
 typedef struct grapnel_tensors {

@@ -30,6 +30,9 @@ typedef struct grapnel_trainer_state {
   int32_t is_last_batch;           /* flag: of the training epoch */
   int32_t stop_requested;          /* flag */
   grapnel_string run_directory;    /* where logs and checkpoints of the run go; absolute */
+  int32_t is_logging_step;         /* flag: the loggers write what the running training batch logs
+                                      (log_every_n_steps); spare costly numbers where they don't */
+  int32_t reserved;
 } grapnel_trainer_state;
 
 typedef struct grapnel_trainer {

@@ -1,0 +1,105 @@
+// The tensors that a step sees, and what it returned.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/plugin/tensor.hpp>
+
+namespace grapnel::plugin {
+inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+
+/// Valid until the hook returns.
+class Batch {
+ public:
+  Batch(detail::Context& context, grapnel_batch* batch) noexcept
+      : context_(&context), batch_(batch) {}
+
+  std::size_t size() const {  ///< number of tensors
+    std::uint64_t count = 0;
+    detail::check(table().count(host(), batch_, &count), "the tensors of a batch");
+    return static_cast<std::size_t>(count);
+  }
+  std::string name(std::size_t i) const {  ///< empty where the tensor has none
+    grapnel_string text{};
+    detail::check(table().name(host(), batch_, i, &text), "the name of a tensor of a batch");
+    return std::string(detail::from_abi(text));
+  }
+  Tensor operator[](std::size_t i) const {  ///< i < size(), else Error
+    grapnel_tensor* owned = nullptr;
+    detail::check(table().get(host(), batch_, i, &owned), "a tensor of a batch");
+    return Tensor::adopt(*context_, owned);
+  }
+  /// The step sees the new tensor, the data set stays as it is. Only in ..._batch_start hooks.
+  void replace(std::size_t i, const Tensor& tensor) {
+    tensor.context();
+    detail::check(table().replace(host(), batch_, i, tensor.handle()),
+                  "replacing a tensor of a batch");
+  }
+  /// Where each sample stands in its data set; empty when unknown.
+  std::vector<std::int64_t> sample_indices() const {
+    const std::int64_t* indices = nullptr;
+    std::uint64_t count = 0;
+    const auto status = table().sample_indices(host(), batch_, &indices, &count);
+    if (!detail::check_found(status, "the sample indices of a batch")) return {};
+    return {indices, indices + count};
+  }
+
+ private:
+  const grapnel_batches& table() const { return context_->get<grapnel_batches>(); }
+  const grapnel_host* host() const { return context_->host(); }
+
+  detail::Context* context_;
+  grapnel_batch* batch_;
+};
+
+/// What a step returned: a loss, maybe, and named extras or the tensors of a prediction. Valid until the
+/// hook returns.
+class Outputs {
+ public:
+  Outputs(detail::Context& context, grapnel_outputs* outputs) noexcept
+      : context_(&context), outputs_(outputs) {}
+
+  /// Fetched from its device once per step and kept for all who ask; NaN and infinity come as they are.
+  /// In training it is divided by accumulate_grad_batches. Empty when the step returned none.
+  std::optional<double> loss() const {
+    double value = 0;
+    if (!detail::check_found(table().loss(host(), outputs_, &value), "the loss")) return {};
+    return value;
+  }
+  /// Undefined when the step returned none.
+  Tensor loss_tensor() const {
+    grapnel_tensor* owned = nullptr;
+    if (!detail::check_found(table().loss_tensor(host(), outputs_, &owned), "the loss")) return {};
+    return Tensor::adopt(*context_, owned);
+  }
+  std::size_t size() const {  ///< number of extras, or of a prediction's tensors
+    std::uint64_t count = 0;
+    detail::check(table().count(host(), outputs_, &count), "the outputs of a step");
+    return static_cast<std::size_t>(count);
+  }
+  std::string name(std::size_t i) const {
+    grapnel_string text{};
+    detail::check(table().name(host(), outputs_, i, &text), "the name of an output");
+    return std::string(detail::from_abi(text));
+  }
+  Tensor operator[](std::size_t i) const {  ///< i < size(), else Error
+    grapnel_tensor* owned = nullptr;
+    detail::check(table().get(host(), outputs_, i, &owned), "an output of a step");
+    return Tensor::adopt(*context_, owned);
+  }
+
+ private:
+  const grapnel_step_outputs& table() const { return context_->get<grapnel_step_outputs>(); }
+  const grapnel_host* host() const { return context_->host(); }
+
+  detail::Context* context_;
+  grapnel_outputs* outputs_;
+};
+
+}  // namespace GRAPNEL_PLUGIN_HIDDEN
+}  // namespace grapnel::plugin

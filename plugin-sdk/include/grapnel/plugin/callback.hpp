@@ -1,0 +1,97 @@
+// The class that a plugin's callbacks derive from: every hook of hooks.def as a virtual function that does
+// nothing. Only the hooks that a class overrides are ever called; which ones is found at compile time.
+//
+//   class Mine final : public grapnel::plugin::Callback {
+//    public:
+//     explicit Mine(const Params& params);              // or a default constructor
+//     void on_train_batch_end(TrainBatchEnd& event) override;
+//   };
+//
+// When and in which order they fire is drawn above class Callback in core's <grapnel/callback.h>. A hook
+// may throw: the host then fails the run, or disables the plugin, as its user chose.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+#include <grapnel/plugin/events.hpp>
+#include <grapnel/plugin/state.hpp>
+
+namespace grapnel::plugin {
+inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+
+class Callback {
+ public:
+  // Types by their short names for derived classes, which are in a namespace of their own.
+  using Params = plugin::Params;
+  using Services = plugin::Services;
+  using StateWriter = plugin::StateWriter;
+  using StateReader = plugin::StateReader;
+  using Event = plugin::Event;
+  using InitEvent = plugin::InitEvent;
+  using StageEvent = plugin::StageEvent;
+  using TrainBatchStart = plugin::TrainBatchStart;
+  using TrainBatchEnd = plugin::TrainBatchEnd;
+  using EvalBatchStart = plugin::EvalBatchStart;
+  using EvalBatchEnd = plugin::EvalBatchEnd;
+  using OptimizerEvent = plugin::OptimizerEvent;
+  using BackwardEvent = plugin::BackwardEvent;
+  using ExceptionEvent = plugin::ExceptionEvent;
+  using SaveCheckpoint = plugin::SaveCheckpoint;
+  using LoadCheckpoint = plugin::LoadCheckpoint;
+  using CheckpointWritten = plugin::CheckpointWritten;
+  using SignalEvent = plugin::SignalEvent;
+  using RunEnd = plugin::RunEnd;
+
+  Callback() = default;
+  Callback(const Callback&) = delete;
+  Callback& operator=(const Callback&) = delete;
+  /// The host calls nothing of this instance any more. End threads of your own here.
+  virtual ~Callback() = default;
+
+  /// Once, before any hook. Throw to refuse: the text of the exception says why.
+  virtual void init(Services&) {}
+
+#define GRAPNEL_HOOK(id, name, event, stage, module) \
+  virtual void name(event&) {}
+#include <grapnel/hooks.def>
+#undef GRAPNEL_HOOK
+
+  // State in checkpoints; see state.hpp. A class that overrides neither of the first two has none.
+  virtual void save_state(StateWriter&) const {}
+  virtual void load_state(const StateReader&) {}
+  /// Tells two instances of the same callback apart. Not overridden: the host makes the key from the
+  /// parameters that plugin.json marks as identifying.
+  virtual std::string state_key() const {
+    return {};
+  }
+};
+
+namespace detail {
+
+// Overrides_<hook><T>::value: T has its own version of the hook. Where the compiler cannot tell, because
+// the override is inaccessible or overloaded, it counts as overridden and is called as a virtual function.
+#define GRAPNEL_PLUGIN_OVERRIDES(name, signature)                                 \
+  template <class T, class = void>                                                \
+  struct Overrides_##name {                                                       \
+    static constexpr bool value = true;                                           \
+    static constexpr bool accessible = false;                                     \
+  };                                                                              \
+  template <class T>                                                              \
+  struct Overrides_##name<T, std::void_t<decltype(&T::name)>> {                   \
+    static constexpr bool value = !std::is_same_v<decltype(&T::name), signature>; \
+    static constexpr bool accessible = true;                                      \
+  };
+#define GRAPNEL_HOOK(id, name, event, stage, module) \
+  GRAPNEL_PLUGIN_OVERRIDES(name, void (Callback::*)(event&))
+#include <grapnel/hooks.def>
+#undef GRAPNEL_HOOK
+GRAPNEL_PLUGIN_OVERRIDES(save_state, void (Callback::*)(StateWriter&) const)
+GRAPNEL_PLUGIN_OVERRIDES(load_state, void (Callback::*)(const StateReader&))
+GRAPNEL_PLUGIN_OVERRIDES(state_key, std::string (Callback::*)() const)
+#undef GRAPNEL_PLUGIN_OVERRIDES
+
+}  // namespace detail
+}  // namespace GRAPNEL_PLUGIN_HIDDEN
+}  // namespace grapnel::plugin

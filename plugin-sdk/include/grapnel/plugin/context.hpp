@@ -1,0 +1,129 @@
+// The host as one instance sees it: extension tables and operators, looked up once and kept.
+//
+// Not for authors; they use Event and Services, which stand on it. [train-thread]
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/abi.h>
+#include <grapnel/ext/aten.h>
+#include <grapnel/ext/batch.h>
+#include <grapnel/ext/log.h>
+#include <grapnel/ext/metrics.h>
+#include <grapnel/ext/module.h>
+#include <grapnel/ext/optimizers.h>
+#include <grapnel/ext/outputs.h>
+#include <grapnel/ext/params.h>
+#include <grapnel/ext/request.h>
+#include <grapnel/ext/tensors.h>
+#include <grapnel/ext/trainer.h>
+#include <grapnel/plugin/error.hpp>
+
+namespace grapnel::plugin {
+inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+namespace detail {
+
+/// The id of the extension whose table is Table, and its place in Context's cache.
+template <class Table>
+struct Extension;
+
+#define GRAPNEL_PLUGIN_EXTENSION(table, name, place) \
+  template <>                                        \
+  struct Extension<table> {                          \
+    static constexpr std::string_view id = name;     \
+    static constexpr std::size_t slot = place;       \
+  };
+GRAPNEL_PLUGIN_EXTENSION(grapnel_aten, GRAPNEL_EXT_ATEN, 0)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_batches, GRAPNEL_EXT_BATCH, 1)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_log, GRAPNEL_EXT_LOG, 2)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_metrics, GRAPNEL_EXT_METRICS, 3)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_module, GRAPNEL_EXT_MODULE, 4)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_optimizers, GRAPNEL_EXT_OPTIMIZERS, 5)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_step_outputs, GRAPNEL_EXT_OUTPUTS, 6)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_params, GRAPNEL_EXT_PARAMS, 7)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_request, GRAPNEL_EXT_REQUEST, 8)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_tensors, GRAPNEL_EXT_TENSORS, 9)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_trainer, GRAPNEL_EXT_TRAINER, 10)
+#undef GRAPNEL_PLUGIN_EXTENSION
+inline constexpr std::size_t extension_slots = 11;
+
+class Context {
+ public:
+  explicit Context(const grapnel_host* host) noexcept : host_(host) {}
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  const grapnel_host* host() const noexcept { return host_; }
+
+  /// The table, or null where the host has none that reaches the fields that this wrapper knows.
+  template <class Table>
+  const Table* find() {
+    const void*& slot = tables_[Extension<Table>::slot];
+    if (slot == nullptr) {
+      const auto* table =
+          static_cast<const Table*>(host_->get_extension(host_, to_abi(Extension<Table>::id)));
+      if (table == nullptr || table->struct_size < sizeof(Table)) return nullptr;
+      slot = table;
+    }
+    return static_cast<const Table*>(slot);
+  }
+
+  /// As find, but throws Error that names the extension.
+  template <class Table>
+  const Table& get() {
+    const Table* table = find<Table>();
+    if (table == nullptr) fail_missing(Extension<Table>::id);
+    return *table;
+  }
+
+  const grapnel_trainer_state& trainer() {
+    if (trainer_ == nullptr) {
+      const grapnel_trainer_state* state = get<grapnel_trainer>().state(host_);
+      if (state == nullptr || state->struct_size < sizeof *state) {
+        fail_missing(Extension<grapnel_trainer>::id);
+      }
+      trainer_ = state;
+    }
+    return *trainer_;
+  }
+
+  /// The handle of an operator, from the host the first time. Throws Error where LibTorch has none such.
+  const grapnel_operator* find_operator(std::string_view name, std::string_view overload) {
+    for (const auto& known : operators_) {
+      if (known.name == name && known.overload == overload) return known.handle;
+    }
+    const grapnel_operator* handle = nullptr;
+    const std::int32_t status =
+        get<grapnel_aten>().find(host_, to_abi(name), to_abi(overload), &handle);
+    if (status != GRAPNEL_OK || handle == nullptr) {
+      fail_call(status, "operator " + std::string(name) + "." + std::string(overload));
+    }
+    operators_.push_back({std::string(name), std::string(overload), handle});
+    return handle;
+  }
+
+ private:
+  struct KnownOperator {
+    std::string name;
+    std::string overload;
+    const grapnel_operator* handle;
+  };
+
+  [[noreturn]] static void fail_missing(std::string_view id) {
+    throw Error("this host doesn't offer the extension " + std::string(id));
+  }
+
+  const grapnel_host* host_;
+  const grapnel_trainer_state* trainer_ = nullptr;
+  std::array<const void*, extension_slots> tables_{};
+  std::vector<KnownOperator> operators_;
+};
+
+}  // namespace detail
+}  // namespace GRAPNEL_PLUGIN_HIDDEN
+}  // namespace grapnel::plugin

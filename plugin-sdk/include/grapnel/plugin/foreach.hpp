@@ -1,0 +1,41 @@
+// Operators over many tensors in one call across the boundary, which LibTorch runs as one kernel per
+// device where it can: the way to touch every parameter of a model each step.
+#pragma once
+
+#include <grapnel/plugin/tensor.hpp>
+
+namespace grapnel::plugin {
+inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+
+/// target[i] += weight * (end[i] - target[i]). Lists of equal length; nothing for empty ones.
+inline void foreach_lerp_(const TensorList& target, const TensorList& end, double weight) {
+  if (target.empty() && end.empty()) return;
+  detail::call<void>(target.context(), "aten::_foreach_lerp_", "Scalar", target, end, weight);
+}
+
+/// target[i] = source[i]. Lists of equal length.
+inline void foreach_copy_(const TensorList& target, const TensorList& source) {
+  if (target.empty() && source.empty()) return;
+  detail::call<void>(target.context(), "aten::_foreach_copy_", "", target, source);
+}
+
+/// target[i] *= factor.
+inline void foreach_mul_(const TensorList& target, double factor) {
+  if (target.empty()) return;
+  detail::call<void>(target.context(), "aten::_foreach_mul_", "Scalar", target, factor);
+}
+
+/// The p-norm of each tensor, a list of scalars on the tensors' device; see Tensor::norm.
+inline TensorList foreach_norm(const TensorList& list, double p = 2) {
+  if (list.empty()) return {};
+  return detail::call<TensorList>(list.context(), "aten::_foreach_norm", "Scalar", list, p);
+}
+
+/// Scalars as one tensor with an element each; undefined for an empty list.
+inline Tensor stack(const TensorList& scalars) {
+  if (scalars.empty()) return {};
+  return detail::call(scalars.context(), "aten::stack", "", scalars);
+}
+
+}  // namespace GRAPNEL_PLUGIN_HIDDEN
+}  // namespace grapnel::plugin

@@ -1,0 +1,163 @@
+// The model's parameters and buffers, and swapping them for a while.
+//
+//   for (const Parameter& parameter : event.parameters()) parameter.name(), parameter.grad()
+//
+// The host swaps weights, never the plugin: a Lease is undone by the host when the run fails, and a
+// checkpoint written while it lasts keeps the training weights as the model's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <grapnel/plugin/tensor.hpp>
+
+namespace grapnel::plugin {
+inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+
+/// One parameter or buffer; valid until the module's generation changes.
+class Parameter {
+ public:
+  Parameter(detail::Context& context, const grapnel_module_entry& entry, std::size_t index) noexcept
+      : context_(&context), entry_(&entry), index_(index) {}
+
+  std::string_view name() const { return detail::from_abi(entry_->name); }  ///< "layers.0.weight"
+  std::size_t index() const { return index_; }               ///< in the model's order
+  bool trainable() const { return entry_->trainable != 0; }  ///< buffers never are
+  Tensor tensor() const { return Tensor::retain(*context_, entry_->tensor); }
+  /// Undefined while there is none, and for buffers never asked.
+  Tensor grad() const {
+    grapnel_tensor* owned = nullptr;
+    const auto status = context_->get<grapnel_module>().grad(context_->host(), index_, &owned);
+    if (!detail::check_found(status, "the gradient of a parameter")) return {};
+    return Tensor::adopt(*context_, owned);
+  }
+  grapnel_tensor* live_handle() const noexcept { return entry_->tensor; }
+
+ private:
+  detail::Context* context_;
+  const grapnel_module_entry* entry_;
+  std::size_t index_;
+};
+
+/// All parameters, or all buffers, in the model's order.
+class ParameterRange {
+ public:
+  class iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Parameter;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Parameter*;
+    using reference = Parameter;
+
+    iterator(const ParameterRange& range, std::size_t index) : range_(&range), index_(index) {}
+    Parameter operator*() const { return (*range_)[index_]; }
+    iterator& operator++() {
+      ++index_;
+      return *this;
+    }
+    bool operator==(const iterator& other) const { return index_ == other.index_; }
+    bool operator!=(const iterator& other) const { return index_ != other.index_; }
+
+   private:
+    const ParameterRange* range_;
+    std::size_t index_;
+  };
+
+  ParameterRange(detail::Context& context, std::int32_t kind) : context_(&context), kind_(kind) {
+    std::uint64_t count = 0;
+    detail::check(context.get<grapnel_module>().count(context.host(), kind, &count),
+                  "the model's parameters");
+    size_ = static_cast<std::size_t>(count);
+  }
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  iterator begin() const { return {*this, 0}; }
+  iterator end() const { return {*this, size_}; }
+  /// i < size(), else Error.
+  Parameter operator[](std::size_t i) const {
+    const auto* entry = context_->get<grapnel_module>().entry(context_->host(), kind_, i);
+    if (entry == nullptr || entry->struct_size < sizeof *entry) {
+      throw Error("the model has no entry " + std::to_string(i));
+    }
+    return Parameter(*context_, *entry, i);
+  }
+  /// The live tensors, for operators over the whole model; valid until the module's generation changes.
+  TensorList tensors() const {
+    std::vector<grapnel_tensor*> handles;
+    handles.reserve(size_);
+    for (const Parameter& parameter : *this) handles.push_back(parameter.live_handle());
+    return TensorList::adopt(*context_, std::move(handles), false);
+  }
+
+ private:
+  detail::Context* context_;
+  std::int32_t kind_;
+  std::size_t size_ = 0;
+};
+
+/// Other tensors in the place of the model's, until this object goes or end() is called.
+class Lease {
+ public:
+  Lease() = default;
+  Lease(Lease&& other) noexcept
+      : context_(other.context_), lease_(std::exchange(other.lease_, nullptr)) {}
+  Lease& operator=(Lease&& other) noexcept {
+    std::swap(context_, other.context_);
+    std::swap(lease_, other.lease_);
+    return *this;
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  ~Lease() {
+    if (lease_ != nullptr) end_quietly();
+  }
+
+  explicit operator bool() const noexcept { return lease_ != nullptr; }
+
+  /// The model has its own weights back. Nothing for an empty one.
+  void end() {
+    if (grapnel_lease* lease = std::exchange(lease_, nullptr)) {
+      detail::check(context_->get<grapnel_module>().end_lease(context_->host(), lease),
+                    "ending a lease of weights");
+    }
+  }
+
+  /// See Services::lease_weights.
+  static Lease begin(detail::Context& context, const std::vector<std::uint64_t>& parameters,
+                     const std::vector<std::uint64_t>& buffers, const TensorList& tensors,
+                     std::string_view reason) {
+    if (tensors.size() != parameters.size() + buffers.size()) {
+      throw Error("a lease of " + std::to_string(parameters.size() + buffers.size()) +
+                  " weights got " + std::to_string(tensors.size()) + " tensors");
+    }
+    Lease lease;
+    lease.context_ = &context;
+    detail::check(context.get<grapnel_module>().lease_weights(
+                      context.host(), parameters.data(), parameters.size(), buffers.data(),
+                      buffers.size(), tensors.handles(), detail::to_abi(reason), &lease.lease_),
+                  "leasing weights");
+    return lease;
+  }
+
+ private:
+  void end_quietly() noexcept {
+    try {
+      end();
+    } catch (
+        ...) {  // a destructor has nobody to tell; the host has its reason and undoes leases itself
+    }
+  }
+
+  detail::Context* context_ = nullptr;
+  grapnel_lease* lease_ = nullptr;
+};
+
+}  // namespace GRAPNEL_PLUGIN_HIDDEN
+}  // namespace grapnel::plugin

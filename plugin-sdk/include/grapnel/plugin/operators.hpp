@@ -1,0 +1,202 @@
+// Calling any operator of the host's LibTorch by name.
+//
+//   Tensor y = call(context, "aten::clamp", "", x, 0.0, 1.0);
+//   auto [values, indices] = call<std::tuple<Tensor, Tensor>>(context, "aten::topk", "", x, 5);
+//
+// Name and overload are those of LibTorch's schemas (native_functions.yaml); arguments are positional,
+// trailing ones that have defaults may be left out. The host converts and checks: a wrong type makes the
+// call fail with LibTorch's own message. Operators run without recording gradients.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <grapnel/plugin/tensor.hpp>
+
+namespace grapnel::plugin {
+inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+namespace detail {
+
+inline void release(Context& context, grapnel_tensor* handle) noexcept {
+  // The table is there: without it no handle would have been made.
+  const auto* table = context.find<grapnel_tensors>();
+  if (table != nullptr) table->release(context.host(), handle);
+}
+
+// ---- C++ values to the ABI's. The argument outlives the call, so views are enough.
+
+inline grapnel_value to_value(const Tensor& tensor) {
+  grapnel_value value{};
+  value.tag = tensor.defined() ? GRAPNEL_VALUE_TENSOR : GRAPNEL_VALUE_NONE;
+  value.u.tensor = tensor.handle();
+  return value;
+}
+inline grapnel_value to_value(const TensorList& list) {
+  grapnel_value value{};
+  value.tag = GRAPNEL_VALUE_TENSOR_LIST;
+  value.size = list.size();
+  value.u.tensors = list.handles();
+  return value;
+}
+inline grapnel_value to_value(std::string_view text) {
+  grapnel_value value{};
+  value.tag = GRAPNEL_VALUE_STRING;
+  value.size = text.size();
+  value.u.string = text.data();
+  return value;
+}
+inline grapnel_value to_value(const char* text) {
+  return to_value(std::string_view(text));
+}
+inline grapnel_value to_value(const std::string& text) {
+  return to_value(std::string_view(text));
+}
+inline grapnel_value to_value(const std::vector<std::int64_t>& list) {
+  grapnel_value value{};
+  value.tag = GRAPNEL_VALUE_I64_LIST;
+  value.size = list.size();
+  value.u.i64s = list.data();
+  return value;
+}
+inline grapnel_value to_value(const std::vector<double>& list) {
+  grapnel_value value{};
+  value.tag = GRAPNEL_VALUE_F64_LIST;
+  value.size = list.size();
+  value.u.f64s = list.data();
+  return value;
+}
+inline grapnel_value to_value(std::nullopt_t) {
+  return grapnel_value{};
+}
+template <class T, std::enable_if_t<std::is_arithmetic_v<T> || std::is_enum_v<T>, int> = 0>
+grapnel_value to_value(T number) {
+  grapnel_value value{};
+  if constexpr (std::is_same_v<T, bool>) {
+    value.tag = GRAPNEL_VALUE_BOOL;
+    value.u.i64 = number ? 1 : 0;
+  } else if constexpr (std::is_floating_point_v<T>) {
+    value.tag = GRAPNEL_VALUE_F64;
+    value.u.f64 = static_cast<double>(number);
+  } else {
+    value.tag = GRAPNEL_VALUE_I64;
+    value.u.i64 = static_cast<std::int64_t>(number);
+  }
+  return value;
+}
+
+// ---- The ABI's results to C++ values.
+
+/// How many results of the operator a C++ type takes, and how they become one.
+template <class T>
+struct FromValue;
+
+[[noreturn]] inline void fail_result(const char* wanted) {
+  throw Error(std::string("the operator doesn't return ") + wanted);
+}
+
+template <>
+struct FromValue<Tensor> {
+  static Tensor get(Context& context, const grapnel_value& value) {
+    if (value.tag == GRAPNEL_VALUE_NONE) return Tensor();
+    if (value.tag != GRAPNEL_VALUE_TENSOR) fail_result("a tensor");
+    return Tensor::adopt(context, value.u.tensor);
+  }
+};
+template <>
+struct FromValue<TensorList> {
+  static TensorList get(Context& context, const grapnel_value& value) {
+    if (value.tag != GRAPNEL_VALUE_TENSOR_LIST) fail_result("a list of tensors");
+    return TensorList::adopt(context, {value.u.tensors, value.u.tensors + value.size}, true);
+  }
+};
+template <>
+struct FromValue<double> {
+  static double get(Context&, const grapnel_value& value) {
+    if (value.tag == GRAPNEL_VALUE_I64) return static_cast<double>(value.u.i64);
+    if (value.tag != GRAPNEL_VALUE_F64) fail_result("a number");
+    return value.u.f64;
+  }
+};
+template <>
+struct FromValue<std::int64_t> {
+  static std::int64_t get(Context&, const grapnel_value& value) {
+    if (value.tag != GRAPNEL_VALUE_I64) fail_result("an integer");
+    return value.u.i64;
+  }
+};
+template <>
+struct FromValue<bool> {
+  static bool get(Context&, const grapnel_value& value) {
+    if (value.tag != GRAPNEL_VALUE_BOOL) fail_result("a boolean");
+    return value.u.i64 != 0;
+  }
+};
+
+/// Releases the tensors that a conversion didn't take over because an earlier one threw.
+inline void release_value(Context& context, const grapnel_value& value) noexcept {
+  if (value.tag == GRAPNEL_VALUE_TENSOR) release(context, value.u.tensor);
+  if (value.tag == GRAPNEL_VALUE_TENSOR_LIST) {
+    for (std::uint64_t i = 0; i < value.size; ++i) release(context, value.u.tensors[i]);
+  }
+}
+
+template <class Result>
+struct Results {
+  static constexpr std::size_t count = 1;
+  static Result get(Context& context, const grapnel_value* values) {
+    try {
+      return FromValue<Result>::get(context, values[0]);
+    } catch (const Error&) {
+      release_value(context, values[0]);
+      throw;
+    }
+  }
+};
+template <class... Each>
+struct Results<std::tuple<Each...>> {
+  static constexpr std::size_t count = sizeof...(Each);
+  static std::tuple<Each...> get(Context& context, const grapnel_value* values) {
+    std::size_t next = 0;
+    try {
+      // Braces evaluate from left to right.
+      return std::tuple<Each...>{FromValue<Each>::get(context, values[next++])...};
+    } catch (const Error&) {
+      for (std::size_t i = next - 1; i < count; ++i) release_value(context, values[i]);
+      throw;
+    }
+  }
+};
+
+/// Result: void (results are dropped), Tensor, TensorList, double, std::int64_t, bool, or a std::tuple
+/// of these for an operator with several.
+template <class Result = Tensor, class... Args>
+Result call(Context& context, std::string_view name, std::string_view overload,
+            const Args&... args) {
+  const grapnel_operator* op = context.find_operator(name, overload);
+  const auto& aten = context.get<grapnel_aten>();
+  const std::array<grapnel_value, sizeof...(Args)> arguments{to_value(args)...};
+  const auto run = [&](grapnel_value* results, std::size_t count) {
+    const std::int32_t status =
+        aten.call(context.host(), op, arguments.data(), arguments.size(), results, count);
+    if (status != GRAPNEL_OK) fail_call(status, name);
+  };
+  if constexpr (std::is_void_v<Result>) {
+    run(nullptr, 0);
+  } else {
+    std::array<grapnel_value, Results<Result>::count> results{};
+    run(results.data(), results.size());
+    return Results<Result>::get(context, results.data());
+  }
+}
+
+}  // namespace detail
+}  // namespace GRAPNEL_PLUGIN_HIDDEN
+}  // namespace grapnel::plugin

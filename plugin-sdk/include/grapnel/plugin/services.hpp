@@ -1,0 +1,259 @@
+// What a plugin may ask of its host in every hook: where the run stands, logging, requests, the model,
+// the optimizers, tensors. Each Event is one; init gets a bare one.
+//
+// Nothing is fetched before it is asked for. A service that this host lacks throws Error; ask with
+// has_extension() where you can do without. [train-thread]
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <grapnel/plugin/batch.hpp>
+#include <grapnel/plugin/foreach.hpp>
+#include <grapnel/plugin/module.hpp>
+#include <grapnel/plugin/optimizers.hpp>
+#include <grapnel/plugin/params.hpp>
+
+namespace grapnel::plugin {
+inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+
+enum class Stage : std::int32_t {  ///< what is running now
+  none = GRAPNEL_STAGE_NONE,
+  train = GRAPNEL_STAGE_TRAIN,
+  sanity_check = GRAPNEL_STAGE_SANITY_CHECK,
+  validate = GRAPNEL_STAGE_VALIDATE,
+  test = GRAPNEL_STAGE_TEST,
+  predict = GRAPNEL_STAGE_PREDICT,
+};
+
+enum class RunKind : std::int32_t {  ///< what the user asked for
+  fit = GRAPNEL_RUN_FIT,
+  validate = GRAPNEL_RUN_VALIDATE,
+  test = GRAPNEL_RUN_TEST,
+  predict = GRAPNEL_RUN_PREDICT,
+};
+
+/// How to log one metric. Neither on_step nor on_epoch: the default of the running hook, the step in the
+/// training's batch hooks and the epoch in all others.
+struct LogOptions {
+  bool prog_bar = false;  ///< show it in the progress bar
+  bool on_step = false;   ///< this value, at this step
+  bool on_epoch = false;  ///< the epoch's mean, at its end
+  bool logger = true;     ///< send it to the loggers
+  std::int64_t batch_size =
+      0;  ///< weight in the epoch's mean; 0: what the trainer finds in the batch
+};
+
+/// A metric that somebody logged, and the global step at which it was made.
+struct MetricValue {
+  double value;
+  std::int64_t global_step;
+};
+
+/// Log lines from any thread of the plugin, until the instance goes: a copy of Services::logger().
+class Logger {
+ public:
+  Logger(const grapnel_host* host, const grapnel_log* table) noexcept
+      : host_(host), table_(table) {}
+
+  void debug(std::string_view text) const noexcept { write(GRAPNEL_LOG_DEBUG, text); }
+  void info(std::string_view text) const noexcept { write(GRAPNEL_LOG_INFO, text); }
+  void warning(std::string_view text) const noexcept { write(GRAPNEL_LOG_WARNING, text); }
+  void error(std::string_view text) const noexcept { write(GRAPNEL_LOG_ERROR, text); }
+  /// Only the first time that this instance uses the key.
+  void warning_once(std::string_view key, std::string_view text) const noexcept {
+    if (table_ != nullptr) {
+      table_->once(host_, GRAPNEL_LOG_WARNING, detail::to_abi(key), detail::to_abi(text));
+    }
+  }
+
+ private:
+  // A host without a log is no reason to fail.
+  void write(std::int32_t level, std::string_view text) const noexcept {
+    if (table_ != nullptr) table_->write(host_, level, detail::to_abi(text));
+  }
+
+  const grapnel_host* host_;
+  const grapnel_log* table_;
+};
+
+class Services {
+ public:
+  explicit Services(detail::Context& context) noexcept : context_(&context) {}
+
+  // ---- The host
+  std::string_view host_version() const { return detail::from_abi(context_->host()->version); }
+  bool has_extension(std::string_view id) const {
+    const auto* host = context_->host();
+    return host->get_extension(host, detail::to_abi(id)) != nullptr;
+  }
+  Logger logger() const { return {context_->host(), context_->find<grapnel_log>()}; }
+  void log_debug(std::string_view text) const { logger().debug(text); }
+  void log_info(std::string_view text) const { logger().info(text); }
+  void log_warning(std::string_view text) const { logger().warning(text); }
+  void log_error(std::string_view text) const { logger().error(text); }
+
+  // ---- Where the run stands
+  RunKind run_kind() const { return static_cast<RunKind>(trainer().run); }
+  Stage stage() const { return static_cast<Stage>(trainer().stage); }
+  bool sanity_checking() const { return trainer().sanity_checking != 0; }
+  std::int64_t global_step() const { return trainer().global_step; }  ///< optimizer steps finished
+  std::int64_t current_epoch() const { return trainer().current_epoch; }  ///< from 0
+  std::int64_t batch_idx() const { return trainer().batch_idx; }          ///< -1 before the first
+  std::optional<std::int64_t> max_epochs() const { return limit(trainer().max_epochs); }
+  std::optional<std::int64_t> max_steps() const { return limit(trainer().max_steps); }
+  std::optional<std::int64_t> num_training_batches() const {  ///< per epoch, where known
+    return limit(trainer().num_training_batches);
+  }
+  std::int64_t accumulate_grad_batches() const { return trainer().accumulate_grad_batches; }
+  bool is_last_batch() const { return trainer().is_last_batch != 0; }  ///< of the training epoch
+  bool is_logging_step() const { return trainer().is_logging_step != 0; }
+  bool stop_requested() const { return trainer().stop_requested != 0; }
+  std::string_view run_directory() const { return detail::from_abi(trainer().run_directory); }
+
+  // ---- Metrics
+  void log(std::string_view name, double value, const LogOptions& options = {}) const {
+    const grapnel_metric_options abi = to_abi(options);
+    detail::check(context_->get<grapnel_metrics>().log_f64(context_->host(), detail::to_abi(name),
+                                                           value, &abi),
+                  "logging a metric");
+  }
+  /// value: a floating scalar; stays on its device until somebody needs the number.
+  void log(std::string_view name, const Tensor& value, const LogOptions& options = {}) const {
+    const grapnel_metric_options abi = to_abi(options);
+    value.context();
+    detail::check(context_->get<grapnel_metrics>().log_tensor(
+                      context_->host(), detail::to_abi(name), value.handle(), &abi),
+                  "logging a metric");
+  }
+  /// The latest value that anybody logged; empty while nobody did.
+  std::optional<MetricValue> metric(std::string_view name) const {
+    MetricValue metric{};
+    const auto status = context_->get<grapnel_metrics>().get(context_->host(), detail::to_abi(name),
+                                                             &metric.value, &metric.global_step);
+    if (!detail::check_found(status, "a metric")) return {};
+    return metric;
+  }
+  std::vector<std::string> metric_names() const {
+    const auto& table = context_->get<grapnel_metrics>();
+    std::uint64_t count = 0;
+    detail::check(table.count(context_->host(), &count), "the metrics");
+    std::vector<std::string> names;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      grapnel_string text{};
+      detail::check(table.name(context_->host(), i, &text), "the name of a metric");
+      names.emplace_back(detail::from_abi(text));
+    }
+    return names;
+  }
+
+  // ---- Requests: decided after the hook returned, logged with the reason and this plugin's name
+  /// The run ends after this batch; min_epochs and min_steps may defer it.
+  void request_stop(std::string_view reason) const { request(GRAPNEL_REQUEST_STOP, reason); }
+  /// To the end of the epoch after this batch.
+  void request_end_epoch(std::string_view reason) const {
+    request(GRAPNEL_REQUEST_END_EPOCH, reason);
+  }
+  /// A validation after this batch.
+  void request_evaluate(std::string_view reason) const {
+    request(GRAPNEL_REQUEST_EVALUATE, reason);
+  }
+  /// A checkpoint after this batch.
+  void request_save(std::string_view reason) const { request(GRAPNEL_REQUEST_SAVE, reason); }
+
+  // ---- The model
+  ParameterRange parameters() const { return {*context_, GRAPNEL_MODULE_PARAMETERS}; }
+  ParameterRange buffers() const { return {*context_, GRAPNEL_MODULE_BUFFERS}; }
+  /// Grows whenever parameters or buffers appear, vanish, or change their name, shape or type.
+  std::uint64_t module_generation() const {
+    std::uint64_t generation = 0;
+    detail::check(context_->get<grapnel_module>().generation(context_->host(), &generation),
+                  "the model's generation");
+    return generation;
+  }
+  /// Puts tensors (same shape and type) in the place of the model's, until the Lease ends. parameters,
+  /// buffers: their indices; tensors: for the parameters, then for the buffers. reason: for people. One
+  /// lease at a time per entry, else Error.
+  Lease lease_weights(const std::vector<std::uint64_t>& parameters,
+                      const std::vector<std::uint64_t>& buffers, const TensorList& tensors,
+                      std::string_view reason) const {
+    return Lease::begin(*context_, parameters, buffers, tensors, reason);
+  }
+  /// Of one forward and backward pass over a batch, where the model tells.
+  std::optional<double> flops_per_batch() const {
+    double flops = 0;
+    const auto status = context_->get<grapnel_module>().flops_per_batch(context_->host(), &flops);
+    if (!detail::check_found(status, "the model's FLOPs")) return {};
+    return flops;
+  }
+
+  // ---- Optimizers
+  std::vector<Optimizer> optimizers() const {
+    std::uint64_t count = 0;
+    detail::check(context_->get<grapnel_optimizers>().count(context_->host(), &count),
+                  "the optimizers");
+    std::vector<Optimizer> optimizers;
+    for (std::size_t i = 0; i < count; ++i) optimizers.emplace_back(*context_, i);
+    return optimizers;
+  }
+  /// Gradients now have their true scale: no loss scaling is in effect on them.
+  bool gradients_are_unscaled() const {
+    std::int32_t unscaled = 0;
+    detail::check(
+        context_->get<grapnel_optimizers>().gradients_are_unscaled(context_->host(), &unscaled),
+        "the scale of the gradients");
+    return unscaled != 0;
+  }
+
+  // ---- Tensors
+  /// A new CPU tensor of f64 with these elements, row-major; sizes empty: one dimension.
+  Tensor tensor(const std::vector<double>& values, std::vector<std::int64_t> sizes = {}) const {
+    if (sizes.empty()) sizes.push_back(static_cast<std::int64_t>(values.size()));
+    grapnel_tensor* owned = nullptr;
+    detail::check(context_->get<grapnel_tensors>().from_data(
+                      context_->host(), GRAPNEL_DTYPE_F64, sizes.data(), sizes.size(),
+                      values.data(), values.size() * sizeof(double), &owned),
+                  "making a tensor");
+    return Tensor::adopt(*context_, owned);
+  }
+  /// Any operator by name; see operators.hpp.
+  template <class Result = Tensor, class... Args>
+  Result call(std::string_view name, std::string_view overload, const Args&... args) const {
+    return detail::call<Result>(*context_, name, overload, args...);
+  }
+
+ protected:
+  void request(std::int32_t kind, std::string_view reason) const {
+    detail::check(
+        context_->get<grapnel_request>().request(context_->host(), kind, detail::to_abi(reason)),
+        "this request");
+  }
+  detail::Context& context() const noexcept { return *context_; }
+
+ private:
+  const grapnel_trainer_state& trainer() const { return context_->trainer(); }
+  static std::optional<std::int64_t> limit(std::int64_t value) {
+    if (value < 0) return {};
+    return value;
+  }
+  static grapnel_metric_options to_abi(const LogOptions& options) {
+    grapnel_metric_options abi{};
+    abi.struct_size = sizeof abi;
+    abi.flags = (options.on_step ? GRAPNEL_METRIC_ON_STEP : 0) |
+                (options.on_epoch ? GRAPNEL_METRIC_ON_EPOCH : 0) |
+                (options.prog_bar ? GRAPNEL_METRIC_PROG_BAR : 0) |
+                (options.logger ? 0 : GRAPNEL_METRIC_NO_LOGGER);
+    abi.batch_size = options.batch_size;
+    return abi;
+  }
+
+  detail::Context* context_;
+};
+
+}  // namespace GRAPNEL_PLUGIN_HIDDEN
+}  // namespace grapnel::plugin
