@@ -4,12 +4,18 @@ namespace grapnel {
 
 namespace {
 
-// Hooks with module column 1 reach the module through these; the others have no such function.
+// How a hook with module column 1 reaches the module; the others never do.
+template <Hook H>
+struct ModuleMember {
+  template <class EventType>
+  static void call(Module&, EventType&) {}
+};
 #define GRAPNEL_MODULE_HOOK_0(name, EventType)
-#define GRAPNEL_MODULE_HOOK_1(name, EventType)                                                   \
-  void call_module(std::integral_constant<Hook, Hook::name>, Module& module, EventType& event) { \
-    module.name(event);                                                                          \
-  }
+#define GRAPNEL_MODULE_HOOK_1(name, EventType)                                 \
+  template <>                                                                  \
+  struct ModuleMember<Hook::name> {                                            \
+    static void call(Module& module, EventType& event) { module.name(event); } \
+  };
 #define GRAPNEL_HOOK(id, name, EventType, stage, module) \
   GRAPNEL_MODULE_HOOK_##module(name, EventType)
 #include "grapnel/hooks.def"
@@ -92,7 +98,7 @@ void Dispatcher::fire(EventType& event, size_t begin, size_t end) {
     if constexpr (Member<H>::has_module) {                                           \
       if (module_hooks_.test(H)) {                                                   \
         ModuleScope scope(*this, Member<H>::name);                                   \
-        call_module(std::integral_constant<Hook, H>{}, *module_, event);             \
+        ModuleMember<H>::call(*module_, event);                                      \
       }                                                                              \
     }                                                                                \
     if (before < all) fire<H>(event, before, all);                                   \

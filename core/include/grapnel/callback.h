@@ -106,6 +106,13 @@ class GRAPNEL_CORE_API Callback {
     return false;
   }
 
+  // Where its hooks come in the order of the list: tuners first, checkpoints last.
+  enum class Place { tuner, ordinary, checkpoint };
+  virtual Place place() const { return Place::ordinary; }
+
+  // Ends the run by itself, so that no default limit on epochs is needed (Timer).
+  virtual bool bounds_run() const { return false; }
+
   // Hooks that this instance wants, out of those that its class overrides.
   virtual HookMask wanted(const HookMask& overridden) const {
     return overridden;

@@ -49,8 +49,9 @@ class GRAPNEL_CORE_API Optimizer {
   const std::vector<ParamGroup>& groups() const { return groups_; }
 
   // Options that the group leaves out get this optimizer's defaults. Throws ConfigError for an
-  // unknown option (naming the nearest), a value out of range, no parameters, or a parameter that
-  // another group already has (compared by identity, not by value).
+  // unknown option (naming the nearest; those that schedulers write, such as "initial_lr", are
+  // known), a value out of range, no parameters, a parameter that is no leaf, or one that another
+  // group already has (compared by identity, not by value).
   virtual void add_group(ParamGroup group);
 
   // Runs the closure, if there is one, then one update of the parameters that have a gradient.
@@ -62,8 +63,8 @@ class GRAPNEL_CORE_API Optimizer {
   // {"groups": [{"name", "options", "params": [index...]}], "state": {"<index>": {"step",
   // "exp_avg", ...}}} with parameters numbered over all groups. Loading throws CheckpointError when
   // groups or shapes don't match, before anything changed.
-  StateDict state_dict() const;
-  void load_state_dict(const StateDict& state);
+  virtual StateDict state_dict() const;
+  virtual void load_state_dict(const StateDict& state);
 
   // The state kept for one parameter; empty before its first step. "step" is a scalar tensor.
   using ParamState = std::map<std::string, at::Tensor, std::less<>>;
@@ -75,8 +76,9 @@ class GRAPNEL_CORE_API Optimizer {
   // Adds the groups of a constructor; call it there, after the defaults are known.
   void add_groups(std::vector<ParamGroup> groups);
 
-  // Name -> default of every option of a group, and its check.
+  // Name -> default of every option of a group.
   virtual const std::map<std::string, double, std::less<>>& defaults() const = 0;
+  // Throws ConfigError for a value that is not acceptable. Default: every value must be finite.
   virtual void validate(const ParamGroup& group) const;
 
   // One update of the parameters of a group that have gradients.

@@ -1,0 +1,65 @@
+// The data loaders of one stage with their limits, and the walk over their batches.
+//
+// Knows, before a batch is handed out, whether it is the last: from the loader's size, or, when it has
+// none, by fetching one batch ahead.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "grapnel/data.h"
+#include "grapnel/trainer_options.h"
+
+namespace grapnel {
+
+inline constexpr int64_t kUnlimited = -1;
+
+struct LoaderSet {
+  DataLoaders loaders;
+  std::vector<int64_t> limits;  // batches of each loader; kUnlimited: until it ends
+  bool loaded = false;
+  int64_t last_reload_epoch = std::numeric_limits<int64_t>::min() / 2;
+
+  int64_t total() const;  // kUnlimited when any is
+};
+
+// Batches to take of a loader: throws ConfigError when a fraction amounts to none, or is asked of a
+// loader without a size. option: "limit_val_batches".
+int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const char* option);
+
+// Walks over loaders one after the other.
+class Fetcher {
+ public:
+  struct Item {
+    Batch batch;
+    int64_t batch_idx;
+    int64_t dataloader_idx;
+    bool is_last;  // no batch follows, of any loader
+  };
+
+  Fetcher() = default;
+  // epoch: decides the order of shuffled loaders. skip: batches already consumed, of the first loader.
+  Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, int64_t skip = 0);
+
+  std::optional<Item> next();
+
+ private:
+  bool exhausted_by_count() const;
+
+  DataLoaders loaders_;
+  std::vector<int64_t> limits_;
+  int64_t epoch_ = 0;
+  size_t current_ = 0;
+  int64_t taken_ = 0;  // of the current loader
+  bool started_ = false;
+  bool lookahead_ = false;  // some loader has no size
+  std::optional<Item> ahead_;
+  bool primed_ = false;
+
+  std::optional<Item> advance();
+};
+
+}  // namespace grapnel
