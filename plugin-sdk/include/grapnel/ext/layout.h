@@ -1,0 +1,185 @@
+/* Pins the layout of every struct of the extensions, as ../abi_layout.h does for the ABI's own. Includes
+ * them all; host and tests include it once. A released offset never changes; what is appended to a struct
+ * changes its size here and adds lines. */
+#ifndef GRAPNEL_EXT_LAYOUT_H_
+#define GRAPNEL_EXT_LAYOUT_H_
+
+#include "aten.h"
+#include "batch.h"
+#include "log.h"
+#include "metrics.h"
+#include "module.h"
+#include "optimizers.h"
+#include "outputs.h"
+#include "params.h"
+#include "request.h"
+#include "state.h"
+#include "tensors.h"
+#include "trainer.h"
+
+/* aten.h */
+GRAPNEL_SIZE(grapnel_value, 24);
+GRAPNEL_LAYOUT(grapnel_value, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_value, size, 8);
+GRAPNEL_LAYOUT(grapnel_value, u, 16);
+GRAPNEL_SIZE(grapnel_aten, 24);
+GRAPNEL_LAYOUT(grapnel_aten, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_aten, find, 8);
+GRAPNEL_LAYOUT(grapnel_aten, call, 16);
+
+/* batch.h */
+GRAPNEL_SIZE(grapnel_batches, 48);
+GRAPNEL_LAYOUT(grapnel_batches, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_batches, count, 8);
+GRAPNEL_LAYOUT(grapnel_batches, name, 16);
+GRAPNEL_LAYOUT(grapnel_batches, get, 24);
+GRAPNEL_LAYOUT(grapnel_batches, replace, 32);
+GRAPNEL_LAYOUT(grapnel_batches, sample_indices, 40);
+
+/* log.h */
+GRAPNEL_SIZE(grapnel_log, 24);
+GRAPNEL_LAYOUT(grapnel_log, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_log, write, 8);
+GRAPNEL_LAYOUT(grapnel_log, once, 16);
+
+/* metrics.h */
+GRAPNEL_SIZE(grapnel_metric_options, 16);
+GRAPNEL_LAYOUT(grapnel_metric_options, flags, 4);
+GRAPNEL_LAYOUT(grapnel_metric_options, batch_size, 8);
+GRAPNEL_SIZE(grapnel_metrics, 48);
+GRAPNEL_LAYOUT(grapnel_metrics, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_metrics, log_f64, 8);
+GRAPNEL_LAYOUT(grapnel_metrics, log_tensor, 16);
+GRAPNEL_LAYOUT(grapnel_metrics, get, 24);
+GRAPNEL_LAYOUT(grapnel_metrics, count, 32);
+GRAPNEL_LAYOUT(grapnel_metrics, name, 40);
+
+/* module.h */
+GRAPNEL_SIZE(grapnel_module_entry, 32);
+GRAPNEL_LAYOUT(grapnel_module_entry, trainable, 4);
+GRAPNEL_LAYOUT(grapnel_module_entry, name, 8);
+GRAPNEL_LAYOUT(grapnel_module_entry, tensor, 24);
+GRAPNEL_SIZE(grapnel_module, 64);
+GRAPNEL_LAYOUT(grapnel_module, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_module, generation, 8);
+GRAPNEL_LAYOUT(grapnel_module, count, 16);
+GRAPNEL_LAYOUT(grapnel_module, entry, 24);
+GRAPNEL_LAYOUT(grapnel_module, grad, 32);
+GRAPNEL_LAYOUT(grapnel_module, lease_weights, 40);
+GRAPNEL_LAYOUT(grapnel_module, end_lease, 48);
+GRAPNEL_LAYOUT(grapnel_module, flops_per_batch, 56);
+
+/* optimizers.h */
+GRAPNEL_SIZE(grapnel_optimizer_group, 40);
+GRAPNEL_LAYOUT(grapnel_optimizer_group, option_count, 4);
+GRAPNEL_LAYOUT(grapnel_optimizer_group, name, 8);
+GRAPNEL_LAYOUT(grapnel_optimizer_group, parameter_count, 24);
+GRAPNEL_LAYOUT(grapnel_optimizer_group, reserved, 32);
+GRAPNEL_SIZE(grapnel_optimizers, 72);
+GRAPNEL_LAYOUT(grapnel_optimizers, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_optimizers, count, 8);
+GRAPNEL_LAYOUT(grapnel_optimizers, name, 16);
+GRAPNEL_LAYOUT(grapnel_optimizers, group_count, 24);
+GRAPNEL_LAYOUT(grapnel_optimizers, group, 32);
+GRAPNEL_LAYOUT(grapnel_optimizers, option_name, 40);
+GRAPNEL_LAYOUT(grapnel_optimizers, get_option, 48);
+GRAPNEL_LAYOUT(grapnel_optimizers, set_option, 56);
+GRAPNEL_LAYOUT(grapnel_optimizers, gradients_are_unscaled, 64);
+
+/* outputs.h */
+GRAPNEL_SIZE(grapnel_step_outputs, 48);
+GRAPNEL_LAYOUT(grapnel_step_outputs, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_step_outputs, loss, 8);
+GRAPNEL_LAYOUT(grapnel_step_outputs, loss_tensor, 16);
+GRAPNEL_LAYOUT(grapnel_step_outputs, count, 24);
+GRAPNEL_LAYOUT(grapnel_step_outputs, name, 32);
+GRAPNEL_LAYOUT(grapnel_step_outputs, get, 40);
+
+/* params.h */
+GRAPNEL_SIZE(grapnel_params, 80);
+GRAPNEL_LAYOUT(grapnel_params, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_params, get_i64, 8);
+GRAPNEL_LAYOUT(grapnel_params, get_f64, 16);
+GRAPNEL_LAYOUT(grapnel_params, get_bool, 24);
+GRAPNEL_LAYOUT(grapnel_params, get_string, 32);
+GRAPNEL_LAYOUT(grapnel_params, list_size, 40);
+GRAPNEL_LAYOUT(grapnel_params, list_i64, 48);
+GRAPNEL_LAYOUT(grapnel_params, list_f64, 56);
+GRAPNEL_LAYOUT(grapnel_params, list_string, 64);
+GRAPNEL_LAYOUT(grapnel_params, list_bool, 72);
+
+/* request.h */
+GRAPNEL_SIZE(grapnel_request, 16);
+GRAPNEL_LAYOUT(grapnel_request, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_request, request, 8);
+
+/* state.h */
+GRAPNEL_SIZE(grapnel_state_writer, 56);
+GRAPNEL_LAYOUT(grapnel_state_writer, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_state_writer, put_tensor, 8);
+GRAPNEL_LAYOUT(grapnel_state_writer, put_array, 16);
+GRAPNEL_LAYOUT(grapnel_state_writer, put_i64, 24);
+GRAPNEL_LAYOUT(grapnel_state_writer, put_f64, 32);
+GRAPNEL_LAYOUT(grapnel_state_writer, put_string, 40);
+GRAPNEL_LAYOUT(grapnel_state_writer, put_bytes, 48);
+GRAPNEL_SIZE(grapnel_state_reader, 80);
+GRAPNEL_LAYOUT(grapnel_state_reader, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_state_reader, version, 8);
+GRAPNEL_LAYOUT(grapnel_state_reader, get_tensor, 24);
+GRAPNEL_LAYOUT(grapnel_state_reader, get_i64, 32);
+GRAPNEL_LAYOUT(grapnel_state_reader, get_f64, 40);
+GRAPNEL_LAYOUT(grapnel_state_reader, get_string, 48);
+GRAPNEL_LAYOUT(grapnel_state_reader, get_bytes, 56);
+GRAPNEL_LAYOUT(grapnel_state_reader, count, 64);
+GRAPNEL_LAYOUT(grapnel_state_reader, key, 72);
+GRAPNEL_SIZE(grapnel_state, 32);
+GRAPNEL_LAYOUT(grapnel_state, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_state, key, 8);
+GRAPNEL_LAYOUT(grapnel_state, save, 16);
+GRAPNEL_LAYOUT(grapnel_state, load, 24);
+
+/* tensors.h */
+GRAPNEL_SIZE(grapnel_tensor_info, 64);
+GRAPNEL_LAYOUT(grapnel_tensor_info, dtype, 4);
+GRAPNEL_LAYOUT(grapnel_tensor_info, device_type, 8);
+GRAPNEL_LAYOUT(grapnel_tensor_info, device_index, 12);
+GRAPNEL_LAYOUT(grapnel_tensor_info, ndim, 16);
+GRAPNEL_LAYOUT(grapnel_tensor_info, sizes, 24);
+GRAPNEL_LAYOUT(grapnel_tensor_info, strides, 32);
+GRAPNEL_LAYOUT(grapnel_tensor_info, numel, 40);
+GRAPNEL_LAYOUT(grapnel_tensor_info, data, 48);
+GRAPNEL_LAYOUT(grapnel_tensor_info, layout, 56);
+GRAPNEL_LAYOUT(grapnel_tensor_info, reserved, 60);
+GRAPNEL_SIZE(grapnel_tensors, 72);
+GRAPNEL_LAYOUT(grapnel_tensors, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_tensors, describe, 8);
+GRAPNEL_LAYOUT(grapnel_tensors, retain, 16);
+GRAPNEL_LAYOUT(grapnel_tensors, release, 24);
+GRAPNEL_LAYOUT(grapnel_tensors, to_f64, 32);
+GRAPNEL_LAYOUT(grapnel_tensors, read, 40);
+GRAPNEL_LAYOUT(grapnel_tensors, begin_write, 48);
+GRAPNEL_LAYOUT(grapnel_tensors, end_write, 56);
+GRAPNEL_LAYOUT(grapnel_tensors, from_data, 64);
+
+/* trainer.h */
+GRAPNEL_SIZE(grapnel_trainer_state, 104);
+GRAPNEL_LAYOUT(grapnel_trainer_state, run, 4);
+GRAPNEL_LAYOUT(grapnel_trainer_state, stage, 8);
+GRAPNEL_LAYOUT(grapnel_trainer_state, sanity_checking, 12);
+GRAPNEL_LAYOUT(grapnel_trainer_state, global_step, 16);
+GRAPNEL_LAYOUT(grapnel_trainer_state, current_epoch, 24);
+GRAPNEL_LAYOUT(grapnel_trainer_state, batch_idx, 32);
+GRAPNEL_LAYOUT(grapnel_trainer_state, max_epochs, 40);
+GRAPNEL_LAYOUT(grapnel_trainer_state, max_steps, 48);
+GRAPNEL_LAYOUT(grapnel_trainer_state, num_training_batches, 56);
+GRAPNEL_LAYOUT(grapnel_trainer_state, accumulate_grad_batches, 64);
+GRAPNEL_LAYOUT(grapnel_trainer_state, is_last_batch, 72);
+GRAPNEL_LAYOUT(grapnel_trainer_state, stop_requested, 76);
+GRAPNEL_LAYOUT(grapnel_trainer_state, run_directory, 80);
+GRAPNEL_LAYOUT(grapnel_trainer_state, is_logging_step, 96);
+GRAPNEL_LAYOUT(grapnel_trainer_state, reserved, 100);
+GRAPNEL_SIZE(grapnel_trainer, 16);
+GRAPNEL_LAYOUT(grapnel_trainer, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_trainer, state, 8);
+
+#endif /* GRAPNEL_EXT_LAYOUT_H_ */

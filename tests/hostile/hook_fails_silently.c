@@ -1,0 +1,16 @@
+/* Its hook fails at the end of every training batch, without a word. */
+#include "hostile.h"
+
+static int32_t GRAPNEL_CALL batch_end(grapnel_instance* instance, const grapnel_Event* event) {
+  (void)event;
+  (void)instance;
+  return GRAPNEL_ERROR;
+}
+static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_on_train_batch_end, 0, batch_end}};
+
+static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
+                                   grapnel_instance** instance) {
+  (void)factory_of;
+  return hostile_new(host, instance, hooks, 1);
+}
+HOSTILE_PLUGIN(create)

@@ -1,0 +1,17 @@
+/* It wants the same hook twice. */
+#include "hostile.h"
+
+static int32_t GRAPNEL_CALL setup(grapnel_instance* instance, const grapnel_Event* event) {
+  (void)event;
+  hostile_log(hostile_host(instance), "setup was called");
+  return GRAPNEL_OK;
+}
+static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_setup, 0, setup},
+                                           {GRAPNEL_HOOK_setup, 0, setup}};
+
+static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
+                                   grapnel_instance** instance) {
+  (void)factory_of;
+  return hostile_new(host, instance, hooks, 2);
+}
+HOSTILE_PLUGIN(create)

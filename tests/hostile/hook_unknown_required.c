@@ -1,0 +1,15 @@
+/* It cannot do without a hook that this host doesn't know. */
+#include "hostile.h"
+
+static int32_t GRAPNEL_CALL never(grapnel_instance* instance, const grapnel_Event* event) {
+  (void)event;
+  return hostile_fail(hostile_host(instance), "an unknown hook was called");
+}
+static const grapnel_hook_entry hooks[] = {{9999, 0, never}};
+
+static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
+                                   grapnel_instance** instance) {
+  (void)factory_of;
+  return hostile_new(host, instance, hooks, 1);
+}
+HOSTILE_PLUGIN(create)

@@ -1,0 +1,88 @@
+/* What the plugins of this folder share: a well-behaved plugin in C, of which each file spoils one thing.
+ *
+ *   static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_setup, 0, on_setup}};
+ *   static int32_t create(...) { return hostile_new(host, instance, hooks, 1); }
+ *   HOSTILE_PLUGIN(create)
+ *
+ * HOSTILE_NAME, the id and the callback's name, comes from the build.
+ */
+#ifndef GRAPNEL_TESTS_HOSTILE_H_
+#define GRAPNEL_TESTS_HOSTILE_H_
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <grapnel/abi.h>
+#include <grapnel/ext/log.h>
+#include <grapnel/note.h>
+
+static inline grapnel_string hostile_text(const char* text) {
+  grapnel_string string = {text, strlen(text)};
+  return string;
+}
+
+/* Fails with a text, as a plugin should. */
+static inline int32_t hostile_fail(const grapnel_host* host, const char* text) {
+  host->fail(host, hostile_text(text));
+  return GRAPNEL_ERROR;
+}
+
+static inline void hostile_log(const grapnel_host* host, const char* text) {
+  const grapnel_log* log = host->get_extension(host, hostile_text(GRAPNEL_EXT_LOG));
+  if (log != NULL) log->write(host, GRAPNEL_LOG_INFO, hostile_text(text));
+}
+
+/* instance->self is the host. */
+static inline const grapnel_host* hostile_host(grapnel_instance* instance) {
+  return instance->self;
+}
+
+static inline int32_t GRAPNEL_CALL hostile_init(grapnel_instance* instance,
+                                                const grapnel_host* host) {
+  (void)instance;
+  (void)host;
+  return GRAPNEL_OK;
+}
+
+static inline int32_t GRAPNEL_CALL hostile_destroy(grapnel_instance* instance) {
+  free(instance);
+  return GRAPNEL_OK;
+}
+
+static inline const void* GRAPNEL_CALL hostile_no_extension(grapnel_instance* instance,
+                                                            grapnel_string id) {
+  (void)instance;
+  (void)id;
+  return NULL;
+}
+
+/* An instance with nothing wrong. */
+static inline int32_t hostile_new(const grapnel_host* host, grapnel_instance** out,
+                                  const grapnel_hook_entry* hooks, uint32_t hook_count) {
+  grapnel_instance* instance = calloc(1, sizeof *instance);
+  if (instance == NULL) return hostile_fail(host, "no memory");
+  instance->struct_size = sizeof *instance;
+  instance->hook_count = hook_count;
+  instance->hooks = hooks;
+  instance->self = (void*)host;
+  instance->init = hostile_init;
+  instance->destroy = hostile_destroy;
+  instance->get_extension = hostile_no_extension;
+  *out = instance;
+  return GRAPNEL_OK;
+}
+
+#define HOSTILE_FACTORY(create_function)                                                     \
+  static const grapnel_factory factory = {                                                   \
+      sizeof(grapnel_factory), 0, {HOSTILE_NAME, sizeof HOSTILE_NAME - 1}, create_function}; \
+  static const grapnel_factory* const factories[] = {&factory};
+
+#define HOSTILE_EXPORT                                                     \
+  GRAPNEL_PLUGIN_EXPORT extern const grapnel_plugin GRAPNEL_PLUGIN_SYMBOL; \
+  const grapnel_plugin GRAPNEL_PLUGIN_SYMBOL
+
+#define HOSTILE_PLUGIN(create_function) \
+  HOSTILE_FACTORY(create_function)      \
+  HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, 1, factories, GRAPNEL_MANIFEST};
+
+#endif /* GRAPNEL_TESTS_HOSTILE_H_ */

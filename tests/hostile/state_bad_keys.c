@@ -1,0 +1,51 @@
+/* It puts state under keys that are not acceptable; the host has to refuse each. It fails with a text that
+ * says which the host took. */
+#include <grapnel/ext/state.h>
+
+#include "hostile.h"
+
+static int32_t GRAPNEL_CALL save(grapnel_instance* instance, const grapnel_state_writer* writer) {
+  const grapnel_host* host = hostile_host(instance);
+  char filled[513];
+  memset(filled, 'k', sizeof filled);
+  const grapnel_string too_long = {filled, sizeof filled};
+  const grapnel_string null_text = {NULL, 3};
+  if (writer->put_i64(writer, hostile_text(""), 1) == GRAPNEL_OK)
+    return hostile_fail(host, "took no key");
+  if (writer->put_i64(writer, hostile_text("a\nb"), 1) == GRAPNEL_OK)
+    return hostile_fail(host, "took a line break");
+  if (writer->put_i64(writer, hostile_text("\xff\xfe"), 1) == GRAPNEL_OK)
+    return hostile_fail(host, "took what is not UTF-8");
+  if (writer->put_i64(writer, too_long, 1) == GRAPNEL_OK)
+    return hostile_fail(host, "took 513 bytes");
+  if (writer->put_i64(writer, null_text, 1) == GRAPNEL_OK)
+    return hostile_fail(host, "took a null key");
+  if (writer->put_i64(writer, hostile_text("once"), 1) != GRAPNEL_OK)
+    return hostile_fail(host, "refused a good key");
+  if (writer->put_i64(writer, hostile_text("once"), 2) == GRAPNEL_OK)
+    return hostile_fail(host, "took a key twice");
+  if (writer->put_tensor(writer, hostile_text("tensor"), NULL) == GRAPNEL_OK)
+    return hostile_fail(host, "took no tensor");
+  return GRAPNEL_OK;
+}
+static int32_t GRAPNEL_CALL load(grapnel_instance* instance, const grapnel_state_reader* reader) {
+  (void)instance;
+  (void)reader;
+  return GRAPNEL_OK;
+}
+static const grapnel_state state = {sizeof(grapnel_state), 0, NULL, save, load};
+
+static const void* GRAPNEL_CALL get_extension(grapnel_instance* instance, grapnel_string id) {
+  (void)instance;
+  const grapnel_string wanted = hostile_text(GRAPNEL_EXT_STATE);
+  return id.size == wanted.size && memcmp(id.data, wanted.data, id.size) == 0 ? &state : NULL;
+}
+
+static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
+                                   grapnel_instance** instance) {
+  (void)factory_of;
+  const int32_t status = hostile_new(host, instance, NULL, 0);
+  if (status == GRAPNEL_OK) (*instance)->get_extension = get_extension;
+  return status;
+}
+HOSTILE_PLUGIN(create)

@@ -1,0 +1,30 @@
+/* Its save puts a number and then fails. */
+#include <grapnel/ext/state.h>
+
+#include "hostile.h"
+
+static int32_t GRAPNEL_CALL save(grapnel_instance* instance, const grapnel_state_writer* writer) {
+  writer->put_i64(writer, hostile_text("half"), 1);
+  return hostile_fail(hostile_host(instance), "nothing worth keeping");
+}
+static int32_t GRAPNEL_CALL load(grapnel_instance* instance, const grapnel_state_reader* reader) {
+  (void)instance;
+  (void)reader;
+  return GRAPNEL_OK;
+}
+static const grapnel_state state = {sizeof(grapnel_state), 0, NULL, save, load};
+
+static const void* GRAPNEL_CALL get_extension(grapnel_instance* instance, grapnel_string id) {
+  (void)instance;
+  const grapnel_string wanted = hostile_text(GRAPNEL_EXT_STATE);
+  return id.size == wanted.size && memcmp(id.data, wanted.data, id.size) == 0 ? &state : NULL;
+}
+
+static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
+                                   grapnel_instance** instance) {
+  (void)factory_of;
+  const int32_t status = hostile_new(host, instance, NULL, 0);
+  if (status == GRAPNEL_OK) (*instance)->get_extension = get_extension;
+  return status;
+}
+HOSTILE_PLUGIN(create)

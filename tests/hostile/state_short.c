@@ -1,0 +1,21 @@
+/* The table of its state extension claims to be too small to hold save and load. */
+#include <grapnel/ext/state.h>
+
+#include "hostile.h"
+
+static const grapnel_state state = {8, 0, NULL, NULL, NULL};
+
+static const void* GRAPNEL_CALL get_extension(grapnel_instance* instance, grapnel_string id) {
+  (void)instance;
+  const grapnel_string wanted = hostile_text(GRAPNEL_EXT_STATE);
+  return id.size == wanted.size && memcmp(id.data, wanted.data, id.size) == 0 ? &state : NULL;
+}
+
+static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
+                                   grapnel_instance** instance) {
+  (void)factory_of;
+  const int32_t status = hostile_new(host, instance, NULL, 0);
+  if (status == GRAPNEL_OK) (*instance)->get_extension = get_extension;
+  return status;
+}
+HOSTILE_PLUGIN(create)
