@@ -20,13 +20,14 @@ namespace grapnel::host {
 
 // Where the host keeps and looks for things. Absolute; need not exist.
 struct HostDirectories {
-  std::filesystem::path config;   // the record of enabled plugins
-  std::filesystem::path data;     // the store; drop-in plugins in data/plugins
-  std::filesystem::path cache;    // descriptions of discovered plugins, results of probes
-  std::filesystem::path project;  // its .grapnel/plugins is searched; the working directory
-  std::filesystem::path prefix;   // plugins installed with grapnel: <prefix>/lib/grapnel/plugins
+  std::filesystem::path config;     // the record of enabled plugins
+  std::filesystem::path data;       // the store; drop-in plugins in data/plugins
+  std::filesystem::path cache;      // descriptions of discovered plugins, results of probes
+  std::filesystem::path project;    // its .grapnel/plugins is searched; the working directory
+  std::filesystem::path installed;  // plugins installed with grapnel: <prefix>/lib/grapnel/plugins
 
-  // This user's (XDG on Linux), the working directory, and the prefix this program is installed in.
+  // This user's (XDG on Linux), the working directory, and what is installed beside this
+  // program.
   [[nodiscard]] static HostDirectories of_this_user();
 };
 
@@ -35,7 +36,7 @@ enum class SearchOrigin : std::uint8_t {
   environment,   // GRAPNEL_PLUGIN_PATH
   project,       // ./.grapnel/plugins
   user,          // the user's data directory
-  prefix,        // installed with grapnel
+  installed,     // installed with grapnel
   file,          // named by path: --plugin FILE, enable FILE
 };
 
@@ -66,20 +67,20 @@ struct PluginSummary {
 };
 
 struct Candidate {
-  std::filesystem::path
-      library;  // absolute, links resolved; where the manifest points when missing
-  std::filesystem::path manifest;  // the file beside the library; empty: embedded in the library
+  std::filesystem::path library{};   // absolute, links resolved; where it should be when missing
+  std::filesystem::path manifest{};  // the file beside the library; empty: embedded in the library
   SearchOrigin origin = SearchOrigin::command_line;
-  std::filesystem::path directory;  // the directory of the search path it was found in
-  PluginSummary summary;            // id empty when no manifest could be read
-  std::string refused;              // why it can't be used, a sentence; empty when it can
-  std::filesystem::path
-      shadowed_by;        // the library with the same id that comes first; usually empty
-  FileIdentity identity;  // of the library when it was looked at
+  std::filesystem::path directory{};    // of the search path, in which it was found
+  PluginSummary summary{};              // its id is empty when no manifest could be read
+  std::string refused{};                // why it can't be used: "it needs ABI 1.4, ..."; or empty
+  std::filesystem::path shadowed_by{};  // the library of the same id that comes first; or empty
+  FileIdentity identity{};              // of the library when it was looked at
 
   [[nodiscard]] bool usable() const noexcept { return refused.empty() && shadowed_by.empty(); }
   // The id, or the library's stem where there is none.
   [[nodiscard]] std::string label() const;
+  // "'ema' 1.2.0 (/usr/lib/grapnel/plugins/ema.so)", for messages.
+  [[nodiscard]] std::string describe() const;
 };
 
 struct DiscoveryOptions {

@@ -1,27 +1,26 @@
 // Which plugins the user trusts: plugins.json in the user's configuration directory, and nowhere
 // else. A project's files can never enable anything.
 //
-//   {"format": 1, "trust_all_drop_ins": false,
-//    "plugins": [{"id": "ema", "version": "1.2.0", "digest": "9f86...", "manifest_digest":
-//    "2c26...",
-//                 "file": "ema.so", "origin": "/home/.../ema.so", "enabled_at":
-//                 "2026-01-31T09:00:00Z"}]}
+//   {"format": 1,
+//    "trust_all_drop_ins": false,
+//    "plugins": [{"id": "ema", "version": "1.2.0", "digest": "9f86...", "manifest_digest": "2c26...",
+//                 "file": "ema.so", "origin": "/home/.../ema.so", "origin_stamp": "...",
+//                 "enabled_at": "2026-01-31T09:00:00Z"}],
+//    "disabled": ["spike_watch"]}
 //
 // Rules: written whole or not at all, under a lock, so that two programs never lose each other's
-// changes. A file that can't be read is an error that says so; it is never replaced by an empty
+// changes. A file that can't be understood is an error that says so; it is never replaced by an empty
 // one. Keys that this version doesn't know are kept.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <grapnel/base/json.h>
-#include <grapnel/base/platform.h>
 #include <grapnel/host/discovery.h>
+#include <grapnel/host/manifest.h>
 #include <grapnel/host/store.h>
 
 namespace grapnel::host {
@@ -31,17 +30,22 @@ struct EnabledPlugin {
   std::string version;
   std::string digest;            // of the library in the store
   std::string manifest_digest;   // of the manifest in the store
-  std::string file;              // the library's own file name: "ema.so"
-  std::filesystem::path origin;  // where it was copied from
+  std::string file;              // the library's name in the store: "ema.so"
+  std::filesystem::path origin;  // what it was copied from
+  std::string origin_stamp;      // identity of the origin then (file_stamp())
   std::string enabled_at;        // UTC, ISO 8601
-  FileIdentity origin_identity;  // then; spares hashing the origin while it stays the same
+
+  // "'ema' 1.2.0 (/usr/lib/grapnel/plugins/ema.so)", for messages.
+  [[nodiscard]] std::string describe() const;
 };
 
 struct EnabledPlugins {
   std::vector<EnabledPlugin> plugins;  // in the order in which they were enabled
+  std::vector<std::string> disabled;   // ids that the user does not want to hear of any more
   bool trust_all_drop_ins = false;     // every usable plugin in the search path counts as enabled
 
   [[nodiscard]] const EnabledPlugin* find(std::string_view id) const noexcept;
+  [[nodiscard]] bool is_disabled(std::string_view id) const noexcept;
 };
 
 // <config>/plugins.json
@@ -58,16 +62,23 @@ struct EnableResult {
   std::string previous_version;  // of an update
 };
 
-// Copies the candidate into the store and records it. PluginError when it is refused, shadowed, or
-// not what it was when it was examined.
+// Copies the candidate into the store and records it, in the place of a plugin with its id or one of
+// its former ids. PluginError when it is refused, shadowed, or not what was examined.
 [[nodiscard]] EnableResult enable_plugin(const Candidate& candidate,
                                          const HostDirectories& directories);
 
-// Forgets the plugin; its copy stays in the store for runs that go on. False when it was not
-// enabled.
-[[nodiscard]] bool disable_plugin(std::string_view id, const HostDirectories& directories);
+enum class DisableResult : std::uint8_t {
+  disabled,   // it was enabled; its copy stays in the store for runs that go on
+  noted,      // it was not enabled; runs no longer mention it
+  unchanged,  // it was disabled before
+};
+// Works for any id: only the caller knows whether it is one of a plugin.
+[[nodiscard]] DisableResult disable_plugin(std::string_view id, const HostDirectories& directories);
 
 // The manifest of an enabled plugin, from its copy. PluginError when it is missing or was changed.
 [[nodiscard]] Manifest read_enabled_manifest(const EnabledPlugin& plugin, const Store& store);
+
+// A file's device, inode, size and times in one text.
+[[nodiscard]] std::string file_stamp(const FileIdentity& identity);
 
 }  // namespace grapnel::host

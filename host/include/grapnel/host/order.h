@@ -19,7 +19,7 @@ struct OrderedItem {
 
 struct OrderedPlace {
   std::size_t index = 0;  // into the items given
-  std::string reason;     // "after 'ema'", "before 'nan_guard'" when that moved it; else empty
+  std::string reason;     // "after 'ema'": peers that had to come before; empty: none
 };
 
 // Each item once. PluginError naming the whole cycle when there is one: "'a' after 'b' after 'a'".

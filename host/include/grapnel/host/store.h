@@ -1,13 +1,14 @@
-// The private copies that plugins are loaded from: files named by their SHA-256, in a directory
-// that only this user can use.
+// The private copies that plugins are loaded from: files named by their SHA-256, in a directory that
+// only this user can use.
 //
-// Whatever happens to the file that was enabled, the copy stays as it was; its name says what must
-// be in it, and it is verified again each time before it is loaded. Hashing happens on the bytes
-// being copied, so what was looked at is what is kept.
+// Whatever happens to the file that was enabled, the copy stays as it was; its name says what must be
+// in it, and it is verified again each time before it is loaded. Hashing happens on the bytes being
+// copied, so what was looked at is what is kept.
 #pragma once
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include <grapnel/host/discovery.h>
 
@@ -23,26 +24,33 @@ class Store {
   // `directory` is made (0700) by the first put.
   explicit Store(std::filesystem::path directory);
   // The user's: <data>/store.
-  explicit Store(const HostDirectories& directories) : Store(directories.data / "store") {}
+  explicit Store(const HostDirectories& directories);
 
-  // Copies a library in. The candidate's checks are made again on the open file, so that a file
-  // exchanged since it was examined is refused. PluginError, IoError.
+  // Copies a candidate's library in. PluginError when it is not the file any more that was examined;
+  // IoError.
   [[nodiscard]] StoredFile put_library(const Candidate& candidate);
-  // Keeps a text (a manifest) under its digest. IoError.
-  [[nodiscard]] StoredFile put_text(const std::string& text, const std::string& name);
+  // Keeps a text (a manifest) under its digest and this name. IoError.
+  [[nodiscard]] StoredFile put_text(std::string_view text, std::string_view name);
 
-  // Where the file with this digest and original name lies, whether it is there or not.
-  [[nodiscard]] std::filesystem::path path_of(const std::string& digest,
-                                              const std::string& name) const;
-  // Reads the file again and compares. Empty when it is whole, else why not: "is missing", "was
-  // changed (SHA-256 ...)", "can be written by others".
-  [[nodiscard]] std::string damage(const std::string& digest, const std::string& name) const;
+  // Where the file with this digest and original name lies, whether it is there or not. Both may
+  // come from a file: std::invalid_argument unless they are a digest and a plain file name.
+  [[nodiscard]] std::filesystem::path path_of(std::string_view digest, std::string_view name) const;
+  [[nodiscard]] bool holds(std::string_view digest, std::string_view name) const;
 
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
  private:
-  void prepare();
+  void prepare() const;
+  StoredFile keep(const std::filesystem::path& copy, std::string digest, std::string_view name);
   std::filesystem::path directory_;
 };
+
+// Reads a stored file again. Why it must not be used, as the end of a sentence: "it is missing", "it
+// was changed: ..."; empty when it is whole and only this user could have written it.
+[[nodiscard]] std::string stored_file_damage(const std::filesystem::path& file,
+                                             std::string_view digest);
+
+// True for 64 lower-case hexadecimal digits.
+[[nodiscard]] bool is_digest(std::string_view text) noexcept;
 
 }  // namespace grapnel::host

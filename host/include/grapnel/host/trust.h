@@ -11,6 +11,8 @@
 #include <map>
 #include <string>
 
+#include <grapnel/base/platform.h>
+
 namespace grapnel::host {
 
 // Remembers directories it has seen, so that a directory of a thousand plugins costs one walk.
@@ -19,6 +21,9 @@ class TrustChecker {
   // Why the file must not be loaded, as a sentence that says what to do; empty when it may.
   // `file` must be absolute and resolved (real_path()).
   [[nodiscard]] std::string refusal(const std::filesystem::path& file);
+  // The same for a file whose identity (links not followed) is known.
+  [[nodiscard]] std::string refusal(const std::filesystem::path& file,
+                                    const FileIdentity& identity);
   // The same for a directory and all above it.
   [[nodiscard]] std::string directory_refusal(const std::filesystem::path& directory);
 

@@ -1,0 +1,80 @@
+// Extension batch.
+#include <grapnel/ext/batch.h>
+
+#include <fmt/format.h>
+
+#include "../instance_host.h"
+#include "extensions.h"
+
+namespace grapnel::bridge {
+namespace {
+
+// The batch of the running hook; a handle of another hook is not valid any more.
+const grapnel_batch& checked_batch(const InstanceHost& self, const grapnel_batch* handle) {
+  if (handle != &self.batch || self.batch.batch == nullptr) {
+    throw ContractBreach{"the batch is not that of the running hook"};
+  }
+  return *handle;
+}
+
+std::int32_t GRAPNEL_CALL count(const grapnel_host* host, const grapnel_batch* batch,
+                                std::uint64_t* result) noexcept {
+  return service(host, "batch.count", [&](InstanceHost& self) {
+    check_output(result);
+    *result = checked_batch(self, batch).batch->size();
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL name(const grapnel_host* host, const grapnel_batch* batch,
+                               std::uint64_t index, grapnel_string* result) noexcept {
+  return service(host, "batch.name", [&](InstanceHost& self) {
+    check_output(result);
+    const Batch& from = *checked_batch(self, batch).batch;
+    if (index >= from.size()) return GRAPNEL_NOT_FOUND;
+    *result = self.keep_text(from.name(index));
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL get(const grapnel_host* host, const grapnel_batch* batch,
+                              std::uint64_t index, grapnel_tensor** owned) noexcept {
+  return service(host, "batch.get", [&](InstanceHost& self) {
+    check_output(owned);
+    const Batch& from = *checked_batch(self, batch).batch;
+    if (index >= from.size() || !from[index].defined()) return GRAPNEL_NOT_FOUND;
+    *owned = self.tensors.own(from[index], /*read_only=*/true);
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL replace(const grapnel_host* host, grapnel_batch* batch,
+                                  std::uint64_t index, const grapnel_tensor* tensor) noexcept {
+  return service(host, "batch.replace", [&](InstanceHost& self) {
+    const grapnel_batch& to = checked_batch(self, batch);
+    if (!to.replaceable) return GRAPNEL_NOT_NOW;
+    if (index >= to.batch->size()) return GRAPNEL_NOT_FOUND;
+    to.batch->replace(index, checked_tensor(tensor).tensor);
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL sample_indices(const grapnel_host* host, const grapnel_batch* batch,
+                                         const std::int64_t** indices,
+                                         std::uint64_t* result) noexcept {
+  return service(host, "batch.sample_indices", [&](InstanceHost& self) {
+    check_output(indices);
+    check_output(result);
+    const Batch& from = *checked_batch(self, batch).batch;
+    *indices = from.sample_indices.data();
+    *result = from.sample_indices.size();
+    return GRAPNEL_OK;
+  });
+}
+
+}  // namespace
+
+const grapnel_batches kBatches = {sizeof(grapnel_batches), 0,       &count,         &name,
+                                  &get,                    &replace, &sample_indices};
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,35 @@
+#include "extensions.h"
+
+namespace grapnel::bridge {
+namespace {
+
+struct Extension {
+  std::string_view id;
+  const void* table;
+};
+
+constexpr Extension kExtensions[] = {
+    {GRAPNEL_EXT_ATEN, &kAten},       {GRAPNEL_EXT_BATCH, &kBatches},
+    {GRAPNEL_EXT_LOG, &kLog},         {GRAPNEL_EXT_METRICS, &kMetrics},
+    {GRAPNEL_EXT_MODULE, &kModule},   {GRAPNEL_EXT_OPTIMIZERS, &kOptimizers},
+    {GRAPNEL_EXT_OUTPUTS, &kOutputs}, {GRAPNEL_EXT_PARAMS, &kParams},
+    {GRAPNEL_EXT_REQUEST, &kRequest}, {GRAPNEL_EXT_TENSORS, &kTensors},
+    {GRAPNEL_EXT_TRAINER, &kTrainer},
+};
+
+}  // namespace
+
+const void* extension_table(std::string_view id) noexcept {
+  for (const Extension& extension : kExtensions) {
+    if (extension.id == id) return extension.table;
+  }
+  return nullptr;
+}
+
+std::vector<std::string_view> extension_ids() {
+  std::vector<std::string_view> ids;
+  for (const Extension& extension : kExtensions) ids.push_back(extension.id);
+  return ids;
+}
+
+}  // namespace grapnel::bridge

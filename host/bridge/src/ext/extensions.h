@@ -1,0 +1,31 @@
+// The tables behind grapnel_host.get_extension: one file and one line here per extension.
+//
+// They are constant and the same for every instance; a function finds its instance through the
+// grapnel_host that it is called with.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include <grapnel/ext/layout.h>
+
+namespace grapnel::bridge {
+
+extern const grapnel_aten kAten;
+extern const grapnel_batches kBatches;
+extern const grapnel_log kLog;
+extern const grapnel_metrics kMetrics;
+extern const grapnel_module kModule;
+extern const grapnel_optimizers kOptimizers;
+extern const grapnel_step_outputs kOutputs;
+extern const grapnel_params kParams;
+extern const grapnel_request kRequest;
+extern const grapnel_tensors kTensors;
+extern const grapnel_trainer kTrainer;
+
+// nullptr for an id that this host doesn't offer.
+const void* extension_table(std::string_view id) noexcept;
+// Ids of all of them, in alphabetical order.
+std::vector<std::string_view> extension_ids();
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,163 @@
+// Extension module: parameters, buffers, gradients; leases through Trainer::lease_weights.
+#include <grapnel/ext/module.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <grapnel/base/text.h>
+#include <grapnel/module.h>
+#include <grapnel/trainer.h>
+
+#include "../instance_host.h"
+#include "extensions.h"
+#include "lease_list.h"
+#include "module_entries.h"
+
+namespace grapnel::bridge {
+namespace {
+
+std::deque<ModuleEntries::Entry>& of_kind(ModuleEntries& entries, std::int32_t kind) {
+  if (kind == GRAPNEL_MODULE_PARAMETERS) return entries.parameters;
+  if (kind == GRAPNEL_MODULE_BUFFERS) return entries.buffers;
+  throw ContractBreach{fmt::format("there is no kind {} of entries", kind)};
+}
+
+std::int32_t GRAPNEL_CALL generation(const grapnel_host* host, std::uint64_t* result) noexcept {
+  return service(host, "module.generation", [&](InstanceHost& self) {
+    check_output(result);
+    const ModuleEntries* entries = current_entries(self, /*anew=*/true);
+    if (entries == nullptr) return GRAPNEL_NOT_NOW;
+    *result = entries->generation;
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL count(const grapnel_host* host, std::int32_t kind,
+                                std::uint64_t* result) noexcept {
+  return service(host, "module.count", [&](InstanceHost& self) {
+    check_output(result);
+    ModuleEntries* entries = current_entries(self);
+    if (entries == nullptr) return GRAPNEL_NOT_NOW;
+    *result = of_kind(*entries, kind).size();
+    return GRAPNEL_OK;
+  });
+}
+
+const grapnel_module_entry* GRAPNEL_CALL entry(const grapnel_host* host, std::int32_t kind,
+                                               std::uint64_t index) noexcept {
+  const grapnel_module_entry* result = nullptr;
+  service(host, "module.entry", [&](InstanceHost& self) {
+    ModuleEntries* entries = current_entries(self);
+    if (entries == nullptr) return GRAPNEL_NOT_NOW;
+    auto& list = of_kind(*entries, kind);
+    if (index >= list.size()) return GRAPNEL_NOT_FOUND;
+    result = &list[index].abi;
+    return GRAPNEL_OK;
+  });
+  return result;
+}
+
+std::int32_t GRAPNEL_CALL grad(const grapnel_host* host, std::uint64_t index,
+                               grapnel_tensor** owned) noexcept {
+  return service(host, "module.grad", [&](InstanceHost& self) {
+    check_output(owned);
+    ModuleEntries* entries = current_entries(self);
+    if (entries == nullptr) return GRAPNEL_NOT_NOW;
+    if (index >= entries->parameters.size()) {
+      throw ContractBreach{fmt::format("there is no parameter {}", index)};
+    }
+    const at::Tensor gradient = entries->parameters[index].handle->tensor.grad();
+    if (!gradient.defined()) return GRAPNEL_NOT_FOUND;
+    *owned = self.tensors.own(gradient);
+    return GRAPNEL_OK;
+  });
+}
+
+using Swap = std::vector<std::pair<std::string, at::Tensor>>;
+
+void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint64_t* indices,
+               std::uint64_t index_count, grapnel_tensor* const* tensors, Swap& swaps) {
+  for (std::uint64_t i = 0; i < index_count; ++i) {
+    if (indices[i] >= entries.size()) {
+      throw ContractBreach{fmt::format("there is no entry {} to lease", indices[i])};
+    }
+    const ModuleEntries::Entry& entry = entries[indices[i]];
+    const at::Tensor& tensor = checked_tensor(tensors[i]).tensor;
+    if (tensor.scalar_type() != entry.dtype || tensor.sizes() != c10::IntArrayRef(entry.sizes)) {
+      throw ContractBreach{fmt::format(
+          "the tensor for {} has the shape [{}] and the type {}, the entry [{}] and {}",
+          quote(entry.name), fmt::join(tensor.sizes(), ", "), c10::toString(tensor.scalar_type()),
+          fmt::join(entry.sizes, ", "), c10::toString(entry.dtype))};
+    }
+    swaps.emplace_back(entry.name, tensor);
+  }
+}
+
+std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uint64_t* parameters,
+                                        std::uint64_t parameter_count,
+                                        const std::uint64_t* buffers, std::uint64_t buffer_count,
+                                        grapnel_tensor* const* tensors, grapnel_string reason,
+                                        grapnel_lease** lease) noexcept {
+  return service(host, "module.lease_weights", [&](InstanceHost& self) {
+    check_output(lease);
+    const std::string text = printable(checked_text(reason, "reason"));
+    if ((parameter_count > 0 && parameters == nullptr) ||
+        (buffer_count > 0 && buffers == nullptr) ||
+        (parameter_count + buffer_count > 0 && tensors == nullptr)) {
+      throw ContractBreach{"a list is NULL"};
+    }
+    const ModuleEntries* entries = current_entries(self, /*anew=*/true);
+    if (entries == nullptr) return GRAPNEL_NOT_NOW;
+    Swap swaps;
+    add_swaps(entries->parameters, parameters, parameter_count, tensors, swaps);
+    add_swaps(entries->buffers, buffers, buffer_count, tensors + parameter_count, swaps);
+    if (self.leases == nullptr) self.leases = std::make_unique<LeaseList>();
+    std::list<grapnel_lease> fresh(1);  // so that nothing can fail once the weights are swapped
+    try {
+      fresh.front().lease = self.trainer()->lease_weights(std::move(swaps), text);
+    } catch (const ConfigError& error) {  // names and shapes fit: somebody else has a lease
+      return self.not_now("module.lease_weights", error.what());
+    }
+    *lease = &fresh.front();
+    self.leases->leases.splice(self.leases->leases.end(), fresh);
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL end_lease(const grapnel_host* host, grapnel_lease* lease) noexcept {
+  return service(host, "module.end_lease", [&](InstanceHost& self) {
+    if (self.leases != nullptr) {
+      auto& leases = self.leases->leases;
+      const auto found = std::find_if(leases.begin(), leases.end(),
+                                      [lease](const grapnel_lease& it) { return &it == lease; });
+      if (found != leases.end()) {
+        leases.erase(found);  // ends it, unless the run has done so already
+        return GRAPNEL_OK;
+      }
+    }
+    throw ContractBreach{"there is no such lease (any more)"};
+  });
+}
+
+std::int32_t GRAPNEL_CALL flops_per_batch(const grapnel_host* host, double* flops) noexcept {
+  return service(host, "module.flops_per_batch", [&](InstanceHost& self) {
+    check_output(flops);
+    if (self.module() == nullptr) return GRAPNEL_NOT_NOW;
+    const std::optional<double> value = self.module()->flops_per_batch();
+    if (!value) return GRAPNEL_NOT_FOUND;
+    *flops = *value;
+    return GRAPNEL_OK;
+  });
+}
+
+}  // namespace
+
+const grapnel_module kModule = {sizeof(grapnel_module), 0,          &generation,
+                                &count,                 &entry,     &grad,
+                                &lease_weights,         &end_lease, &flops_per_batch};
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,80 @@
+#include "module_entries.h"
+
+#include <grapnel/module.h>
+#include <grapnel/state_view.h>
+
+#include "../instance_host.h"
+
+namespace grapnel::bridge {
+namespace {
+
+using Entry = ModuleEntries::Entry;
+
+// The name, shape and type that a plugin relies on are still those of the view's entry.
+bool matches(const Entry& mine, const StateEntry& live) {
+  const at::Tensor& tensor = live.tensor;
+  return mine.handle->tensor.is_same(tensor) && mine.name == live.name &&
+         mine.dtype == tensor.scalar_type() && tensor.sizes() == c10::IntArrayRef(mine.sizes);
+}
+
+bool up_to_date(ModuleEntries& entries, const StateView& view) {
+  std::size_t parameter = 0;
+  std::size_t buffer = 0;
+  for (const StateEntry& live : view.entries()) {
+    std::deque<Entry>& mine = live.is_parameter ? entries.parameters : entries.buffers;
+    std::size_t& index = live.is_parameter ? parameter : buffer;
+    if (index >= mine.size() || !matches(mine[index], live)) return false;
+    ++index;
+  }
+  return parameter == entries.parameters.size() && buffer == entries.buffers.size();
+}
+
+void release_all(TensorHandles& handles, std::deque<Entry>& entries) {
+  for (const Entry& entry : entries) handles.end_borrow(entry.handle);
+  entries.clear();
+}
+
+void rebuild(ModuleEntries& entries, TensorHandles& handles, const StateView& view) {
+  release_all(handles, entries.parameters);
+  release_all(handles, entries.buffers);
+  for (const StateEntry& live : view.entries()) {
+    std::deque<Entry>& mine = live.is_parameter ? entries.parameters : entries.buffers;
+    mine.push_back({live.name, handles.borrow(live.tensor), live.tensor.sizes().vec(),
+                    live.tensor.scalar_type(), {}});
+    Entry& entry = mine.back();
+    entry.abi.struct_size = sizeof entry.abi;
+    entry.abi.name = to_abi(entry.name);
+    entry.abi.tensor = entry.handle;
+  }
+  ++entries.generation;
+}
+
+// Freezing and thawing is no new generation: the flag is copied each time.
+void update_trainable(ModuleEntries& entries) {
+  for (Entry& entry : entries.parameters) {
+    entry.abi.trainable = entry.handle->tensor.requires_grad() ? 1 : 0;
+  }
+}
+
+}  // namespace
+
+ModuleEntries* current_entries(InstanceHost& self, bool anew) {
+  Module* module = self.module();
+  if (module == nullptr) return nullptr;
+  if (self.module_entries == nullptr) self.module_entries = std::make_unique<ModuleEntries>();
+  ModuleEntries& entries = *self.module_entries;
+  if (!anew && entries.checked_at == self.calls() && entries.module == module) return &entries;
+
+  const StateView& view = module->state_view();
+  if (entries.generation == 0 || entries.module != module ||
+      entries.view_generation != view.generation() || !up_to_date(entries, view)) {
+    rebuild(entries, self.tensors, view);
+  }
+  update_trainable(entries);
+  entries.module = module;
+  entries.view_generation = view.generation();
+  entries.checked_at = self.calls();
+  return &entries;
+}
+
+}  // namespace grapnel::bridge

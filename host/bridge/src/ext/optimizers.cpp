@@ -1,0 +1,144 @@
+// Extension optimizers: groups and options by number and name.
+#include <grapnel/ext/optimizers.h>
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <iterator>
+#include <map>
+
+#include <grapnel/base/text.h>
+#include <grapnel/optimizer.h>
+#include <grapnel/trainer.h>
+
+#include "../instance_host.h"
+#include "extensions.h"
+
+namespace grapnel::bridge {
+namespace {
+
+// nullptr when there is none at that index, or no trainer.
+Optimizer* find_optimizer(const InstanceHost& self, std::uint64_t optimizer) {
+  if (self.trainer() == nullptr) return nullptr;
+  const auto& all = self.trainer()->optimizers();
+  return optimizer < all.size() ? all[optimizer].get() : nullptr;
+}
+
+ParamGroup* find_group(const InstanceHost& self, std::uint64_t optimizer, std::uint64_t group) {
+  Optimizer* owner = find_optimizer(self, optimizer);
+  return owner != nullptr && group < owner->groups().size() ? &owner->groups()[group] : nullptr;
+}
+
+std::int32_t GRAPNEL_CALL count(const grapnel_host* host, std::uint64_t* result) noexcept {
+  return service(host, "optimizers.count", [&](InstanceHost& self) {
+    check_output(result);
+    if (self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
+    *result = self.trainer()->optimizers().size();
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL name(const grapnel_host* host, std::uint64_t optimizer,
+                               grapnel_string* result) noexcept {
+  return service(host, "optimizers.name", [&](InstanceHost& self) {
+    check_output(result);
+    const Optimizer* found = find_optimizer(self, optimizer);
+    if (found == nullptr) return GRAPNEL_NOT_FOUND;
+    *result = self.keep_text(found->type_name());
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL group_count(const grapnel_host* host, std::uint64_t optimizer,
+                                      std::uint64_t* result) noexcept {
+  return service(host, "optimizers.group_count", [&](InstanceHost& self) {
+    check_output(result);
+    const Optimizer* found = find_optimizer(self, optimizer);
+    if (found == nullptr) return GRAPNEL_NOT_FOUND;
+    *result = found->groups().size();
+    return GRAPNEL_OK;
+  });
+}
+
+const grapnel_optimizer_group* GRAPNEL_CALL group(const grapnel_host* host,
+                                                  std::uint64_t optimizer,
+                                                  std::uint64_t index) noexcept {
+  const grapnel_optimizer_group* result = nullptr;
+  service(host, "optimizers.group", [&](InstanceHost& self) {
+    const ParamGroup* found = find_group(self, optimizer, index);
+    if (found == nullptr) return GRAPNEL_NOT_FOUND;
+    result = self.keep_group({sizeof(grapnel_optimizer_group),
+                              static_cast<std::uint32_t>(found->options.size()),
+                              to_abi(found->name), found->params.size(), 0});
+    return GRAPNEL_OK;
+  });
+  return result;
+}
+
+std::int32_t GRAPNEL_CALL option_name(const grapnel_host* host, std::uint64_t optimizer,
+                                      std::uint64_t group_index, std::uint64_t index,
+                                      grapnel_string* result) noexcept {
+  return service(host, "optimizers.option_name", [&](InstanceHost& self) {
+    check_output(result);
+    const ParamGroup* found = find_group(self, optimizer, group_index);
+    if (found == nullptr || index >= found->options.size()) return GRAPNEL_NOT_FOUND;
+    *result = to_abi(std::next(found->options.begin(), static_cast<std::ptrdiff_t>(index))->first);
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL get_option(const grapnel_host* host, std::uint64_t optimizer,
+                                     std::uint64_t group_index, grapnel_string option,
+                                     double* value) noexcept {
+  return service(host, "optimizers.get_option", [&](InstanceHost& self) {
+    check_output(value);
+    const ParamGroup* found = find_group(self, optimizer, group_index);
+    if (found == nullptr) return GRAPNEL_NOT_FOUND;
+    const auto entry = found->options.find(checked_text(option, "option's name"));
+    if (entry == found->options.end()) return GRAPNEL_NOT_FOUND;
+    *value = entry->second;
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL set_option(const grapnel_host* host, std::uint64_t optimizer,
+                                     std::uint64_t group_index, grapnel_string option,
+                                     double value) noexcept {
+  return service(host, "optimizers.set_option", [&](InstanceHost& self) {
+    ParamGroup* found = find_group(self, optimizer, group_index);
+    if (found == nullptr) return GRAPNEL_NOT_FOUND;
+    const std::string_view wanted = checked_text(option, "option's name");
+    const auto entry = found->options.find(wanted);
+    if (entry == found->options.end()) return GRAPNEL_NOT_FOUND;
+    if (!std::isfinite(value)) {
+      throw ContractBreach{fmt::format("{} for the option {}", value, quote(wanted))};
+    }
+    entry->second = value;
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL gradients_are_unscaled(const grapnel_host* host,
+                                                 std::int32_t* unscaled) noexcept {
+  return service(host, "optimizers.gradients_are_unscaled", [&](InstanceHost& self) {
+    check_output(unscaled);
+    if (self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
+    *unscaled = 1;  // this host never scales a loss
+    return GRAPNEL_OK;
+  });
+}
+
+}  // namespace
+
+const grapnel_optimizers kOptimizers = {sizeof(grapnel_optimizers),
+                                        0,
+                                        &count,
+                                        &name,
+                                        &group_count,
+                                        &group,
+                                        &option_name,
+                                        &get_option,
+                                        &set_option,
+                                        &gradients_are_unscaled};
+
+}  // namespace grapnel::bridge

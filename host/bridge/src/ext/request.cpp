@@ -1,0 +1,76 @@
+// Extension request: passed to the trainer, which knows from the dispatcher whose it is.
+#include <grapnel/ext/request.h>
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include <grapnel/base/text.h>
+#include <grapnel/trainer.h>
+
+#include "../instance_host.h"
+#include "extensions.h"
+
+namespace grapnel::bridge {
+namespace {
+
+// Hooks around one training batch: where what comes "after this batch" has a meaning.
+bool around_training_batch(Hook hook) {
+  switch (hook) {
+    case Hook::on_train_batch_start:
+    case Hook::on_train_batch_end:
+    case Hook::on_before_zero_grad:
+    case Hook::on_before_backward:
+    case Hook::on_after_backward:
+    case Hook::on_before_optimizer_step:
+    case Hook::on_after_optimizer_step: return true;
+    default: return false;
+  }
+}
+
+// Hooks in which nothing is left that could be stopped, or nothing has begun.
+bool outside_of_run(Hook hook) {
+  switch (hook) {
+    case Hook::on_init_start:
+    case Hook::on_init_end:
+    case Hook::teardown:
+    case Hook::on_exception:
+    case Hook::on_run_end: return true;
+    default: return false;
+  }
+}
+
+bool has_meaning(RequestKind kind, Hook hook) {
+  switch (kind) {
+    case RequestKind::stop: return !outside_of_run(hook);
+    case RequestKind::skip_batch: return hook == Hook::on_train_batch_start;
+    case RequestKind::skip_step: return hook == Hook::on_before_optimizer_step;
+    case RequestKind::end_epoch:
+    case RequestKind::evaluate:
+    case RequestKind::save: return around_training_batch(hook);
+  }
+  return false;
+}
+
+std::int32_t GRAPNEL_CALL request(const grapnel_host* host, std::int32_t kind,
+                                  grapnel_string reason) noexcept {
+  return service(host, "request", [&](InstanceHost& self) {
+    if (kind < GRAPNEL_REQUEST_STOP || kind > GRAPNEL_REQUEST_SAVE) {
+      throw ContractBreach{fmt::format("there is no request of kind {}", kind)};
+    }
+    const std::string text = printable(checked_text(reason, "reason"));
+    const auto wanted = static_cast<RequestKind>(kind);
+    const Call& call = *self.call();
+    if (!call.in_hook || call.trainer == nullptr || !has_meaning(wanted, call.hook)) {
+      return GRAPNEL_NOT_NOW;
+    }
+    call.trainer->request(wanted, text);
+    return GRAPNEL_OK;
+  });
+}
+
+}  // namespace
+
+const grapnel_request kRequest = {sizeof(grapnel_request), 0, &request};
+
+}  // namespace grapnel::bridge

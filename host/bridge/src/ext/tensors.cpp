@@ -1,0 +1,145 @@
+// Extension tensors: what stands behind a handle, and the way of its elements in and out.
+#include <grapnel/ext/tensors.h>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <fmt/format.h>
+
+#include <cstring>
+#include <limits>
+
+#include "../instance_host.h"
+#include "../new_tensor.h"
+#include "extensions.h"
+
+namespace grapnel::bridge {
+namespace {
+
+const grapnel_tensor_info* GRAPNEL_CALL describe_handle(const grapnel_host* host,
+                                                        const grapnel_tensor* tensor) noexcept {
+  const grapnel_tensor_info* info = nullptr;
+  service(host, "tensors.describe", [&](InstanceHost&) {
+    info = describe(checked_tensor(tensor));
+    return GRAPNEL_OK;
+  });
+  return info;
+}
+
+std::int32_t GRAPNEL_CALL retain(const grapnel_host* host, grapnel_tensor* tensor,
+                                 grapnel_tensor** owned) noexcept {
+  return service(host, "tensors.retain", [&](InstanceHost& self) {
+    check_output(owned);
+    const grapnel_tensor& from = checked_tensor(tensor);
+    *owned = self.tensors.own(from.tensor, from.read_only);
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL release(const grapnel_host* host, grapnel_tensor* tensor) noexcept {
+  return service(host, "tensors.release", [&](InstanceHost& self) {
+    grapnel_tensor& handle = checked_tensor(tensor);
+    if (!self.tensors.release(&handle)) throw ContractBreach{"a borrowed tensor is released"};
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL to_f64(const grapnel_host* host, const grapnel_tensor* tensor,
+                                 double* value) noexcept {
+  return service(host, "tensors.to_f64", [&](InstanceHost&) {
+    check_output(value);
+    const at::Tensor& from = checked_tensor(tensor).tensor;
+    if (from.numel() != 1) {
+      throw ContractBreach{fmt::format("a tensor of {} elements is no number", from.numel())};
+    }
+    *value = from.item().toDouble();
+    return GRAPNEL_OK;
+  });
+}
+
+// Row-major on the CPU, in the tensor's own memory where it is so already.
+at::Tensor row_major(const at::Tensor& tensor) {
+  return tensor.detach().cpu().to_dense().resolve_conj().resolve_neg().contiguous();
+}
+
+void check_bytes(const at::Tensor& tensor, std::uint64_t bytes) {
+  if (bytes != tensor.nbytes()) {
+    throw ContractBreach{fmt::format("{} bytes given for {} elements of {} bytes each", bytes,
+                                     tensor.numel(), tensor.itemsize())};
+  }
+}
+
+std::int32_t GRAPNEL_CALL read(const grapnel_host* host, const grapnel_tensor* tensor, void* data,
+                               std::uint64_t bytes) noexcept {
+  return service(host, "tensors.read", [&](InstanceHost&) {
+    const at::Tensor from = row_major(checked_tensor(tensor).tensor);
+    check_bytes(from, bytes);
+    if (bytes == 0) return GRAPNEL_OK;
+    check_output(data);
+    std::memcpy(data, from.const_data_ptr(), bytes);
+    return GRAPNEL_OK;
+  });
+}
+
+void check_writable(const grapnel_tensor& handle) {
+  if (handle.read_only) {
+    throw ContractBreach{
+        "the tensors of a batch are not to be written to, the data set may stand behind them; "
+        "clone one and put the clone in its place with batch.replace"};
+  }
+}
+
+std::int32_t GRAPNEL_CALL begin_write(const grapnel_host* host, grapnel_tensor* tensor,
+                                      void** data, std::uint64_t* bytes) noexcept {
+  return service(host, "tensors.begin_write", [&](InstanceHost&) {
+    check_output(data);
+    check_output(bytes);
+    grapnel_tensor& handle = checked_tensor(tensor);
+    check_writable(handle);
+    if (handle.writing) throw ContractBreach{"begin_write before end_write of the one before"};
+    const at::Tensor& target = handle.tensor;
+    const bool direct = target.layout() == c10::kStrided && target.device().is_cpu() &&
+                        target.is_contiguous() && !target.is_conj() && !target.is_neg();
+    if (!direct) {
+      handle.staging = at::empty(target.sizes(), target.options().device(c10::kCPU));
+      handle.staging.copy_(target);
+    }
+    const at::Tensor& memory = direct ? target : handle.staging;
+    handle.writing = true;
+    *data = memory.mutable_data_ptr();
+    *bytes = memory.nbytes();
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL end_write(const grapnel_host* host, grapnel_tensor* tensor) noexcept {
+  return service(host, "tensors.end_write", [&](InstanceHost&) {
+    grapnel_tensor& handle = checked_tensor(tensor);
+    if (!handle.writing) throw ContractBreach{"end_write without begin_write"};
+    handle.writing = false;
+    if (handle.staging.defined()) {
+      handle.tensor.copy_(std::exchange(handle.staging, {}));
+    } else if (!handle.tensor.is_inference()) {
+      handle.tensor.unsafeGetTensorImpl()->bump_version();  // autograd notices the write
+    }
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL from_data(const grapnel_host* host, std::int32_t dtype,
+                                    const std::int64_t* sizes, std::uint64_t ndim,
+                                    const void* data, std::uint64_t bytes,
+                                    grapnel_tensor** owned) noexcept {
+  return service(host, "tensors.from_data", [&](InstanceHost& self) {
+    check_output(owned);
+    *owned = self.tensors.own(new_tensor(dtype, sizes, ndim, data, bytes));
+    return GRAPNEL_OK;
+  });
+}
+
+}  // namespace
+
+const grapnel_tensors kTensors = {
+    sizeof(grapnel_tensors), 0,    &describe_handle, &retain,    &release,
+    &to_f64,                 &read, &begin_write,     &end_write, &from_data};
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,92 @@
+// Extension trainer: one struct per instance, brought up to date before each hook of an instance that
+// has asked for it.
+#include "trainer_state.h"
+
+#include <filesystem>
+
+#include <grapnel/trainer.h>
+
+#include "extensions.h"
+
+namespace grapnel::bridge {
+namespace {
+
+std::int64_t batch_idx_of(const RunState& state, const Call& call) {
+  if (call.batch_idx != kNoBatchIdx) return call.batch_idx;
+  const Progress* progress = nullptr;
+  switch (state.stage) {
+    case Stage::train: progress = &state.batch; break;
+    case Stage::sanity_check: progress = &state.val_batch; break;
+    case Stage::validate:
+      progress = state.kind == RunKind::fit ? &state.val_batch : &state.eval_batch;
+      break;
+    case Stage::test: progress = &state.eval_batch; break;
+    case Stage::predict: progress = &state.predict_batch; break;
+    case Stage::none: return -1;
+  }
+  return progress->current.ready - 1;
+}
+
+// The directory can only change between runs and epochs, and costs an allocation.
+bool may_change_directory(Hook hook) {
+  switch (hook) {
+    case Hook::on_train_batch_start:
+    case Hook::on_train_batch_end:
+    case Hook::on_before_zero_grad:
+    case Hook::on_before_backward:
+    case Hook::on_after_backward:
+    case Hook::on_before_optimizer_step:
+    case Hook::on_after_optimizer_step:
+    case Hook::on_validation_batch_start:
+    case Hook::on_validation_batch_end:
+    case Hook::on_test_batch_start:
+    case Hook::on_test_batch_end:
+    case Hook::on_predict_batch_start:
+    case Hook::on_predict_batch_end: return false;
+    default: return true;
+  }
+}
+
+const grapnel_trainer_state* GRAPNEL_CALL state(const grapnel_host* host) noexcept {
+  const grapnel_trainer_state* result = nullptr;
+  service(host, "trainer.state", [&](InstanceHost& self) {
+    if (!self.trainer_state_wanted) {
+      self.trainer_state_wanted = true;
+      update_trainer_state(self);
+    }
+    result = &self.trainer_state;
+    return GRAPNEL_OK;
+  });
+  return result;
+}
+
+}  // namespace
+
+void update_trainer_state(InstanceHost& self) {
+  if (self.trainer() == nullptr) return;  // create and init: nothing stands anywhere yet
+  const Call& call = *self.call();
+  const Trainer& trainer = *call.trainer;
+  const RunState& from = trainer.state();
+  grapnel_trainer_state& to = self.trainer_state;
+  to.run = static_cast<std::int32_t>(from.kind);
+  to.stage = static_cast<std::int32_t>(from.stage);
+  to.sanity_checking = from.stage == Stage::sanity_check ? 1 : 0;
+  to.global_step = trainer.global_step();
+  to.current_epoch = trainer.current_epoch();
+  to.batch_idx = batch_idx_of(from, call);
+  to.max_epochs = from.max_epochs;
+  to.max_steps = from.max_steps;
+  to.num_training_batches = from.num_training_batches;
+  to.accumulate_grad_batches = from.accumulate_grad_batches;
+  to.is_last_batch = from.is_last_batch ? 1 : 0;
+  to.stop_requested = from.should_stop ? 1 : 0;
+  to.is_logging_step = trainer.is_logging_step() ? 1 : 0;
+  if (self.run_directory.empty() || may_change_directory(call.hook)) {
+    self.run_directory = std::filesystem::absolute(trainer.log_dir()).string();
+    to.run_directory = to_abi(self.run_directory);
+  }
+}
+
+const grapnel_trainer kTrainer = {sizeof(grapnel_trainer), 0, &state};
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,75 @@
+// How the processor rounds and what it does with denormals and floating-point exceptions: the part of
+// a thread's state that a library built with -ffast-math changes for everybody when it is loaded.
+//
+// Reading it is a matter of nanoseconds, so it can stand around every hook. The sticky exception
+// flags ("inexact happened") are not part of it.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#elif !defined(__aarch64__)
+#include <cfenv>
+#endif
+
+namespace grapnel::bridge {
+
+class FloatingPoint {
+ public:
+  static FloatingPoint current() noexcept;
+  void apply() const noexcept;
+  bool operator==(const FloatingPoint&) const = default;
+
+ private:
+#if defined(__x86_64__) || defined(_M_X64)
+  std::uint32_t sse_ = 0;   // MXCSR without its sticky flags: FTZ, DAZ, rounding, masks
+  std::uint16_t x87_ = 0;   // control word of long double arithmetic
+#elif defined(__aarch64__)
+  std::uint64_t fpcr_ = 0;
+#else
+  int rounding_ = 0;
+#endif
+};
+
+#if defined(__x86_64__) || defined(_M_X64)
+namespace detail {
+inline constexpr std::uint32_t kSseFlags = 0x3f;
+}
+
+inline FloatingPoint FloatingPoint::current() noexcept {
+  FloatingPoint state;
+  state.sse_ = _mm_getcsr() & ~detail::kSseFlags;
+#if defined(__GNUC__)
+  __asm__ __volatile__("fnstcw %0" : "=m"(state.x87_));
+#endif
+  return state;
+}
+
+inline void FloatingPoint::apply() const noexcept {
+  _mm_setcsr(sse_ | (_mm_getcsr() & detail::kSseFlags));
+#if defined(__GNUC__)
+  __asm__ __volatile__("fldcw %0" : : "m"(x87_));
+#endif
+}
+#elif defined(__aarch64__)
+inline FloatingPoint FloatingPoint::current() noexcept {
+  FloatingPoint state;
+  __asm__ __volatile__("mrs %0, fpcr" : "=r"(state.fpcr_));
+  return state;
+}
+
+inline void FloatingPoint::apply() const noexcept {
+  __asm__ __volatile__("msr fpcr, %0" : : "r"(fpcr_));
+}
+#else
+inline FloatingPoint FloatingPoint::current() noexcept {
+  FloatingPoint state;
+  state.rounding_ = std::fegetround();
+  return state;
+}
+
+inline void FloatingPoint::apply() const noexcept { std::fesetround(rounding_); }
+#endif
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,143 @@
+#include "instance_host.h"
+
+#include <fmt/format.h>
+
+#include <type_traits>
+#include <utility>
+
+#include <grapnel/base/text.h>
+
+#include "describe_exception.h"
+#include "ext/extensions.h"
+#include "ext/lease_list.h"
+#include "ext/module_entries.h"
+#include "ext/operators.h"
+
+namespace grapnel::bridge {
+
+InstanceHost::InstanceHost(PluginSite site, Parameters parameters, MetricLogger* metric_logger)
+    : abi_{{sizeof(grapnel_host), GRAPNEL_ABI_MINOR, to_abi("grapnel"), to_abi(GRAPNEL_VERSION),
+            &InstanceHost::get_extension, &InstanceHost::fail},
+           this},
+      site_(std::move(site)),
+      parameters_(std::move(parameters)),
+      metric_logger_(metric_logger) {
+  static_assert(std::is_standard_layout_v<Abi>);
+  trainer_state.struct_size = sizeof trainer_state;
+  trainer_state.batch_idx = -1;
+  trainer_state.max_epochs = -1;
+  trainer_state.max_steps = -1;
+  trainer_state.num_training_batches = -1;
+  trainer_state.accumulate_grad_batches = 1;
+}
+
+InstanceHost::~InstanceHost() = default;
+
+InstanceHost* InstanceHost::of(const grapnel_host* host) noexcept {
+  return host == nullptr ? nullptr : reinterpret_cast<const Abi*>(host)->self;
+}
+
+const void* InstanceHost::this_thread() noexcept {
+  static thread_local const char mark = 0;
+  return &mark;
+}
+
+const void* InstanceHost::get_extension(const grapnel_host*, grapnel_string id) {
+  return extension_table(view(id));
+}
+
+std::int32_t InstanceHost::fail(const grapnel_host* host, grapnel_string text) {
+  return service(host, "fail", [&](InstanceHost& self) {
+    self.set_failure(printable(view(text)));
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t InstanceHost::keep(std::exception_ptr exception, const char* name) noexcept {
+  try {
+    if (pending_ != nullptr) {
+      log(LogLevel::warning,
+          fmt::format("{}: the failure of a service was ignored: {}",
+                      call_ != nullptr ? call_->name : "?", describe_exception(pending_)));
+    }
+    log(LogLevel::debug, fmt::format("{} failed: {}", name, describe_exception(exception)));
+  } catch (...) {
+    // no memory for a message; the exception itself is kept
+  }
+  pending_ = std::move(exception);
+  return GRAPNEL_PENDING;
+}
+
+std::int32_t InstanceHost::invalid(const char* name, std::string_view text) noexcept {
+  try {
+    const std::string line = fmt::format("broke the contract of {} in {}: {}", name,
+                                         call_ != nullptr ? call_->name : "no hook", text);
+    log_once(LogLevel::warning, line, line);
+  } catch (...) {
+    // no memory for a message; the status still says it
+  }
+  return GRAPNEL_INVALID_ARGUMENT;
+}
+
+std::int32_t InstanceHost::not_now(const char* name, std::string_view text) noexcept {
+  try {
+    const std::string line = fmt::format("{}: {}", name, text);
+    log_once(LogLevel::warning, line, line);
+  } catch (...) {
+    // no memory for a message; the status still says it
+  }
+  return GRAPNEL_NOT_NOW;
+}
+
+void InstanceHost::log(LogLevel level, std::string_view text) const noexcept {
+  try {
+    log_text(level, fmt::format("[{}] {}", site_.plugin, printable(text)));
+  } catch (...) {
+    // logging never changes what a run does
+  }
+}
+
+void InstanceHost::log_once(LogLevel level, std::string_view key, std::string_view text) noexcept {
+  constexpr std::size_t kMostKeys = 10'000;  // keys made of data must not eat the memory
+  try {
+    {
+      const std::lock_guard lock(once_mutex_);
+      if (once_.contains(key)) return;
+      if (once_.size() >= kMostKeys) once_.clear();
+      once_.emplace(key);
+    }
+    log(level, text);
+  } catch (...) {
+    // as above
+  }
+}
+
+grapnel_string InstanceHost::keep_text(std::string text) {
+  if (texts_of_call != calls_) {
+    texts.clear();
+    texts_of_call = calls_;
+  }
+  texts.push_back(std::move(text));
+  return to_abi(texts.back());
+}
+
+std::string_view checked_text(grapnel_string text, const char* what) {
+  if (text.data == nullptr && text.size != 0) {
+    throw ContractBreach{fmt::format("the {} is NULL with a size of {}", what, text.size)};
+  }
+  const std::string_view content = view(text);
+  if (!is_utf8(content)) throw ContractBreach{fmt::format("the {} is not UTF-8", what)};
+  return content;
+}
+
+grapnel_tensor& checked_tensor(const grapnel_tensor* handle) {
+  if (!TensorHandles::usable(handle)) {
+    throw ContractBreach{handle == nullptr
+                             ? "a tensor handle is NULL"
+                             : "a tensor handle is not valid: it was released, or the hook that "
+                               "lent it has returned"};
+  }
+  return *const_cast<grapnel_tensor*>(handle);
+}
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,209 @@
+// The host as one plugin instance sees it: everything that the services behind struct grapnel_host
+// need to know, and the rules that hold for all of them.
+//
+// A service (a function of an extension) is noexcept. What it throws is kept here and answered with
+// GRAPNEL_PENDING; a broken contract is logged once, naming the plugin, and answered with
+// GRAPNEL_INVALID_ARGUMENT; a call from a thread of the plugin's own gets GRAPNEL_NOT_NOW. Services
+// write them as `return service(host, "tensors.read", [&](InstanceHost& self) { ... });`.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/abi.h>
+#include <grapnel/base/error.h>
+#include <grapnel/base/log.h>
+#include <grapnel/base/parameters.h>
+#include <grapnel/events.h>
+#include <grapnel/ext/trainer.h>
+#include <grapnel/hook_mask.h>
+
+#include "tensor_handles.h"
+
+// What the opaque handles of an event stand for.
+struct grapnel_batch {
+  grapnel::Batch* batch = nullptr;
+  bool replaceable = false;  // in ..._batch_start hooks
+};
+
+struct grapnel_outputs {
+  grapnel::StepOutput* outputs = nullptr;
+};
+
+namespace grapnel {
+class Optimizer;
+}
+
+namespace grapnel::bridge {
+
+struct Operators;
+struct ModuleEntries;
+struct LeaseList;
+class InstanceHost;
+
+// Logs a metric as the callback itself would, which only it may do.
+class MetricLogger {
+ public:
+  virtual void log_metric(Event& event, const std::string& name, const LogValue& value,
+                          const LogOptions& options) = 0;
+
+ protected:
+  ~MetricLogger() = default;
+};
+
+// A broken contract, from anywhere within a service: becomes GRAPNEL_INVALID_ARGUMENT.
+struct ContractBreach {
+  std::string text;
+};
+
+inline constexpr std::int64_t kNoBatchIdx = -2;
+
+// The hook that is running, or create, init, a state function (then without a hook and a trainer).
+struct Call {
+  const char* name = "create";  // of the hook or function, for messages
+  bool in_hook = false;
+  Hook hook = Hook::on_init_start;
+  Trainer* trainer = nullptr;
+  Module* module = nullptr;
+  Event* event = nullptr;
+  std::int64_t batch_idx = kNoBatchIdx;  // of the event, where it has one
+};
+
+class InstanceHost {
+ public:
+  InstanceHost(PluginSite site, Parameters parameters, MetricLogger* metric_logger);
+  ~InstanceHost();
+  InstanceHost(const InstanceHost&) = delete;
+  InstanceHost& operator=(const InstanceHost&) = delete;
+
+  const grapnel_host* abi() const noexcept { return &abi_.table; }
+  static InstanceHost* of(const grapnel_host* host) noexcept;
+
+  const PluginSite& site() const noexcept { return site_; }
+  const Parameters& parameters() const noexcept { return parameters_; }
+  MetricLogger& metric_logger() const noexcept { return *metric_logger_; }
+
+  // ---- The call of the plugin that is running now
+  const Call* call() const noexcept { return call_; }
+  // The trainer or module of the running hook; nullptr where it has none.
+  Trainer* trainer() const noexcept { return call_ != nullptr ? call_->trainer : nullptr; }
+  Module* module() const noexcept { return call_ != nullptr ? call_->module : nullptr; }
+  bool called_on_train_thread() const noexcept {
+    return train_thread_.load(std::memory_order_relaxed) == this_thread();
+  }
+  // Marks the scope of a call, made on this thread.
+  class CallScope {
+   public:
+    CallScope(InstanceHost& host, const Call& call) noexcept
+        : host_(host), outer_(host.call_), outer_thread_(host.train_thread_.load()) {
+      host_.call_ = &call;
+      ++host_.calls_;
+      host_.train_thread_.store(this_thread(), std::memory_order_relaxed);
+    }
+    ~CallScope() {
+      host_.call_ = outer_;
+      host_.train_thread_.store(outer_thread_, std::memory_order_relaxed);
+    }
+    CallScope(const CallScope&) = delete;
+    CallScope& operator=(const CallScope&) = delete;
+
+   private:
+    InstanceHost& host_;
+    const Call* outer_;
+    const void* outer_thread_;
+  };
+  // Grows with each call: what is valid "until the hook returns" is kept with this number.
+  std::uint64_t calls() const noexcept { return calls_; }
+
+  // ---- Failures
+  // Keeps the exception for the hook that passes GRAPNEL_PENDING on; an earlier one is logged.
+  std::int32_t keep(std::exception_ptr exception, const char* service) noexcept;
+  std::exception_ptr take_pending() noexcept { return std::exchange(pending_, nullptr); }
+  bool has_pending() const noexcept { return pending_ != nullptr; }
+  void set_failure(std::string_view text) { failure_ = text; }
+  std::string take_failure() { return std::exchange(failure_, {}); }
+  std::int32_t invalid(const char* service, std::string_view text) noexcept;
+  std::int32_t not_now(const char* service, std::string_view text) noexcept;
+
+  // ---- Log, with the plugin's name in front. Any thread.
+  void log(LogLevel level, std::string_view text) const noexcept;
+  // Only the first time that this instance uses the key.
+  void log_once(LogLevel level, std::string_view key, std::string_view text) noexcept;
+
+  // ---- What the extensions keep
+  TensorHandles tensors;
+  grapnel_batch batch;
+  grapnel_outputs outputs;
+  grapnel_trainer_state trainer_state{};
+  bool trainer_state_wanted = false;  // the plugin holds the pointer: keep it up to date
+  std::string run_directory;
+  std::unique_ptr<Operators> operators;
+  std::unique_ptr<ModuleEntries> module_entries;
+  std::unique_ptr<LeaseList> leases;
+  std::deque<std::string> texts;  // valid until the hook returns
+  std::uint64_t texts_of_call = 0;
+
+  // A copy that lives until the hook returns.
+  grapnel_string keep_text(std::string text);
+
+ private:
+  struct Abi {
+    grapnel_host table;
+    InstanceHost* self;
+  };
+  static const void* this_thread() noexcept;
+  static const void* GRAPNEL_CALL get_extension(const grapnel_host* host, grapnel_string id);
+  static std::int32_t GRAPNEL_CALL fail(const grapnel_host* host, grapnel_string text);
+
+  Abi abi_;
+  PluginSite site_;
+  Parameters parameters_;
+  MetricLogger* metric_logger_;
+  const Call* call_ = nullptr;
+  std::uint64_t calls_ = 0;
+  std::atomic<const void*> train_thread_ = nullptr;
+  std::exception_ptr pending_;
+  std::string failure_;
+  std::mutex once_mutex_;
+  std::set<std::string, std::less<>> once_;
+};
+
+inline std::string_view view(grapnel_string text) noexcept {
+  return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size);
+}
+inline grapnel_string to_abi(std::string_view text) noexcept { return {text.data(), text.size()}; }
+
+// The text, or ContractBreach when it isn't one: NULL with a size, or not UTF-8.
+std::string_view checked_text(grapnel_string text, const char* what);
+inline void check_output(const void* pointer) {
+  if (pointer == nullptr) throw ContractBreach{"an output pointer is NULL"};
+}
+// The tensor behind a handle; ContractBreach when it isn't one (any more).
+grapnel_tensor& checked_tensor(const grapnel_tensor* handle);
+
+// One service on the training thread.
+template <class Body>
+std::int32_t service(const grapnel_host* host, const char* name, Body&& body) noexcept {
+  InstanceHost* self = InstanceHost::of(host);
+  if (self == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  if (!self->called_on_train_thread()) {
+    return self->not_now(name, "called outside of the hooks, or on a thread of the plugin's own");
+  }
+  try {
+    return body(*self);
+  } catch (const ContractBreach& breach) {
+    return self->invalid(name, breach.text);
+  } catch (...) {
+    return self->keep(std::current_exception(), name);
+  }
+}
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,70 @@
+// Tensors as a plugin holds them: handles from a pool of its instance, counted.
+//
+// Rules of grapnel/ext/tensors.h: what a function returns is the plugin's to release; what stands in
+// an event or in the module's entries is borrowed. Memory of handles is never given back while the
+// instance lives, so a handle that was released too early is noticed instead of read.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include <grapnel/ext/tensors.h>
+
+enum class HandleState : std::uint32_t { free, owned, borrowed };
+
+struct grapnel_tensor {
+  static constexpr std::uint32_t kMagic = 0x47544e53;  // what a pointer to a handle points to
+
+  std::uint32_t magic = kMagic;
+  HandleState state = HandleState::free;
+  // Of a batch: the data set's own memory may lie behind it, so operators must not write to it.
+  bool read_only = false;
+  bool writing = false;  // between begin_write and end_write
+  at::Tensor tensor;
+  at::Tensor staging;  // row-major CPU copy that begin_write handed out; undefined when it's direct
+  grapnel_tensor_info info{};
+};
+
+namespace grapnel::bridge {
+
+class TensorHandles {
+ public:
+  TensorHandles() = default;
+  TensorHandles(const TensorHandles&) = delete;
+  TensorHandles& operator=(const TensorHandles&) = delete;
+
+  // A handle for the plugin to release. `tensor` must be defined.
+  grapnel_tensor* own(at::Tensor tensor, bool read_only = false);
+  // A handle of the host's, to be ended by end_borrow().
+  grapnel_tensor* borrow(at::Tensor tensor);
+  void end_borrow(grapnel_tensor* handle) noexcept;
+
+  // False when the plugin may not release it: not a handle, borrowed, or released before.
+  bool release(grapnel_tensor* handle) noexcept;
+
+  // Handles that the plugin owns now.
+  std::size_t owned() const noexcept { return owned_; }
+
+  static bool usable(const grapnel_tensor* handle) noexcept {
+    return handle != nullptr && handle->magic == grapnel_tensor::kMagic &&
+           handle->state != HandleState::free;
+  }
+
+ private:
+  grapnel_tensor* take(at::Tensor tensor, HandleState state, bool read_only);
+  void put_back(grapnel_tensor* handle) noexcept;
+
+  std::deque<grapnel_tensor> pool_;
+  std::vector<grapnel_tensor*> free_;
+  std::size_t owned_ = 0;
+};
+
+// What describe() answers, brought up to date with the tensor behind the handle. The sizes and
+// strides point into the tensor.
+const grapnel_tensor_info* describe(grapnel_tensor& handle);
+
+}  // namespace grapnel::bridge

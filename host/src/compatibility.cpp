@@ -1,0 +1,97 @@
+// Whether this host can run what a manifest describes: ABI, platform, extensions.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <grapnel/base/text.h>
+#include <grapnel/ext/aten.h>
+#include <grapnel/ext/batch.h>
+#include <grapnel/ext/log.h>
+#include <grapnel/ext/metrics.h>
+#include <grapnel/ext/module.h>
+#include <grapnel/ext/optimizers.h>
+#include <grapnel/ext/outputs.h>
+#include <grapnel/ext/params.h>
+#include <grapnel/ext/request.h>
+#include <grapnel/ext/state.h>
+#include <grapnel/ext/tensors.h>
+#include <grapnel/ext/trainer.h>
+#include <grapnel/host/manifest.h>
+
+namespace grapnel::host {
+namespace {
+
+#if defined(_WIN32)
+#define GRAPNEL_OS "windows"
+#elif defined(__APPLE__)
+#define GRAPNEL_OS "macos"
+#else
+#define GRAPNEL_OS "linux"
+#endif
+#if defined(__x86_64__) || defined(_M_X64)
+#define GRAPNEL_ARCH "x86_64"
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define GRAPNEL_ARCH "aarch64"
+#else
+#error "the plugin ABI is defined for 64-bit little-endian x86_64 and aarch64"
+#endif
+
+std::string abi_mismatch(const AbiVersion& needed) {
+  const std::string both =
+      fmt::format("it needs ABI {}, this host offers {}", needed.to_string(), host_abi.to_string());
+  if (needed.major > host_abi.major) {
+    return both + "; update grapnel, or install an older release of the plugin";
+  }
+  if (needed.major < host_abi.major) {
+    return both + "; install a newer release of the plugin";
+  }
+  // Within major 0 a minor may change anything (abi.h), so only the very same one fits.
+  if (needed.minor > host_abi.minor) {
+    return both + "; update grapnel, or install an older release of the plugin";
+  }
+  if (host_abi.major == 0 && needed.minor < host_abi.minor) {
+    return both + "; install a newer release of the plugin, or build it anew";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view this_platform() noexcept {
+  return GRAPNEL_OS "-" GRAPNEL_ARCH;
+}
+
+const std::vector<std::string>& offered_extensions() {
+  static const std::vector<std::string> ids = [] {
+    std::vector<std::string> all = {
+        GRAPNEL_EXT_ATEN,    GRAPNEL_EXT_BATCH,      GRAPNEL_EXT_LOG,     GRAPNEL_EXT_METRICS,
+        GRAPNEL_EXT_MODULE,  GRAPNEL_EXT_OPTIMIZERS, GRAPNEL_EXT_OUTPUTS, GRAPNEL_EXT_PARAMS,
+        GRAPNEL_EXT_REQUEST, GRAPNEL_EXT_STATE,      GRAPNEL_EXT_TENSORS, GRAPNEL_EXT_TRAINER,
+    };
+    std::ranges::sort(all);
+    return all;
+  }();
+  return ids;
+}
+
+std::string incompatibility(const Manifest& manifest) {
+  if (std::string reason = abi_mismatch(manifest.abi); !reason.empty()) return reason;
+  if (!manifest.platforms.empty() &&
+      std::ranges::find(manifest.platforms, this_platform()) == manifest.platforms.end()) {
+    return fmt::format("it runs on {} only, this system is {}", join_quoted(manifest.platforms),
+                       this_platform());
+  }
+  for (const std::string& id : manifest.required_extensions) {
+    if (std::ranges::find(offered_extensions(), id) != offered_extensions().end()) continue;
+    const auto meant = nearest(id, offered_extensions());
+    return fmt::format(
+        "it requires the extension {}, which this host does not offer{}; update "
+        "grapnel, or install another release of the plugin",
+        quote(id), meant ? fmt::format(" (the nearest is '{}')", *meant) : "");
+  }
+  return {};
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,203 @@
+#include <grapnel/host/discovery.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <system_error>
+#include <unordered_set>
+#include <utility>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/library_file.h>
+#include <grapnel/host/trust.h>
+
+#include "examine.h"
+#include "scan_cache.h"
+
+namespace grapnel::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+Candidate to_candidate(const Examined& examined) {
+  return {.library = examined.library,
+          .manifest = examined.manifest,
+          .summary = examined.summary,
+          .refused = examined.refused,
+          .identity = examined.library_identity};
+}
+
+class Scan {
+ public:
+  explicit Scan(ScanCache* cache) : cache_(cache) {}
+
+  void directory(const SearchDirectory& directory) {
+    std::vector<std::string> manifests, libraries;
+    std::error_code error;
+    for (fs::directory_iterator it(directory.path, error), end; !error && it != end;
+         it.increment(error)) {
+      std::string name = it->path().filename().string();
+      if (is_manifest_name(name)) {
+        manifests.push_back(std::move(name));
+      } else if (is_library_name(name)) {
+        libraries.push_back(std::move(name));
+      }
+    }
+    std::vector<std::pair<std::string, Candidate>> found;
+    if (error) {
+      found.emplace_back("", Candidate{.library = directory.path,
+                                       .refused = fmt::format("the directory cannot be read: {}",
+                                                              error.message())});
+    }
+    // Manifests first: a library that one of them names does not stand for itself.
+    for (const auto* names : {&manifests, &libraries}) {
+      for (const std::string& name : *names) {
+        if (auto candidate = file(directory.path / name)) found.emplace_back(name, *candidate);
+      }
+    }
+    std::ranges::sort(found, {},
+                      [](const auto& entry) -> const std::string& { return entry.first; });
+    for (auto& [name, candidate] : found) {
+      candidate.origin = directory.origin;
+      candidate.directory = directory.path;
+      found_.push_back(std::move(candidate));
+    }
+  }
+
+  // nullopt when it was there and is gone, or was met before under another name.
+  std::optional<Candidate> file(const fs::path& path) {
+    std::optional<FileIdentity> identity = file_identity(path, Links::refuse);
+    if (!identity) return std::nullopt;
+    fs::path resolved = path;
+    if (identity->kind == FileKind::symbolic_link) {
+      std::error_code broken;
+      resolved = fs::canonical(path, broken);
+      if (!broken) identity = file_identity(resolved, Links::refuse);
+      if (broken || !identity) {
+        return Candidate{.library = path, .refused = "it is a symbolic link to nothing"};
+      }
+    }
+    if (!seen_.insert(resolved.string()).second) return std::nullopt;
+    if (identity->kind != FileKind::regular) {
+      return Candidate{
+          .library = path, .refused = trust_.refusal(resolved, *identity), .identity = *identity};
+    }
+    const Examined examined = examine_cached(resolved, *identity);
+    // Whoever can exchange the link chooses the file.
+    const std::string link_refusal =
+        resolved == path ? std::string() : trust_.directory_refusal(path.parent_path());
+    if (!examined.manifest.empty()) seen_.insert(examined.library.string());
+    Candidate candidate = to_candidate(examined);
+    if (std::string refusal = trust_refusal(examined); !refusal.empty()) {
+      candidate.refused = std::move(refusal);
+    } else if (!link_refusal.empty()) {
+      candidate.refused = link_refusal;
+    }
+    return candidate;
+  }
+
+  std::vector<Candidate> take() { return std::move(found_); }
+
+ private:
+  Examined examine_cached(const fs::path& path, const FileIdentity& identity) {
+    const std::string key = path.string();
+    if (cache_ != nullptr) {
+      if (const Examined* known = cache_->find(key, identity)) return *known;
+    }
+    Examined examined =
+        is_manifest_name(key) ? examine_manifest(path, identity) : examine_library(path, identity);
+    if (cache_ != nullptr) cache_->store(key, examined);
+    return examined;
+  }
+
+  // What nobody else may be able to change: the library, and the manifest that speaks for it.
+  std::string trust_refusal(const Examined& examined) {
+    if (!examined.manifest.empty()) {
+      std::string refusal = trust_.refusal(examined.manifest, examined.identity);
+      if (!refusal.empty()) return refusal;
+    }
+    if (examined.library_identity == FileIdentity{}) return {};  // there is no library
+    return trust_.refusal(examined.library, examined.library_identity);
+  }
+
+  ScanCache* cache_;
+  TrustChecker trust_;
+  std::unordered_set<std::string> seen_;
+  std::vector<Candidate> found_;
+};
+
+// The first usable plugin of an id is the one that counts.
+void mark_shadowed(std::vector<Candidate>& candidates) {
+  std::map<std::string_view, const Candidate*> first;
+  for (Candidate& candidate : candidates) {
+    if (candidate.summary.id.empty() || !candidate.refused.empty()) continue;
+    const auto [it, is_first] = first.emplace(candidate.summary.id, &candidate);
+    if (!is_first) candidate.shadowed_by = it->second->library;
+  }
+}
+
+}  // namespace
+
+std::string Candidate::label() const {
+  return summary.id.empty() ? library.stem().string() : summary.id;
+}
+
+std::string Candidate::describe() const {
+  return fmt::format("{}{}{} ({})", quote(label()), summary.version.empty() ? "" : " ",
+                     printable(summary.version), printable(library.string()));
+}
+
+const Candidate* Discovery::find(std::string_view id) const noexcept {
+  const auto has_id = [&](const Candidate& c) { return c.usable() && c.summary.id == id; };
+  const auto has_alias = [&](const Candidate& c) {
+    return c.usable() && std::ranges::find(c.summary.aliases, id) != c.summary.aliases.end();
+  };
+  auto it = std::ranges::find_if(candidates, has_id);
+  if (it == candidates.end()) it = std::ranges::find_if(candidates, has_alias);
+  return it == candidates.end() ? nullptr : &*it;
+}
+
+Discovery discover(const DiscoveryOptions& options) {
+  Discovery result;
+  result.directories = plugin_search_path(options.plugin_path, options.directories);
+  std::optional<ScanCache> cache;
+  if (options.use_cache) cache.emplace(options.directories.cache);
+  Scan scan(cache ? &*cache : nullptr);
+  for (const SearchDirectory& directory : result.directories) {
+    if (directory.exists) scan.directory(directory);
+  }
+  if (cache) cache->save();
+  result.candidates = scan.take();
+  mark_shadowed(result.candidates);
+  return result;
+}
+
+Candidate examine(const fs::path& file) {
+  const fs::path resolved = real_path(file);
+  const bool is_manifest = is_manifest_name(resolved.filename().string());
+  const fs::path beside = is_manifest ? fs::path() : manifest_beside(resolved);
+  std::optional<Candidate> found;
+  if (!beside.empty()) found = Scan(nullptr).file(beside);
+  // A manifest beside it that speaks for another library is none of this one's business.
+  if (!found || found->library != resolved) found = Scan(nullptr).file(resolved);
+  if (!found) throw IoError("find", file, ENOENT);
+  found->origin = SearchOrigin::file;
+  found->directory = resolved.parent_path();
+  return std::move(*found);
+}
+
+Manifest read_candidate_manifest(const Candidate& candidate) {
+  if (!candidate.manifest.empty()) {
+    return parse_manifest(grapnel::read_file(candidate.manifest, max_manifest_bytes),
+                          candidate.manifest.filename().string());
+  }
+  const LibraryFacts facts = read_library_file(candidate.library);
+  if (!facts.manifest) throw DataError("it has no manifest", candidate.library);
+  return parse_manifest(*facts.manifest, "plugin.json in " + candidate.library.filename().string());
+}
+
+}  // namespace grapnel::host

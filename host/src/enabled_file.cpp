@@ -1,0 +1,167 @@
+#include "enabled_file.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/platform.h>
+#include <grapnel/base/text.h>
+
+#include "private_directory.h"
+
+namespace grapnel::host {
+namespace {
+
+constexpr std::int64_t file_format = 1;
+constexpr std::size_t max_file_bytes = std::size_t{16} << 20;
+constexpr double lock_timeout_seconds = 20.0;
+
+EnabledPlugin parse_plugin(const ConfigValue& value) {
+  EnabledPlugin plugin{.id = value.at("id").as_string("id"),
+                       .version = value.at("version").as_string("version"),
+                       .digest = value.at("digest").as_string("digest"),
+                       .manifest_digest = value.at("manifest_digest").as_string("manifest_digest"),
+                       .file = value.at("file").as_string("file"),
+                       .origin = value.at("origin").as_string("origin"),
+                       .origin_stamp = {},
+                       .enabled_at = {}};
+  if (const ConfigValue* stamp = value.find("origin_stamp")) {
+    plugin.origin_stamp = stamp->as_string("origin_stamp");
+  }
+  if (const ConfigValue* time = value.find("enabled_at")) {
+    plugin.enabled_at = time->as_string("enabled_at");
+  }
+  for (const char* key : {"digest", "manifest_digest"}) {
+    if (is_digest(value.at(key).as_string(key))) continue;
+    throw value.at(key).error(
+        fmt::format("'{}' must be 64 hexadecimal digits, found {}", key, value.at(key).describe()),
+        key);
+  }
+  if (plugin.id.empty() || !is_safe_relative(plugin.file) ||
+      std::filesystem::path(plugin.file).has_parent_path()) {
+    throw value.error("a plugin needs an 'id' and a 'file' that is a plain file name");
+  }
+  return plugin;
+}
+
+ConfigValue to_json(const EnabledPlugin& plugin) {
+  ConfigValue value = ConfigValue::object();
+  value.set("id", plugin.id);
+  value.set("version", plugin.version);
+  value.set("digest", plugin.digest);
+  value.set("manifest_digest", plugin.manifest_digest);
+  value.set("file", plugin.file);
+  value.set("origin", plugin.origin.string());
+  value.set("origin_stamp", plugin.origin_stamp);
+  value.set("enabled_at", plugin.enabled_at);
+  return value;
+}
+
+// The file's tree; null when there is no file.
+ConfigValue read_tree(const std::filesystem::path& file) {
+  if (!file_identity(file)) return {};
+  return read_json_file(file, {.max_bytes = max_file_bytes, .max_depth = 16});
+}
+
+// The same error, at the same place, with what to do about it.
+[[noreturn]] void throw_damaged(const std::filesystem::path& file, const ConfigError& error) {
+  const SourcePosition position{.file = error.file, .line = error.line, .column = error.column};
+  std::string_view message = error.what();
+  if (const std::string where = position.to_string(); message.starts_with(where + ": ")) {
+    message.remove_prefix(where.size() + 2);
+  }
+  throw ConfigError(position,
+                    fmt::format("the record of enabled plugins cannot be used: {}; correct it, or "
+                                "move {} away and enable the plugins again (it was left as it is)",
+                                message, quote(file.string())),
+                    error.key, error.nearest);
+}
+
+// Members of the plugin's old record that this version doesn't know.
+void keep_unknown_keys(ConfigValue& plugin, const ConfigValue* old_plugins) {
+  if (old_plugins == nullptr) return;
+  for (const ConfigValue& old : old_plugins->as_array()) {
+    if (old.at("id") != plugin.at("id")) continue;
+    for (const ConfigValue::Member& member : old.as_object()) {
+      if (!plugin.contains(member.key)) plugin.set(member.key, member.value);
+    }
+  }
+}
+
+EnabledPlugins parse_or_explain(const std::filesystem::path& file, ConfigValue& tree) {
+  try {
+    tree = read_tree(file);
+    return tree.is_null() ? EnabledPlugins{} : parse_enabled(tree);
+  } catch (const ConfigError& error) {
+    throw_damaged(file, error);
+  }
+}
+
+}  // namespace
+
+EnabledPlugins parse_enabled(const ConfigValue& root) {
+  const std::int64_t format = root.at("format").as_int("format");
+  if (format != file_format) {
+    throw root.at("format").error(
+        fmt::format("format {} is not understood, this grapnel reads {}", format, file_format),
+        "format");
+  }
+  EnabledPlugins enabled;
+  if (const ConfigValue* all = root.find("trust_all_drop_ins")) {
+    enabled.trust_all_drop_ins = all->as_bool("trust_all_drop_ins");
+  }
+  if (const ConfigValue* ids = root.find("disabled")) {
+    for (const ConfigValue& id : ids->as_array("disabled")) {
+      enabled.disabled.push_back(id.as_string("disabled"));
+    }
+  }
+  if (const ConfigValue* plugins = root.find("plugins")) {
+    for (const ConfigValue& value : plugins->as_array("plugins")) {
+      EnabledPlugin plugin = parse_plugin(value);
+      if (enabled.find(plugin.id) != nullptr) {
+        throw value.error(fmt::format("the plugin {} stands here twice", quote(plugin.id)));
+      }
+      enabled.plugins.push_back(std::move(plugin));
+    }
+  }
+  return enabled;
+}
+
+std::filesystem::path enabled_file(const HostDirectories& directories) {
+  return directories.config / "plugins.json";
+}
+
+EnabledPlugins read_enabled(const HostDirectories& directories) {
+  ConfigValue tree;
+  return parse_or_explain(enabled_file(directories), tree);
+}
+
+void edit_enabled_file(const HostDirectories& directories,
+                       const std::function<bool(EnabledPlugins&)>& change) {
+  const std::filesystem::path file = enabled_file(directories);
+  make_private_directory(directories.config);
+  const FileLock lock = FileLock::acquire(directories.config / "plugins.json.lock",
+                                          LockKind::exclusive, lock_timeout_seconds);
+  ConfigValue tree;
+  EnabledPlugins enabled = parse_or_explain(file, tree);
+  if (!change(enabled)) return;
+
+  // Into the tree as it was read, so that what this version doesn't know stays.
+  if (tree.is_null()) {
+    tree.set("format", file_format);
+    tree.set("trust_all_drop_ins", enabled.trust_all_drop_ins);
+  }
+  ConfigValue plugins = ConfigValue::array();
+  for (const EnabledPlugin& plugin : enabled.plugins) {
+    ConfigValue value = to_json(plugin);
+    keep_unknown_keys(value, tree.find("plugins"));
+    plugins.append(std::move(value));
+  }
+  tree.set("plugins", std::move(plugins));
+  tree.set("disabled", ConfigValue(enabled.disabled));
+  write_file(file, write_json(tree, JsonStyle::pretty));
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,20 @@
+// plugins.json as text and back.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include <grapnel/base/json.h>
+#include <grapnel/host/enabled.h>
+
+namespace grapnel::host {
+
+// Checks every field. ConfigError that names the file and what to do.
+[[nodiscard]] EnabledPlugins parse_enabled(const ConfigValue& root);
+
+// Reads the file, lets `change` edit it, writes it: all under the file's lock. Nothing is written
+// when `change` returns false or throws, or when the file cannot be understood.
+void edit_enabled_file(const HostDirectories& directories,
+                       const std::function<bool(EnabledPlugins&)>& change);
+
+}  // namespace grapnel::host

@@ -1,0 +1,94 @@
+#include "entry_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include <grapnel/base/text.h>
+
+namespace grapnel::host {
+namespace {
+
+constexpr std::uint64_t max_factories = 1024;
+constexpr std::uint64_t max_name_bytes = 256;
+
+std::string_view name_of(const grapnel_factory& factory) noexcept {
+  return {factory.callback.data, static_cast<std::size_t>(factory.callback.size)};
+}
+
+std::string abi_fault(const grapnel_plugin& entry) {
+  constexpr std::size_t needed = GRAPNEL_END_OF(grapnel_plugin, factories);
+  if (entry.struct_size < needed) {
+    return fmt::format("its entry " GRAPNEL_PLUGIN_SYMBOL_NAME
+                       " has {} bytes, at least {} are needed; the plugin was built wrongly, build "
+                       "it anew",
+                       entry.struct_size, needed);
+  }
+  const AbiVersion built{host_abi.major, entry.abi_minor};
+  const bool fits =
+      host_abi.major == 0 ? built.minor == host_abi.minor : built.minor <= host_abi.minor;
+  if (fits) return {};
+  return fmt::format("it was compiled for ABI {}, this host offers {}; {}", built.to_string(),
+                     host_abi.to_string(),
+                     built.minor > host_abi.minor
+                         ? "update grapnel, or install an older release of the plugin"
+                         : "install a newer release of the plugin, or build it anew");
+}
+
+std::string factory_fault(const grapnel_factory* factory, std::uint64_t index) {
+  const auto fault = [&](std::string_view what) {
+    return fmt::format("its factory {} {}; the plugin was built wrongly, build it anew", index,
+                       what);
+  };
+  if (factory == nullptr) return fault("is NULL");
+  if (factory->struct_size < GRAPNEL_END_OF(grapnel_factory, create)) {
+    return fault(fmt::format("has {} bytes, at least {} are needed", factory->struct_size,
+                             GRAPNEL_END_OF(grapnel_factory, create)));
+  }
+  const bool has_name = factory->callback.data != nullptr && factory->callback.size > 0 &&
+                        factory->callback.size <= max_name_bytes;
+  if (!has_name || !is_utf8(name_of(*factory))) return fault("has no proper name");
+  if (factory->create == nullptr) return fault("has no function 'create'");
+  return {};
+}
+
+}  // namespace
+
+std::string entry_fault(const grapnel_plugin& entry, const Manifest& manifest) {
+  if (std::string fault = abi_fault(entry); !fault.empty()) return fault;
+  if (entry.factory_count > max_factories || (entry.factory_count > 0 && !entry.factories)) {
+    return fmt::format(
+        "its entry says that it has {} factories, 1 to {} are accepted; the plugin was "
+        "built wrongly, build it anew",
+        entry.factory_count, max_factories);
+  }
+  std::vector<std::string> names;
+  for (std::uint64_t i = 0; i < entry.factory_count; ++i) {
+    if (std::string fault = factory_fault(entry.factories[i], i); !fault.empty()) return fault;
+    std::string name(name_of(*entry.factories[i]));
+    if (std::ranges::find(names, name) != names.end()) {
+      return fmt::format("two of its factories are called {}; the plugin was built wrongly",
+                         quote(name));
+    }
+    names.push_back(std::move(name));
+  }
+  for (const CallbackManifest& callback : manifest.callbacks) {
+    if (std::ranges::find(names, callback.name) != names.end()) continue;
+    return fmt::format(
+        "its manifest names the callback '{}', but the library makes only {}; plugin.json "
+        "and GRAPNEL_PLUGIN(...) must name the same callbacks",
+        callback.name, names.empty() ? "none" : join_quoted(names, "and"));
+  }
+  return {};
+}
+
+const grapnel_factory* find_factory(const grapnel_plugin& entry,
+                                    std::string_view callback) noexcept {
+  for (std::uint64_t i = 0; i < entry.factory_count; ++i) {
+    if (name_of(*entry.factories[i]) == callback) return entry.factories[i];
+  }
+  return nullptr;
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,190 @@
+#include "examine.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/library_file.h>
+
+namespace grapnel::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view manifest_suffix = ".grapnel.json";
+constexpr std::array<std::string_view, 3> library_suffixes = {".so", ".dll", ".dylib"};
+
+std::string name_of(const fs::path& file) {
+  return file.filename().string();
+}
+
+PluginSummary summarize(const Manifest& manifest) {
+  PluginSummary summary{.id = manifest.id,
+                        .name = manifest.name,
+                        .version = manifest.version,
+                        .license = manifest.license,
+                        .summary = manifest.summary,
+                        .abi = manifest.abi,
+                        .aliases = manifest.aliases,
+                        .callbacks = {}};
+  for (const CallbackManifest& callback : manifest.callbacks) {
+    summary.callbacks.push_back(callback.name);
+  }
+  return summary;
+}
+
+// NAME.so for NAME.grapnel.json.
+fs::path library_beside(const fs::path& manifest_file, std::string_view suffix) {
+  const std::string name = name_of(manifest_file);
+  return manifest_file.parent_path() /
+         (name.substr(0, name.size() - manifest_suffix.size()) + std::string(suffix));
+}
+
+// The library that a manifest speaks for, by its field or by its own name.
+fs::path named_library(const fs::path& manifest_file, const Manifest& manifest) {
+  if (!manifest.library.empty()) {
+    if (is_safe_relative(manifest.library)) return manifest_file.parent_path() / manifest.library;
+    throw DataError(
+        fmt::format("its manifest {} names the library {}, which leads out of the manifest's "
+                    "directory; a relative path without '..' is accepted",
+                    quote(manifest_file.string()), quote(manifest.library)));
+  }
+  for (const std::string_view suffix : library_suffixes) {
+    fs::path library = library_beside(manifest_file, suffix);
+    if (file_identity(library)) return library;
+  }
+  return library_beside(manifest_file, shared_library_suffix());
+}
+
+// Replaces the library's path by the resolved one and checks that it is a file below the manifest's
+// directory. Which file a symbolic link means can change without a trace, so links aren't cached.
+FileIdentity resolve_library(const fs::path& manifest_file, fs::path& library, bool& is_cacheable) {
+  is_cacheable = false;
+  if (!file_identity(library)) {
+    throw DataError(fmt::format("its library {} does not exist; it is named by the manifest {}",
+                                quote(library.string()), quote(manifest_file.string())));
+  }
+  const fs::path named = std::exchange(library, real_path(library));
+  if (!is_below(library, manifest_file.parent_path())) {
+    throw DataError(
+        fmt::format("its manifest {} names a library outside its own directory, {}; "
+                    "install both in one directory",
+                    quote(manifest_file.string()), quote(library.string())));
+  }
+  const auto identity = file_identity(library, Links::refuse);
+  if (!identity || identity->kind != FileKind::regular) {
+    throw DataError(fmt::format("{} is not a regular file; a plugin is a shared library",
+                                quote(library.string())));
+  }
+  is_cacheable = library == named;
+  return *identity;
+}
+
+// Both manifests say the same, but for where the library lies.
+bool same_manifest(const std::string& beside, const std::string& embedded) {
+  if (beside == embedded) return true;
+  const JsonLimits limits{.max_bytes = max_manifest_bytes, .max_depth = max_manifest_depth};
+  ConfigValue a = parse_json(beside, "", limits);
+  ConfigValue b = parse_json(embedded, "", limits);
+  a.erase("library");
+  b.erase("library");
+  return a == b;
+}
+
+// DataError when this host cannot run what the library's bytes and its manifest describe.
+void check_runs_here(const Manifest& manifest, const LibraryFacts& facts) {
+  if (!facts.unloadable.empty()) throw DataError(facts.unloadable);
+  if (std::string reason = incompatibility(manifest); !reason.empty()) throw DataError(reason);
+  if (facts.format != LibraryFormat::elf || facts.exports_entry(host_abi.major)) return;
+  if (facts.abi_majors.empty()) {
+    throw DataError("it does not export the symbol " GRAPNEL_PLUGIN_SYMBOL_NAME
+                    ", by which a plugin is entered; in C++ that takes a line GRAPNEL_PLUGIN(...), "
+                    "and building it with grapnel_add_plugin()");
+  }
+  const std::int64_t found = facts.abi_majors.back();
+  throw DataError(fmt::format(
+      "it was built for ABI major {} (it exports grapnel_plugin_v{}), this "
+      "host offers ABI {}; {}",
+      found, found, host_abi.to_string(),
+      found > host_abi.major ? "update grapnel, or install an older release of the plugin"
+                             : "install a newer release of the plugin"));
+}
+
+// What a check found against the file, as the end of a sentence; empty when it passed.
+template <class Check>
+std::string reason_against(Check check) {
+  try {
+    check();
+    return {};
+  } catch (const DataError& error) {
+    return error.detail;
+  } catch (const ConfigError& error) {
+    return fmt::format("its manifest cannot be used: {}", error.what());
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+std::string no_manifest(const LibraryFacts& facts) {
+  if (facts.format == LibraryFormat::elf && facts.abi_majors.empty()) {
+    return fmt::format("it is not a Grapnel plugin: it holds no manifest and does not export {}",
+                       GRAPNEL_PLUGIN_SYMBOL_NAME);
+  }
+  return "it has no manifest: build it with grapnel_add_plugin(), which puts plugin.json into it, "
+         "or "
+         "put one beside it under the name NAME.grapnel.json";
+}
+
+}  // namespace
+
+bool is_manifest_name(std::string_view file_name) noexcept {
+  return file_name.ends_with(manifest_suffix) && file_name.size() > manifest_suffix.size();
+}
+
+fs::path manifest_beside(const fs::path& library) {
+  const fs::path manifest =
+      library.parent_path() / (library.stem().string() + std::string(manifest_suffix));
+  return file_identity(manifest) ? manifest : fs::path();
+}
+
+Examined examine_library(const fs::path& file, const FileIdentity& identity) {
+  Examined result{.identity = identity, .library = file, .library_identity = identity};
+  result.refused = reason_against([&] {
+    const LibraryFacts facts = read_library_file(file);
+    if (!facts.manifest) {
+      throw DataError(facts.unloadable.empty() ? no_manifest(facts) : facts.unloadable);
+    }
+    const Manifest manifest = parse_manifest(*facts.manifest, "plugin.json in " + name_of(file));
+    result.summary = summarize(manifest);
+    check_runs_here(manifest, facts);
+  });
+  return result;
+}
+
+Examined examine_manifest(const fs::path& file, const FileIdentity& identity) {
+  Examined result{.identity = identity,
+                  .library = library_beside(file, shared_library_suffix()),
+                  .manifest = file};
+  result.refused = reason_against([&] {
+    const std::string text = grapnel::read_file(file, max_manifest_bytes);
+    const Manifest manifest = parse_manifest(text, name_of(file));
+    result.summary = summarize(manifest);
+    result.library = named_library(file, manifest);
+    result.library_identity = resolve_library(file, result.library, result.is_cacheable);
+    const LibraryFacts facts = read_library_file(result.library);
+    if (facts.manifest && !same_manifest(text, *facts.manifest)) {
+      throw DataError(
+          fmt::format("the manifest {} beside it says something else than the one inside "
+                      "it; install the plugin anew, or delete the file beside it",
+                      quote(file.string())));
+    }
+    check_runs_here(manifest, facts);
+  });
+  return result;
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,25 @@
+// One reader per format of shared libraries; library_file.cpp chooses by the first bytes.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <grapnel/host/library_file.h>
+
+namespace grapnel::host {
+
+// All throw DataError without a path.
+[[nodiscard]] LibraryFacts read_elf(std::span<const std::byte> bytes);
+[[nodiscard]] LibraryFacts read_pe(std::span<const std::byte> bytes);
+
+// The description of the note "Grapnel" among ELF notes; nullopt when it is not among them.
+// `alignment` of entries is 4 or 8. DataError when a note lies about its size.
+[[nodiscard]] std::optional<std::string> find_manifest_note(std::span<const std::byte> notes,
+                                                            std::size_t alignment);
+
+// "it was built for aarch64, this system is x86_64"; empty when both agree.
+[[nodiscard]] std::string foreign_machine(const std::string& machine);
+
+}  // namespace grapnel::host

@@ -1,0 +1,124 @@
+#include <grapnel/host/loader.h>
+
+#define BOOST_DLL_USE_STD_FS
+#include <boost/dll/shared_library.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/log.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/process_state.h>
+#include <grapnel/host/store.h>
+
+#include "entry_check.h"
+
+namespace grapnel::host {
+namespace {
+
+// Never destroyed: a plugin's code may run until the very end of the process.
+std::map<std::string, std::unique_ptr<const LoadedPlugin>>& loaded_plugins() {
+  static auto* const plugins = new std::map<std::string, std::unique_ptr<const LoadedPlugin>>;
+  return *plugins;
+}
+
+[[noreturn]] void refuse(const SelectedPlugin& plugin, const std::string& reason) {
+  const Manifest& manifest = plugin.manifest;
+  throw PluginError(fmt::format("cannot load plugin '{}' {} ({}): {}", manifest.id,
+                                manifest.version, printable(plugin.origin.string()), reason),
+                    {manifest.id, manifest.version, {}, {}});
+}
+
+// What the system's loader said, with what to do where that is known.
+std::string explain(std::string_view text) {
+  const auto says = [&](std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+  };
+  std::string hint;
+  if (says("undefined symbol")) {
+    hint =
+        "it wants a function that nothing here offers; a plugin is linked with everything that it "
+        "uses, which grapnel_add_plugin() sees to";
+  } else if (says("version `GLIBC")) {
+    hint =
+        "it was built on a newer system than this one; build it here, or install a build for "
+        "this system";
+  } else if (says("failed to map segment")) {
+    hint = "the store's directory may lie on a file system that allows no programs (noexec)";
+  } else if (says("cannot open shared object file")) {
+    hint =
+        "it is linked with a library that is not installed here; install that, or link the plugin "
+        "with it statically";
+  }
+  return fmt::format("the system's loader refuses it: {}{}{}", printable(text),
+                     hint.empty() ? "" : "; ", hint);
+}
+
+const grapnel_plugin* load_entry(const SelectedPlugin& plugin) {
+  boost::dll::fs::error_code error;
+  // Leaked for the same reason as loaded_plugins().
+  auto* const library = new boost::dll::shared_library;
+  library->load(plugin.library, error,
+                boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+  if (error) refuse(plugin, explain(error.message()));
+  if (!library->has(GRAPNEL_PLUGIN_SYMBOL_NAME)) {
+    refuse(plugin, "it does not export the symbol " GRAPNEL_PLUGIN_SYMBOL_NAME);
+  }
+  return &library->get<const grapnel_plugin>(GRAPNEL_PLUGIN_SYMBOL_NAME);
+}
+
+}  // namespace
+
+LoadedPlugin::LoadedPlugin(const SelectedPlugin& plugin, const grapnel_plugin* entry,
+                           std::vector<std::string> changed)
+    : manifest_(plugin.manifest),
+      digest_(plugin.digest),
+      library_(plugin.library),
+      entry_(entry),
+      changed_(std::move(changed)) {}
+
+const grapnel_factory* LoadedPlugin::factory(std::string_view callback) const noexcept {
+  if (manifest_.find(callback) == nullptr) return nullptr;
+  return find_factory(*entry_, callback);
+}
+
+const LoadedPlugin& load_plugin(const SelectedPlugin& plugin) {
+  const std::string& id = plugin.manifest.id;
+  if (const auto known = loaded_plugins().find(id); known != loaded_plugins().end()) {
+    const LoadedPlugin& loaded = *known->second;
+    if (loaded.digest() == plugin.digest) return loaded;
+    refuse(plugin,
+           fmt::format("version {} of it is loaded already and cannot be unloaded; load the "
+                       "other one in a new process",
+                       loaded.manifest().version));
+  }
+  if (const std::string damage = stored_file_damage(plugin.library, plugin.digest);
+      !damage.empty()) {
+    refuse(plugin, fmt::format("{}; enable it again: grapnel plugin enable {}", damage, id));
+  }
+  if (const std::string reason = incompatibility(plugin.manifest); !reason.empty()) {
+    refuse(plugin, reason);
+  }
+  ProcessStateGuard guard;
+  const grapnel_plugin* const entry = load_entry(plugin);
+  std::vector<std::string> changed = guard.restore();
+  for (const std::string& what : changed) {
+    log_warning(
+        "plugin '{}' changed {} while it was loaded, which plugins must not; it was put back", id,
+        what);
+  }
+  if (const std::string fault = entry_fault(*entry, plugin.manifest); !fault.empty()) {
+    refuse(plugin, fault);
+  }
+  const auto [place, is_new] = loaded_plugins().emplace(
+      id, std::unique_ptr<const LoadedPlugin>(new LoadedPlugin(plugin, entry, std::move(changed))));
+  return *place->second;
+}
+
+}  // namespace grapnel::host

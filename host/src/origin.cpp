@@ -1,0 +1,38 @@
+#include "origin.h"
+
+#include <grapnel/base/digest.h>
+#include <grapnel/base/error.h>
+#include <grapnel/base/platform.h>
+
+namespace grapnel::host {
+namespace {
+
+bool is_enabled_version(const EnabledPlugin& plugin, const Candidate& candidate) {
+  if (candidate.library == plugin.origin && file_stamp(candidate.identity) == plugin.origin_stamp) {
+    return true;
+  }
+  try {
+    return hex(sha256_file(candidate.library)) == plugin.digest;
+  } catch (const Error&) {
+    return false;  // it can't be read, so it can't be the same either
+  }
+}
+
+}  // namespace
+
+Origin look_at_origin(const EnabledPlugin& plugin, const Discovery& discovery) {
+  Origin origin;
+  if (const Candidate* candidate = discovery.find(plugin.id)) {
+    origin.found = *candidate;
+  } else if (file_identity(plugin.origin)) {
+    origin.found = examine(plugin.origin);
+  } else {
+    origin.state = Origin::State::gone;
+    return origin;
+  }
+  origin.state =
+      is_enabled_version(plugin, *origin.found) ? Origin::State::same : Origin::State::changed;
+  return origin;
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,26 @@
+// What has become of the file that an enabled plugin was copied from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <grapnel/host/discovery.h>
+#include <grapnel/host/enabled.h>
+
+namespace grapnel::host {
+
+struct Origin {
+  enum class State : std::uint8_t {
+    same,     // the search path holds the very version that is enabled
+    changed,  // it holds another one, or the file it came from is another one by now
+    gone,     // neither is there
+  };
+  State state = State::same;
+  std::optional<Candidate> found;  // what is there instead; empty when gone
+};
+
+// Looks for the plugin's id in the search path first, then at the path it came from. Reads a file
+// only when its identity is not the recorded one.
+[[nodiscard]] Origin look_at_origin(const EnabledPlugin& plugin, const Discovery& discovery);
+
+}  // namespace grapnel::host

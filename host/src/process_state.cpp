@@ -1,0 +1,156 @@
+#include <grapnel/host/process_state.h>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <clocale>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <string_view>
+#include <system_error>
+
+#include <grapnel/base/process.h>
+#include <grapnel/base/text.h>
+
+#if !defined(_WIN32)
+#include <unistd.h>
+extern char** environ;
+#endif
+
+namespace grapnel::host {
+namespace {
+
+#if defined(_WIN32)
+void set_variable(const std::string& name, const std::string& value) {
+  _putenv_s(name.c_str(), value.c_str());
+}
+void unset_variable(const std::string& name) {
+  _putenv_s(name.c_str(), "");
+}
+
+// There are no signal handlers to speak of.
+class SignalHandlers {
+ public:
+  [[nodiscard]] std::vector<int> differing(const SignalHandlers&) const { return {}; }
+  void install(int) const {}
+};
+#else
+void set_variable(const std::string& name, const std::string& value) {
+  setenv(name.c_str(), value.c_str(), 1);
+}
+void unset_variable(const std::string& name) {
+  unsetenv(name.c_str());
+}
+
+class SignalHandlers {
+ public:
+  SignalHandlers() {
+    for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, nullptr, &handlers_[signal]);
+  }
+  [[nodiscard]] std::vector<int> differing(const SignalHandlers& other) const {
+    std::vector<int> signals;
+    for (int signal = 1; signal < NSIG; ++signal) {
+      const auto &a = handlers_[signal], &b = other.handlers_[signal];
+      // sa_handler and sa_sigaction are one place in memory.
+      if (a.sa_handler != b.sa_handler || a.sa_flags != b.sa_flags) signals.push_back(signal);
+    }
+    return signals;
+  }
+  void install(int signal) const { sigaction(signal, &handlers_[signal], nullptr); }
+
+ private:
+  std::array<struct sigaction, NSIG> handlers_{};
+};
+#endif
+
+using Environment = std::map<std::string, std::string>;
+
+Environment read_environment() {
+#if defined(_WIN32)
+  char** const environ = _environ;
+#endif
+  Environment variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos) {
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return variables;
+}
+
+std::string read_locale() {
+  const char* const name = std::setlocale(LC_ALL, nullptr);
+  return name == nullptr ? std::string() : name;
+}
+
+std::string read_directory() {
+  std::error_code gone;
+  return std::filesystem::current_path(gone).string();
+}
+
+}  // namespace
+
+struct ProcessStateGuard::State {
+  std::string locale = read_locale();
+  std::string directory = read_directory();
+  Environment environment = read_environment();
+  SignalHandlers handlers;
+};
+
+ProcessStateGuard::ProcessStateGuard() : state_(std::make_unique<State>()) {}
+ProcessStateGuard::~ProcessStateGuard() = default;
+
+std::vector<std::string> ProcessStateGuard::changes() const {
+  std::vector<std::string> changes;
+  const State now;
+  if (now.locale != state_->locale) {
+    changes.push_back(
+        fmt::format("the locale ({} to {})", printable(state_->locale), printable(now.locale)));
+  }
+  for (const int signal : now.handlers.differing(state_->handlers)) {
+    changes.push_back("the handler of " + signal_name(signal));
+  }
+  if (now.directory != state_->directory) {
+    changes.push_back(fmt::format("the working directory ({} to {})", printable(state_->directory),
+                                  printable(now.directory)));
+  }
+  const auto note = [&](const std::string& name) {
+    changes.push_back("the environment variable " + printable(name));
+  };
+  for (const auto& [name, value] : now.environment) {
+    const auto before = state_->environment.find(name);
+    if (before == state_->environment.end() || before->second != value) note(name);
+  }
+  for (const auto& [name, value] : state_->environment) {
+    if (!now.environment.contains(name)) note(name);
+  }
+  return changes;
+}
+
+std::vector<std::string> ProcessStateGuard::restore() {
+  std::vector<std::string> changed = changes();
+  if (changed.empty()) return changed;
+  const State now;
+  std::setlocale(LC_ALL, state_->locale.c_str());
+  for (const int signal : now.handlers.differing(state_->handlers)) {
+    state_->handlers.install(signal);
+  }
+  std::error_code gone;
+  if (now.directory != state_->directory) std::filesystem::current_path(state_->directory, gone);
+  for (const auto& [name, value] : now.environment) {
+    if (!state_->environment.contains(name)) unset_variable(name);
+  }
+  for (const auto& [name, value] : state_->environment) {
+    const auto after = now.environment.find(name);
+    if (after == now.environment.end() || after->second != value) {
+      set_variable(name, value);
+    }
+  }
+  return changed;
+}
+
+}  // namespace grapnel::host

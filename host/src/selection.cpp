@@ -1,0 +1,250 @@
+#include <grapnel/host/selection.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <grapnel/base/platform.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/enabled.h>
+#include <grapnel/host/library_file.h>
+#include <grapnel/host/order.h>
+#include <grapnel/host/store.h>
+
+#include "examine.h"
+#include "origin.h"
+
+namespace grapnel::host {
+namespace {
+
+constexpr std::string_view environment_name = "GRAPNEL_PLUGINS";
+
+std::vector<std::string> split_ids(std::string_view list) {
+  std::vector<std::string> ids;
+  while (true) {
+    const std::size_t comma = list.find(',');
+    std::string_view id = list.substr(0, comma);
+    while (id.starts_with(' ')) id.remove_prefix(1);
+    while (id.ends_with(' ')) id.remove_suffix(1);
+    if (!id.empty()) ids.emplace_back(id);
+    if (comma == std::string_view::npos) return ids;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+class Selector {
+ public:
+  explicit Selector(const SelectionOptions& options)
+      : options_(options),
+        directories_(options.discovery.directories),
+        store_(directories_),
+        discovery_(discover(options.discovery)),
+        enabled_(read_enabled(directories_)) {}
+
+  PluginSelection select() {
+    std::string mode = options_.environment
+                           ? *options_.environment
+                           : environment_variable(std::string(environment_name)).value_or("");
+    check_excluded();
+    // Files first: one named by its file takes the place of the enabled one with its id.
+    for (const std::string& argument : options_.plugins) {
+      if (names_a_file(argument)) add_file(argument);
+    }
+    if (mode.empty()) {
+      add_enabled("enabled");
+      if (enabled_.trust_all_drop_ins) add_drop_ins("trust_all_drop_ins", Disabled::left_out);
+    } else if (mode == "all") {
+      add_enabled("enabled");
+      add_drop_ins("GRAPNEL_PLUGINS=all", Disabled::included);
+    } else if (mode != "none") {
+      for (const std::string& id : split_ids(mode)) add_id(id, "GRAPNEL_PLUGINS=" + mode);
+    }
+    for (const std::string& argument : options_.plugins) {
+      if (!names_a_file(argument)) add_id(argument, "--plugin " + argument);
+    }
+    for (const SelectedPlugin& plugin : selected_) check_runs(plugin);
+    if (mode.empty()) add_notices();
+    return {.plugins = in_order(), .notices = std::move(notices_)};
+  }
+
+ private:
+  void check_excluded() const {
+    const std::vector<std::string> known = known_ids();
+    for (const std::string& id : options_.no_plugins) {
+      if (std::ranges::find(known, id) == known.end()) throw unknown_plugin(id, known);
+    }
+  }
+
+  std::vector<std::string> known_ids() const {
+    std::vector<std::string> ids;
+    for (const EnabledPlugin& plugin : enabled_.plugins) ids.push_back(plugin.id);
+    for (const Candidate& candidate : discovery_.candidates) {
+      ids.push_back(candidate.label());
+      ids.insert(ids.end(), candidate.summary.aliases.begin(), candidate.summary.aliases.end());
+    }
+    return ids;
+  }
+
+  bool is_excluded(std::string_view id) const {
+    return std::ranges::find(options_.no_plugins, id) != options_.no_plugins.end();
+  }
+  bool is_selected(std::string_view id) const {
+    return std::ranges::find(selected_, id, [](const SelectedPlugin& plugin) -> std::string_view {
+             return plugin.manifest.id;
+           }) != selected_.end();
+  }
+
+  void add(SelectedPlugin plugin) {
+    if (is_excluded(plugin.manifest.id) || is_selected(plugin.manifest.id)) return;
+    selected_.push_back(std::move(plugin));
+  }
+
+  void add_pinned(const EnabledPlugin& plugin, const std::string& reason) {
+    if (is_excluded(plugin.id)) return;  // so that a damaged one can be left out
+    add({.manifest = read_enabled_manifest(plugin, store_),
+         .library = store_.path_of(plugin.digest, plugin.file),
+         .digest = plugin.digest,
+         .origin = plugin.origin,
+         .reason = reason,
+         .order_reason = {}});
+  }
+
+  // One that is trusted for this run only: copied into the store, not recorded.
+  void add_candidate(const Candidate& candidate, const std::string& reason) {
+    if (is_excluded(candidate.summary.id) || is_selected(candidate.summary.id)) return;
+    if (!candidate.refused.empty()) {
+      throw PluginError(
+          fmt::format("cannot use plugin {}: {}", candidate.describe(), candidate.refused),
+          {candidate.summary.id, candidate.summary.version, {}, {}});
+    }
+    const StoredFile copy = store_.put_library(candidate);
+    add({.manifest = read_candidate_manifest(candidate),
+         .library = copy.path,
+         .digest = copy.digest,
+         .origin = candidate.library,
+         .reason = reason,
+         .order_reason = {}});
+  }
+
+  void add_enabled(const std::string& reason) {
+    for (const EnabledPlugin& plugin : enabled_.plugins) add_pinned(plugin, reason);
+  }
+
+  enum class Disabled : std::uint8_t { left_out, included };
+
+  void add_drop_ins(const std::string& reason, Disabled disabled) {
+    for (const Candidate& candidate : discovery_.candidates) {
+      if (!candidate.refused.empty()) {
+        notices_.push_back(
+            fmt::format("plugin {} is left out: {}", candidate.describe(), candidate.refused));
+      } else if (candidate.usable() &&
+                 (disabled == Disabled::included || !enabled_.is_disabled(candidate.summary.id))) {
+        add_candidate(candidate, reason);
+      }
+    }
+  }
+
+  void add_file(const std::string& argument) {
+    add_candidate(examine(argument), "--plugin " + argument);
+  }
+
+  void add_id(const std::string& id, const std::string& reason) {
+    if (is_selected(id)) return;
+    if (const EnabledPlugin* plugin = enabled_.find(id)) return add_pinned(*plugin, reason);
+    if (const Candidate* candidate = discovery_.find(id)) {
+      // Named by a former id: what is enabled under the new one counts.
+      if (const EnabledPlugin* plugin = enabled_.find(candidate->summary.id)) {
+        return add_pinned(*plugin, reason);
+      }
+      return add_candidate(*candidate, reason);
+    }
+    for (const Candidate& candidate : discovery_.candidates) {
+      if (candidate.label() == id) return add_candidate(candidate, reason);  // says why not
+    }
+    throw unknown_plugin(id, known_ids());
+  }
+
+  void check_runs(const SelectedPlugin& plugin) const {
+    const Manifest& manifest = plugin.manifest;
+    const std::string reason = incompatibility(manifest);
+    if (reason.empty()) return;
+    throw PluginError(
+        fmt::format(
+            "cannot use plugin '{}' {} ({}): {}; or leave it out: grapnel plugin disable {}",
+            manifest.id, manifest.version, printable(plugin.origin.string()), reason, manifest.id),
+        {manifest.id, manifest.version, {}, {}});
+  }
+
+  void add_notices() {
+    for (const Candidate& candidate : discovery_.candidates) {
+      const std::string& id = candidate.summary.id;
+      if (!candidate.usable() || is_selected(id) || is_excluded(id) || enabled_.is_disabled(id) ||
+          enabled_.find(id) != nullptr) {
+        continue;
+      }
+      notices_.push_back(
+          fmt::format("plugin {} is not enabled; to use it: grapnel plugin enable {}; "
+                      "to hear no more of it: grapnel plugin disable {}",
+                      candidate.describe(), id, id));
+    }
+    for (const EnabledPlugin& plugin : enabled_.plugins) {
+      const Origin origin = look_at_origin(plugin, discovery_);
+      if (origin.state == Origin::State::gone) {
+        notices_.push_back(
+            fmt::format("plugin {} runs from its copy, the file it came from is gone; "
+                        "to use it no more: grapnel plugin disable {}",
+                        plugin.describe(), plugin.id));
+      } else if (origin.state == Origin::State::changed && origin.found->refused.empty()) {
+        notices_.push_back(
+            fmt::format("plugin {} runs as it was enabled; an update to {} waits in {}; "
+                        "to use that: grapnel plugin enable {}",
+                        plugin.describe(), printable(origin.found->summary.version),
+                        quote(origin.found->library.string()), plugin.id));
+      }
+    }
+  }
+
+  std::vector<SelectedPlugin> in_order() {
+    std::vector<OrderedItem> items;
+    for (const SelectedPlugin& plugin : selected_) {
+      const Manifest& manifest = plugin.manifest;
+      items.push_back({manifest.id, manifest.aliases, manifest.before, manifest.after});
+    }
+    std::vector<SelectedPlugin> ordered;
+    for (const OrderedPlace& place : plugin_order(items)) {
+      ordered.push_back(std::move(selected_[place.index]));
+      ordered.back().order_reason = place.reason;
+    }
+    return ordered;
+  }
+
+  const SelectionOptions& options_;
+  const HostDirectories& directories_;
+  Store store_;
+  Discovery discovery_;
+  EnabledPlugins enabled_;
+  std::vector<SelectedPlugin> selected_;
+  std::vector<std::string> notices_;
+};
+
+}  // namespace
+
+PluginSelection select_plugins(const SelectionOptions& options) {
+  return Selector(options).select();
+}
+
+bool names_a_file(std::string_view argument) noexcept {
+  return argument.find_first_of("/\\") != std::string_view::npos || is_library_name(argument) ||
+         is_manifest_name(argument);
+}
+
+PluginError unknown_plugin(std::string_view id, std::vector<std::string> known) {
+  const std::optional<std::string> meant = nearest(id, known);
+  return {fmt::format("there is no plugin {}{}; 'grapnel plugin list' shows all that were found, "
+                      "'grapnel plugin path' where they are looked for",
+                      quote(id), meant ? fmt::format("; did you mean {}?", quote(*meant)) : ""),
+          {std::string(id), {}, {}, {}}};
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,145 @@
+#include <grapnel/host/store.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <stdexcept>
+#include <system_error>
+
+#include <grapnel/base/digest.h>
+#include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/platform.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/trust.h>
+
+#include "private_directory.h"
+
+namespace grapnel::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t max_name_bytes = 180;  // with the digest before it still a file name
+
+// A file in the making, gone again unless it was renamed to its final name.
+class TemporaryCopy {
+ public:
+  explicit TemporaryCopy(const fs::path& directory)
+      : path_(directory /
+              fmt::format(".tmp-{:08x}{:08x}", std::random_device()(), std::random_device()())) {}
+  TemporaryCopy(const TemporaryCopy&) = delete;
+  TemporaryCopy& operator=(const TemporaryCopy&) = delete;
+  ~TemporaryCopy() {
+    std::error_code renamed;
+    fs::remove(path_, renamed);
+  }
+  [[nodiscard]] const fs::path& path() const noexcept { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.size() <= max_name_bytes && is_safe_relative(fs::path(name)) &&
+         name.find_first_of("/\\") == std::string_view::npos && name != ".";
+}
+
+}  // namespace
+
+bool is_digest(std::string_view text) noexcept {
+  return text.size() == 64 && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+Store::Store(fs::path directory) : directory_(std::move(directory)) {}
+Store::Store(const HostDirectories& directories) : Store(directories.data / "store") {}
+
+void Store::prepare() const {
+  make_private_directory(directory_);
+  const std::string refusal = TrustChecker().directory_refusal(real_path(directory_));
+  if (!refusal.empty()) throw PluginError("plugins cannot be kept: " + refusal, {});
+}
+
+fs::path Store::path_of(std::string_view digest, std::string_view name) const {
+  if (!is_digest(digest) || !is_plain_name(name)) {
+    throw std::invalid_argument(
+        fmt::format("{} and {} are no digest and file name", quote(digest), quote(name)));
+  }
+  return directory_ / fmt::format("{}-{}", digest, name);
+}
+
+bool Store::holds(std::string_view digest, std::string_view name) const {
+  const auto identity = file_identity(path_of(digest, name), Links::refuse);
+  return identity && identity->kind == FileKind::regular;
+}
+
+StoredFile Store::keep(const fs::path& copy, std::string digest, std::string_view name) {
+  const fs::path target = path_of(digest, name);
+  // One that is whole stays: it may be mapped by a run. One that is not is replaced.
+  if (!stored_file_damage(target, digest).empty()) {
+    fs::permissions(copy, fs::perms::owner_read);
+    replace_file(copy, target);
+    sync_directory(directory_);
+  }
+  return {.path = target, .digest = std::move(digest)};
+}
+
+StoredFile Store::put_library(const Candidate& candidate) {
+  prepare();
+  std::string name = candidate.library.filename().string();
+  if (!is_plain_name(name)) name = candidate.label() + std::string(shared_library_suffix());
+
+  File source = File::open(candidate.library, OpenMode::read, Links::refuse);
+  const auto check_same = [&] {
+    if (source.identity() == candidate.identity) return;
+    throw PluginError(
+        fmt::format("plugin {} was changed while it was being read; nothing was kept; "
+                    "look at it again, then repeat the command",
+                    candidate.describe()),
+        {candidate.summary.id, candidate.summary.version, {}, {}});
+  };
+  check_same();
+  const TemporaryCopy copy(directory_);
+  File target = File::open(copy.path(), OpenMode::create_private);
+  Sha256 sha256;
+  std::array<std::byte, 65536> buffer;
+  while (const std::size_t size = source.read(buffer)) {
+    const std::span<const std::byte> bytes(buffer.data(), size);
+    sha256.update(bytes);
+    target.write(bytes);
+  }
+  check_same();
+  target.sync();
+  target.close();
+  return keep(copy.path(), hex(sha256.finish()), name);
+}
+
+StoredFile Store::put_text(std::string_view text, std::string_view name) {
+  prepare();
+  const TemporaryCopy copy(directory_);
+  File target = File::open(copy.path(), OpenMode::create_private);
+  target.write(std::as_bytes(std::span(text.data(), text.size())));
+  target.sync();
+  target.close();
+  return keep(copy.path(), hex(sha256(text)), name);
+}
+
+std::string stored_file_damage(const fs::path& file, std::string_view digest) {
+  const auto identity = file_identity(file, Links::refuse);
+  if (!identity) return fmt::format("its copy {} is missing", quote(file.string()));
+  if (std::string refusal = TrustChecker().refusal(file, *identity); !refusal.empty()) {
+    return refusal;
+  }
+  const std::string found = hex(sha256_file(file));
+  if (found == digest) return {};
+  return fmt::format(
+      "its copy {} was changed: the SHA-256 of what is there is {}, of what was "
+      "enabled {}",
+      quote(file.string()), found, digest);
+}
+
+}  // namespace grapnel::host
