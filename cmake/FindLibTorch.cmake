@@ -132,8 +132,16 @@ if(LibTorch_FOUND AND NOT TARGET grapnel::libtorch)
     IMPORTED_LOCATION "${_libtorch_lib}torch_cpu${CMAKE_SHARED_LIBRARY_SUFFIX}")
   # Imported, hence SYSTEM: LibTorch's headers raise none of our warnings.
   add_library(grapnel::libtorch INTERFACE IMPORTED)
-  target_include_directories(grapnel::libtorch INTERFACE
-    "${LibTorch_DIRECTORY}/include" "${LibTorch_DIRECTORY}/include/torch/csrc/api/include")
+  # After the system's: LibTorch carries headers of libraries that the project takes from packages (fmt
+  # of another major version), and they must not come first.
+  if(MSVC)
+    target_include_directories(grapnel::libtorch INTERFACE
+      "${LibTorch_DIRECTORY}/include" "${LibTorch_DIRECTORY}/include/torch/csrc/api/include")
+  else()
+    target_compile_options(grapnel::libtorch INTERFACE
+      "SHELL:-idirafter ${LibTorch_DIRECTORY}/include"
+      "SHELL:-idirafter ${LibTorch_DIRECTORY}/include/torch/csrc/api/include")
+  endif()
   target_link_libraries(grapnel::libtorch INTERFACE grapnel::libtorch_cpu grapnel::libtorch_c10)
   # ld.bfd and lld don't follow the RPATH by which a wheel's libtorch_cpu.so finds CUDA's runtime.
   if(IS_DIRECTORY "${LibTorch_DIRECTORY}/../nvidia/cu13/lib")

@@ -94,7 +94,7 @@ class Run {
   // ---- Metrics (run_metrics.cpp)
   void log(std::string_view function, const std::string& name, const LogValue& value,
            const LogOptions& log_options);
-  void on_batch_start(const Batch& batch, std::optional<int64_t> dataloader_idx);
+  void on_batch_start(const Batch& batch, std::optional<int64_t> dataloader_idx = {});
   void on_batch_end();
   void epoch_end_reached();
   void on_epoch_end();

@@ -1,0 +1,7 @@
+#include "grapnel/callbacks/checkpoint.h"
+
+namespace grapnel {
+
+Checkpoint::~Checkpoint() = default;
+
+}  // namespace grapnel

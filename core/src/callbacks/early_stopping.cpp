@@ -1,0 +1,284 @@
+#include "grapnel/callbacks/early_stopping.h"
+
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "callbacks/python_format.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
+#include "grapnel/module.h"
+#include "grapnel/trainer.h"
+
+namespace grapnel {
+
+namespace {
+
+bool once_per_epoch(const TrainerOptions& options) {
+  const auto& interval = options.val_check_interval.value;
+  const auto* count = std::get_if<int64_t>(&interval);
+  const auto* fraction = std::get_if<double>(&interval);
+  return ((count != nullptr && *count == 1) || (fraction != nullptr && *fraction == 1.0)) &&
+         options.check_val_every_n_epoch == 1;
+}
+
+// What the module is made of, by name; tensors of their own.
+StateDict copy_weights(Module& module) {
+  StateDict weights;
+  for (const StateEntry& entry : module.state_view().entries()) weights[entry.name] = entry.tensor;
+  return snapshot(weights);
+}
+
+}  // namespace
+
+EarlyStopping::EarlyStopping(std::string monitor, EarlyStoppingOptions options)
+    : monitor_(std::move(monitor)), options_(options), best_score_(worst_score(options.mode)) {
+  const auto refuse = [](std::string_view key, const std::string& message) {
+    throw ConfigError({}, "EarlyStopping: " + message, std::string(key));
+  };
+  if (monitor_.empty()) refuse("monitor", "monitor is empty; name the metric to watch");
+  if (options_.patience < 0) {
+    refuse("patience",
+           fmt::format("patience is {}; it counts checks: at least 0", options_.patience));
+  }
+  if (options_.start_from_epoch < 0) {
+    refuse("start_from_epoch",
+           fmt::format("start_from_epoch is {}; epochs count from 0", options_.start_from_epoch));
+  }
+  if (!std::isfinite(options_.min_delta)) {
+    refuse("min_delta", fmt::format("min_delta is {}; it must be a number", options_.min_delta));
+  }
+}
+
+const ParameterTable& EarlyStopping::parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "early_stopping", "Stops the training when a monitored metric no longer improves.",
+      {string("monitor").identifying().doc("Name of the metric to watch."),
+       number("min_delta", 0.0).doc("By how much a value must be better to count as improvement."),
+       integer("patience", 3).at_least(0).unit("checks").doc("Checks without improvement."),
+       boolean("verbose", false).doc("Log each improvement and the stop."),
+       string("mode", "min").one_of({"min", "max"}).identifying().doc("Which direction is better."),
+       boolean("strict", true).doc("A missing metric is an error; else the check is skipped."),
+       boolean("check_finite", true).doc("Stop when the metric is NaN or infinite."),
+       number("stopping_threshold").nullable().doc("Stop as soon as the metric is better."),
+       number("divergence_threshold").nullable().doc("Stop as soon as the metric is worse."),
+       boolean("check_on_train_epoch_end")
+           .nullable()
+           .doc("Check at the end of training epochs (true) or of validations (false); null: "
+                "of epochs, when validation runs once at the end of each."),
+       integer("start_from_epoch", 0).at_least(0).doc("No check before this epoch, from 0."),
+       boolean("restore_best_weights", false)
+           .doc("Put the weights of the best check back when the training ends.")});
+  return table;
+}
+
+std::shared_ptr<EarlyStopping> EarlyStopping::from(const Parameters& p) {
+  return std::make_shared<EarlyStopping>(
+      p.get<std::string>("monitor"),
+      EarlyStoppingOptions{
+          .min_delta = p.get<double>("min_delta"),
+          .patience = p.get<int64_t>("patience"),
+          .verbose = p.get<bool>("verbose"),
+          .mode = parse_monitor_mode(p.get<std::string>("mode")),
+          .strict = p.get<bool>("strict"),
+          .check_finite = p.get<bool>("check_finite"),
+          .stopping_threshold = p.get<std::optional<double>>("stopping_threshold"),
+          .divergence_threshold = p.get<std::optional<double>>("divergence_threshold"),
+          .check_on_train_epoch_end = p.get<std::optional<bool>>("check_on_train_epoch_end"),
+          .start_from_epoch = p.get<int64_t>("start_from_epoch"),
+          .restore_best_weights = p.get<bool>("restore_best_weights")});
+}
+
+std::string EarlyStopping::state_key() const {
+  if (!name().empty()) return name();
+  return fmt::format("{}{{'monitor': {}, 'mode': {}}}", type_name(), python_repr(monitor_),
+                     python_repr(to_string(options_.mode)));
+}
+
+StateDict EarlyStopping::state_dict() const {
+  StateDict state{
+      {"wait_count", wait_count_},
+      {"stopped_epoch", stopped_epoch_},
+      {"best_score", best_score_},
+      {"patience", options_.patience},
+      {"stopping_reason", static_cast<int64_t>(reason_)},
+      {"stopping_reason_message", message_ ? StateValue(*message_) : StateValue()},
+  };
+  if (!best_weights_.empty()) state["best_weights"] = best_weights_;
+  return state;
+}
+
+void EarlyStopping::load_state_dict(const StateDict& state) {
+  const int64_t wait_count = state.at("wait_count").to_int();
+  const int64_t stopped_epoch = state.at("stopped_epoch").to_int();
+  const double best_score = state.at("best_score").to_double();
+  const int64_t patience = state.at("patience").to_int();
+  const StateValue* number = state.find("stopping_reason");
+  const int64_t reason = number == nullptr ? 0 : number->to_int();
+  if (reason < 0 || reason > static_cast<int64_t>(Reason::non_finite_metric)) {
+    throw CheckpointError({}, fmt::format("EarlyStopping: stopping_reason is {}; known are 0 to 4; "
+                                          "the checkpoint is of a newer version",
+                                          reason));
+  }
+  const StateValue* text = state.find("stopping_reason_message");
+  auto message =
+      text == nullptr || text->is_null() ? std::nullopt : std::optional(text->to_string());
+  const StateValue* saved = state.find("best_weights");
+  StateDict weights = saved == nullptr ? StateDict() : snapshot(saved->to_dict());
+
+  wait_count_ = wait_count;
+  stopped_epoch_ = stopped_epoch;
+  best_score_ = best_score;
+  options_.patience = patience;
+  reason_ = static_cast<Reason>(reason);
+  message_ = std::move(message);
+  if (options_.restore_best_weights) best_weights_ = std::move(weights);
+}
+
+void EarlyStopping::setup(StageEvent& event) {
+  at_epoch_end_ =
+      options_.check_on_train_epoch_end.value_or(once_per_epoch(event.trainer.options()));
+}
+
+HookMask EarlyStopping::wanted(const HookMask& overridden) const {
+  HookMask mask = overridden;
+  mask.set(Hook::on_train_end,
+           options_.restore_best_weights && overridden.test(Hook::on_train_end));
+  return mask;
+}
+
+void EarlyStopping::on_train_epoch_end(Event& event) {
+  if (at_epoch_end_) check(event);
+}
+
+void EarlyStopping::on_validation_end(Event& event) {
+  if (!at_epoch_end_) check(event);
+}
+
+void EarlyStopping::on_train_end(Event& event) {
+  if (best_weights_.empty()) return;
+  const at::NoGradGuard no_grad;
+  for (const StateEntry& entry : event.module.state_view().entries()) {
+    const StateValue* saved = best_weights_.find(entry.name);
+    if (saved == nullptr || saved->to_tensor().sizes() != entry.tensor.sizes()) {
+      log_warning("EarlyStopping keeps the last weights of {}: the best ones are of another shape",
+                  quote(entry.name));
+      continue;
+    }
+    at::Tensor live = entry.tensor.detach();
+    live.copy_(saved->to_tensor());
+  }
+  log_info("EarlyStopping restored the weights of the best {} ({:.3f})", quote(monitor_),
+           best_score_);
+}
+
+void EarlyStopping::check(Event& event) {
+  Trainer& trainer = event.trainer;
+  if (trainer.state().kind != RunKind::fit || trainer.sanity_checking()) return;
+  if (trainer.options().fast_dev_run != 0) return;
+  if (trainer.current_epoch() < options_.start_from_epoch) return;
+
+  const MetricDict& metrics = trainer.callback_metrics();
+  const MetricDict::Entry* entry = metrics.find(monitor_);
+  if (entry == nullptr) {
+    const MetricError error = missing_metric(type_name(), monitor_, metrics);
+    if (options_.strict) throw error;
+    if (options_.verbose) log_text(LogLevel::warning, error.what());
+    return;
+  }
+  warn_if_stale(entry->global_step);
+
+  const double best_before = best_score_;
+  const Verdict verdict = evaluate(entry->value.number());
+  if (options_.restore_best_weights && best_score_ != best_before) {
+    best_weights_ = copy_weights(event.module);
+  }
+  if (verdict.stop) {
+    stopped_epoch_ = trainer.current_epoch();
+    message_ = verdict.message;
+    trainer.request_stop(verdict.message);
+  }
+  if (options_.verbose && !verdict.message.empty()) log_text(LogLevel::info, verdict.message);
+}
+
+EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
+  const auto worse = [this](double a, double b) { return is_better(options_.mode, b, a); };
+  const auto side = [](bool above) { return above ? "above" : "below"; };
+  const bool less = options_.mode == MonitorMode::min;
+  if (options_.check_finite && !std::isfinite(current)) {
+    return stop_for(Reason::non_finite_metric,
+                    fmt::format("{} = {} is not finite (best so far {:.3f})", monitor_,
+                                python_repr(current), best_score_));
+  }
+  if (options_.stopping_threshold &&
+      is_better(options_.mode, current, *options_.stopping_threshold)) {
+    return stop_for(Reason::stopping_threshold,
+                    fmt::format("{} = {} is {} the stopping threshold {}", monitor_,
+                                python_repr(current), side(!less), *options_.stopping_threshold));
+  }
+  if (options_.divergence_threshold && worse(current, *options_.divergence_threshold)) {
+    return stop_for(Reason::divergence_threshold,
+                    fmt::format("{} = {} is {} the divergence threshold {}", monitor_,
+                                python_repr(current), side(less), *options_.divergence_threshold));
+  }
+
+  // In single precision, like the comparison: see monitor.h.
+  const auto delta = static_cast<float>(options_.min_delta);
+  const float handicapped = static_cast<float>(current) + (less ? delta : -delta);
+  if (is_better(options_.mode, handicapped, best_score_)) {
+    std::string message =
+        std::isfinite(best_score_)
+            ? fmt::format("{} improved by {:.3f} (at least min_delta = {}) to {:.3f}", monitor_,
+                          std::abs(best_score_ - current),
+                          python_repr(std::abs(options_.min_delta)), current)
+            : fmt::format("{} has its first best value {:.3f}", monitor_, current);
+    best_score_ = current;
+    wait_count_ = 0;
+    return {.stop = false, .message = std::move(message)};
+  }
+  ++wait_count_;
+  if (wait_count_ < options_.patience) return {};
+  return stop_for(Reason::patience_exhausted,
+                  fmt::format("{} did not improve in the last {} checks (best {:.3f})", monitor_,
+                              wait_count_, best_score_));
+}
+
+EarlyStopping::Verdict EarlyStopping::stop_for(Reason reason, std::string message) {
+  reason_ = reason;
+  return {.stop = true, .message = std::move(message)};
+}
+
+// A metric that no longer changes, because it is logged less often than it is checked, would look
+// like one that no longer improves.
+void EarlyStopping::warn_if_stale(int64_t metric_step) {
+  const bool stale = metric_step == checked_step_;
+  checked_step_ = metric_step;
+  if (!stale) return;
+  log_once(fmt::format("stale-metric/{}", state_key()), LogLevel::warning,
+           "EarlyStopping checks {} again although nothing logged it since step {}; it counts as a "
+           "check "
+           "without improvement. Check where it is logged: check_on_train_epoch_end decides",
+           quote(monitor_), metric_step);
+}
+
+std::string_view to_string(EarlyStopping::Reason reason) {
+  switch (reason) {
+    case EarlyStopping::Reason::not_stopped:
+      return "NOT_STOPPED";
+    case EarlyStopping::Reason::stopping_threshold:
+      return "STOPPING_THRESHOLD";
+    case EarlyStopping::Reason::divergence_threshold:
+      return "DIVERGENCE_THRESHOLD";
+    case EarlyStopping::Reason::patience_exhausted:
+      return "PATIENCE_EXHAUSTED";
+    case EarlyStopping::Reason::non_finite_metric:
+      return "NON_FINITE_METRIC";
+  }
+  return "UNKNOWN";
+}
+
+}  // namespace grapnel

@@ -1,0 +1,64 @@
+// The loop over evaluation data: validation inside fit, validate, test.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "../loader_set.h"
+#include "grapnel/run_state.h"
+#include "grapnel/trainer.h"
+
+namespace grapnel {
+
+class Run;
+
+class EvaluationLoop {
+ public:
+  // kind: of the run it belongs to; inside fit it validates.
+  EvaluationLoop(Run& run, RunKind kind);
+
+  // One MetricDict per loader; empty when there is nothing to run.
+  std::vector<MetricDict> run();
+
+  void setup_data();
+  // Batches per loader of the running stage (fewer in the sanity check); kUnlimited: until it ends.
+  std::vector<int64_t> max_batches() const;
+  const LoaderSet& loaders() const { return set_; }
+  void forget_loaders() { set_ = {}; }
+
+  // The counters come from a checkpoint written during an evaluation.
+  void restart_from_checkpoint() { restarting_ = true; }
+  bool restarting() const { return restarting_; }
+  void set_restarting(bool value) { restarting_ = value; }
+  void find_restart_stage();
+  bool restarted_mid_evaluation() const { return mid_evaluation_; }
+  bool has_run() const { return has_run_; }
+  // Counts as run to its end without running, when a resumed epoch is past it.
+  void skip_to_end();
+  void reset_progress();
+
+ private:
+  bool testing() const { return kind_ == RunKind::test; }
+  bool inside_fit() const { return kind_ == RunKind::fit; }
+  Progress& progress();
+  bool skip() const;
+  void reset();
+  void evaluate(Batch batch, int64_t batch_idx, int64_t dataloader_idx);
+  void store_loader_metrics();
+  std::vector<MetricDict> on_run_end();
+
+  Run& run_;
+  RunKind kind_;
+  LoaderSet set_;
+  Fetcher fetcher_;
+  std::vector<MetricDict> logged_;
+  std::vector<int64_t> seen_batches_;  // per loader, over the loop's life: the loggers' x-axis
+  std::vector<std::pair<std::string, bool>> modes_;
+  bool restarting_ = false;
+  bool mid_evaluation_ = false;
+  bool has_run_ = false;
+  bool last_ = false;
+};
+
+}  // namespace grapnel

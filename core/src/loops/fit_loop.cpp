@@ -1,0 +1,231 @@
+#include "fit_loop.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "../run.h"
+#include "evaluation_loop.h"
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+
+namespace grapnel {
+
+FitLoop::FitLoop(Run& run) : run_(run) {}
+
+void FitLoop::restart_from_checkpoint() {
+  restarting_ = loaded_ = epoch_restarting_ = true;
+  run_.val_loop->restart_from_checkpoint();
+}
+
+void FitLoop::run() {
+  setup_data();
+  if (done() || run_.limits.train.is_zero()) return;
+  reset();
+
+  // Kept as processed, so that a resumed run counts the epoch it continues.
+  if (run_.state.max_steps == -1) {
+    run_.state.epoch.current.completed = run_.state.epoch.current.processed;
+  }
+  if (validates_this_epoch() && !run_.val_loop->loaders().loaded) {
+    // For the progress bar, which shows how many batches there will be.
+    run_.state.stage = Stage::validate;
+    run_.val_loop->setup_data();
+    run_.state.stage = Stage::train;
+  }
+  Event event = run_.event();
+  run_.hooks.on_train_start(event);
+
+  while (!done()) {
+    on_epoch_start();
+    run_epoch();
+    on_epoch_end();
+    restarting_ = loaded_ = false;
+    restart_ = Restart::none;
+  }
+  restarting_ = false;
+  run_.hooks.on_train_end(event);
+}
+
+void FitLoop::setup_data() {
+  const int64_t every = run_.options.reload_dataloaders_every_n_epochs;
+  const bool reload = every > 0 && run_.current_epoch() - set_.last_reload_epoch >= every;
+  if (set_.loaded && !reload) return;
+  if (run_.limits.train.is_zero() || !run_.has(ModuleMethod::training_step)) return;
+
+  std::shared_ptr<DataLoader> loader;
+  if (run_.data.loaders) {
+    loader = run_.data.train;
+  } else {
+    Dispatcher::ModuleScope scope(run_.hooks, "train_dataloader");
+    if (run_.data.module != nullptr) {
+      loader = run_.data.module->train_dataloader();
+    } else {
+      loader = run_.module->train_dataloader();
+    }
+  }
+  if (loader == nullptr) {
+    throw ConfigError({}, "fit has no training data: pass a DataModule or a loader, or define "
+                          "train_dataloader in the module");
+  }
+  if (!run_.options.overfit_batches.is_zero() && loader->shuffles()) {
+    log_warning("overfit_batches turns shuffling off for the training data");
+    loader->set_shuffle(false);
+  }
+  set_.loaders = {loader};
+  set_.limits = {limited_batches(loader->size(), run_.limits.train, "limit_train_batches")};
+  set_.loaded = true;
+  run_.state.num_training_batches = set_.limits[0];
+  if (set_.limits[0] == 0) return;
+  set_.last_reload_epoch = run_.current_epoch();
+  setup_val_check();
+
+  if (!run_.options.loggers.empty() && run_.options.fast_dev_run == 0 && set_.limits[0] > 0 &&
+      set_.limits[0] < run_.options.log_every_n_steps) {
+    log_warning("an epoch has {} training batches, fewer than log_every_n_steps={}: steps are logged "
+                "less than once an epoch; lower it to see them",
+                set_.limits[0], run_.options.log_every_n_steps);
+  }
+}
+
+// Turns val_check_interval into a number of batches, now that the length of an epoch is known.
+void FitLoop::setup_val_check() {
+  const int64_t batches = set_.limits[0];
+  val_check_batch_.reset();
+  if (run_.limits.val_seconds.has_value()) {
+    last_validation_ = run_.clock->now();
+    return;
+  }
+  const auto& interval = run_.limits.val_check_interval.value;
+  if (const int64_t* count = std::get_if<int64_t>(&interval)) {
+    if (batches >= 0 && *count > batches && run_.limits.check_val_every_n_epoch.has_value() &&
+        !run_.limits.val.is_zero()) {
+      throw ConfigError(
+          {}, fmt::format("val_check_interval={} is more than the {} training batches of an epoch; "
+                          "lower it, set limit_val_batches=0 to validate never, or "
+                          "check_val_every_n_epoch=null to count batches over epochs",
+                          *count, batches),
+          "val_check_interval");
+    }
+    val_check_batch_ = *count;
+    return;
+  }
+  const double fraction = std::get<double>(interval);
+  if (batches < 0) {
+    if (fraction == 1.0) return;
+    throw ConfigError({}, fmt::format("val_check_interval={} is a fraction, but the training data "
+                                      "doesn't know how many batches it has; give a whole number of "
+                                      "batches, a time, or 1.0",
+                                      fraction),
+                      "val_check_interval");
+  }
+  val_check_batch_ =
+      std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(batches) * fraction));
+}
+
+bool FitLoop::can_stop_early() const {
+  const RunState& state = run_.state;
+  const bool epochs = state.min_epochs == 0 || state.epoch.current.processed >= state.min_epochs;
+  const bool steps = state.min_steps == 0 || run_.global_step() >= state.min_steps;
+  return epochs && steps;
+}
+
+bool FitLoop::done() {
+  RunState& state = run_.state;
+  if (set_.loaded && set_.limits[0] == 0) {
+    log_info("fit stopped: no training batches");
+    return true;
+  }
+  if (state.max_steps != -1 && run_.global_step() >= state.max_steps) {
+    log_info("fit stopped: max_steps={} reached", state.max_steps);
+    return true;
+  }
+  // processed, not completed: checkpoints are written in on_train_epoch_end, before it is completed.
+  if (state.max_epochs != -1 && state.epoch.current.processed >= state.max_epochs) {
+    state.epoch.current.completed = state.epoch.current.processed;
+    log_info("fit stopped: max_epochs={} reached", state.max_epochs);
+    return true;
+  }
+  return state.should_stop && can_stop_early();
+}
+
+void FitLoop::find_restart_stage() {
+  const Counter& total = run_.state.epoch.total;
+  const bool all_started = total.started == total.ready;
+  const bool all_processed = total.processed == total.started;
+  const bool all_completed = total.completed == total.processed;
+  const bool one_uncompleted = total.completed == total.processed - 1;
+  restart_ = Restart::none;
+  if (restarting_ && total.started == total.ready - 1 && all_processed && all_completed) {
+    restart_ = Restart::epoch_start;
+  } else if (restarting_ && all_started && total.processed == total.started - 1 && all_completed) {
+    restart_ = Restart::mid_epoch;
+  } else if (restarting_ && all_started && all_processed && one_uncompleted) {
+    restart_ = Restart::epoch_end;
+  } else if (loaded_ && all_started && all_processed && one_uncompleted) {
+    restart_ = Restart::resumed_at_epoch_end;
+  }
+
+  const Counter& batch = run_.state.batch.total;
+  batch_restart_ = BatchRestart::none;
+  if (epoch_restarting_ && batch.started == batch.ready && batch.processed == batch.started) {
+    if (batch.completed == batch.processed - 1) batch_restart_ = BatchRestart::train_batch_end;
+    if (batch.completed == batch.processed) batch_restart_ = BatchRestart::last;
+  }
+  run_.val_loop->find_restart_stage();
+}
+
+void FitLoop::reset() {
+  RunState& state = run_.state;
+  find_restart_stage();
+  if (restart_ == Restart::epoch_start) state.epoch.reset_on_restart();
+  if (restart_ == Restart::resumed_at_epoch_end) state.epoch.completed();
+  if (batch_restart_ == BatchRestart::train_batch_end && state.is_last_batch) {
+    if (restart_ == Restart::mid_epoch) {
+      state.epoch.processed();
+      state.epoch.completed();
+    } else if (!state.val_is_last_batch) {
+      state.epoch.completed();
+    }
+  }
+}
+
+void FitLoop::on_epoch_start() {
+  run_.throw_if_interrupted();
+  setup_data();
+  if (restart_ == Restart::mid_epoch || restart_ == Restart::epoch_end) return;
+  if (restart_ != Restart::epoch_start) run_.state.epoch.ready();
+  Event event = run_.event();
+  run_.hooks.on_train_epoch_start(event);
+  run_.state.epoch.started();
+}
+
+void FitLoop::on_epoch_end() {
+  RunState& state = run_.state;
+  run_.epoch_end_reached();
+  state.epoch.processed();
+  Event event = run_.event();
+  run_.hooks.on_train_epoch_end(event);
+  run_.on_epoch_end();
+
+  // After the callbacks that may have written a checkpoint: the metrics that these schedulers look at
+  // are not in it.
+  if (!restarting_ && num_ready_batches_reached()) {
+    update_schedulers(/*step_interval=*/false, /*plateau=*/true);
+  }
+  // Loggers put the epoch's metrics at the step of its last batch.
+  --state.batches_that_stepped;
+  run_.update_train_epoch_metrics();
+  ++state.batches_that_stepped;
+  run_.decide_after_batch();
+  state.epoch.completed();
+  run_.throw_if_interrupted();
+}
+
+bool FitLoop::validates_this_epoch() const {
+  const auto every = run_.limits.check_val_every_n_epoch;
+  return run_.trainer.validation_enabled() &&
+         (!every.has_value() || (run_.current_epoch() + 1) % *every == 0);
+}
+
+}  // namespace grapnel

@@ -1,0 +1,143 @@
+#include "optimization.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "../run.h"
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+
+namespace grapnel {
+
+namespace {
+
+// training_step, then, where they apply, zero_grad and backward: what an optimizer calls as closure.
+class TrainingClosure {
+ public:
+  TrainingClosure(Run& run, Batch& batch, int64_t batch_idx, Optimizer& optimizer)
+      : run_(run), batch_(batch), batch_idx_(batch_idx), optimizer_(optimizer) {}
+
+  void operator()() {
+    at::AutoGradMode grad(true);
+    output_ = run_.in_module("training_step",
+                             [&] { return run_.module->training_step(batch_, batch_idx_); });
+    at::Tensor loss = output_.loss;
+    const int64_t accumulate = run_.state.accumulate_grad_batches;
+    if (loss.defined() && accumulate != 1) loss = loss / accumulate;
+    if (loss.defined()) {
+      output_.loss = loss.detach();
+    } else {
+      log_once("fit-no-loss", LogLevel::warning,
+               "training_step returned no loss; there is no backward pass on such a batch");
+    }
+    if (run_.skip_backward) return;
+    if (batch_idx_ % accumulate == 0) zero_grad();
+    if (loss.defined()) backward_with_hooks(run_, loss);
+  }
+
+  StepOutput take_output() { return std::move(output_); }
+  const at::Tensor& loss() const { return output_.loss; }
+
+ private:
+  void zero_grad() {
+    run_.state.zero_grad.ready();
+    OptimizerEvent event{run_.event(), optimizer_, 0};
+    run_.hooks.on_before_zero_grad(event);
+    run_.state.zero_grad.started();
+    run_.in_module("optimizer_zero_grad", [&] {
+      run_.module->optimizer_zero_grad(run_.current_epoch(), batch_idx_, optimizer_);
+    });
+    run_.state.zero_grad.completed();
+  }
+
+  Run& run_;
+  Batch& batch_;
+  int64_t batch_idx_;
+  Optimizer& optimizer_;
+  StepOutput output_;
+};
+
+void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, TrainingClosure& closure) {
+  run.state.optimizer_step.ready();
+  bool skipped = false;
+  const Closure wrapped = [&]() -> ClosureResult {
+    closure();
+    OptimizerEvent event{run.event(), optimizer, 0};
+    run.hooks.on_before_optimizer_step(event);
+    skipped = run.take_request(RequestKind::skip_step);
+    run.in_module("configure_gradient_clipping", [&] {
+      run.module->configure_gradient_clipping(optimizer, run.options.gradient_clip_val,
+                                              run.options.gradient_clip_algorithm);
+    });
+    return {closure.loss(), skipped};
+  };
+  run.in_module("optimizer_step", [&] {
+    run.module->optimizer_step(run.current_epoch(), batch_idx, optimizer, wrapped);
+  });
+  run.state.optimizer_step.completed();
+  OptimizerEvent event{run.event(), optimizer, 0};
+  run.hooks.on_after_optimizer_step(event);
+}
+
+}  // namespace
+
+const std::map<std::string, double, std::less<>>& NoOptimizer::defaults() const {
+  static const std::map<std::string, double, std::less<>> none;
+  return none;
+}
+
+void backward_with_hooks(Run& run, const at::Tensor& loss) {
+  BackwardEvent before{run.event(), loss};
+  run.hooks.on_before_backward(before);
+  run.in_module("backward", [&] { run.module->backward(loss); });
+  Event after = run.event();
+  run.hooks.on_after_backward(after);
+}
+
+StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
+  if (run.optimizers.size() > 1) {
+    throw ConfigError({}, "automatic optimization works with one optimizer, but "
+                          "configure_optimizers returned several; set automatic_optimization = false "
+                          "in the module and step them in training_step");
+  }
+  Optimizer& optimizer = *run.optimizers[0];
+  TrainingClosure closure(run, batch, batch_idx, optimizer);
+  if (run.fit_should_accumulate()) {
+    closure();
+  } else {
+    step_with_hooks(run, batch_idx, optimizer, closure);
+  }
+  if (!closure.loss().defined()) return {};
+  return closure.take_output();
+}
+
+StepOutput optimize_manually(Run& run, Batch& batch, int64_t batch_idx) {
+  at::AutoGradMode grad(true);
+  StepOutput output = run.in_module("training_step",
+                                    [&] { return run.module->training_step(batch, batch_idx); });
+  if (output.loss.defined()) output.loss = output.loss.detach();
+  return output;
+}
+
+void clip_gradients(Optimizer& optimizer, double clip_val, bool by_norm) {
+  if (clip_val <= 0) return;
+  std::vector<at::Tensor> grads;
+  for (const ParamGroup& group : optimizer.groups()) {
+    for (const at::Tensor& param : group.params) {
+      if (param.grad().defined()) grads.push_back(param.grad());
+    }
+  }
+  if (grads.empty()) return;
+  at::NoGradGuard no_grad;
+  if (!by_norm) {
+    at::_foreach_clamp_min_(grads, -clip_val);
+    at::_foreach_clamp_max_(grads, clip_val);
+    return;
+  }
+  // As torch.nn.utils.clip_grad_norm_: the 2-norm of the parameters' norms, 1e-6 against zero.
+  const at::Tensor total = at::stack(at::_foreach_norm(grads, 2)).norm(2);
+  const at::Tensor factor = at::clamp_max(clip_val / (total + 1e-6), 1.0);
+  at::_foreach_mul_(grads, factor);
+}
+
+}  // namespace grapnel

@@ -1,0 +1,100 @@
+#include "prediction_loop.h"
+
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+
+#include "../run.h"
+#include "grapnel/base/error.h"
+
+namespace grapnel {
+
+namespace {
+
+TensorTree on_cpu(const TensorTree& tree) {
+  TensorTree copy;
+  if (tree.tensor.defined()) copy.tensor = tree.tensor.detach().cpu();
+  for (const auto& [name, child] : tree.children) copy.children.emplace_back(name, on_cpu(child));
+  return copy;
+}
+
+}  // namespace
+
+void PredictionLoop::setup_data() {
+  if (run_.limits.predict.is_zero()) {
+    set_ = {};
+    return;
+  }
+  if (run_.data.loaders) {
+    set_.loaders = run_.data.eval;
+  } else {
+    Dispatcher::ModuleScope scope(run_.hooks, "predict_dataloader");
+    set_.loaders = run_.data.module != nullptr ? run_.data.module->predict_dataloaders()
+                                               : run_.module->predict_dataloaders();
+  }
+  set_.limits.clear();
+  for (const auto& loader : set_.loaders) {
+    if (loader == nullptr) throw ConfigError({}, "a prediction data loader is null");
+    set_.limits.push_back(
+        limited_batches(loader->size(), run_.limits.predict, "limit_predict_batches"));
+  }
+  set_.loaded = true;
+}
+
+std::vector<Predictions> PredictionLoop::run() {
+  c10::InferenceMode inference_mode(run_.options.inference_mode);
+  at::NoGradGuard no_grad;
+  setup_data();
+  if (std::all_of(set_.limits.begin(), set_.limits.end(), [](int64_t n) { return n == 0; })) {
+    return {};
+  }
+  run_.state.predict_batch.reset_on_run();
+  const auto modes = run_.module->training_modes();
+  run_.in_module("on_predict_model_eval", [&] { run_.module->on_predict_model_eval(); });
+  Event event = run_.event();
+  run_.hooks.on_predict_start(event);
+  run_.hooks.on_predict_epoch_start(event);
+
+  std::vector<Predictions> results(set_.loaders.size());
+  // Where callbacks find them in on_predict_epoch_end.
+  run_.predictions.clear();
+  Fetcher fetcher(set_.loaders, set_.limits, /*epoch=*/0);
+  while (std::optional<Fetcher::Item> item = fetcher.next()) {
+    predict(std::move(item->batch), item->batch_idx, item->dataloader_idx, results);
+    if (!item->is_last) run_.throw_if_interrupted();
+  }
+  run_.predictions = results;
+  run_.hooks.on_predict_epoch_end(event);
+  run_.hooks.on_predict_end(event);
+  run_.predictions.clear();
+  if (run_.has(ModuleMethod::on_predict_model_train)) {
+    run_.in_module("on_predict_model_train", [&] { run_.module->on_predict_model_train(); });
+  } else {
+    run_.module->set_training_modes(modes);
+  }
+  return results;
+}
+
+void PredictionLoop::predict(Batch batch, int64_t batch_idx, int64_t dataloader_idx,
+                             std::vector<Predictions>& results) {
+  Progress& progress = run_.state.predict_batch;
+  batch = run_.transfer(std::move(batch), dataloader_idx);
+  progress.ready();
+  run_.on_batch_start(batch);
+  EvalBatchStart start{run_.event(), batch, batch_idx, dataloader_idx};
+  run_.hooks.on_predict_batch_start(start);
+  progress.started();
+  StepOutput output;
+  output.prediction = run_.in_module("predict_step", [&] {
+    return run_.module->predict_step(batch, batch_idx, dataloader_idx);
+  });
+  progress.processed();
+  EvalBatchEnd end{run_.event(), output, batch, batch_idx, dataloader_idx};
+  run_.hooks.on_predict_batch_end(end);
+  run_.on_batch_end();
+  progress.completed();
+  results[static_cast<size_t>(dataloader_idx)].push_back(on_cpu(output.prediction));
+}
+
+}  // namespace grapnel

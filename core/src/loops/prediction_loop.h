@@ -1,0 +1,30 @@
+// The loop of Trainer::predict.
+#pragma once
+
+#include <vector>
+
+#include "../loader_set.h"
+#include "grapnel/trainer.h"
+
+namespace grapnel {
+
+class Run;
+
+class PredictionLoop {
+ public:
+  explicit PredictionLoop(Run& run) : run_(run) {}
+
+  // Predictions per loader and batch, on the CPU.
+  std::vector<Predictions> run();
+  const LoaderSet& loaders() const { return set_; }
+
+ private:
+  void setup_data();
+  void predict(Batch batch, int64_t batch_idx, int64_t dataloader_idx,
+               std::vector<Predictions>& results);
+
+  Run& run_;
+  LoaderSet set_;
+};
+
+}  // namespace grapnel
