@@ -1,25 +1,29 @@
-// The base of callbacks that write checkpoints: they come last in the order, after everybody's state is
-// up to date, and answer where the best and the last file are.
+// The base of every callback that writes checkpoints.
+//
+// The trainer treats those specially: they come last in the list, so that a checkpoint holds what
+// all other callbacks did; their on_train_epoch_end comes after the module's; and with one of them
+// in the list no default ModelCheckpoint is added.
 #pragma once
 
 #include <filesystem>
 #include <vector>
 
 #include "grapnel/callback.h"
+#include "grapnel/export.h"
 
 namespace grapnel {
 
 class GRAPNEL_CORE_API Checkpoint : public Callback {
  public:
-  Place place() const override { return Place::checkpoint; }
+  ~Checkpoint() override;
+
   bool monitors() const override { return true; }
 
-  // The file of Trainer's ckpt_path = "best"; empty while there is none.
+  // The file that `ckpt_path = "best"` means; empty while there is none.
   virtual std::filesystem::path best_checkpoint() const { return {}; }
-  // Candidates for ckpt_path = "last", of which the Trainer takes the newest that exists.
+
+  // Existing files that `ckpt_path = "last"` may mean; the trainer takes the one written last.
   virtual std::vector<std::filesystem::path> last_checkpoints(const Trainer&) const { return {}; }
-  // A fit without a ckpt_path goes on from the last file by itself (OnExceptionCheckpoint).
-  virtual bool resumes_by_itself() const { return false; }
 };
 
 }  // namespace grapnel

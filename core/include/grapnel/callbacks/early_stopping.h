@@ -1,0 +1,109 @@
+// Stops the training when a monitored metric no longer improves.
+//
+//   EarlyStopping("val_loss", {.min_delta = 0.01, .patience = 5})
+//
+// After Lightning's class of that name. At each check, in this order: not finite -> stop; past
+// stopping_threshold -> stop; past divergence_threshold -> stop; better than the best by more than
+// min_delta -> the new best; else one more check without improvement, and with `patience` of them
+// -> stop. The trainer may defer the stop until min_epochs or min_steps are reached.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "grapnel/base/parameters.h"
+#include "grapnel/callback.h"
+#include "grapnel/callbacks/monitor.h"
+#include "grapnel/export.h"
+
+namespace grapnel {
+
+struct EarlyStoppingOptions {
+  double min_delta = 0.0;  // at least 0; in the metric's unit
+  int64_t patience = 3;    // checks without improvement; 0 stops at the first one
+  bool verbose = false;    // log each improvement and the stop
+  MonitorMode mode = MonitorMode::min;
+  bool strict = true;        // a metric that isn't there is an error; else the check is skipped
+  bool check_finite = true;  // a metric that is NaN or infinite stops at once
+  std::optional<double> stopping_threshold = {};    // stop as soon as it is better than this
+  std::optional<double> divergence_threshold = {};  // stop as soon as it is worse than this
+  // When to check: at the end of a training epoch (true) or of a validation (false). Unset: of the
+  // epoch, when validation runs exactly once at the end of each.
+  std::optional<bool> check_on_train_epoch_end = {};
+  // No check before this epoch, counted from 0: for metrics that have to settle first.
+  int64_t start_from_epoch = 0;
+  // Put the weights of the best check back when the training ends. Costs one copy of the model in
+  // memory, and one in every checkpoint. Off: the last weights stay, as in Lightning.
+  bool restore_best_weights = false;
+};
+
+class GRAPNEL_CORE_API EarlyStopping : public Callback {
+ public:
+  // Why it stopped the run; the numbers stand in checkpoints.
+  enum class Reason : int64_t {
+    not_stopped = 0,
+    stopping_threshold = 1,
+    divergence_threshold = 2,
+    patience_exhausted = 3,
+    non_finite_metric = 4,
+  };
+
+  // Throws ConfigError for an empty monitor, a negative patience or a min_delta that isn't a
+  // number.
+  explicit EarlyStopping(std::string monitor, EarlyStoppingOptions options = {});
+
+  static const ParameterTable& parameters();
+  static std::shared_ptr<EarlyStopping> from(const Parameters& parameters);
+
+  // "EarlyStopping{'monitor': 'val_loss', 'mode': 'min'}", or the name.
+  std::string state_key() const override;
+  // {"wait_count", "stopped_epoch", "best_score", "patience", "stopping_reason",
+  // "stopping_reason_message"}, and "best_weights" (names to tensors) with restore_best_weights.
+  // The saved patience replaces the given one.
+  StateDict state_dict() const override;
+  void load_state_dict(const StateDict& state) override;
+  bool monitors() const override { return true; }
+
+  void setup(StageEvent& event) override;
+  // Throw MetricError when the metric isn't there and `strict` is set.
+  void on_train_epoch_end(Event& event) override;
+  void on_validation_end(Event& event) override;
+  void on_train_end(Event& event) override;
+  HookMask wanted(const HookMask& overridden) const override;
+
+  const std::string& monitor() const { return monitor_; }
+  int64_t patience() const { return options_.patience; }
+  int64_t wait_count() const { return wait_count_; }        // checks since the best one
+  int64_t stopped_epoch() const { return stopped_epoch_; }  // 0: not stopped
+  double best_score() const { return best_score_; }         // infinite before the first check
+  Reason stopping_reason() const { return reason_; }
+  const std::optional<std::string>& stopping_reason_message() const { return message_; }
+
+ private:
+  struct Verdict {
+    bool stop = false;
+    std::string message;  // of a stop or an improvement; empty otherwise
+  };
+  void check(Event& event);
+  Verdict evaluate(double current);
+  Verdict stop_for(Reason reason, std::string message);
+  void warn_if_stale(int64_t metric_step);
+
+  std::string monitor_;
+  EarlyStoppingOptions options_;
+  bool at_epoch_end_ = true;  // options_.check_on_train_epoch_end, resolved in setup
+  int64_t wait_count_ = 0;
+  int64_t stopped_epoch_ = 0;
+  double best_score_;
+  Reason reason_ = Reason::not_stopped;
+  std::optional<std::string> message_;
+  StateDict best_weights_;
+  int64_t checked_step_ = -1;  // the metric's step at the last check
+};
+
+// "NOT_STOPPED", "STOPPING_THRESHOLD", ...
+GRAPNEL_CORE_API std::string_view to_string(EarlyStopping::Reason reason);
+
+}  // namespace grapnel
