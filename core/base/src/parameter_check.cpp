@@ -184,7 +184,7 @@ class Check {
     const bool too_high = spec_.maximum && (number > *spec_.maximum ||
                                             (spec_.maximum_excluded && number == *spec_.maximum));
     if (too_low || too_high) {
-      throw value.error(key_ + " must be " + spec_.range_text() + ", found " + value.describe(),
+      throw value.error(key_ + " must be " + bounds_text(spec_) + ", found " + value.describe(),
                         key_);
     }
   }
@@ -205,7 +205,7 @@ class Check {
     const bool many = spec_.maximum_items && value.size() > *spec_.maximum_items;
     if (few || many) {
       throw value.error(
-          key_ + " must have " + spec_.range_text() + ", found " + std::to_string(value.size()),
+          key_ + " must have " + items_text(spec_) + ", found " + std::to_string(value.size()),
           key_);
     }
   }

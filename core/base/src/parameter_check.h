@@ -32,4 +32,12 @@ bool accepts(const ParameterSpec& spec, ParameterType type);
 // Fewest digits: "0.5", "3" for 3.0.
 std::string number_text(double value);
 
+// A bound as manifests and schemas show it: 3 rather than 3.0.
+ConfigValue plain_number(double value);
+
+// "at least 0 and below 1"; empty without bounds.
+std::string bounds_text(const ParameterSpec& spec);
+// "2 to 4 items"; empty when any number is accepted.
+std::string items_text(const ParameterSpec& spec);
+
 }  // namespace grapnel::detail

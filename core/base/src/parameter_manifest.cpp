@@ -130,10 +130,12 @@ ConfigValue ParameterTable::to_manifest() const {
     if (spec.default_value) entry.set("default", *spec.default_value);
     if (spec.is_nullable) entry.set("nullable", true);
     if (spec.minimum) {
-      entry.set(spec.minimum_excluded ? "exclusive_minimum" : "minimum", *spec.minimum);
+      entry.set(spec.minimum_excluded ? "exclusive_minimum" : "minimum",
+                detail::plain_number(*spec.minimum));
     }
     if (spec.maximum) {
-      entry.set(spec.maximum_excluded ? "exclusive_maximum" : "maximum", *spec.maximum);
+      entry.set(spec.maximum_excluded ? "exclusive_maximum" : "maximum",
+                detail::plain_number(*spec.maximum));
     }
     if (!spec.choices.empty()) entry.set("choices", ConfigValue(spec.choices));
     if (spec.minimum_items) entry.set("minimum_items", *spec.minimum_items);

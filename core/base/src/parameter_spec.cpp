@@ -4,6 +4,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include "parameter_check.h"
 
@@ -71,6 +72,35 @@ std::string number_text(double value) {
   std::array<char, 32> buffer{};
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
   return {buffer.data(), end.ptr};
+}
+
+ConfigValue plain_number(double value) {
+  constexpr double exact = 9007199254740992.0;  // 2^53
+  if (std::abs(value) <= exact && std::trunc(value) == value) {
+    return static_cast<std::int64_t>(value);
+  }
+  return value;
+}
+
+std::string bounds_text(const ParameterSpec& spec) {
+  std::vector<std::string> parts;
+  if (spec.minimum) {
+    parts.push_back((spec.minimum_excluded ? "above " : "at least ") + number_text(*spec.minimum));
+  }
+  if (spec.maximum) {
+    parts.push_back((spec.maximum_excluded ? "below " : "at most ") + number_text(*spec.maximum));
+  }
+  return join(parts, " and ");
+}
+
+std::string items_text(const ParameterSpec& spec) {
+  const auto& least = spec.minimum_items;
+  const auto& most = spec.maximum_items;
+  if (least && most && *least == *most) return std::to_string(*least) + " items";
+  if (least && most) return std::to_string(*least) + " to " + std::to_string(*most) + " items";
+  if (least) return "at least " + std::to_string(*least) + " items";
+  if (most) return "at most " + std::to_string(*most) + " items";
+  return {};
 }
 
 }  // namespace detail
@@ -143,23 +173,9 @@ std::string ParameterSpec::type_text() const {
 
 std::string ParameterSpec::range_text() const {
   std::vector<std::string> parts;
-  if (minimum) {
-    parts.push_back((minimum_excluded ? "above " : "at least ") + detail::number_text(*minimum));
-  }
-  if (maximum) {
-    parts.push_back((maximum_excluded ? "below " : "at most ") + detail::number_text(*maximum));
-  }
+  if (std::string text = detail::bounds_text(*this); !text.empty()) parts.push_back(text);
   if (!choices.empty()) parts.push_back("one of " + join_quoted(choices));
-  if (minimum_items && maximum_items && *minimum_items == *maximum_items) {
-    parts.push_back(std::to_string(*minimum_items) + " items");
-  } else if (minimum_items && maximum_items) {
-    parts.push_back(std::to_string(*minimum_items) + " to " + std::to_string(*maximum_items) +
-                    " items");
-  } else if (minimum_items) {
-    parts.push_back("at least " + std::to_string(*minimum_items) + " items");
-  } else if (maximum_items) {
-    parts.push_back("at most " + std::to_string(*maximum_items) + " items");
-  }
+  if (std::string text = detail::items_text(*this); !text.empty()) parts.push_back(text);
   return join(parts, " and ");
 }
 

@@ -44,10 +44,12 @@ ConfigValue schema_of(const ParameterSpec& spec, ParameterType type);
 
 void add_bounds(ConfigValue& schema, const ParameterSpec& spec) {
   if (spec.minimum) {
-    schema.set(spec.minimum_excluded ? "exclusiveMinimum" : "minimum", *spec.minimum);
+    schema.set(spec.minimum_excluded ? "exclusiveMinimum" : "minimum",
+               detail::plain_number(*spec.minimum));
   }
   if (spec.maximum) {
-    schema.set(spec.maximum_excluded ? "exclusiveMaximum" : "maximum", *spec.maximum);
+    schema.set(spec.maximum_excluded ? "exclusiveMaximum" : "maximum",
+               detail::plain_number(*spec.maximum));
   }
 }
 

@@ -1,0 +1,169 @@
+#include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/platform.h>
+
+#include <sys/stat.h>
+
+#include <stdexcept>
+#include <thread>
+
+#include "catch.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using grapnel::test::TempDir;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::size_t entries(const fs::path& directory) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(directory), {}));
+}
+
+}  // namespace
+
+TEST_CASE("a file is read whole, within its limit") {
+  const TempDir dir;
+  const std::string content("a\0b\n", 4);
+  const auto path = dir.write("f", content);
+  CHECK(read_file(path, 100) == content);
+  CHECK(read_file(path, 4) == content);
+  CHECK_THROWS_WITH(read_file(path, 3), Catch::Contains("has 4 B, at most 3 B"));
+  CHECK(read_file(dir.write("empty", ""), 0).empty());
+  CHECK(read_file("/proc/self/status", 100'000).starts_with("Name:"));  // its size says 0
+  CHECK_THROWS_AS(read_file("/proc/self/status", 10), DataError);
+}
+
+TEST_CASE("what is not a regular file is not read") {
+  const TempDir dir;
+  CHECK_THROWS_AS(read_file(dir / "missing", 10), IoError);
+  CHECK_THROWS_WITH(read_file(dir.path(), 10), Catch::Contains("Is a directory"));
+  CHECK_THROWS_AS(read_file("/dev/zero", 10), IoError);
+  const auto fifo = dir / "fifo";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(read_file(fifo, 10), Catch::Contains("not a regular file"));  // and never hangs
+}
+
+TEST_CASE("a committed file replaces the old one, and nothing else is left") {
+  const TempDir dir;
+  const auto path = dir.write("f", "old");
+  AtomicFile file(path);
+  file.write("new ");
+  file.write("content");
+  CHECK(test::read_file(path) == "old");
+  CHECK(file.temporary().parent_path() == dir.path());
+  file.commit();
+  CHECK(test::read_file(path) == "new content");
+  CHECK(entries(dir.path()) == 1);
+  CHECK_THROWS_AS(file.write("more"), std::logic_error);
+  CHECK_THROWS_AS(file.commit(), std::logic_error);
+}
+
+TEST_CASE("a file that is not committed leaves everything as it was") {
+  const TempDir dir;
+  const auto path = dir.write("f", "old");
+  try {
+    AtomicFile file(path);
+    file.write("half");
+    throw std::runtime_error("something failed");
+  } catch (const std::runtime_error&) {
+  }
+  CHECK(test::read_file(path) == "old");
+  CHECK(entries(dir.path()) == 1);
+}
+
+TEST_CASE("a symbolic link at the target is replaced, not followed") {
+  const TempDir dir;
+  const auto target = dir.write("target", "untouched");
+  fs::create_symlink(target, dir / "link");
+  write_file(dir / "link", "new");
+  CHECK(test::read_file(target) == "untouched");
+  CHECK_FALSE(fs::is_symlink(dir / "link"));
+  CHECK(test::read_file(dir / "link") == "new");
+}
+
+TEST_CASE("writing where nothing can be written names the target") {
+  const TempDir dir;
+  CHECK_THROWS_WITH(write_file(dir / "no" / "f", "x"),
+                    Catch::Contains("cannot write to") && Catch::Contains("/no/f'"));
+  fs::create_directory(dir / "d");
+  dir.write("d/inside", "x");
+  CHECK_THROWS_AS(write_file(dir / "d", "x"), IoError);
+  CHECK(entries(dir.path()) == 1);
+}
+
+TEST_CASE("a reader sees the old file or the new one while it is replaced again and again") {
+  const TempDir dir;
+  const auto path = dir / "f";
+  const std::string a(100'000, 'a');
+  const std::string b(70'000, 'b');
+  write_file(path, a, Durability::fast);
+  std::thread writer([&] {
+    for (int i = 0; i < 200; ++i) write_file(path, i % 2 == 0 ? b : a, Durability::fast);
+  });
+  bool whole = true;
+  for (int i = 0; i < 200; ++i) {
+    const std::string seen = test::read_file(path);
+    whole = whole && (seen == a || seen == b);
+  }
+  writer.join();
+  CHECK(whole);
+}
+
+TEST_CASE("files get the permissions that the user's mask leaves") {
+  const TempDir dir;
+  const mode_t mask = umask(027);
+  write_file(dir / "f", "x");
+  umask(mask);
+  CHECK((fs::status(dir / "f").permissions() & fs::perms::mask) == fs::perms(0640));
+}
+
+TEST_CASE("a temporary directory is private and goes with its scope, whatever is in it") {
+  const TempDir outer;
+  fs::path path;
+  {
+    TemporaryDirectory dir("probe-", outer.path());
+    path = dir.path();
+    CHECK(path.filename().string().starts_with("probe-"));
+    CHECK((fs::status(path).permissions() & fs::perms::mask) == fs::perms::owner_all);
+    fs::create_directories(dir / "a/b");
+    write_file(dir / "a/b/c", "x", Durability::fast);
+    TemporaryDirectory moved = std::move(dir);
+    CHECK(fs::exists(path));
+  }
+  CHECK_FALSE(fs::exists(path));
+  CHECK(TemporaryDirectory().path() != TemporaryDirectory().path());
+}
+
+TEST_CASE("whether a path lies below a directory is decided after links are resolved") {
+  const TempDir dir;
+  fs::create_directories(dir / "in/deep");
+  fs::create_directories(dir / "in-side");
+  dir.write("outside", "x");
+  fs::create_symlink(dir / "outside", dir / "in/link");
+  CHECK(is_below(dir / "in/deep", dir / "in"));
+  CHECK(is_below(dir / "in", dir / "in"));
+  CHECK_FALSE(is_below(dir / "in/link", dir / "in"));
+  CHECK_FALSE(is_below(dir / "in-side", dir / "in"));
+  CHECK_FALSE(is_below(dir / "in/../outside", dir / "in"));
+  CHECK_THROWS_AS(is_below(dir / "missing", dir / "in"), IoError);
+}
+
+TEST_CASE("a relative path that could leave its directory is not safe") {
+  for (const char* good : {"a", "a/b.so", "./a", "a..b", "..a"}) {
+    INFO(good);
+    CHECK(is_safe_relative(good));
+  }
+  for (const char* bad : {"", "/a", "..", "a/../b", "../a", "a/..", "a\\b", "..\\a", "C:a", "c:/a",
+                          "a\nb", "a\x7f"}) {
+    INFO(bad);
+    CHECK_FALSE(is_safe_relative(bad));
+  }
+}
+
+TEST_CASE("paths below the working directory are shown short") {
+  const fs::path here = fs::current_path();
+  CHECK(display_path(here / "a" / "b") == "a/b");
+  CHECK(display_path("a/b") == "a/b");
+  CHECK(display_path("/definitely/elsewhere") == "/definitely/elsewhere");
+}

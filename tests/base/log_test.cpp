@@ -1,0 +1,117 @@
+#include <grapnel/base/log.h>
+
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "catch.h"
+
+using namespace grapnel;
+
+namespace {
+
+class Recorder : public LogSink {
+ public:
+  void write(LogLevel level, std::string_view text) override {
+    const std::lock_guard lock(mutex);
+    lines.push_back(std::string(to_string(level)) + ": " + std::string(text));
+  }
+  std::mutex mutex;
+  std::vector<std::string> lines;
+};
+
+class WarningsOnly : public Recorder {
+ public:
+  bool wants(LogLevel level) const noexcept override { return level >= LogLevel::warning; }
+};
+
+class Broken : public LogSink {
+ public:
+  void write(LogLevel, std::string_view) override { throw std::runtime_error("disk full"); }
+};
+
+}  // namespace
+
+TEST_CASE("messages reach the sink with their level, and vanish without one") {
+  log_info("nobody hears this");
+  const auto sink = std::make_shared<Recorder>();
+  {
+    const ScopedLogSink scope(sink);
+    log_debug("{}", 1);
+    log_info("epoch {} of {}", 2, 3);
+    log_warning("w");
+    log_error("{:.2f}", 0.5);
+    log_text(LogLevel::info, "100 {} %s");
+  }
+  log_info("nor this");
+  CHECK(sink->lines == std::vector<std::string>{"debug: 1", "info: epoch 2 of 3", "warning: w",
+                                                "error: 0.50", "info: 100 {} %s"});
+}
+
+TEST_CASE("a sink is asked before a message is formatted") {
+  const auto sink = std::make_shared<WarningsOnly>();
+  const ScopedLogSink scope(sink);
+  log_info("small");
+  log_warning("big");
+  CHECK(sink->lines == std::vector<std::string>{"warning: big"});
+}
+
+TEST_CASE("a sink that throws does not disturb who logs") {
+  const ScopedLogSink scope(std::make_shared<Broken>());
+  CHECK_NOTHROW(log_error("x"));
+}
+
+TEST_CASE("scoped sinks nest") {
+  const auto outer = std::make_shared<Recorder>();
+  const auto inner = std::make_shared<Recorder>();
+  const ScopedLogSink outer_scope(outer);
+  {
+    const ScopedLogSink inner_scope(inner);
+    log_info("a");
+  }
+  log_info("b");
+  CHECK(inner->lines == std::vector<std::string>{"info: a"});
+  CHECK(outer->lines == std::vector<std::string>{"info: b"});
+}
+
+TEST_CASE("log_once logs each key once, until it is told to forget") {
+  forget_log_once();
+  const auto sink = std::make_shared<Recorder>();
+  const ScopedLogSink scope(sink);
+  for (int i = 0; i < 3; ++i) {
+    log_once("a", LogLevel::warning, "first {}", i);
+    log_once("b", LogLevel::info, "other");
+  }
+  CHECK(sink->lines == std::vector<std::string>{"warning: first 0", "info: other"});
+  forget_log_once();
+  log_once("a", LogLevel::info, "again");
+  CHECK(sink->lines.size() == 3);
+}
+
+TEST_CASE("keys of log_once are forgotten rather than gathered without end") {
+  forget_log_once();
+  CHECK(first_time("oldest"));
+  for (int i = 0; i < 10'000; ++i) CHECK(first_time("key " + std::to_string(i)));
+  CHECK(first_time("oldest"));
+  CHECK_FALSE(first_time("key 9999"));
+  forget_log_once();
+}
+
+TEST_CASE("threads may log while the sink changes") {
+  const auto one = std::make_shared<Recorder>();
+  const auto two = std::make_shared<Recorder>();
+  const ScopedLogSink scope(one);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([] {
+      for (int i = 0; i < 1000; ++i) log_info("{}", i);
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    set_log_sink(two);
+    set_log_sink(one);
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(one->lines.size() + two->lines.size() == 4000);
+}
