@@ -76,12 +76,26 @@ TEST_CASE("the usual slips are named, with what to write instead") {
   CHECK(slip("{\"a\": True}") == "1:7: True is not JSON; write true instead");
   CHECK(slip("{\"a\": None}") == "1:7: None is not JSON; write null instead");
   CHECK(slip("{\"a\": nul}") ==
-        "1:7: 'nul' is neither a number nor true, false or null; strings stand in double quotes");
+        "1:7: 'nul' is neither a number nor true, false or null; keys and strings stand in double "
+        "quotes");
   CHECK(slip("{\"mode\": min}") ==
-        "1:10: 'min' is neither a number nor true, false or null; strings stand in double quotes");
+        "1:10: 'min' is neither a number nor true, false or null; keys and strings stand in double "
+        "quotes");
   CHECK(slip("{\"a\": 1\n \"b\": 2}") ==
         "2:2: a comma (or, after a key, a colon) is missing before this");
   CHECK(slip("{\"a\" \"b\"}") == "1:6: a comma (or, after a key, a colon) is missing before this");
+  CHECK(slip("[1 2]") == "1:4: a comma (or, after a key, a colon) is missing before this");
+  CHECK(slip("{\"a\" 1}") == "1:6: a comma (or, after a key, a colon) is missing before this");
+  CHECK(slip("{a: 1}") ==
+        "1:2: 'a' is neither a number nor true, false or null; keys and strings stand in double "
+        "quotes");
+  CHECK(slip("[tru ]") ==
+        "1:2: 'tru' is neither a number nor true, false or null; keys and strings stand in double "
+        "quotes");
+  CHECK(slip("[01]") ==
+        "1:2: '01' is neither a number nor true, false or null; keys and strings stand in double "
+        "quotes");
+  CHECK(slip("[1,,2]") == "1:4: unexpected ','");
   CHECK(slip("{\"a\": 1} {}") ==
         "1:10: the document ended before this; one value is expected, not several");
   CHECK(slip("{\"a\": [1, 2") ==
@@ -105,7 +119,7 @@ TEST_CASE("numbers that do not fit are named where they stand") {
 
 TEST_CASE("a duplicate key is named where it stands again") {
   CHECK(slip("{\"a\": 1,\n \"b\": {\"a\": 1, \"a\": 2}}") ==
-        "2:15: the key 'a' stands twice in this object, first in line 2; remove one of them");
+        "2:16: the key 'a' stands twice in this object, first in line 2; remove one of them");
 }
 
 TEST_CASE(

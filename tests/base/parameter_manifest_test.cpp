@@ -65,7 +65,7 @@ TEST_CASE("unknown keys are ignored with a warning each") {
       from(R"({"a": {"type": "any", "default": 1, "doc": "A.", "since": "2.0"}})", &warnings);
   CHECK(table.specs().size() == 1);
   CHECK(warnings == std::vector<std::string>{
-                        "plugin.json:1:51: unknown key 'since' of parameter 'a' is ignored"});
+                        "plugin.json:1:50: unknown key 'since' of parameter 'a' is ignored"});
 }
 
 TEST_CASE("a manifest that contradicts itself is refused where it does") {
@@ -80,9 +80,9 @@ TEST_CASE("a manifest that contradicts itself is refused where it does") {
   CHECK(error_of(R"([])") ==
         "plugin.json:1:1: 'parameters' must be an object, found an array of 0");
   CHECK(error_of(R"({"a": {"type": "integer", "doc": "A.", "default": "x"}})") ==
-        "plugin.json:1:52: a must be an integer, found the string 'x'");
+        "plugin.json:1:51: a must be an integer, found the string 'x'");
   CHECK(error_of(R"({"a": {"type": "integer", "doc": "A.", "default": 1, "minimum": 2}})") ==
-        "plugin.json:1:52: a must be at least 2, found the integer 1");
+        "plugin.json:1:51: a must be at least 2, found the integer 1");
   CHECK(error_of(R"({"a": {"type": "integer", "doc": "A.", "minimum": 2, "maximum": 1}})") ==
         "plugin.json:1:2: parameter 'a' has an empty range");
   CHECK(

@@ -38,8 +38,9 @@ class Scanner {
     return start;
   }
 
-  // The place of an offset at or past the last token.
+  // The place of any offset; the walk begins anew where that lies before the last token's end.
   Place place_of(std::size_t offset) {
+    if (offset < at_.offset) at_ = Place();
     while (at_.offset < std::min(offset, text_.size())) advance();
     return at_;
   }

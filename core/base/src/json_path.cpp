@@ -69,7 +69,7 @@ void name_source(ConfigValue& value, const std::shared_ptr<const std::string>& s
 ConfigValue parse_value(std::string_view text, const std::shared_ptr<const std::string>& source) {
   ConfigValue value;
   try {
-    value = parse_json(text, *source + "=");
+    value = parse_json(text, *source);
   } catch (const ConfigError& error) {
     const auto start = text.find_first_not_of(" \t\r\n");
     const bool meant_as_json = start != std::string_view::npos &&

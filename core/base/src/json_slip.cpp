@@ -46,7 +46,8 @@ std::string about_word(std::string_view word) {
     }
   }
   return quote(word) +
-         " is neither a number nor true, false or null; strings stand in double quotes";
+         " is neither a number nor true, false or null; keys and strings stand in "
+         "double quotes";
 }
 
 }  // namespace
@@ -54,7 +55,7 @@ std::string about_word(std::string_view word) {
 JsonSlip explain_json_slip(std::string_view text, std::size_t offset,
                            std::string_view parser_says) {
   offset = std::min(offset, text.size());
-  if (parser_says != "incomplete JSON") {
+  if (parser_says == "extra data") {
     while (offset < text.size() && is_space(text[offset])) ++offset;
   }
   if (offset == text.size()) {
@@ -79,23 +80,24 @@ JsonSlip explain_json_slip(std::string_view text, std::size_t offset,
   if (c == '/' || c == '#') return {offset, "comments are not accepted in JSON; remove this one"};
   if (c == '\'') return {offset, "strings stand in double quotes, not in single ones"};
 
-  if (parser_says == "syntax error" || parser_says == "extra data") {
-    const bool starts_value = c == '"' || c == '{' || c == '[';
-    const bool after_value = previous == '"' || previous == '}' || previous == ']' ||
-                             (is_word(previous) && previous != '.');
-    if (parser_says == "syntax error" && starts_value && after_value) {
+  if (parser_says == "extra data") {
+    return {offset, "the document ended before this; one value is expected, not several"};
+  }
+  if (parser_says == "syntax error") {
+    // The parser may have stopped inside a word ("nan" starts like "null"), or just after it.
+    std::size_t word = offset;
+    while (word > 0 && is_word(text[word - 1])) --word;
+    const bool starts_value =
+        c == '"' || c == '{' || c == '[' || (is_word(static_cast<char>(c)) && word == offset);
+    const bool after_value =
+        previous == '"' || previous == '}' || previous == ']' || is_word(previous);
+    if (starts_value && after_value) {
       return {offset, "a comma (or, after a key, a colon) is missing before this"};
     }
-    if (parser_says == "extra data") {
-      return {offset, "the document ended before this; one value is expected, not several"};
-    }
-    if (is_word(static_cast<char>(c))) {
-      // The parser may have stopped inside the word ("nan" starts like "null").
-      std::size_t start = offset;
-      while (start > 0 && is_word(text[start - 1])) --start;
+    if (word < offset || is_word(static_cast<char>(c))) {
       std::size_t end = offset;
       while (end < text.size() && is_word(text[end])) ++end;
-      return {start, about_word(text.substr(start, end - start))};
+      return {word, about_word(text.substr(word, end - word))};
     }
     return {offset, "unexpected " + quote(text.substr(offset, decode_utf8(text, offset).bytes))};
   }

@@ -20,12 +20,12 @@ namespace grapnel {
 [[nodiscard]] GRAPNEL_BASE_API std::string signal_name(int signal_number);
 
 struct ProcessOptions {
-  std::filesystem::path program;       // from this process's directory; not searched in PATH
-  std::vector<std::string> arguments;  // without the program's name
+  std::filesystem::path program{};       // from this process's directory; not searched in PATH
+  std::vector<std::string> arguments{};  // without the program's name
   // Added to this process's environment or replacing its entries.
-  std::vector<std::pair<std::string, std::string>> environment;
-  std::filesystem::path working_directory;  // empty: this process's
-  double deadline_seconds = 30.0;           // then the child and its descendants are killed
+  std::vector<std::pair<std::string, std::string>> environment{};
+  std::filesystem::path working_directory{};  // empty: this process's
+  double deadline_seconds = 30.0;             // then the child and its descendants are killed
   // Kept of each stream; the middle of longer output is dropped, for what ends a run stands last.
   std::size_t max_output_bytes = std::size_t{1} << 20;
 };
