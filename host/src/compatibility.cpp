@@ -6,18 +6,7 @@
 #include <vector>
 
 #include <grapnel/base/text.h>
-#include <grapnel/ext/aten.h>
-#include <grapnel/ext/batch.h>
-#include <grapnel/ext/log.h>
-#include <grapnel/ext/metrics.h>
-#include <grapnel/ext/module.h>
-#include <grapnel/ext/optimizers.h>
-#include <grapnel/ext/outputs.h>
-#include <grapnel/ext/params.h>
-#include <grapnel/ext/request.h>
-#include <grapnel/ext/state.h>
-#include <grapnel/ext/tensors.h>
-#include <grapnel/ext/trainer.h>
+#include <grapnel/ext/layout.h>
 #include <grapnel/host/manifest.h>
 
 namespace grapnel::host {

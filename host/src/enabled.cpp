@@ -1,10 +1,8 @@
 #include <grapnel/host/enabled.h>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
@@ -13,6 +11,7 @@
 #include <grapnel/host/library_file.h>
 
 #include "enabled_file.h"
+#include "utc_time.h"
 
 namespace grapnel::host {
 namespace {
@@ -32,13 +31,6 @@ Manifest manifest_of_copy(const Candidate& candidate, const StoredFile& copy) {
   const LibraryFacts facts = read_library_file(copy.path);
   if (!facts.manifest) refuse(candidate, "it has no manifest any more");
   return parse_manifest(*facts.manifest, "plugin.json in " + copy.path.filename().string());
-}
-
-std::string utc_now() {
-  const auto now =
-      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
 }
 
 bool stands_for(const EnabledPlugin& plugin, const Manifest& manifest) {

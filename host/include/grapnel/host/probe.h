@@ -2,7 +2,8 @@
 // parameters under a small host, and destroys it. A crash, a hang or an exit ends that process
 // only, and is a result.
 //
-// The child is the program `grapnel` itself with the hidden subcommand `probe-child`. Results are
+// The child is a program that calls run_probe_child(): `grapnel` itself, with the hidden subcommand
+// `probe-child`. Results are
 // kept in the cache by the library's digest and the host's version.
 #pragma once
 
@@ -21,10 +22,10 @@ namespace grapnel::host {
 // What one callback did.
 struct CallbackProbe {
   std::string callback;
-  bool ok = false;
-  std::string failure;                  // "create failed: ..."; empty when ok
-  std::vector<std::string> hooks;       // those it wants, by name
-  std::vector<std::string> extensions;  // those it asked for
+  std::string failure;             // "init failed: ..."; empty when it was made and destroyed
+  std::string skipped;             // why it was not tried: a parameter has no default; else empty
+  std::vector<std::string> hooks;  // those it wants, by name
+  std::vector<std::string> extensions;  // those it asked the host for
 };
 
 struct ProbeResult {
@@ -52,26 +53,26 @@ struct ProbeResult {
 [[nodiscard]] std::string_view to_string(ProbeResult::End end) noexcept;
 
 struct ProbeOptions {
-  std::filesystem::path program;   // the `grapnel` that serves as the child; empty: this program
+  std::filesystem::path program;   // the child, called as `PROGRAM probe-child ...`
   double deadline_seconds = 10.0;  // then the child and its descendants are killed
 };
 
-// Probes a private copy of the candidate's library. PluginError when it is refused before anything
-// could run; IoError when the child can't be started.
+// Probes a private copy of the candidate's library and records the result. PluginError when it is
+// refused before anything could run; IoError when the child can't be started.
 [[nodiscard]] ProbeResult probe_plugin(const Candidate& candidate,
                                        const HostDirectories& directories,
-                                       const ProbeOptions& options = {});
+                                       const ProbeOptions& options);
 
-// The recorded result for this very library and host; nullopt when it was not probed.
+// The recorded result for this very library and this version of the host; nullopt when there is none.
 [[nodiscard]] std::optional<ProbeResult> recorded_probe(const std::string& digest,
                                                         const HostDirectories& directories);
 
 // As `--json` prints it and the cache keeps it.
 [[nodiscard]] ConfigValue to_json(const ProbeResult& result);
 
-// What the child does: loads `library` as the plugin that `manifest` (a file) describes and writes
-// what it saw to `report` as JSON. Returns the process's exit code.
-int run_probe_child(const std::filesystem::path& library, const std::filesystem::path& manifest,
-                    const std::filesystem::path& report);
+// What the child does: loads `library` as the plugin that the file `manifest` describes, and writes
+// what it does to the file `report`, step by step, so that the last one is known if it dies.
+void run_probe_child(const std::filesystem::path& library, const std::filesystem::path& manifest,
+                     const std::filesystem::path& report);
 
 }  // namespace grapnel::host

@@ -1,0 +1,193 @@
+#include <grapnel/host/probe.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/log.h>
+#include <grapnel/base/process.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/store.h>
+
+#include "private_directory.h"
+#include "probe_report.h"
+#include "utc_time.h"
+
+namespace grapnel::host {
+namespace {
+
+constexpr std::size_t max_error_tail = 2000;
+constexpr std::size_t max_record_bytes = std::size_t{4} << 20;
+
+// What recorded results hold for: any other host probes again.
+std::string host_mark() {
+  return fmt::format("grapnel {} abi {} {}", GRAPNEL_VERSION, host_abi.to_string(),
+                     this_platform());
+}
+
+std::filesystem::path record_file(const std::string& digest, const HostDirectories& directories) {
+  return directories.cache / "probes" / (digest + ".json");
+}
+
+std::string tail(std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  if (text.size() <= max_error_tail) return std::string(text);
+  text.remove_prefix(text.size() - max_error_tail);
+  // From the start of a line on, where there is one.
+  const std::size_t line = text.find('\n');
+  return std::string(line == std::string_view::npos ? text : text.substr(line + 1));
+}
+
+std::string first_failure(const std::vector<CallbackProbe>& callbacks) {
+  for (const CallbackProbe& probe : callbacks) {
+    if (!probe.failure.empty()) {
+      return fmt::format("callback {}: {}", quote(probe.callback), probe.failure);
+    }
+  }
+  return {};
+}
+
+ProbeResult judge(const ProcessResult& process, ProbeReport report) {
+  using End = ProbeResult::End;
+  ProbeResult result;
+  result.seconds = process.seconds;
+  result.error_tail = tail(process.error);
+  result.changed = std::move(report.changed);
+  result.callbacks = std::move(report.callbacks);
+  const std::string step = report.last_step.empty() ? "starting" : report.last_step;
+  switch (process.end) {
+    case ProcessResult::End::signalled:
+      result.end = End::crashed;
+      result.signal_number = process.signal_number;
+      result.cause = fmt::format("the process {} while {}", process.describe(), step);
+      return result;
+    case ProcessResult::End::timed_out:
+      result.end = End::hung;
+      result.cause = fmt::format("{} {}", step, process.describe());
+      return result;
+    case ProcessResult::End::exited:
+      break;
+  }
+  if (!report.is_done || process.exit_code != 0) {
+    result.end = End::exited;
+    result.exit_code = process.exit_code;
+    result.cause = fmt::format("the process {} while {}, which a plugin must never bring about",
+                               process.describe(), step);
+    return result;
+  }
+  result.cause = report.failure.empty() ? first_failure(result.callbacks) : report.failure;
+  if (result.cause.empty() && !result.changed.empty()) {
+    result.cause = fmt::format("it changed {}, which plugins must not", join(result.changed));
+  }
+  result.end = result.cause.empty() ? End::passed : End::failed;
+  return result;
+}
+
+void record(const ProbeResult& result, const HostDirectories& directories) {
+  try {
+    make_private_directory(directories.cache / "probes");
+    ConfigValue value = to_json(result);
+    value.set("host", host_mark());
+    write_file(record_file(result.digest, directories), write_json(value), Durability::fast);
+  } catch (const Error& error) {
+    log_debug("the result of the probe was not recorded: {}", error.what());
+  }
+}
+
+ProbeResult::End end_named(std::string_view name) {
+  using End = ProbeResult::End;
+  for (const End end : {End::passed, End::failed, End::crashed, End::hung, End::exited}) {
+    if (to_string(end) == name) return end;
+  }
+  throw ConfigError({}, fmt::format("a probe does not end as {}", quote(name)));
+}
+
+}  // namespace
+
+std::string_view to_string(ProbeResult::End end) noexcept {
+  switch (end) {
+    case ProbeResult::End::passed:
+      return "passed";
+    case ProbeResult::End::failed:
+      return "failed";
+    case ProbeResult::End::crashed:
+      return "crashed";
+    case ProbeResult::End::hung:
+      return "hung";
+    case ProbeResult::End::exited:
+      return "exited";
+  }
+  return "";
+}
+
+ProbeResult probe_plugin(const Candidate& candidate, const HostDirectories& directories,
+                         const ProbeOptions& options) {
+  if (!candidate.refused.empty()) {
+    throw PluginError(
+        fmt::format("cannot probe plugin {}: {}", candidate.describe(), candidate.refused),
+        {candidate.summary.id, candidate.summary.version, {}, {}});
+  }
+  // Not in the store: a plugin that is being developed would fill it.
+  make_private_directory(directories.cache);
+  const TemporaryDirectory directory("probe-", directories.cache);
+  Store store(directory / "store");
+  const StoredFile library = store.put_library(candidate);
+  const StoredFile manifest =
+      store.put_text(read_candidate_manifest(candidate).text, "plugin.json");
+  const std::filesystem::path report = directory / "report";
+  const ProcessResult process = run_process(
+      {.program = options.program,
+       .arguments = {"probe-child", library.path.string(), manifest.path.string(), report.string()},
+       .environment = {},
+       .working_directory = directory.path(),
+       .deadline_seconds = options.deadline_seconds});
+  ProbeResult result = judge(process, read_probe_report(report));
+  result.digest = library.digest;
+  result.probed_at = utc_now();
+  record(result, directories);
+  return result;
+}
+
+std::optional<ProbeResult> recorded_probe(const std::string& digest,
+                                          const HostDirectories& directories) {
+  const std::filesystem::path file = record_file(digest, directories);
+  if (!is_digest(digest) || !file_identity(file)) return std::nullopt;
+  try {
+    const ConfigValue value = read_json_file(file, {.max_bytes = max_record_bytes});
+    if (value.at("host").as_string() != host_mark()) return std::nullopt;
+    ProbeResult result;
+    result.end = end_named(value.at("end").as_string());
+    result.cause = value.at("cause").as_string();
+    result.signal_number = static_cast<int>(value.at("signal").as_int());
+    result.exit_code = static_cast<int>(value.at("exit_code").as_int());
+    result.error_tail = value.at("error_tail").as_string();
+    result.seconds = value.at("seconds").as_double();
+    result.changed = texts(value.at("changed"));
+    result.callbacks = callback_probes(value.at("callbacks"));
+    result.digest = value.at("digest").as_string();
+    result.probed_at = value.at("probed_at").as_string();
+    return result;
+  } catch (const Error& error) {
+    log_debug("the recorded probe is not used: {}", error.what());
+    return std::nullopt;
+  }
+}
+
+ConfigValue to_json(const ProbeResult& result) {
+  ConfigValue value = ConfigValue::object();
+  value.set("end", to_string(result.end));
+  value.set("cause", result.cause);
+  value.set("signal", result.signal_number);
+  value.set("exit_code", result.exit_code);
+  value.set("error_tail", result.error_tail);
+  value.set("seconds", result.seconds);
+  value.set("changed", result.changed);
+  value.set("callbacks", to_json(result.callbacks));
+  value.set("digest", result.digest);
+  value.set("probed_at", result.probed_at);
+  return value;
+}
+
+}  // namespace grapnel::host

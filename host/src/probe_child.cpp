@@ -1,0 +1,168 @@
+#include <grapnel/host/probe.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <grapnel/base/digest.h>
+#include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/loader.h>
+#include <grapnel/host/process_state.h>
+
+#include "probe_host.h"
+#include "probe_report.h"
+
+namespace grapnel::host {
+namespace {
+
+constexpr std::uint32_t max_hooks = 1024;
+
+std::string hook_name(std::uint32_t id) {
+  switch (id) {
+#define GRAPNEL_HOOK(hook_id, name, event, stage, module) \
+  case hook_id:                                           \
+    return #name;
+#include <grapnel/hooks.def>
+#undef GRAPNEL_HOOK
+    default:
+      return fmt::format("hook {}", id);
+  }
+}
+
+// Makes one callback as a training would, and destroys it.
+class CallbackTrial {
+ public:
+  CallbackTrial(const LoadedPlugin& plugin, const CallbackManifest& callback,
+                ProbeReportWriter& report)
+      : plugin_(plugin), callback_(callback), report_(report), host_(default_parameters()) {}
+
+  CallbackProbe run() {
+    probe_.callback = callback_.name;
+    if (probe_.skipped.empty()) try_out();
+    probe_.extensions = host_.asked_for();
+    return std::move(probe_);
+  }
+
+ private:
+  Parameters default_parameters() {
+    try {
+      return callback_.parameters.defaults(callback_.name);
+    } catch (const ConfigError& error) {
+      probe_.skipped = fmt::format("a parameter has no default: {}", error.what());
+      return {};
+    }
+  }
+
+  void step(std::string_view what) {
+    report_.step(fmt::format("{} the callback '{}'", what, callback_.name));
+  }
+
+  // "create failed: <what the plugin said>"
+  void fail(std::string_view function, std::int32_t status) {
+    const std::string said = host_.failure();
+    probe_.failure =
+        fmt::format("{} {}", function,
+                    said.empty() ? fmt::format("failed with status {} and gave no reason", status)
+                                 : "failed: " + said);
+    if (host_.was_refused_a_service()) {
+      probe_.failure +=
+          "; before that it called what only a training offers, so this need not mean "
+          "that it fails there";
+    }
+  }
+
+  void try_out() {
+    const grapnel_factory* const factory = plugin_.factory(callback_.name);
+    step("creating");
+    grapnel_instance* instance = nullptr;
+    const std::int32_t status = factory->create(factory, host_.abi(), &instance);
+    if (status != GRAPNEL_OK) return fail("create", status);
+    probe_.failure = instance_fault(instance);
+    if (!probe_.failure.empty()) return;  // what it is can't be told, so it can't be destroyed
+    step("initializing");
+    const std::int32_t init_status = instance->init(instance, host_.abi());
+    if (init_status == GRAPNEL_OK) {
+      read_hooks(*instance);
+    } else {
+      fail("init", init_status);
+    }
+    step("destroying");
+    const std::int32_t destroy_status = instance->destroy(instance);
+    if (destroy_status != GRAPNEL_OK && probe_.failure.empty()) fail("destroy", destroy_status);
+  }
+
+  static std::string instance_fault(const grapnel_instance* instance) {
+    constexpr std::size_t needed = GRAPNEL_END_OF(grapnel_instance, destroy);
+    if (instance == nullptr) return "create said that all is well, but made no instance";
+    if (instance->struct_size < needed) {
+      return fmt::format("its instance has {} bytes, at least {} are needed", instance->struct_size,
+                         needed);
+    }
+    if (instance->init == nullptr) return "its instance has no function 'init'";
+    if (instance->destroy == nullptr) return "its instance has no function 'destroy'";
+    return {};
+  }
+
+  void read_hooks(const grapnel_instance& instance) {
+    if (instance.hook_count > max_hooks || (instance.hook_count > 0 && !instance.hooks)) {
+      probe_.failure = fmt::format("it says that it has {} hooks, 0 to {} are accepted",
+                                   instance.hook_count, max_hooks);
+      return;
+    }
+    for (std::uint32_t i = 0; i < instance.hook_count; ++i) {
+      const grapnel_hook_entry& entry = instance.hooks[i];
+      std::string name = hook_name(entry.hook);
+      const bool is_known = entry.hook < GRAPNEL_HOOK_COUNT;
+      if (!is_known && (entry.flags & GRAPNEL_HOOK_OPTIONAL) == 0) {
+        probe_.failure = fmt::format("it requires {}, which this host does not know", name);
+      } else if (entry.call == nullptr) {
+        probe_.failure = fmt::format("its entry for {} has no function", name);
+      } else if (std::ranges::find(probe_.hooks, name) != probe_.hooks.end()) {
+        probe_.failure = fmt::format("it lists {} twice", name);
+      }
+      probe_.hooks.push_back(std::move(name));
+    }
+  }
+
+  const LoadedPlugin& plugin_;
+  const CallbackManifest& callback_;
+  ProbeReportWriter& report_;
+  CallbackProbe probe_;  // before host_, whose making may note why the callback is skipped
+  ProbeHost host_;
+};
+
+}  // namespace
+
+void run_probe_child(const std::filesystem::path& library, const std::filesystem::path& manifest,
+                     const std::filesystem::path& report_file) {
+  ProbeReportWriter report(report_file);
+  std::vector<std::string> changed;
+  std::vector<CallbackProbe> callbacks;
+  try {
+    report.step("loading it");
+    const LoadedPlugin& plugin =
+        load_plugin({.manifest = parse_manifest(grapnel::read_file(manifest, max_manifest_bytes),
+                                                "plugin.json"),
+                     .library = library,
+                     .digest = hex(sha256_file(library)),
+                     .origin = library,
+                     .reason = "probe",
+                     .order_reason = {}});
+    changed = plugin.changed();
+    for (const CallbackManifest& callback : plugin.manifest().callbacks) {
+      ProcessStateGuard guard;
+      callbacks.push_back(CallbackTrial(plugin, callback, report).run());
+      for (std::string& what : guard.restore()) changed.push_back(std::move(what));
+    }
+    // Static destructors run after this: a crash in them is one, too.
+    report.step("ending the process");
+    report.done("", changed, callbacks);
+  } catch (const std::exception& error) {
+    report.done(error.what(), changed, callbacks);
+  }
+}
+
+}  // namespace grapnel::host

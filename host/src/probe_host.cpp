@@ -1,0 +1,59 @@
+#include "probe_host.h"
+
+#include <algorithm>
+
+namespace grapnel::host {
+namespace {
+
+constexpr std::string_view host_name = "grapnel";
+constexpr std::string_view host_version = GRAPNEL_VERSION;
+
+std::string text_of(grapnel_string text) {
+  return text.data == nullptr ? std::string()
+                              : std::string(text.data, static_cast<std::size_t>(text.size));
+}
+
+}  // namespace
+
+ProbeHost::ProbeHost(Parameters parameters)
+    : abi_{.table = {.struct_size = sizeof(grapnel_host),
+                     .abi_minor = GRAPNEL_ABI_MINOR,
+                     .name = {host_name.data(), host_name.size()},
+                     .version = {host_version.data(), host_version.size()},
+                     .get_extension = &ProbeHost::get_extension,
+                     .fail = &ProbeHost::fail},
+           .self = this},
+      parameters_(std::move(parameters)) {}
+
+ProbeHost& ProbeHost::of(const grapnel_host* host) noexcept {
+  return *reinterpret_cast<const Abi*>(host)->self;
+}
+
+std::vector<std::string> ProbeHost::asked_for() const {
+  const std::lock_guard lock(mutex_);
+  return asked_for_;
+}
+
+std::string ProbeHost::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+const void* GRAPNEL_CALL ProbeHost::get_extension(const grapnel_host* host, grapnel_string id) {
+  ProbeHost& self = of(host);
+  const std::string text = text_of(id);
+  const std::lock_guard lock(self.mutex_);
+  if (std::ranges::find(self.asked_for_, text) == self.asked_for_.end()) {
+    self.asked_for_.push_back(text);
+  }
+  return probe_extension(text);
+}
+
+std::int32_t GRAPNEL_CALL ProbeHost::fail(const grapnel_host* host, grapnel_string text) {
+  ProbeHost& self = of(host);
+  const std::lock_guard lock(self.mutex_);
+  self.failure_ = text_of(text);
+  return GRAPNEL_OK;
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,53 @@
+// The small host under which a probed callback is made: parameters and log work, the run stands
+// before its first step, and whatever needs a model or tensors answers GRAPNEL_NOT_NOW.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <grapnel/abi.h>
+#include <grapnel/base/parameters.h>
+
+namespace grapnel::host {
+
+class ProbeHost {
+ public:
+  explicit ProbeHost(Parameters parameters);
+  ProbeHost(const ProbeHost&) = delete;
+  ProbeHost& operator=(const ProbeHost&) = delete;
+
+  [[nodiscard]] const grapnel_host* abi() const noexcept { return &abi_.table; }
+  [[nodiscard]] static ProbeHost& of(const grapnel_host* host) noexcept;
+
+  [[nodiscard]] const Parameters& parameters() const noexcept { return parameters_; }
+  // Ids that the plugin asked for, once each.
+  [[nodiscard]] std::vector<std::string> asked_for() const;
+  // The text it gave for its latest failure; empty when it gave none.
+  [[nodiscard]] std::string failure() const;
+  // True when it called something that only a training offers.
+  [[nodiscard]] bool was_refused_a_service() const noexcept { return refused_a_service_; }
+  void note_refused_service() noexcept { refused_a_service_ = true; }
+
+ private:
+  struct Abi {
+    grapnel_host table;
+    ProbeHost* self;
+  };
+  static const void* GRAPNEL_CALL get_extension(const grapnel_host* host, grapnel_string id);
+  static std::int32_t GRAPNEL_CALL fail(const grapnel_host* host, grapnel_string text);
+
+  Abi abi_;
+  Parameters parameters_;
+  mutable std::mutex mutex_;
+  std::vector<std::string> asked_for_;
+  std::string failure_;
+  std::atomic<bool> refused_a_service_ = false;
+};
+
+// The table of an extension of the probing host; nullptr for an id that it doesn't know.
+[[nodiscard]] const void* probe_extension(std::string_view id) noexcept;
+
+}  // namespace grapnel::host
