@@ -1,5 +1,7 @@
 #include "grapnel/dispatcher.h"
 
+#include "grapnel/base/log.h"
+
 namespace grapnel {
 
 namespace {
@@ -23,6 +25,31 @@ struct ModuleMember {
 #undef GRAPNEL_MODULE_HOOK_0
 #undef GRAPNEL_MODULE_HOOK_1
 
+// Hooks of the outcome stage are told to everybody, whatever one of them throws.
+enum class StageTag {
+  init,
+  run,
+  fit,
+  sanity,
+  train,
+  validation,
+  test,
+  predict,
+  step,
+  checkpoint,
+  outcome
+};
+
+void log_failure(const std::string& who, std::string_view hook) {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    log_error("{} failed in {}, which comes when a run ends: {}", who, hook, error.what());
+  } catch (...) {
+    log_error("{} failed in {}, which comes when a run ends", who, hook);
+  }
+}
+
 template <Hook H>
 struct Member;
 #define GRAPNEL_HOOK(id, hook, EventType, stage, module)                      \
@@ -31,6 +58,7 @@ struct Member;
     static constexpr void (Callback::*pointer)(EventType&) = &Callback::hook; \
     static constexpr std::string_view name = #hook;                           \
     static constexpr bool has_module = module;                                \
+    static constexpr bool guarded = StageTag::stage == StageTag::outcome;     \
   };
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK
@@ -85,7 +113,15 @@ void Dispatcher::fire(EventType& event, size_t begin, size_t end) {
     Receiver& receiver = receivers[i];
     current_ = receiver.callback;
     ++receiver.calls;
-    (receiver.callback->*Member<H>::pointer)(event);
+    if constexpr (Member<H>::guarded) {
+      try {
+        (receiver.callback->*Member<H>::pointer)(event);
+      } catch (...) {
+        log_failure(author(), Member<H>::name);
+      }
+    } else {
+      (receiver.callback->*Member<H>::pointer)(event);
+    }
   }
 }
 
@@ -98,7 +134,15 @@ void Dispatcher::fire(EventType& event, size_t begin, size_t end) {
     if constexpr (Member<H>::has_module) {                                           \
       if (module_hooks_.test(H)) {                                                   \
         ModuleScope scope(*this, Member<H>::name);                                   \
-        ModuleMember<H>::call(*module_, event);                                      \
+        if constexpr (Member<H>::guarded) {                                          \
+          try {                                                                      \
+            ModuleMember<H>::call(*module_, event);                                  \
+          } catch (...) {                                                            \
+            log_failure("the module", Member<H>::name);                              \
+          }                                                                          \
+        } else {                                                                     \
+          ModuleMember<H>::call(*module_, event);                                    \
+        }                                                                            \
       }                                                                              \
     }                                                                                \
     if (before < all) fire<H>(event, before, all);                                   \

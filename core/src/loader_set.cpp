@@ -21,18 +21,21 @@ int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const
   if (amount.is_count) return size.has_value() ? std::min(*size, amount.count) : amount.count;
   if (!size.has_value()) {
     if (amount.fraction == 1.0) return kUnlimited;
-    throw ConfigError({}, fmt::format("{0}={1} is a fraction, but the data loader doesn't know how many "
-                                      "batches it has; give a whole number of batches, or 1.0",
-                                      option, amount.fraction),
-                      option);
+    throw ConfigError(
+        {},
+        fmt::format("{0}={1} is a fraction, but the data loader doesn't know how many "
+                    "batches it has; give a whole number of batches, or 1.0",
+                    option, amount.fraction),
+        option);
   }
   const auto batches = static_cast<int64_t>(static_cast<double>(*size) * amount.fraction);
   if (batches == 0 && amount.fraction > 0) {
-    throw ConfigError({}, fmt::format("{0}={1} of {2} batches is less than one; use at least {0}={3:g}, "
-                                      "or a whole number of batches",
-                                      option, amount.fraction, *size,
-                                      1.0 / static_cast<double>(*size)),
-                      option);
+    throw ConfigError(
+        {},
+        fmt::format("{0}={1} of {2} batches is less than one; use at least {0}={3:g}, "
+                    "or a whole number of batches",
+                    option, amount.fraction, *size, 1.0 / static_cast<double>(*size)),
+        option);
   }
   return batches;
 }
@@ -113,7 +116,9 @@ Batch Run::transfer(Batch batch, int64_t dataloader_idx) {
       [&] { return module->on_before_batch_transfer(std::move(batch), dataloader_idx); }, as_is);
   batch = call(
       DataMethod::transfer_batch_to_device, "transfer_batch_to_device",
-      [&] { return data.module->transfer_batch_to_device(std::move(batch), device, dataloader_idx); },
+      [&] {
+        return data.module->transfer_batch_to_device(std::move(batch), device, dataloader_idx);
+      },
       [&] { return module->transfer_batch_to_device(std::move(batch), device, dataloader_idx); },
       [&] {
         if (device.is_cpu()) return std::move(batch);

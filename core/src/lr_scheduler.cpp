@@ -1,10 +1,12 @@
 #include "grapnel/lr_scheduler.h"
 
-#include <fmt/format.h>
-
 #include "grapnel/base/error.h"
 
 namespace grapnel {
+
+LRScheduler::LRScheduler(std::shared_ptr<Optimizer> optimizer) : optimizer_(std::move(optimizer)) {
+  if (optimizer_ == nullptr) throw ConfigError({}, "a learning-rate scheduler needs an optimizer");
+}
 
 LRScheduler::~LRScheduler() = default;
 

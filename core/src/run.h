@@ -30,7 +30,7 @@ struct RunLimits {
   Amount val = 1.0;
   Amount test = 1.0;
   Amount predict = 1.0;
-  int64_t sanity_steps = 2;  // -1: all
+  int64_t sanity_steps = 2;           // -1: all
   std::optional<double> val_seconds;  // time-based validation
   ValCheckInterval val_check_interval = 1.0;
   std::optional<int64_t> check_val_every_n_epoch = 1;
@@ -63,6 +63,7 @@ class Run {
   std::vector<std::shared_ptr<Optimizer>> optimizers;
   std::vector<SchedulerConfig> schedulers;
   bool skip_backward = false;
+  bool max_epochs_known = false;
 
   std::unique_ptr<FitLoop> fit;
   std::unique_ptr<EvaluationLoop> val_loop;  // validation inside fit

@@ -19,8 +19,9 @@ DeviceScalar to_scalar(const std::string& name, const LogValue& value) {
     throw MetricError(
         fmt::format("log('{}', ...) takes one number, found {}; reduce it first, for example with "
                     ".mean()",
-                    name, tensor.defined() ? fmt::format("a tensor with {} elements", tensor.numel())
-                                           : "an undefined tensor"),
+                    name,
+                    tensor.defined() ? fmt::format("a tensor with {} elements", tensor.numel())
+                                     : "an undefined tensor"),
         name, {});
   }
   if (!tensor.is_floating_point()) {
@@ -34,11 +35,16 @@ DeviceScalar to_scalar(const std::string& name, const LogValue& value) {
 
 MetricStore* Run::active_store() {
   switch (state.stage) {
-    case Stage::train: return &train_metrics;
-    case Stage::sanity_check: return &val_metrics;
-    case Stage::validate: return fitting() ? &val_metrics : &eval_metrics;
-    case Stage::test: return &eval_metrics;
-    default: return nullptr;
+    case Stage::train:
+      return &train_metrics;
+    case Stage::sanity_check:
+      return &val_metrics;
+    case Stage::validate:
+      return fitting() ? &val_metrics : &eval_metrics;
+    case Stage::test:
+      return &eval_metrics;
+    default:
+      return nullptr;
   }
 }
 
@@ -53,15 +59,17 @@ void Run::log(std::string_view function, const std::string& name, const LogValue
   }
   MetricStore* store = active_store();
   if (store == nullptr) {
-    throw ConfigError({}, fmt::format("log('{}', ...) is not possible in {}: nothing is logged while "
-                                      "predicting or between runs",
-                                      name, function.empty() ? "this place" : function));
+    throw ConfigError({},
+                      fmt::format("log('{}', ...) is not possible in {}: nothing is logged while "
+                                  "predicting or between runs",
+                                  name, function.empty() ? "this place" : function));
   }
   const LogLevels levels = resolve_log_levels(function, name, log_options);
   if (log_options.add_dataloader_idx && name.find("/dataloader_idx_") != std::string::npos) {
-    throw ConfigError({}, fmt::format("log('{}', ...): the name must not contain '/dataloader_idx_', "
-                                      "which is added by itself; or set add_dataloader_idx=false",
-                                      name));
+    throw ConfigError({},
+                      fmt::format("log('{}', ...): the name must not contain '/dataloader_idx_', "
+                                  "which is added by itself; or set add_dataloader_idx=false",
+                                  name));
   }
   DeviceScalar scalar = to_scalar(name, value);
 
@@ -113,7 +121,8 @@ void Run::on_epoch_end() {
 void Run::flush() {
   if (!views_dirty) return;
   views_dirty = false;
-  if (MetricStore* store = active_store()) store->collect(first_iteration.has_value(), metric_views);
+  if (MetricStore* store = active_store())
+    store->collect(first_iteration.has_value(), metric_views);
 }
 
 const MetricViews& Run::views() {
@@ -126,14 +135,23 @@ bool Run::should_update_logs() const {
   int64_t step = 0;
   switch (state.stage) {
     // + 1: it is asked before the batch's optimizer step is counted.
-    case Stage::train: step = state.batches_that_stepped + 1; break;
-    case Stage::sanity_check: step = state.val_batch.current.ready; break;
+    case Stage::train:
+      step = state.batches_that_stepped + 1;
+      break;
+    case Stage::sanity_check:
+      step = state.val_batch.current.ready;
+      break;
     case Stage::validate:
       step = fitting() ? state.val_batch.current.ready : state.eval_batch.current.ready;
       break;
-    case Stage::test: step = state.eval_batch.current.ready; break;
-    case Stage::predict: step = state.predict_batch.current.ready; break;
-    case Stage::none: return true;
+    case Stage::test:
+      step = state.eval_batch.current.ready;
+      break;
+    case Stage::predict:
+      step = state.predict_batch.current.ready;
+      break;
+    case Stage::none:
+      return true;
   }
   return step % options.log_every_n_steps == 0 || state.should_stop;
 }

@@ -12,8 +12,9 @@ namespace grapnel {
 namespace {
 
 [[noreturn]] void refuse(RequestKind kind, std::string_view where, std::string_view accepted) {
-  throw ConfigError({}, fmt::format("a request to {} has no meaning in {}; it is possible {}",
-                                    to_string(kind), where.empty() ? "this place" : where, accepted));
+  throw ConfigError(
+      {}, fmt::format("a request to {} has no meaning in {}; it is possible {}", to_string(kind),
+                      where.empty() ? "this place" : where, accepted));
 }
 
 }  // namespace
@@ -72,8 +73,8 @@ Run::BatchDecision Run::decide_after_batch() {
 
 bool Run::set_should_stop(bool value) {
   if (value && !state.should_stop && state.kind == RunKind::fit) {
-    granted.push_back({RequestKind::stop, "should_stop was set", hooks.author(), global_step(),
-                       current_epoch()});
+    granted.push_back(
+        {RequestKind::stop, "should_stop was set", hooks.author(), global_step(), current_epoch()});
   }
   return state.should_stop = value;
 }

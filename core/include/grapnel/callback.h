@@ -108,10 +108,14 @@ class GRAPNEL_CORE_API Callback {
 
   // Where its hooks come in the order of the list: tuners first, checkpoints last.
   enum class Place { tuner, ordinary, checkpoint };
-  virtual Place place() const { return Place::ordinary; }
+  virtual Place place() const {
+    return Place::ordinary;
+  }
 
   // Ends the run by itself, so that no default limit on epochs is needed (Timer).
-  virtual bool bounds_run() const { return false; }
+  virtual bool bounds_run() const {
+    return false;
+  }
 
   // Hooks that this instance wants, out of those that its class overrides.
   virtual HookMask wanted(const HookMask& overridden) const {
@@ -168,6 +172,8 @@ struct CallbackHandle {
 
   std::shared_ptr<Callback> callback;
   HookMask overridden;
+  // Is another callback of this one's class, or of one derived from it?
+  bool (*is_base_of)(const Callback& other);
   CallbackOrigin origin;
   std::string source;  // of a plugin: "ema 1.0.0 (/path/ema.so)"
 };

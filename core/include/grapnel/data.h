@@ -22,6 +22,7 @@
 
 namespace grapnel {
 
+class Run;
 class Trainer;
 
 class GRAPNEL_CORE_API DataLoader {
@@ -114,6 +115,7 @@ class GRAPNEL_CORE_API DataModule {
 
  private:
   friend class Trainer;
+  friend class Run;
   Trainer* trainer_ = nullptr;
 };
 

@@ -36,7 +36,8 @@ class GRAPNEL_CORE_API LRScheduler {
   std::vector<double> last_lr() const;
 
  protected:
-  explicit LRScheduler(std::shared_ptr<Optimizer> optimizer) : optimizer_(std::move(optimizer)) {}
+  // Throws ConfigError when there is no optimizer.
+  explicit LRScheduler(std::shared_ptr<Optimizer> optimizer);
 
  private:
   std::shared_ptr<Optimizer> optimizer_;

@@ -21,6 +21,8 @@
 
 namespace grapnel {
 
+class Run;
+
 enum class ClipAlgorithm { norm, value };
 
 // The functions of a module beyond the hooks of hooks.def: names for override masks.
@@ -224,6 +226,7 @@ class GRAPNEL_CORE_API Module {
 
  private:
   friend class Trainer;
+  friend class Run;
   Trainer* trainer_ = nullptr;
   std::vector<std::pair<at::Tensor, bool>> toggled_;
 };

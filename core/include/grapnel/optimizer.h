@@ -60,9 +60,10 @@ class GRAPNEL_CORE_API Optimizer {
   // set_to_none: drop the gradients; else fill them with zeros.
   virtual void zero_grad(bool set_to_none = true);
 
-  // {"groups": [{"name", "options", "params": [index...]}], "state": {"<index>": {"step",
-  // "exp_avg", ...}}} with parameters numbered over all groups. Loading throws CheckpointError when
-  // groups or shapes don't match, before anything changed.
+  // {"type", "groups": [{"name", "options", "params": [index...]}], "state": {"<index>": {"step",
+  // "exp_avg", ...}}} with parameters numbered over all groups; the tensors are the live ones (see
+  // snapshot). Loading copies. It throws CheckpointError when type, groups, shapes or options don't
+  // match, before anything changed.
   virtual StateDict state_dict() const;
   virtual void load_state_dict(const StateDict& state);
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "callbacks/python_format.h"
+#include "callbacks/validation_schedule.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/module.h"
@@ -16,14 +17,6 @@
 namespace grapnel {
 
 namespace {
-
-bool once_per_epoch(const TrainerOptions& options) {
-  const auto& interval = options.val_check_interval.value;
-  const auto* count = std::get_if<int64_t>(&interval);
-  const auto* fraction = std::get_if<double>(&interval);
-  return ((count != nullptr && *count == 1) || (fraction != nullptr && *fraction == 1.0)) &&
-         options.check_val_every_n_epoch == 1;
-}
 
 // What the module is made of, by name; tensors of their own.
 StateDict copy_weights(Module& module) {
@@ -140,8 +133,9 @@ void EarlyStopping::load_state_dict(const StateDict& state) {
 }
 
 void EarlyStopping::setup(StageEvent& event) {
-  at_epoch_end_ =
-      options_.check_on_train_epoch_end.value_or(once_per_epoch(event.trainer.options()));
+  const TrainerOptions& options = event.trainer.options();
+  at_epoch_end_ = options_.check_on_train_epoch_end.value_or(checks_once_per_epoch(options) &&
+                                                             options.check_val_every_n_epoch == 1);
 }
 
 HookMask EarlyStopping::wanted(const HookMask& overridden) const {

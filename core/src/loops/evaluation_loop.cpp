@@ -56,8 +56,8 @@ void EvaluationLoop::setup_data() {
   } else {
     Dispatcher::ModuleScope scope(run_.hooks, testing() ? "test_dataloader" : "val_dataloader");
     if (run_.data.module != nullptr) {
-      set_.loaders = testing() ? run_.data.module->test_dataloaders()
-                               : run_.data.module->val_dataloaders();
+      set_.loaders =
+          testing() ? run_.data.module->test_dataloaders() : run_.data.module->val_dataloaders();
     } else {
       set_.loaders = testing() ? run_.module->test_dataloaders() : run_.module->val_dataloaders();
     }

@@ -65,8 +65,9 @@ void FitLoop::setup_data() {
     }
   }
   if (loader == nullptr) {
-    throw ConfigError({}, "fit has no training data: pass a DataModule or a loader, or define "
-                          "train_dataloader in the module");
+    throw ConfigError({},
+                      "fit has no training data: pass a DataModule or a loader, or define "
+                      "train_dataloader in the module");
   }
   if (!run_.options.overfit_batches.is_zero() && loader->shuffles()) {
     log_warning("overfit_batches turns shuffling off for the training data");
@@ -82,9 +83,10 @@ void FitLoop::setup_data() {
 
   if (!run_.options.loggers.empty() && run_.options.fast_dev_run == 0 && set_.limits[0] > 0 &&
       set_.limits[0] < run_.options.log_every_n_steps) {
-    log_warning("an epoch has {} training batches, fewer than log_every_n_steps={}: steps are logged "
-                "less than once an epoch; lower it to see them",
-                set_.limits[0], run_.options.log_every_n_steps);
+    log_warning(
+        "an epoch has {} training batches, fewer than log_every_n_steps={}: steps are logged "
+        "less than once an epoch; lower it to see them",
+        set_.limits[0], run_.options.log_every_n_steps);
   }
 }
 
@@ -101,10 +103,11 @@ void FitLoop::setup_val_check() {
     if (batches >= 0 && *count > batches && run_.limits.check_val_every_n_epoch.has_value() &&
         !run_.limits.val.is_zero()) {
       throw ConfigError(
-          {}, fmt::format("val_check_interval={} is more than the {} training batches of an epoch; "
-                          "lower it, set limit_val_batches=0 to validate never, or "
-                          "check_val_every_n_epoch=null to count batches over epochs",
-                          *count, batches),
+          {},
+          fmt::format("val_check_interval={} is more than the {} training batches of an epoch; "
+                      "lower it, set limit_val_batches=0 to validate never, or "
+                      "check_val_every_n_epoch=null to count batches over epochs",
+                      *count, batches),
           "val_check_interval");
     }
     val_check_batch_ = *count;
@@ -113,10 +116,11 @@ void FitLoop::setup_val_check() {
   const double fraction = std::get<double>(interval);
   if (batches < 0) {
     if (fraction == 1.0) return;
-    throw ConfigError({}, fmt::format("val_check_interval={} is a fraction, but the training data "
-                                      "doesn't know how many batches it has; give a whole number of "
-                                      "batches, a time, or 1.0",
-                                      fraction),
+    throw ConfigError({},
+                      fmt::format("val_check_interval={} is a fraction, but the training data "
+                                  "doesn't know how many batches it has; give a whole number of "
+                                  "batches, a time, or 1.0",
+                                  fraction),
                       "val_check_interval");
   }
   val_check_batch_ =

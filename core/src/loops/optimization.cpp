@@ -96,9 +96,10 @@ void backward_with_hooks(Run& run, const at::Tensor& loss) {
 
 StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
   if (run.optimizers.size() > 1) {
-    throw ConfigError({}, "automatic optimization works with one optimizer, but "
-                          "configure_optimizers returned several; set automatic_optimization = false "
-                          "in the module and step them in training_step");
+    throw ConfigError({},
+                      "automatic optimization works with one optimizer, but "
+                      "configure_optimizers returned several; set automatic_optimization = false "
+                      "in the module and step them in training_step");
   }
   Optimizer& optimizer = *run.optimizers[0];
   TrainingClosure closure(run, batch, batch_idx, optimizer);
@@ -113,8 +114,8 @@ StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
 
 StepOutput optimize_manually(Run& run, Batch& batch, int64_t batch_idx) {
   at::AutoGradMode grad(true);
-  StepOutput output = run.in_module("training_step",
-                                    [&] { return run.module->training_step(batch, batch_idx); });
+  StepOutput output =
+      run.in_module("training_step", [&] { return run.module->training_step(batch, batch_idx); });
   if (output.loss.defined()) output.loss = output.loss.detach();
   return output;
 }

@@ -86,9 +86,8 @@ void PredictionLoop::predict(Batch batch, int64_t batch_idx, int64_t dataloader_
   run_.hooks.on_predict_batch_start(start);
   progress.started();
   StepOutput output;
-  output.prediction = run_.in_module("predict_step", [&] {
-    return run_.module->predict_step(batch, batch_idx, dataloader_idx);
-  });
+  output.prediction = run_.in_module(
+      "predict_step", [&] { return run_.module->predict_step(batch, batch_idx, dataloader_idx); });
   progress.processed();
   EvalBatchEnd end{run_.event(), output, batch, batch_idx, dataloader_idx};
   run_.hooks.on_predict_batch_end(end);

@@ -17,8 +17,8 @@ void FitLoop::run_epoch() {
   reset_epoch();
   const RunState& state = run_.state;
   // What a resumed epoch has consumed is passed over: that makes the run the same as one never stopped.
-  fetcher_ = Fetcher(set_.loaders, set_.limits, state.epoch.current.processed,
-                     state.batch.current.ready);
+  fetcher_ =
+      Fetcher(set_.loaders, set_.limits, state.epoch.current.processed, state.batch.current.ready);
   end_epoch_requested_ = false;
   while (!epoch_done()) {
     const bool goes_on = advance();
@@ -204,7 +204,8 @@ void FitLoop::update_schedulers(bool step_interval, bool plateau) {
   if (step_interval && should_accumulate()) return;
   if (run_.schedulers.empty() || !run_.module->automatic_optimization) return;
   RunState& state = run_.state;
-  const int64_t position = (step_interval ? state.batch.current.ready - 1 : run_.current_epoch()) + 1;
+  const int64_t position =
+      (step_interval ? state.batch.current.ready - 1 : run_.current_epoch()) + 1;
   for (const SchedulerConfig& config : run_.schedulers) {
     if (config.scheduler->wants_metric() != plateau) continue;
     if ((config.interval == Interval::step) != step_interval) continue;
@@ -225,9 +226,10 @@ void FitLoop::update_schedulers(bool step_interval, bool plateau) {
                         names.empty() ? "nothing" : join(names, ", ")),
             config.monitor, names);
       } else {
-        log_warning("{} monitors '{}', which nothing has logged; its step is skipped "
-                    "(strict=false)",
-                    config.scheduler->type_name(), config.monitor);
+        log_warning(
+            "{} monitors '{}', which nothing has logged; its step is skipped "
+            "(strict=false)",
+            config.scheduler->type_name(), config.monitor);
         continue;
       }
     }

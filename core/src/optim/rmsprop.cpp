@@ -98,7 +98,8 @@ void RMSprop::update(ParamGroup& group) {
       at::_foreach_addcdiv_(list.params, grads, deviation, -lr);
     }
   };
-  lists_->update(*this, group, (momentum > 0.0 ? 1 : 0) + (centered ? 2 : 0), member_of, update_list);
+  lists_->update(*this, group, (momentum > 0.0 ? 1 : 0) + (centered ? 2 : 0), member_of,
+                 update_list);
 }
 
 void RMSprop::on_state_changed() {

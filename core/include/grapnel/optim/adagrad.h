@@ -36,9 +36,6 @@ class GRAPNEL_CORE_API Adagrad : public TableOptimizer {
 
   static const ParameterTable& table();
 
-  std::string type_name() const override { return "Adagrad"; }
-  const ParameterTable& parameters() const override { return table(); }
-
  protected:
   void update(ParamGroup& group) override;
   void on_state_changed() override;

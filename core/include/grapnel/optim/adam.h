@@ -50,15 +50,13 @@ class GRAPNEL_CORE_API Adam : public TableOptimizer {
 
   static const ParameterTable& table();
 
-  std::string type_name() const override { return "Adam"; }
-  const ParameterTable& parameters() const override { return table(); }
-
  protected:
   void update(ParamGroup& group) override;
   void on_state_changed() override;
 
   enum class WeightDecay { l2, decoupled };
-  Adam(std::vector<ParamGroup> groups, const AdamOptions& options, WeightDecay weight_decay);
+  Adam(const ParameterTable& table, std::vector<ParamGroup> groups, const AdamOptions& options,
+       WeightDecay weight_decay);
 
  private:
   WeightDecay weight_decay_;
@@ -71,9 +69,6 @@ class GRAPNEL_CORE_API AdamW : public Adam {
   explicit AdamW(std::vector<ParamGroup> groups, const AdamWOptions& options = {});
 
   static const ParameterTable& table();
-
-  std::string type_name() const override { return "AdamW"; }
-  const ParameterTable& parameters() const override { return table(); }
 };
 
 }  // namespace grapnel

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include "grapnel/base/parameters.h"
 #include "grapnel/export.h"
@@ -14,19 +15,24 @@ namespace grapnel {
 // An optimizer whose group options are the rows of a table: numbers, and flags as 0 or 1.
 class GRAPNEL_CORE_API TableOptimizer : public Optimizer {
  public:
+  // "SGD", ...: the table's name.
+  std::string type_name() const override { return table_.name(); }
+
+  // The options with their ranges and meanings, as run.json takes them.
+  const ParameterTable& parameters() const { return table_; }
+
   const std::map<std::string, double, std::less<>>& defaults() const override { return defaults_; }
 
-  // The options of a group with their ranges and meanings; also those of run.json.
-  virtual const ParameterTable& parameters() const = 0;
-
  protected:
-  explicit TableOptimizer(std::map<std::string, double, std::less<>> defaults)
-      : defaults_(std::move(defaults)) {}
+  // table: lives as long as the process.
+  TableOptimizer(const ParameterTable& table, std::map<std::string, double, std::less<>> defaults)
+      : table_(table), defaults_(std::move(defaults)) {}
 
   // Every option of the group lies in its row's range.
   void validate(const ParamGroup& group) const override;
 
  private:
+  const ParameterTable& table_;
   std::map<std::string, double, std::less<>> defaults_;
 };
 

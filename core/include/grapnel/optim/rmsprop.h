@@ -41,9 +41,6 @@ class GRAPNEL_CORE_API RMSprop : public TableOptimizer {
 
   static const ParameterTable& table();
 
-  std::string type_name() const override { return "RMSprop"; }
-  const ParameterTable& parameters() const override { return table(); }
-
  protected:
   void update(ParamGroup& group) override;
   void on_state_changed() override;

@@ -37,9 +37,6 @@ class GRAPNEL_CORE_API SGD : public TableOptimizer {
 
   static const ParameterTable& table();
 
-  std::string type_name() const override { return "SGD"; }
-  const ParameterTable& parameters() const override { return table(); }
-
  protected:
   void validate(const ParamGroup& group) const override;
   void update(ParamGroup& group) override;

@@ -1,0 +1,26 @@
+// Multiplies the rate by a factor until total_iters steps are done, then takes it back
+// (torch.optim.lr_scheduler.ConstantLR).
+#pragma once
+
+#include <memory>
+
+#include "grapnel/lr_schedulers/scheduled_lr.h"
+
+namespace grapnel {
+
+class GRAPNEL_CORE_API ConstantLR : public ScheduledLR {
+ public:
+  // Throws ConfigError unless 0 < factor <= 1. (PyTorch takes 0 too, and divides by it later.)
+  explicit ConstantLR(std::shared_ptr<Optimizer> optimizer, double factor = 1.0 / 3,
+                      int64_t total_iters = 5);
+
+ protected:
+  std::vector<double> get_lr() override;
+  std::vector<double> closed_form_lr() override;
+
+ private:
+  double factor_;
+  int64_t total_iters_;
+};
+
+}  // namespace grapnel

@@ -1,0 +1,26 @@
+// Lowers the rate to 0 within total_iters steps: base * (1 - t / total_iters)^power
+// (torch.optim.lr_scheduler.PolynomialLR).
+#pragma once
+
+#include <memory>
+
+#include "grapnel/lr_schedulers/scheduled_lr.h"
+
+namespace grapnel {
+
+class GRAPNEL_CORE_API PolynomialLR : public ScheduledLR {
+ public:
+  // Throws ConfigError unless total_iters >= 1.
+  explicit PolynomialLR(std::shared_ptr<Optimizer> optimizer, int64_t total_iters = 5,
+                        double power = 1.0);
+
+ protected:
+  std::vector<double> get_lr() override;
+  std::vector<double> closed_form_lr() override;
+
+ private:
+  int64_t total_iters_;
+  double power_;
+};
+
+}  // namespace grapnel

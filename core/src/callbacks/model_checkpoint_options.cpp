@@ -1,0 +1,217 @@
+// ModelCheckpoint: what its options may be, its name and its state. What it does is in
+// model_checkpoint.cpp.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "callbacks/checkpoint_files.h"
+#include "callbacks/python_format.h"
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
+#include "grapnel/callbacks/model_checkpoint.h"
+
+namespace grapnel {
+
+namespace {
+
+[[noreturn]] void refuse(std::string key, const std::string& message) {
+  throw ConfigError({}, "ModelCheckpoint: " + message, std::move(key));
+}
+
+void require_count(std::string key, const std::optional<int64_t>& value) {
+  if (value.value_or(0) >= 0) return;
+  const std::string message = fmt::format("{} is {}; accepted are 0 (off) and more", key, *value);
+  refuse(std::move(key), message);
+}
+
+StateValue or_null(const std::optional<double>& value) {
+  return value.has_value() ? StateValue(*value) : StateValue();
+}
+
+std::optional<double> optional_number(const StateValue* value) {
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return value->to_double();
+}
+
+std::string text_or(const StateDict& state, std::string_view key, const std::string& otherwise) {
+  const StateValue* value = state.find(key);
+  return value == nullptr || value->is_null() ? otherwise : value->to_string();
+}
+
+}  // namespace
+
+ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options) : options_(std::move(options)) {
+  if (options_.save_top_k < -1) {
+    refuse("save_top_k", fmt::format("save_top_k is {}; accepted are -1 (all), 0 (none) and more",
+                                     options_.save_top_k));
+  }
+  require_count("every_n_train_steps", options_.every_n_train_steps);
+  require_count("every_n_epochs", options_.every_n_epochs);
+  const auto& interval = options_.train_time_interval;
+  if (interval.has_value() && !(*interval >= 0.0 && std::isfinite(*interval))) {
+    refuse("train_time_interval",
+           fmt::format("train_time_interval is {} seconds; accepted are 0 (every step) and more",
+                       *interval));
+  }
+  every_n_train_steps_ = options_.every_n_train_steps.value_or(0);
+  every_n_epochs_ = options_.every_n_epochs.value_or(0);
+  if (!options_.every_n_train_steps && !options_.every_n_epochs && !interval) every_n_epochs_ = 1;
+  if ((every_n_train_steps_ > 0) + (every_n_epochs_ > 0) + interval.has_value() > 1) {
+    refuse("every_n_train_steps",
+           fmt::format("every_n_train_steps={}, every_n_epochs={} and train_time_interval={} exclude "
+                       "each other; keep one, and add a second ModelCheckpoint for the other",
+                       every_n_train_steps_, every_n_epochs_,
+                       interval ? human_seconds(*interval) : "none"));
+  }
+  if (options_.monitor.empty() && options_.save_top_k > 1) {
+    refuse("save_top_k",
+           fmt::format("save_top_k={} needs a monitor to tell which are the best; without one, accepted "
+                       "are -1 (all), 0 (none) and 1 (the newest)",
+                       options_.save_top_k));
+  }
+  if (options_.name_last.empty()) refuse("name_last", "name_last is empty; the default is 'last'");
+  if (!options_.dirpath.empty()) dirpath_ = resolved_directory(options_.dirpath).string();
+  records_.kth_value = worst_score(options_.mode);
+}
+
+const ParameterTable& ModelCheckpoint::parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "model_checkpoint", "Writes checkpoints: the newest, the best by a metric, or all of them.",
+      {string("dirpath").nullable().doc(
+           "Directory of the files; null: 'checkpoints' in the run's log directory."),
+       string("filename").nullable().doc(
+           "Template of the name, such as '{epoch}-{val_loss:.2f}'; null: '{epoch}-{step}'."),
+       string("monitor").nullable().identifying().doc("Metric that tells which are the best."),
+       boolean("verbose", false).doc("Log what was saved, and what was not among the best."),
+       either({ParameterType::boolean, ParameterType::string}, "save_last", false)
+           .one_of({"link"})
+           .nullable()
+           .doc("Also keep the newest as 'last': true: a full file, 'link': a symbolic link."),
+       integer("save_top_k", 1).at_least(-1).doc("How many of the best are kept; -1: all, 0: none."),
+       boolean("save_on_exception", false).doc("Write one more when the run fails."),
+       boolean("save_weights_only", false)
+           .doc("Leave out optimizers, callbacks and loops; such a file can't be resumed from."),
+       string("mode", "min").one_of({"min", "max"}).identifying().doc("Which direction is better."),
+       boolean("auto_insert_metric_name", true).doc("Write '{epoch}' as 'epoch=3' instead of '3'."),
+       integer("every_n_train_steps")
+           .nullable()
+           .at_least(0)
+           .unit("optimizer steps")
+           .identifying()
+           .doc("Save after so many optimizer steps; 0: off."),
+       duration("train_time_interval").nullable().at_least(0).identifying().doc(
+           "Save after so much time."),
+       integer("every_n_epochs")
+           .nullable()
+           .at_least(0)
+           .unit("epochs")
+           .identifying()
+           .doc("Save after so many epochs; 0: off. The default of the three is every epoch."),
+       boolean("save_on_train_epoch_end")
+           .nullable()
+           .doc("Save at the end of training epochs (true) or of validations (false)."),
+       boolean("enable_version_counter", true)
+           .doc("Add '-v1', '-v2' to a name that is taken, instead of overwriting the file.")});
+  return table;
+}
+
+std::shared_ptr<ModelCheckpoint> ModelCheckpoint::from(const Parameters& p) {
+  SaveLast last = SaveLast::no;
+  if (p.kind("save_last") == ConfigValue::Kind::string) last = SaveLast::link;
+  if (p.kind("save_last") == ConfigValue::Kind::boolean && p.get<bool>("save_last")) {
+    last = SaveLast::copy;
+  }
+  return std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
+      .dirpath = p.get<std::optional<std::string>>("dirpath").value_or(""),
+      .filename = p.get<std::optional<std::string>>("filename").value_or(""),
+      .monitor = p.get<std::optional<std::string>>("monitor").value_or(""),
+      .verbose = p.get<bool>("verbose"),
+      .save_last = last,
+      .save_top_k = p.get<int64_t>("save_top_k"),
+      .save_on_exception = p.get<bool>("save_on_exception"),
+      .save_weights_only = p.get<bool>("save_weights_only"),
+      .mode = parse_monitor_mode(p.get<std::string>("mode")),
+      .auto_insert_metric_name = p.get<bool>("auto_insert_metric_name"),
+      .every_n_train_steps = p.get<std::optional<int64_t>>("every_n_train_steps"),
+      .train_time_interval = p.get<std::optional<double>>("train_time_interval"),
+      .every_n_epochs = p.get<std::optional<int64_t>>("every_n_epochs"),
+      .save_on_train_epoch_end = p.get<std::optional<bool>>("save_on_train_epoch_end"),
+      .enable_version_counter = p.get<bool>("enable_version_counter")});
+}
+
+std::string ModelCheckpoint::state_key() const {
+  if (!name().empty()) return name();
+  const auto& interval = options_.train_time_interval;
+  return fmt::format(
+      "{}{{'monitor': {}, 'mode': {}, 'every_n_train_steps': {}, 'every_n_epochs': {}, "
+      "'train_time_interval': {}}}",
+      type_name(), options_.monitor.empty() ? "None" : python_repr(options_.monitor),
+      python_repr(to_string(options_.mode)), every_n_train_steps_, every_n_epochs_,
+      interval ? python_timedelta_repr(*interval) : "None");
+}
+
+StateDict ModelCheckpoint::state_dict() const {
+  StateDict scores;
+  for (const auto& [path, score] : records_.best_k_models) scores[path] = score;
+  return {
+      {"monitor", options_.monitor.empty() ? StateValue() : StateValue(options_.monitor)},
+      {"best_model_score", or_null(records_.best_model_score)},
+      {"best_model_path", records_.best_model_path},
+      {"current_score",
+       or_null(records_.current_score ? records_.current_score : loaded_score_)},
+      {"dirpath", dirpath_},
+      {"best_k_models", scores},
+      {"kth_best_model_path", records_.kth_best_model_path},
+      {"kth_value", records_.kth_value},
+      {"last_model_path", records_.last_model_path},
+      {"resume", StateDict{{"format", 1},
+                           {"last_global_step_saved", last_global_step_saved_},
+                           {"last_checkpoint_saved", last_checkpoint_saved_},
+                           {"deferred", deferred_}}},
+  };
+}
+
+void ModelCheckpoint::load_state_dict(const StateDict& state) {
+  const std::string saved_dirpath = text_or(state, "dirpath", dirpath_);
+  const std::string best = state.at("best_model_path").to_string();
+  if (saved_dirpath != dirpath_) {
+    log_warning("ModelCheckpoint: the checkpoint was written with dirpath {}, now it is {}; only the "
+                "path of the best model is restored, not the scores and paths of the others",
+                quote(saved_dirpath), quote(dirpath_));
+    records_.best_model_path = best;
+    return;
+  }
+
+  Records loaded = records_;
+  loaded.best_model_path = best;
+  loaded.best_model_score = optional_number(&state.at("best_model_score"));
+  loaded.kth_best_model_path = text_or(state, "kth_best_model_path", records_.kth_best_model_path);
+  loaded.kth_value = optional_number(state.find("kth_value")).value_or(records_.kth_value);
+  loaded.last_model_path = text_or(state, "last_model_path", records_.last_model_path);
+  if (const StateValue* scores = state.find("best_k_models")) {
+    loaded.best_k_models.clear();
+    for (const auto& [path, score] : scores->to_dict()) {
+      loaded.best_k_models.emplace_back(path, score.to_double());
+    }
+  }
+  const auto score = optional_number(state.find("current_score"));
+  int64_t step = last_global_step_saved_;
+  std::string newest = last_checkpoint_saved_;
+  bool deferred = deferred_;
+  if (const StateValue* resume = state.find("resume")) {
+    step = resume->to_dict().at("last_global_step_saved").to_int();
+    newest = resume->to_dict().at("last_checkpoint_saved").to_string();
+    deferred = resume->to_dict().at("deferred").to_bool();
+  }
+
+  records_ = std::move(loaded);
+  loaded_score_ = score;
+  last_global_step_saved_ = step;
+  last_checkpoint_saved_ = std::move(newest);
+  deferred_ = deferred;
+}
+
+}  // namespace grapnel

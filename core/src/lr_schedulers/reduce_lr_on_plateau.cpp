@@ -1,0 +1,84 @@
+#include "grapnel/lr_schedulers/reduce_lr_on_plateau.h"
+
+#include <algorithm>
+
+#include "grapnel/lr_schedulers/scheduled_lr.h"
+#include "lr_schedulers/checks.h"
+
+namespace grapnel {
+
+using Options = ReduceLROnPlateauOptions;
+
+ReduceLROnPlateau::ReduceLROnPlateau(std::shared_ptr<Optimizer> optimizer_of_it,
+                                     ReduceLROnPlateauOptions options)
+    : LRScheduler(std::move(optimizer_of_it)), options_(std::move(options)) {
+  check_argument(options_.factor < 1.0, type_name(), "factor", "below 1", options_.factor);
+  per_group(optimizer(), options_.min_lr, "min_lr");
+  const double infinity = std::numeric_limits<double>::infinity();
+  best_ = options_.mode == Options::Mode::min ? infinity : -infinity;
+}
+
+bool ReduceLROnPlateau::is_better(double value) const {
+  const bool relative = options_.threshold_mode == Options::ThresholdMode::rel;
+  if (options_.mode == Options::Mode::min) {
+    return value < (relative ? best_ * (1.0 - options_.threshold) : best_ - options_.threshold);
+  }
+  return value > (relative ? best_ * (options_.threshold + 1.0) : best_ + options_.threshold);
+}
+
+void ReduceLROnPlateau::step(std::optional<double> metric) {
+  if (!metric) {
+    throw ConfigError({},
+                      "ReduceLROnPlateau needs a metric at each step; set `monitor` to the "
+                      "name of one");
+  }
+  ++last_epoch_;
+  if (is_better(*metric)) {
+    best_ = *metric;
+    num_bad_epochs_ = 0;
+  } else {
+    ++num_bad_epochs_;
+  }
+  if (cooldown_counter_ > 0) {
+    --cooldown_counter_;
+    num_bad_epochs_ = 0;
+  }
+  if (num_bad_epochs_ > options_.patience) {
+    reduce();
+    cooldown_counter_ = options_.cooldown;
+    num_bad_epochs_ = 0;
+  }
+}
+
+void ReduceLROnPlateau::reduce() {
+  const std::vector<double> lowest = per_group(optimizer(), options_.min_lr, "min_lr");
+  for (size_t i = 0; i < lowest.size(); ++i) {
+    double& rate = optimizer().groups()[i].options.at("lr");
+    const double reduced = std::max(rate * options_.factor, lowest[i]);
+    if (rate - reduced > options_.eps) rate = reduced;
+  }
+}
+
+StateDict ReduceLROnPlateau::state_dict() const {
+  return {{"type", type_name()},
+          {"last_epoch", last_epoch_},
+          {"best", best_},
+          {"num_bad_epochs", num_bad_epochs_},
+          {"cooldown_counter", cooldown_counter_}};
+}
+
+void ReduceLROnPlateau::load_state_dict(const StateDict& state) {
+  if (state.at("type").to_string() != type_name()) {
+    throw CheckpointError({}, fmt::format("the state of {} was written by {}", type_name(),
+                                          state.at("type").to_string()));
+  }
+  const int64_t last_epoch = state.at("last_epoch").to_int();
+  const double best = state.at("best").to_double();
+  const int64_t num_bad_epochs = state.at("num_bad_epochs").to_int();
+  cooldown_counter_ = state.at("cooldown_counter").to_int();
+  last_epoch_ = last_epoch;
+  best_ = best;
+  num_bad_epochs_ = num_bad_epochs;
+}
+
+}  // namespace grapnel
