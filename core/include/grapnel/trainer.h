@@ -110,6 +110,8 @@ class GRAPNEL_CORE_API Trainer {
   Stage stage() const { return state().stage; }
   bool sanity_checking() const { return state().stage == Stage::sanity_check; }
   bool should_stop() const { return state().should_stop; }
+  // The file that the running or last run loaded; empty: none.
+  std::filesystem::path ckpt_path() const;
   // True while the loop logs this step (log_every_n_steps).
   bool is_logging_step() const;
   // Batches per loader of the running stage; -1: unknown.

@@ -1,12 +1,13 @@
-// What is done to checkpoint files besides writing them: linking, removing, telling whether they may go.
+// What is done to checkpoint files besides writing them: linking, removing, telling whether they
+// may go.
 #pragma once
 
 #include <filesystem>
 
 namespace grapnel {
 
-// Makes `link` a relative symbolic link to `file`, in one step, in the place of whatever file is there;
-// a copy where the system can't make links. IoError when a directory is in the way.
+// Makes `link` a relative symbolic link to `file`, in one step, in the place of whatever file is
+// there; a copy where the system can't make links. IoError when a directory is in the way.
 void link_checkpoint(const std::filesystem::path& file, const std::filesystem::path& link);
 
 // Removes a file that may be gone already; a failure is a warning, since the new file is complete.

@@ -47,7 +47,8 @@ std::string format_checkpoint_template(
     const auto found = std::find_if(metrics.begin(), metrics.end(),
                                     [name](const auto& metric) { return metric.first == name; });
     if (!equals.empty()) out.append(name).append(equals);
-    out += python_format(found == metrics.end() ? PythonNumber(std::int64_t{0}) : found->second, format);
+    out += python_format(found == metrics.end() ? PythonNumber(std::int64_t{0}) : found->second,
+                         format);
     at = end;
   }
   return out;

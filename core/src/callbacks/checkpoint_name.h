@@ -10,9 +10,9 @@
 
 namespace grapnel {
 
-// Replaces "{name}" and "{name:format}" by the metric's value (0 for one that isn't there), preceded by
-// "name" + equals where that isn't empty; "{{" and "}}" are braces. Throws ConfigError for a brace that
-// is not closed, or a format that doesn't fit.
+// Replaces "{name}" and "{name:format}" by the metric's value (0 for one that isn't there),
+// preceded by "name" + equals where that isn't empty; "{{" and "}}" are braces. Throws ConfigError
+// for a brace that is not closed, or a format that doesn't fit.
 std::string format_checkpoint_template(
     std::string_view text, const std::vector<std::pair<std::string, PythonNumber>>& metrics,
     std::string_view equals);

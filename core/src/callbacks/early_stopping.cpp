@@ -191,12 +191,16 @@ void EarlyStopping::check(Event& event) {
   if (options_.restore_best_weights && best_score_ != best_before) {
     best_weights_ = copy_weights(event.module);
   }
+  // The trainer logs the first stop that it is asked for, with its reason.
+  const bool logged = verdict.stop && !trainer.should_stop();
   if (verdict.stop) {
     stopped_epoch_ = trainer.current_epoch();
     message_ = verdict.message;
     trainer.request_stop(verdict.message);
   }
-  if (options_.verbose && !verdict.message.empty()) log_text(LogLevel::info, verdict.message);
+  if (options_.verbose && !logged && !verdict.message.empty()) {
+    log_text(LogLevel::info, verdict.message);
+  }
 }
 
 EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
@@ -249,14 +253,12 @@ EarlyStopping::Verdict EarlyStopping::stop_for(Reason reason, std::string messag
 // A metric that no longer changes, because it is logged less often than it is checked, would look
 // like one that no longer improves.
 void EarlyStopping::warn_if_stale(int64_t metric_step) {
-  const bool stale = metric_step == checked_step_;
-  checked_step_ = metric_step;
-  if (!stale) return;
-  log_once(fmt::format("stale-metric/{}", state_key()), LogLevel::warning,
-           "EarlyStopping checks {} again although nothing logged it since step {}; it counts as a "
-           "check "
-           "without improvement. Check where it is logged: check_on_train_epoch_end decides",
-           quote(monitor_), metric_step);
+  const bool stale = std::exchange(checked_step_, metric_step) == metric_step;
+  if (!stale || std::exchange(warned_stale_, true)) return;
+  log_warning(
+      "EarlyStopping checks {} again although nothing logged it since step {}, which counts as a "
+      "check without improvement; check_on_train_epoch_end decides when it checks",
+      quote(monitor_), metric_step);
 }
 
 std::string_view to_string(EarlyStopping::Reason reason) {

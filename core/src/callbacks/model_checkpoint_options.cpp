@@ -59,17 +59,19 @@ ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options) : options_(std:
   every_n_epochs_ = options_.every_n_epochs.value_or(0);
   if (!options_.every_n_train_steps && !options_.every_n_epochs && !interval) every_n_epochs_ = 1;
   if ((every_n_train_steps_ > 0) + (every_n_epochs_ > 0) + interval.has_value() > 1) {
-    refuse("every_n_train_steps",
-           fmt::format("every_n_train_steps={}, every_n_epochs={} and train_time_interval={} exclude "
-                       "each other; keep one, and add a second ModelCheckpoint for the other",
-                       every_n_train_steps_, every_n_epochs_,
-                       interval ? human_seconds(*interval) : "none"));
+    refuse(
+        "every_n_train_steps",
+        fmt::format("every_n_train_steps={}, every_n_epochs={} and train_time_interval={} exclude "
+                    "each other; keep one, and add a second ModelCheckpoint for the other",
+                    every_n_train_steps_, every_n_epochs_,
+                    interval ? human_seconds(*interval) : "none"));
   }
   if (options_.monitor.empty() && options_.save_top_k > 1) {
     refuse("save_top_k",
-           fmt::format("save_top_k={} needs a monitor to tell which are the best; without one, accepted "
-                       "are -1 (all), 0 (none) and 1 (the newest)",
-                       options_.save_top_k));
+           fmt::format(
+               "save_top_k={} needs a monitor to tell which are the best; without one, accepted "
+               "are -1 (all), 0 (none) and 1 (the newest)",
+               options_.save_top_k));
   }
   if (options_.name_last.empty()) refuse("name_last", "name_last is empty; the default is 'last'");
   if (!options_.dirpath.empty()) dirpath_ = resolved_directory(options_.dirpath).string();
@@ -82,15 +84,18 @@ const ParameterTable& ModelCheckpoint::parameters() {
       "model_checkpoint", "Writes checkpoints: the newest, the best by a metric, or all of them.",
       {string("dirpath").nullable().doc(
            "Directory of the files; null: 'checkpoints' in the run's log directory."),
-       string("filename").nullable().doc(
-           "Template of the name, such as '{epoch}-{val_loss:.2f}'; null: '{epoch}-{step}'."),
+       string("filename")
+           .nullable()
+           .doc("Template of the name, such as '{epoch}-{val_loss:.2f}'; null: '{epoch}-{step}'."),
        string("monitor").nullable().identifying().doc("Metric that tells which are the best."),
        boolean("verbose", false).doc("Log what was saved, and what was not among the best."),
        either({ParameterType::boolean, ParameterType::string}, "save_last", false)
            .one_of({"link"})
            .nullable()
            .doc("Also keep the newest as 'last': true: a full file, 'link': a symbolic link."),
-       integer("save_top_k", 1).at_least(-1).doc("How many of the best are kept; -1: all, 0: none."),
+       integer("save_top_k", 1)
+           .at_least(-1)
+           .doc("How many of the best are kept; -1: all, 0: none."),
        boolean("save_on_exception", false).doc("Write one more when the run fails."),
        boolean("save_weights_only", false)
            .doc("Leave out optimizers, callbacks and loops; such a file can't be resumed from."),
@@ -102,8 +107,11 @@ const ParameterTable& ModelCheckpoint::parameters() {
            .unit("optimizer steps")
            .identifying()
            .doc("Save after so many optimizer steps; 0: off."),
-       duration("train_time_interval").nullable().at_least(0).identifying().doc(
-           "Save after so much time."),
+       duration("train_time_interval")
+           .nullable()
+           .at_least(0)
+           .identifying()
+           .doc("Save after so much time."),
        integer("every_n_epochs")
            .nullable()
            .at_least(0)
@@ -160,8 +168,7 @@ StateDict ModelCheckpoint::state_dict() const {
       {"monitor", options_.monitor.empty() ? StateValue() : StateValue(options_.monitor)},
       {"best_model_score", or_null(records_.best_model_score)},
       {"best_model_path", records_.best_model_path},
-      {"current_score",
-       or_null(records_.current_score ? records_.current_score : loaded_score_)},
+      {"current_score", or_null(records_.current_score ? records_.current_score : loaded_score_)},
       {"dirpath", dirpath_},
       {"best_k_models", scores},
       {"kth_best_model_path", records_.kth_best_model_path},
@@ -178,9 +185,10 @@ void ModelCheckpoint::load_state_dict(const StateDict& state) {
   const std::string saved_dirpath = text_or(state, "dirpath", dirpath_);
   const std::string best = state.at("best_model_path").to_string();
   if (saved_dirpath != dirpath_) {
-    log_warning("ModelCheckpoint: the checkpoint was written with dirpath {}, now it is {}; only the "
-                "path of the best model is restored, not the scores and paths of the others",
-                quote(saved_dirpath), quote(dirpath_));
+    log_warning(
+        "ModelCheckpoint: the checkpoint was written with dirpath {}, now it is {}; only the "
+        "path of the best model is restored, not the scores and paths of the others",
+        quote(saved_dirpath), quote(dirpath_));
     records_.best_model_path = best;
     return;
   }

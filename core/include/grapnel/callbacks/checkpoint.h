@@ -18,6 +18,7 @@ class GRAPNEL_CORE_API Checkpoint : public Callback {
   ~Checkpoint() override;
 
   bool monitors() const override { return true; }
+  Place place() const override { return Place::checkpoint; }
 
   // The file that `ckpt_path = "best"` means; empty while there is none.
   virtual std::filesystem::path best_checkpoint() const { return {}; }

@@ -101,6 +101,7 @@ class GRAPNEL_CORE_API EarlyStopping : public Callback {
   std::optional<std::string> message_;
   StateDict best_weights_;
   int64_t checked_step_ = -1;  // the metric's step at the last check
+  bool warned_stale_ = false;
 };
 
 // "NOT_STOPPED", "STOPPING_THRESHOLD", ...

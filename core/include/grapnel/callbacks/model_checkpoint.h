@@ -4,9 +4,9 @@
 //   ModelCheckpoint({.filename = "{epoch}-{val_loss:.2f}", .monitor = "val_loss", .save_top_k = 3})
 //
 // After Lightning's class of that name, with its file names, its bookkeeping and its state. A file
-// appears whole or not at all; a file that is no longer among the best is removed only after the one
-// that replaces it is complete, and never when it lies outside of dirpath or when the run was resumed
-// from it.
+// appears whole or not at all; a file that is no longer among the best is removed only after the
+// one that replaces it is complete, and never when it lies outside of dirpath or when the run was
+// resumed from it.
 #pragma once
 
 #include <cstdint>
@@ -32,12 +32,12 @@ enum class SaveLast {
 };
 
 struct ModelCheckpointOptions {
-  // Where to; "~" is the home directory. Empty: "checkpoints" in the first logger's directory, or in
-  // the trainer's default_root_dir.
+  // Where to; "~" is the home directory. Empty: "checkpoints" in the first logger's directory, or
+  // in the trainer's default_root_dir.
   std::filesystem::path dirpath = {};
   // Template of the name, without extension: "{epoch}", "{step}" and "{any metric}", each with an
-  // optional format as in Python ("{val_loss:.2f}"). Empty: "{epoch}-{step}". A metric that isn't there
-  // counts as 0; "{{" stands for a brace.
+  // optional format as in Python ("{val_loss:.2f}"). Empty: "{epoch}-{step}". A metric that isn't
+  // there counts as 0; "{{" stands for a brace.
   std::string filename = {};
   std::string monitor = {};  // empty: the newest is the best
   bool verbose = false;      // log what was saved, and what was not among the best
@@ -77,8 +77,8 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint {
   static const ParameterTable& parameters();
   static std::shared_ptr<ModelCheckpoint> from(const Parameters& parameters);
 
-  // The path for these values: filename (empty: the option's), version ("-v2"), prefix ("best-"). In
-  // dirpath, where that is known. Throws ConfigError for a template or a format that isn't one.
+  // The path for these values: filename (empty: the option's), version ("-v2"), prefix ("best-").
+  // In dirpath, where that is known. Throws ConfigError for a template or a format that isn't one.
   std::string format_checkpoint_name(const Metrics& metrics, const std::string& filename = {},
                                      std::optional<int64_t> version = {},
                                      const std::optional<std::string>& prefix = {}) const;
@@ -146,6 +146,7 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint {
   void remove_replaced(const Trainer& trainer, const std::string& old,
                        const std::string& replacement) const;
   void warn_if_never_logged(const Trainer& trainer);
+  void warn_missing(const MetricError& error);
 
   ModelCheckpointOptions options_;
   int64_t every_n_train_steps_ = 0;
@@ -154,10 +155,12 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint {
   Records records_;
   int64_t last_global_step_saved_ = 0;  // nothing to save before the first step
   std::string last_checkpoint_saved_;
-  bool deferred_ = false;          // until the validation has made the metric
+  bool deferred_ = false;  // until the validation has made the metric
   bool validation_has_run_ = false;
-  double last_time_ = 0.0;         // of the time trigger; seconds of the trainer's clock
-  // The score in the loaded state: goes into the next checkpoint, although current_score() starts anew.
+  bool warned_missing_ = false;
+  double last_time_ = 0.0;  // of the time trigger; seconds of the trainer's clock
+  // The score in the loaded state: goes into the next checkpoint, although current_score() starts
+  // anew.
   std::optional<double> loaded_score_;
 };
 
