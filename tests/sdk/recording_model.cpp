@@ -1,0 +1,249 @@
+// The extension tables of the recording host about the model, optimizers, batches and outputs.
+#include <algorithm>
+
+#include "recording_services.h"
+
+namespace grapnel::test {
+namespace {
+
+RecordingHost& of(const grapnel_host* host) {
+  return RecordingHost::of(host);
+}
+
+// ---- module
+std::vector<FakeParameter>* kind_of(const grapnel_host* host, std::int32_t kind) {
+  if (kind == GRAPNEL_MODULE_PARAMETERS) return &of(host).parameters;
+  if (kind == GRAPNEL_MODULE_BUFFERS) return &of(host).buffers;
+  return nullptr;
+}
+std::int32_t generation(const grapnel_host* host, std::uint64_t* out) {
+  *out = of(host).generation;
+  return GRAPNEL_OK;
+}
+std::int32_t count(const grapnel_host* host, std::int32_t kind, std::uint64_t* out) {
+  const auto* entries = kind_of(host, kind);
+  if (entries == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  *out = entries->size();
+  return GRAPNEL_OK;
+}
+// Entries and their handles belong to the host: made on demand, dropped when it goes.
+const grapnel_module_entry* entry(const grapnel_host* host, std::int32_t kind,
+                                  std::uint64_t index) {
+  auto* all = kind_of(host, kind);
+  if (all == nullptr || index >= all->size()) return nullptr;
+  FakeParameter& parameter = (*all)[index];
+  auto* handle = reinterpret_cast<grapnel_tensor*>(new FakeTensorPtr(parameter.tensor));
+  of(host).entries.push_back(std::make_unique<std::pair<grapnel_module_entry, grapnel_tensor*>>(
+      grapnel_module_entry{sizeof(grapnel_module_entry),
+                           parameter.trainable && kind == GRAPNEL_MODULE_PARAMETERS ? 1 : 0,
+                           to_abi(parameter.name), handle},
+      handle));
+  return &of(host).entries.back()->first;
+}
+std::int32_t grad(const grapnel_host* host, std::uint64_t index, grapnel_tensor** owned) {
+  auto& parameters = of(host).parameters;
+  if (index >= parameters.size()) return GRAPNEL_INVALID_ARGUMENT;
+  if (parameters[index].grad == nullptr) return GRAPNEL_NOT_FOUND;
+  *owned = of(host).new_handle(parameters[index].grad);
+  return GRAPNEL_OK;
+}
+std::int32_t lease_weights(const grapnel_host* host, const std::uint64_t* parameters,
+                           std::uint64_t parameter_count, const std::uint64_t* buffers,
+                           std::uint64_t buffer_count, grapnel_tensor* const* tensors,
+                           grapnel_string reason, grapnel_lease** lease) {
+  RecordingHost& self = of(host);
+  if (!self.leased.empty()) return GRAPNEL_NOT_NOW;
+  std::vector<FakeTensorPtr> targets;
+  for (std::uint64_t i = 0; i < parameter_count; ++i) {
+    if (parameters[i] >= self.parameters.size()) return GRAPNEL_INVALID_ARGUMENT;
+    targets.push_back(self.parameters[parameters[i]].tensor);
+  }
+  for (std::uint64_t i = 0; i < buffer_count; ++i) {
+    if (buffers[i] >= self.buffers.size()) return GRAPNEL_INVALID_ARGUMENT;
+    targets.push_back(self.buffers[buffers[i]].tensor);
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const FakeTensor& leased = *RecordingHost::tensor(tensors[i]);
+    if (leased.dtype != targets[i]->dtype || leased.sizes != targets[i]->sizes) {
+      return GRAPNEL_INVALID_ARGUMENT;
+    }
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    self.leased.emplace_back(targets[i], *targets[i]);
+    targets[i]->values = RecordingHost::tensor(tensors[i])->values;
+  }
+  self.lease_reason = text(reason);
+  *lease = reinterpret_cast<grapnel_lease*>(&self.leased);
+  return GRAPNEL_OK;
+}
+std::int32_t end_lease(const grapnel_host* host, grapnel_lease* lease) {
+  if (lease == nullptr || of(host).leased.empty()) return GRAPNEL_INVALID_ARGUMENT;
+  of(host).end_lease();
+  return GRAPNEL_OK;
+}
+std::int32_t flops(const grapnel_host*, double*) {
+  return GRAPNEL_NOT_FOUND;
+}
+const grapnel_module module_table = {
+    sizeof(grapnel_module), 0, generation, count, entry, grad, lease_weights, end_lease, flops};
+
+// ---- optimizers
+std::int32_t optimizer_count(const grapnel_host* host, std::uint64_t* out) {
+  *out = of(host).optimizers.size();
+  return GRAPNEL_OK;
+}
+std::int32_t optimizer_name(const grapnel_host* host, std::uint64_t optimizer,
+                            grapnel_string* name) {
+  if (optimizer >= of(host).optimizers.size()) return GRAPNEL_INVALID_ARGUMENT;
+  *name = to_abi(of(host).optimizers[optimizer].name);
+  return GRAPNEL_OK;
+}
+std::int32_t group_count(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t* out) {
+  if (optimizer >= of(host).optimizers.size()) return GRAPNEL_INVALID_ARGUMENT;
+  *out = of(host).optimizers[optimizer].groups.size();
+  return GRAPNEL_OK;
+}
+std::map<std::string, double>* group_of(const grapnel_host* host, std::uint64_t optimizer,
+                                        std::uint64_t group) {
+  auto& optimizers = of(host).optimizers;
+  if (optimizer >= optimizers.size() || group >= optimizers[optimizer].groups.size())
+    return nullptr;
+  return &optimizers[optimizer].groups[group];
+}
+const grapnel_optimizer_group* group(const grapnel_host* host, std::uint64_t optimizer,
+                                     std::uint64_t index) {
+  const auto* options = group_of(host, optimizer, index);
+  if (options == nullptr) return nullptr;
+  of(host).groups.push_back({sizeof(grapnel_optimizer_group),
+                             static_cast<std::uint32_t>(options->size()),
+                             {nullptr, 0},
+                             1,
+                             0});
+  return &of(host).groups.back();
+}
+std::int32_t option_name(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t index,
+                         std::uint64_t option, grapnel_string* name) {
+  const auto* options = group_of(host, optimizer, index);
+  if (options == nullptr || option >= options->size()) return GRAPNEL_INVALID_ARGUMENT;
+  *name = to_abi(std::next(options->begin(), static_cast<std::ptrdiff_t>(option))->first);
+  return GRAPNEL_OK;
+}
+std::int32_t get_option(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t index,
+                        grapnel_string name, double* value) {
+  const auto* options = group_of(host, optimizer, index);
+  if (options == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  const auto found = options->find(text(name));
+  if (found == options->end()) return GRAPNEL_NOT_FOUND;
+  *value = found->second;
+  return GRAPNEL_OK;
+}
+std::int32_t set_option(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t index,
+                        grapnel_string name, double value) {
+  auto* options = group_of(host, optimizer, index);
+  if (options == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  const auto found = options->find(text(name));
+  if (found == options->end()) return GRAPNEL_NOT_FOUND;
+  found->second = value;
+  return GRAPNEL_OK;
+}
+std::int32_t unscaled(const grapnel_host* host, std::int32_t* flag) {
+  *flag = of(host).gradients_unscaled;
+  return GRAPNEL_OK;
+}
+const grapnel_optimizers optimizers_table = {sizeof(grapnel_optimizers),
+                                             0,
+                                             optimizer_count,
+                                             optimizer_name,
+                                             group_count,
+                                             group,
+                                             option_name,
+                                             get_option,
+                                             set_option,
+                                             unscaled};
+
+// ---- batch and outputs: a FakeBatch and a FakeOutputs behind the opaque handles
+FakeBatch& batch_of(const grapnel_batch* batch) {
+  return *reinterpret_cast<FakeBatch*>(const_cast<grapnel_batch*>(batch));
+}
+FakeOutputs& outputs_of(const grapnel_outputs* outputs) {
+  return *reinterpret_cast<FakeOutputs*>(const_cast<grapnel_outputs*>(outputs));
+}
+std::int32_t batch_count(const grapnel_host*, const grapnel_batch* batch, std::uint64_t* out) {
+  if (batch == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  *out = batch_of(batch).tensors.size();
+  return GRAPNEL_OK;
+}
+std::int32_t batch_name(const grapnel_host*, const grapnel_batch* batch, std::uint64_t index,
+                        grapnel_string* name) {
+  if (batch == nullptr || index >= batch_of(batch).names.size()) return GRAPNEL_INVALID_ARGUMENT;
+  *name = to_abi(batch_of(batch).names[index]);
+  return GRAPNEL_OK;
+}
+std::int32_t batch_get(const grapnel_host* host, const grapnel_batch* batch, std::uint64_t index,
+                       grapnel_tensor** owned) {
+  if (batch == nullptr || index >= batch_of(batch).tensors.size()) return GRAPNEL_NOT_FOUND;
+  *owned = of(host).new_handle(batch_of(batch).tensors[index]);
+  return GRAPNEL_OK;
+}
+std::int32_t batch_replace(const grapnel_host*, grapnel_batch* batch, std::uint64_t index,
+                           const grapnel_tensor* tensor) {
+  if (batch == nullptr || tensor == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  if (index >= batch_of(batch).tensors.size()) return GRAPNEL_NOT_FOUND;
+  batch_of(batch).tensors[index] = RecordingHost::tensor(const_cast<grapnel_tensor*>(tensor));
+  return GRAPNEL_OK;
+}
+std::int32_t sample_indices(const grapnel_host*, const grapnel_batch* batch,
+                            const std::int64_t** indices, std::uint64_t* out) {
+  if (batch == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  *indices = batch_of(batch).sample_indices.data();
+  *out = batch_of(batch).sample_indices.size();
+  return GRAPNEL_OK;
+}
+const grapnel_batches batches_table = {
+    sizeof(grapnel_batches), 0, batch_count, batch_name, batch_get, batch_replace, sample_indices};
+
+std::int32_t loss(const grapnel_host*, grapnel_outputs* outputs, double* value) {
+  if (outputs == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  if (!outputs_of(outputs).loss) return GRAPNEL_NOT_FOUND;
+  *value = *outputs_of(outputs).loss;
+  return GRAPNEL_OK;
+}
+std::int32_t loss_tensor(const grapnel_host* host, grapnel_outputs* outputs,
+                         grapnel_tensor** owned) {
+  double value = 0;
+  const std::int32_t status = loss(host, outputs, &value);
+  if (status == GRAPNEL_OK) *owned = of(host).new_handle(FakeTensor::scalar(value));
+  return status;
+}
+std::int32_t outputs_count(const grapnel_host*, const grapnel_outputs* outputs,
+                           std::uint64_t* out) {
+  if (outputs == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  *out = outputs_of(outputs).tensors.size();
+  return GRAPNEL_OK;
+}
+std::int32_t outputs_name(const grapnel_host*, const grapnel_outputs* outputs, std::uint64_t index,
+                          grapnel_string* name) {
+  if (outputs == nullptr || index >= outputs_of(outputs).names.size()) return GRAPNEL_NOT_FOUND;
+  *name = to_abi(outputs_of(outputs).names[index]);
+  return GRAPNEL_OK;
+}
+std::int32_t outputs_get(const grapnel_host* host, const grapnel_outputs* outputs,
+                         std::uint64_t index, grapnel_tensor** owned) {
+  if (outputs == nullptr || index >= outputs_of(outputs).tensors.size()) return GRAPNEL_NOT_FOUND;
+  *owned = of(host).new_handle(outputs_of(outputs).tensors[index]);
+  return GRAPNEL_OK;
+}
+const grapnel_step_outputs outputs_table = {
+    sizeof(grapnel_step_outputs), 0, loss, loss_tensor, outputs_count, outputs_name, outputs_get};
+
+}  // namespace
+
+const void* model_table(std::string_view id) {
+  if (id == GRAPNEL_EXT_MODULE) return &module_table;
+  if (id == GRAPNEL_EXT_OPTIMIZERS) return &optimizers_table;
+  if (id == GRAPNEL_EXT_BATCH) return &batches_table;
+  if (id == GRAPNEL_EXT_OUTPUTS) return &outputs_table;
+  return nullptr;
+}
+
+}  // namespace grapnel::test
