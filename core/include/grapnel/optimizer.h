@@ -30,10 +30,10 @@ struct ClosureResult {
 using Closure = std::function<ClosureResult()>;
 
 struct ParamGroup {
-  std::string name;  // may be empty
-  std::vector<at::Tensor> params;
-  std::map<std::string, double, std::less<>>
-      options;  // "lr", "momentum", "beta1", "weight_decay", ...
+  std::string name = {};  // may be empty
+  std::vector<at::Tensor> params = {};
+  std::map<std::string, double, std::less<>> options =
+      {};  // "lr", "momentum", "beta1", "weight_decay", ...
 };
 
 class GRAPNEL_CORE_API Optimizer {

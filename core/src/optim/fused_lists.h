@@ -31,7 +31,7 @@ class FusedLists {
   // What a parameter brings along when lists are built. Parameters of another variant come into
   // another list.
   struct Member {
-    std::vector<at::Tensor> state;
+    std::vector<at::Tensor> state = {};
     int variant = 0;
   };
   using MemberOf = std::function<Member(const at::Tensor& param)>;
@@ -49,9 +49,9 @@ class FusedLists {
  private:
   struct Group {
     int layout = 0;
-    std::vector<const c10::TensorImpl*> members;    // parameters with a gradient, in order
-    std::vector<std::pair<size_t, size_t>> places;  // of each: list, index in it
-    std::vector<List> lists;
+    std::vector<const c10::TensorImpl*> members = {};    // parameters with a gradient, in order
+    std::vector<std::pair<size_t, size_t>> places = {};  // of each: list, index in it
+    std::vector<List> lists = {};
   };
   std::vector<List>& gather(size_t index, const ParamGroup& group, int layout,
                             const MemberOf& member_of);

@@ -18,8 +18,8 @@ enum class CyclicMode { triangular, triangular2, exp_range };
 enum class CyclicScaleMode { cycle, iterations };
 
 struct CyclicLROptions {
-  std::vector<double> base_lr;  // one for all groups, or one each
-  std::vector<double> max_lr;
+  std::vector<double> base_lr = {};  // one for all groups, or one each
+  std::vector<double> max_lr = {};
   int64_t step_size_up = 2000;                 // steps from base_lr to max_lr
   std::optional<int64_t> step_size_down = {};  // and back; unset: the same
   CyclicMode mode = CyclicMode::triangular;

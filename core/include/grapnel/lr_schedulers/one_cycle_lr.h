@@ -13,7 +13,7 @@
 namespace grapnel {
 
 struct OneCycleLROptions {
-  std::vector<double> max_lr;  // one for all groups, or one each
+  std::vector<double> max_lr = {};  // one for all groups, or one each
   // The length of the cycle: total_steps, or epochs and steps_per_epoch.
   std::optional<int64_t> total_steps = {};
   std::optional<int64_t> epochs = {};
