@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "grapnel/base/error.h"
+#include "grapnel/trainer.h"
+#include "run.h"
 #include "type_name.h"
 
 namespace grapnel {
@@ -24,7 +26,10 @@ void DataLoader::skip(int64_t batches) {
   }
 }
 
-DataModule::~DataModule() = default;
+// A trainer may outlive the data of its last run.
+DataModule::~DataModule() {
+  if (trainer_ != nullptr) trainer_->run_->data = {};
+}
 
 Batch DataModule::transfer_batch_to_device(Batch batch, const at::Device& device,
                                            int64_t /*dataloader_idx*/) {

@@ -58,6 +58,10 @@ class MetricStore {
 
   bool empty() const { return metrics_.empty(); }
 
+  // Of metrics outside of several loaders: what training accumulates over an epoch.
+  StateDict state_dict() const;
+  void load_state_dict(const StateDict& state);
+
  private:
   struct Metric {
     std::string function;
@@ -68,13 +72,13 @@ class MetricStore {
     bool logger;
     Reduce reduce;
     bool add_dataloader_idx;
-    std::optional<int64_t> dataloader_idx;
-    std::optional<int64_t> key_dataloader;  // part of the key
+    std::optional<int64_t> dataloader_idx = {};
+    std::optional<int64_t> key_dataloader = {};  // part of the key
 
     bool has_reset = false;
-    DeviceScalar step_value;
+    DeviceScalar step_value = {};
     bool has_step_value = false;
-    DeviceScalar accumulated;
+    DeviceScalar accumulated = {};
     double weight = 0;
     int64_t global_step = 0;
 

@@ -124,6 +124,7 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
     for (const StateEntry& entry : module->state_view().parameters()) {
       entry.tensor.mutable_grad().reset();
     }
+    restore_gradients();
     run_stage();
     finish();
   } catch (...) {
@@ -148,6 +149,7 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
   forget_log_once();
 
   if (module != nullptr && module != ref.module) module->trainer_ = nullptr;
+  if (data.module != nullptr && data.module != given.module) data.module->trainer_ = nullptr;
   module = ref.module;
   mask = ref.module->implemented(ref.overridden);
   module->trainer_ = &trainer;

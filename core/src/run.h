@@ -146,6 +146,7 @@ class Run {
   void restore_module_and_callbacks();
   void restore_training_state();
   void finish_restore();
+  void restore_gradients();
   std::filesystem::path checkpoint_path;
   std::optional<StateDict> loaded;
   // States of callbacks that are not here now but asked to be kept, by key.
@@ -171,6 +172,10 @@ class Run {
 // The checks of an options struct, and what they amount to (trainer_options.cpp).
 void validate_options(const TrainerOptions& options);
 RunLimits limits_of(TrainerOptions& options);
+
+// Adds what the options ask for and nobody gave (default_callbacks.cpp). Throws ConfigError when what
+// was given contradicts the options.
+void add_default_callbacks(const TrainerOptions& options, std::vector<CallbackHandle>& callbacks);
 
 // Tuners first, checkpoints last, the others in between by origin (callback_order.cpp).
 std::vector<CallbackHandle> ordered(std::vector<CallbackHandle> callbacks);

@@ -172,6 +172,7 @@ struct CallbackHandle {
 
   std::shared_ptr<Callback> callback;
   HookMask overridden;
+  bool has_state;  // its class overrides state_dict
   // Is another callback of this one's class, or of one derived from it?
   bool (*is_base_of)(const Callback& other);
   CallbackOrigin origin;

@@ -177,6 +177,7 @@ class GRAPNEL_CORE_API Trainer {
   void set_max_steps(int64_t n);
 
  private:
+  friend class DataModule;
   friend class Module;
   friend class ManualOptimizer;
   friend class Callback;

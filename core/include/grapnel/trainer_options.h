@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "grapnel/base/clock.h"
+#include "grapnel/base/parameters.h"
 #include "grapnel/export.h"
 #include "grapnel/logger.h"
 #include "grapnel/module.h"
@@ -78,9 +79,11 @@ struct TrainerOptions {
   // ---- What is reported and kept
   int64_t log_every_n_steps = 50;
   std::vector<std::shared_ptr<Logger>> loggers = {};
-  bool enable_checkpointing = true;  // adds a ModelCheckpoint when there is none
-  bool enable_progress_bar = true;   // adds a progress bar when there is none and a sink is set
-  bool barebones = false;            // nothing but the loop, for measuring
+  std::optional<bool> enable_checkpointing =
+      {};  // unset: true. Adds a ModelCheckpoint when there is none
+  std::optional<bool> enable_progress_bar =
+      {};                  // unset: true. Adds a bar when there is none and `progress` is set
+  bool barebones = false;  // nothing but the loop, for measuring
   std::filesystem::path default_root_dir = {};  // empty: the working directory
 
   // ---- Injected
@@ -89,5 +92,10 @@ struct TrainerOptions {
   std::optional<uint64_t> seed = {};  // of LibTorch's default generators, set when a run starts
   std::string device = "cpu";         // "cpu", "cuda", "cuda:1"
 };
+
+// The options that can be set by name, as in run.json's "trainer", with their checks; and the options
+// that such a set amounts to.
+GRAPNEL_CORE_API const ParameterTable& trainer_parameters();
+GRAPNEL_CORE_API TrainerOptions trainer_options(const Parameters& parameters);
 
 }  // namespace grapnel

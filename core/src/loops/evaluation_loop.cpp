@@ -51,6 +51,13 @@ void EvaluationLoop::setup_data() {
     set_.last_reload_epoch = run_.current_epoch();
   }
 
+  const auto function = testing() ? DataMethod::test_dataloaders : DataMethod::val_dataloaders;
+  if (!inside_fit() && !run_.data.loaders && !run_.data_function_defined(function)) {
+    throw ConfigError({},
+                      fmt::format("{0} has no data: pass loaders, or define {0}_dataloader in the "
+                                  "data module or the module",
+                                  testing() ? "test" : "val"));
+  }
   if (run_.data.loaders) {
     set_.loaders = run_.data.eval;
   } else {

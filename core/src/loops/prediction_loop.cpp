@@ -26,6 +26,11 @@ void PredictionLoop::setup_data() {
     set_ = {};
     return;
   }
+  if (!run_.data.loaders && !run_.data_function_defined(DataMethod::predict_dataloaders)) {
+    throw ConfigError({},
+                      "predict has no data: pass loaders, or define predict_dataloader in the data "
+                      "module or the module");
+  }
   if (run_.data.loaders) {
     set_.loaders = run_.data.eval;
   } else {

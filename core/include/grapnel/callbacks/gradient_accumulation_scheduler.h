@@ -1,0 +1,41 @@
+// Changes accumulate_grad_batches as the epochs go by.
+//
+//   GradientAccumulationScheduler({{0, 1}, {4, 2}, {8, 4}})
+//
+// After Lightning's class of that name. The factor of an epoch is that of the largest key that is
+// not past it, 1 before the first. It keeps no state: the factor follows from the epoch.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "grapnel/base/parameters.h"
+#include "grapnel/callback.h"
+#include "grapnel/export.h"
+
+namespace grapnel {
+
+class GRAPNEL_CORE_API GradientAccumulationScheduler : public Callback {
+ public:
+  // Epoch, counted from 0 -> batches per optimizer step, at least 1. Throws ConfigError for an
+  // empty schedule, a negative epoch, or a factor below 1.
+  explicit GradientAccumulationScheduler(std::map<int64_t, int64_t> scheduling);
+
+  static const ParameterTable& parameters();
+  static std::shared_ptr<GradientAccumulationScheduler> from(const Parameters& parameters);
+
+  // With a factor for epoch 0, whether it was given or not.
+  const std::map<int64_t, int64_t>& scheduling() const { return scheduling_; }
+  int64_t get_accumulate_grad_batches(int64_t epoch) const;
+  bool going_to_accumulate_grad_batches() const;
+
+  // Throws ConfigError under manual optimization, or when the trainer has a factor of its own.
+  void on_train_start(Event& event) override;
+  void on_train_epoch_start(Event& event) override;
+
+ private:
+  std::map<int64_t, int64_t> scheduling_;
+};
+
+}  // namespace grapnel

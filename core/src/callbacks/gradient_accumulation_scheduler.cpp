@@ -1,0 +1,101 @@
+#include "grapnel/callbacks/gradient_accumulation_scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/module.h"
+#include "grapnel/trainer.h"
+
+namespace grapnel {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw ConfigError({}, "GradientAccumulationScheduler: " + message, "scheduling");
+}
+
+}  // namespace
+
+GradientAccumulationScheduler::GradientAccumulationScheduler(std::map<int64_t, int64_t> scheduling)
+    : scheduling_(std::move(scheduling)) {
+  if (scheduling_.empty()) refuse("the schedule is empty; give at least one {epoch: batches}");
+  for (const auto& [epoch, factor] : scheduling_) {
+    if (epoch < 0) refuse(fmt::format("epoch {} is negative; epochs count from 0", epoch));
+    if (factor < 1) {
+      refuse(fmt::format("epoch {} has the factor {}; accepted are whole numbers from 1 on", epoch,
+                         factor));
+    }
+  }
+  scheduling_.try_emplace(0, 1);
+}
+
+const ParameterTable& GradientAccumulationScheduler::parameters() {
+  using namespace parameter;
+  static const ParameterTable table("gradient_accumulation_scheduler",
+                                    "Changes accumulate_grad_batches as the epochs go by.",
+                                    {number_map("scheduling")
+                                         .at_least(1)
+                                         .unit("batches")
+                                         .doc("Epoch, from 0, to the batches whose gradients make "
+                                              "one optimizer step from then on.")});
+  return table;
+}
+
+std::shared_ptr<GradientAccumulationScheduler> GradientAccumulationScheduler::from(
+    const Parameters& p) {
+  std::map<int64_t, int64_t> scheduling;
+  for (const auto& [epoch, factor] : p.get<std::map<int64_t, double>>("scheduling")) {
+    if (factor != std::floor(factor)) {
+      throw p.error(
+          "scheduling",
+          fmt::format("epoch {} has the factor {}; it must be a whole number", epoch, factor));
+    }
+    scheduling[epoch] = static_cast<int64_t>(factor);
+  }
+  return std::make_shared<GradientAccumulationScheduler>(std::move(scheduling));
+}
+
+int64_t GradientAccumulationScheduler::get_accumulate_grad_batches(int64_t epoch) const {
+  const auto after = scheduling_.upper_bound(epoch);
+  return after == scheduling_.begin() ? 1 : std::prev(after)->second;
+}
+
+bool GradientAccumulationScheduler::going_to_accumulate_grad_batches() const {
+  return std::any_of(scheduling_.begin(), scheduling_.end(),
+                     [](const auto& entry) { return entry.second > 1; });
+}
+
+void GradientAccumulationScheduler::on_train_start(Event& event) {
+  if (!event.module.automatic_optimization) {
+    refuse(
+        "under manual optimization the module decides when to step; remove the callback, or use "
+        "automatic optimization");
+  }
+  // The trainer's own option, not the factor that this callback left behind in an earlier fit.
+  if (event.trainer.options().accumulate_grad_batches != 1) {
+    refuse(
+        fmt::format("the trainer has accumulate_grad_batches={} of its own; remove that option or "
+                    "the callback",
+                    event.trainer.options().accumulate_grad_batches));
+  }
+  const ModuleMask& module = event.trainer.module_mask();
+  if (going_to_accumulate_grad_batches() &&
+      (module.has(ModuleMethod::optimizer_step) || module.has(ModuleMethod::optimizer_zero_grad))) {
+    log_warning(
+        "the module overrides optimizer_step or optimizer_zero_grad, and gradients are "
+        "accumulated: "
+        "these are called once per optimizer step, not for every batch");
+  }
+}
+
+void GradientAccumulationScheduler::on_train_epoch_start(Event& event) {
+  event.trainer.set_accumulate_grad_batches(
+      get_accumulate_grad_batches(event.trainer.current_epoch()));
+}
+
+}  // namespace grapnel

@@ -1,0 +1,230 @@
+#include "grapnel/callbacks/learning_rate_monitor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
+#include "grapnel/trainer.h"
+
+namespace grapnel {
+
+namespace {
+
+std::string group_label(const std::vector<ParamGroup>& groups, size_t index) {
+  return groups[index].name.empty() ? fmt::format("pg{}", index + 1) : groups[index].name;
+}
+
+// The names of an optimizer's groups. label: of the optimizer itself.
+std::vector<std::string> group_names(const Optimizer& optimizer, const std::string& label) {
+  const std::vector<ParamGroup>& groups = optimizer.groups();
+  if (groups.size() == 1 && groups[0].name.empty()) return {label};
+  std::vector<std::string> names;
+  std::set<std::string> labels;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const std::string group = group_label(groups, i);
+    if (!labels.insert(group).second) {
+      throw ConfigError({},
+                        fmt::format("LearningRateMonitor: two parameter groups of {} are named {}; "
+                                    "name each group differently",
+                                    label, quote(group)));
+    }
+    names.push_back(label + "/" + group);
+  }
+  return names;
+}
+
+double option(const ParamGroup& group, std::string_view name) {
+  const auto found = group.options.find(name);
+  return found == group.options.end() ? 0.0 : found->second;
+}
+
+double momentum_of(const ParamGroup& group) {
+  return option(group, group.options.contains("beta1") ? "beta1" : "momentum");
+}
+
+bool lacks(const Optimizer& optimizer, std::initializer_list<std::string_view> names) {
+  for (const ParamGroup& group : optimizer.groups()) {
+    const auto has = [&](std::string_view name) {
+      return group.options.find(name) != group.options.end();
+    };
+    if (std::none_of(names.begin(), names.end(), has)) return true;
+  }
+  return false;
+}
+
+template <class Named>
+auto& value_of(Named& values, const std::string& name) {
+  for (auto& [known, value] : values) {
+    if (known == name) return value;
+  }
+  return values.emplace_back(name, typename Named::value_type::second_type()).second;
+}
+
+}  // namespace
+
+LearningRateMonitor::LearningRateMonitor(LearningRateMonitorOptions options)
+    : options_(std::move(options)) {
+  if (options_.max_history < 1) {
+    throw ConfigError({},
+                      fmt::format("LearningRateMonitor: max_history is {}; accepted are 1 and more",
+                                  options_.max_history),
+                      "max_history");
+  }
+}
+
+const ParameterTable& LearningRateMonitor::parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "learning_rate_monitor", "Logs the learning rates of all optimizers.",
+      {string("logging_interval")
+           .nullable()
+           .one_of({"step", "epoch"})
+           .doc("When to log; null: as often as the scheduler steps."),
+       boolean("log_momentum", false).doc("Log momentum, or the first beta, too."),
+       boolean("log_weight_decay", false).doc("Log the weight decay too."),
+       string("log_key_prefix", "").doc("Put before every name."),
+       integer("max_history", 100'000).at_least(1).doc("Values kept in memory per name.")});
+  return table;
+}
+
+std::shared_ptr<LearningRateMonitor> LearningRateMonitor::from(const Parameters& p) {
+  LearningRateMonitorOptions options{.log_momentum = p.get<bool>("log_momentum"),
+                                     .log_weight_decay = p.get<bool>("log_weight_decay"),
+                                     .log_key_prefix = p.get<std::string>("log_key_prefix"),
+                                     .max_history = p.get<int64_t>("max_history")};
+  if (const auto interval = p.get<std::optional<std::string>>("logging_interval")) {
+    options.logging_interval = *interval == "step" ? Interval::step : Interval::epoch;
+  }
+  return std::make_shared<LearningRateMonitor>(std::move(options));
+}
+
+HookMask LearningRateMonitor::wanted(const HookMask& overridden) const {
+  HookMask mask = overridden;
+  if (options_.logging_interval == Interval::epoch) mask.set(Hook::on_train_batch_start, false);
+  if (options_.logging_interval == Interval::step) mask.set(Hook::on_train_epoch_start, false);
+  return mask;
+}
+
+// Schedulers first, then the optimizers that have none. The names are made anew every time, because
+// groups may have been added.
+std::vector<LearningRateMonitor::Source> LearningRateMonitor::sources(
+    const Trainer& trainer) const {
+  std::vector<Source> found;
+  std::map<std::string, int64_t, std::less<>> seen_types;
+  const auto add = [&](const Optimizer& optimizer, const std::string& given,
+                       std::optional<Interval> interval) {
+    const std::string type = optimizer.type_name();
+    if (given.empty()) ++seen_types[type];
+    std::string label = given.empty() ? "lr-" + type : given;
+    const auto count = seen_types.find(type);
+    if (count != seen_types.end() && count->second > 1)
+      label += fmt::format("-{}", count->second - 1);
+    found.push_back(
+        {&optimizer, group_names(optimizer, options_.log_key_prefix + label), interval});
+  };
+  for (const SchedulerConfig& config : trainer.schedulers()) {
+    add(config.scheduler->optimizer(), config.name, config.interval);
+  }
+  for (const auto& optimizer : trainer.optimizers()) {
+    const auto seen = [&](const Source& source) { return source.optimizer == optimizer.get(); };
+    if (std::none_of(found.begin(), found.end(), seen)) add(*optimizer, "", std::nullopt);
+  }
+  return found;
+}
+
+void LearningRateMonitor::on_train_start(Event& event) {
+  const Trainer& trainer = event.trainer;
+  if (trainer.loggers().empty()) {
+    throw ConfigError(
+        {},
+        "LearningRateMonitor needs a logger, and the trainer has none; add one to the "
+        "trainer's loggers, or remove the callback");
+  }
+  const std::vector<Source> all = sources(trainer);
+  lrs_.clear();
+  momenta_.clear();
+  weight_decays_.clear();
+  for (const Source& source : all) {
+    const std::string type = source.optimizer->type_name();
+    if (options_.log_momentum && lacks(*source.optimizer, {"momentum", "beta1"})) {
+      log_warning("LearningRateMonitor: {} has no momentum; 0 is logged for it", type);
+    }
+    if (options_.log_weight_decay && lacks(*source.optimizer, {"weight_decay"})) {
+      log_warning("LearningRateMonitor: {} has no weight decay; 0 is logged for it", type);
+    }
+    for (const std::string& name : source.names) {
+      value_of(lrs_, name);
+      value_of(momenta_, name + "-momentum");
+      value_of(weight_decays_, name + "-weight_decay");
+    }
+  }
+}
+
+void LearningRateMonitor::on_train_batch_start(TrainBatchStart& event) {
+  if (event.trainer.is_logging_step()) log_values(event.trainer, Interval::step);
+}
+
+void LearningRateMonitor::on_train_epoch_start(Event& event) {
+  log_values(event.trainer, Interval::epoch);
+}
+
+// An optimizer that got a second group: what was "lr-SGD" goes on as "lr-SGD/pg1".
+void LearningRateMonitor::adopt_names(const std::vector<Source>& all) {
+  constexpr std::string_view kFirst = "/pg1";
+  for (const Source& source : all) {
+    for (const std::string& name : source.names) {
+      const auto known = [&](const std::string& wanted) {
+        return std::find_if(lrs_.begin(), lrs_.end(),
+                            [&](const auto& entry) { return entry.first == wanted; });
+      };
+      if (known(name) != lrs_.end()) continue;
+      const auto old =
+          name.ends_with(kFirst) ? known(name.substr(0, name.size() - kFirst.size())) : lrs_.end();
+      if (old != lrs_.end()) {
+        old->first = name;
+      } else {
+        lrs_.emplace_back(name, std::vector<double>());
+      }
+    }
+  }
+}
+
+void LearningRateMonitor::log_values(Trainer& trainer, Interval now) {
+  const std::vector<Source> all = sources(trainer);
+  adopt_names(all);
+  Logger::Metrics metrics;
+  for (const Source& source : all) {
+    if (!options_.logging_interval && source.interval && *source.interval != now) continue;
+    for (size_t i = 0; i < source.names.size(); ++i) {
+      const ParamGroup& group = source.optimizer->groups()[i];
+      const std::string& name = source.names[i];
+      const double lr = option(group, "lr");
+      std::vector<double>& history = value_of(lrs_, name);
+      if (static_cast<int64_t>(history.size()) >= options_.max_history) {
+        // Half of it at once, so that a long run doesn't move all of it at every step.
+        history.erase(history.begin(), history.begin() + (options_.max_history + 1) / 2);
+      }
+      history.push_back(lr);
+      metrics.emplace_back(name, lr);
+      if (options_.log_momentum) {
+        metrics.emplace_back(name + "-momentum", momentum_of(group));
+        value_of(momenta_, metrics.back().first) = metrics.back().second;
+      }
+      if (options_.log_weight_decay) {
+        metrics.emplace_back(name + "-weight_decay", option(group, "weight_decay"));
+        value_of(weight_decays_, metrics.back().first) = metrics.back().second;
+      }
+    }
+  }
+  if (metrics.empty()) return;
+  for (const auto& [name, value] : metrics) trainer.set_callback_metric(name, value);
+  for (const auto& logger : trainer.loggers()) {
+    logger->log_metrics(metrics, trainer.state().batches_that_stepped);
+  }
+}
+
+}  // namespace grapnel

@@ -1,0 +1,55 @@
+#include "grapnel/callbacks/on_exception_checkpoint.h"
+
+#include <system_error>
+#include <utility>
+
+#include "callbacks/checkpoint_files.h"
+#include "grapnel/base/error.h"
+#include "grapnel/trainer.h"
+
+namespace grapnel {
+
+namespace fs = std::filesystem;
+
+OnExceptionCheckpoint::OnExceptionCheckpoint(fs::path dirpath, std::string filename)
+    : dirpath_(std::move(dirpath)), filename_(std::move(filename)) {
+  if (filename_.empty()) {
+    throw ConfigError({}, "OnExceptionCheckpoint: filename is empty; the default is 'on_exception'",
+                      "filename");
+  }
+}
+
+const ParameterTable& OnExceptionCheckpoint::parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "on_exception_checkpoint", "Writes a checkpoint when a run fails.",
+      {string("dirpath").doc("Directory of the file."),
+       string("filename", "on_exception").doc("Name of the file, without extension.")});
+  return table;
+}
+
+std::shared_ptr<OnExceptionCheckpoint> OnExceptionCheckpoint::from(const Parameters& p) {
+  return std::make_shared<OnExceptionCheckpoint>(p.get<std::string>("dirpath"),
+                                                 p.get<std::string>("filename"));
+}
+
+fs::path OnExceptionCheckpoint::ckpt_path() const {
+  return dirpath_ / (filename_ + ".ckpt");
+}
+
+std::vector<fs::path> OnExceptionCheckpoint::last_checkpoints(const Trainer&) const {
+  std::error_code error;
+  if (!fs::is_regular_file(ckpt_path(), error)) return {};
+  return {ckpt_path()};
+}
+
+void OnExceptionCheckpoint::on_exception(ExceptionEvent& event) {
+  if (event.trainer.options().fast_dev_run != 0) return;
+  event.trainer.save_checkpoint(ckpt_path());
+}
+
+void OnExceptionCheckpoint::teardown(StageEvent&) {
+  remove_checkpoint(ckpt_path());
+}
+
+}  // namespace grapnel
