@@ -23,8 +23,8 @@ class FloatingPoint {
 
  private:
 #if defined(__x86_64__) || defined(_M_X64)
-  std::uint32_t sse_ = 0;   // MXCSR without its sticky flags: FTZ, DAZ, rounding, masks
-  std::uint16_t x87_ = 0;   // control word of long double arithmetic
+  std::uint32_t sse_ = 0;  // MXCSR without its sticky flags: FTZ, DAZ, rounding, masks
+  std::uint16_t x87_ = 0;  // control word of long double arithmetic
 #elif defined(__aarch64__)
   std::uint64_t fpcr_ = 0;
 #else
@@ -69,7 +69,9 @@ inline FloatingPoint FloatingPoint::current() noexcept {
   return state;
 }
 
-inline void FloatingPoint::apply() const noexcept { std::fesetround(rounding_); }
+inline void FloatingPoint::apply() const noexcept {
+  std::fesetround(rounding_);
+}
 #endif
 
 }  // namespace grapnel::bridge

@@ -66,7 +66,9 @@ ForeignCodeGuard::ForeignCodeGuard()
   entered_ = current_modes();
 }
 
-ForeignCodeGuard::~ForeignCodeGuard() { restore(); }
+ForeignCodeGuard::~ForeignCodeGuard() {
+  restore();
+}
 
 bool ForeignCodeGuard::restore() noexcept {
   if (restored_) return false;
@@ -100,8 +102,7 @@ bool ForeignCodeGuard::restore() noexcept {
     }
   }
   return left_.grad != entered_.grad || left_.inference != entered_.inference ||
-         !same_keys(left_.keys, entered_.keys) ||
-         left_.floating_point != entered_.floating_point ||
+         !same_keys(left_.keys, entered_.keys) || left_.floating_point != entered_.floating_point ||
          left_.autocast_dtype != entered_.autocast_dtype ||
          left_.autocast_cache != entered_.autocast_cache || accelerator_changed_;
 }

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include <grapnel/base/text.h>
+#include <grapnel/bridge/plugin_callback.h>
+#include <grapnel/version.h>
 
 #include "describe_exception.h"
 #include "ext/extensions.h"
@@ -15,13 +17,13 @@
 
 namespace grapnel::bridge {
 
-InstanceHost::InstanceHost(PluginSite site, Parameters parameters, MetricLogger* metric_logger)
-    : abi_{{sizeof(grapnel_host), GRAPNEL_ABI_MINOR, to_abi("grapnel"), to_abi(GRAPNEL_VERSION),
+InstanceHost::InstanceHost(PluginSite site, Parameters parameters, PluginCallback& owner)
+    : abi_{{sizeof(grapnel_host), GRAPNEL_ABI_MINOR, to_abi("grapnel"), to_abi(version_string()),
             &InstanceHost::get_extension, &InstanceHost::fail},
            this},
       site_(std::move(site)),
       parameters_(std::move(parameters)),
-      metric_logger_(metric_logger) {
+      owner_(owner) {
   static_assert(std::is_standard_layout_v<Abi>);
   trainer_state.struct_size = sizeof trainer_state;
   trainer_state.batch_idx = -1;
@@ -112,13 +114,26 @@ void InstanceHost::log_once(LogLevel level, std::string_view key, std::string_vi
   }
 }
 
+void InstanceHost::forget_kept() {
+  if (kept_.call == calls_) return;
+  kept_.texts.clear();
+  kept_.groups.clear();
+  kept_.call = calls_;
+}
+
 grapnel_string InstanceHost::keep_text(std::string text) {
-  if (texts_of_call != calls_) {
-    texts.clear();
-    texts_of_call = calls_;
-  }
-  texts.push_back(std::move(text));
-  return to_abi(texts.back());
+  forget_kept();
+  return to_abi(kept_.texts.emplace_back(std::move(text)));
+}
+
+const grapnel_optimizer_group* InstanceHost::keep_group(const grapnel_optimizer_group& group) {
+  forget_kept();
+  return &kept_.groups.emplace_back(group);
+}
+
+void InstanceHost::log_metric(Event& event, const std::string& name, const LogValue& value,
+                              const LogOptions& options) {
+  owner_.log_metric(event, name, value, options);
 }
 
 std::string_view checked_text(grapnel_string text, const char* what) {

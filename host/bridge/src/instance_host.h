@@ -16,15 +16,17 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include <grapnel/abi.h>
 #include <grapnel/base/error.h>
 #include <grapnel/base/log.h>
 #include <grapnel/base/parameters.h>
 #include <grapnel/events.h>
+#include <grapnel/ext/optimizers.h>
 #include <grapnel/ext/trainer.h>
 #include <grapnel/hook_mask.h>
+#include <grapnel/log_options.h>
 
 #include "tensor_handles.h"
 
@@ -38,26 +40,12 @@ struct grapnel_outputs {
   grapnel::StepOutput* outputs = nullptr;
 };
 
-namespace grapnel {
-class Optimizer;
-}
-
 namespace grapnel::bridge {
 
 struct Operators;
 struct ModuleEntries;
 struct LeaseList;
-class InstanceHost;
-
-// Logs a metric as the callback itself would, which only it may do.
-class MetricLogger {
- public:
-  virtual void log_metric(Event& event, const std::string& name, const LogValue& value,
-                          const LogOptions& options) = 0;
-
- protected:
-  ~MetricLogger() = default;
-};
+class PluginCallback;
 
 // A broken contract, from anywhere within a service: becomes GRAPNEL_INVALID_ARGUMENT.
 struct ContractBreach {
@@ -79,7 +67,7 @@ struct Call {
 
 class InstanceHost {
  public:
-  InstanceHost(PluginSite site, Parameters parameters, MetricLogger* metric_logger);
+  InstanceHost(PluginSite site, Parameters parameters, PluginCallback& owner);
   ~InstanceHost();
   InstanceHost(const InstanceHost&) = delete;
   InstanceHost& operator=(const InstanceHost&) = delete;
@@ -89,7 +77,9 @@ class InstanceHost {
 
   const PluginSite& site() const noexcept { return site_; }
   const Parameters& parameters() const noexcept { return parameters_; }
-  MetricLogger& metric_logger() const noexcept { return *metric_logger_; }
+  // Logs a metric as the callback itself would, under the trainer's rules.
+  void log_metric(Event& event, const std::string& name, const LogValue& value,
+                  const LogOptions& options);
 
   // ---- The call of the plugin that is running now
   const Call* call() const noexcept { return call_; }
@@ -148,11 +138,10 @@ class InstanceHost {
   std::unique_ptr<Operators> operators;
   std::unique_ptr<ModuleEntries> module_entries;
   std::unique_ptr<LeaseList> leases;
-  std::deque<std::string> texts;  // valid until the hook returns
-  std::uint64_t texts_of_call = 0;
 
-  // A copy that lives until the hook returns.
+  // Copies that live until the hook returns.
   grapnel_string keep_text(std::string text);
+  const grapnel_optimizer_group* keep_group(const grapnel_optimizer_group& group);
 
  private:
   struct Abi {
@@ -166,12 +155,18 @@ class InstanceHost {
   Abi abi_;
   PluginSite site_;
   Parameters parameters_;
-  MetricLogger* metric_logger_;
+  PluginCallback& owner_;
   const Call* call_ = nullptr;
   std::uint64_t calls_ = 0;
   std::atomic<const void*> train_thread_ = nullptr;
   std::exception_ptr pending_;
   std::string failure_;
+  struct {
+    std::uint64_t call = 0;  // to which they belong
+    std::deque<std::string> texts;
+    std::deque<grapnel_optimizer_group> groups;
+  } kept_;
+  void forget_kept();
   std::mutex once_mutex_;
   std::set<std::string, std::less<>> once_;
 };
@@ -179,7 +174,9 @@ class InstanceHost {
 inline std::string_view view(grapnel_string text) noexcept {
   return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size);
 }
-inline grapnel_string to_abi(std::string_view text) noexcept { return {text.data(), text.size()}; }
+inline grapnel_string to_abi(std::string_view text) noexcept {
+  return {text.data(), text.size()};
+}
 
 // The text, or ContractBreach when it isn't one: NULL with a size, or not UTF-8.
 std::string_view checked_text(grapnel_string text, const char* what);

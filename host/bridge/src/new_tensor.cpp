@@ -21,8 +21,10 @@ c10::ScalarType checked_dtype(std::int32_t dtype) {
     case GRAPNEL_DTYPE_F32:
     case GRAPNEL_DTYPE_F64:
     case GRAPNEL_DTYPE_BOOL:
-    case GRAPNEL_DTYPE_BF16: return static_cast<c10::ScalarType>(dtype);
-    default: throw ContractBreach{fmt::format("there is no element type {}", dtype)};
+    case GRAPNEL_DTYPE_BF16:
+      return static_cast<c10::ScalarType>(dtype);
+    default:
+      throw ContractBreach{fmt::format("there is no element type {}", dtype)};
   }
 }
 
@@ -31,8 +33,8 @@ at::Tensor new_tensor(std::int32_t dtype, const std::int64_t* sizes, std::uint64
   constexpr std::uint64_t kMostDimensions = 64;
   const c10::ScalarType type = checked_dtype(dtype);
   if (ndim > kMostDimensions || (ndim > 0 && sizes == nullptr)) {
-    throw ContractBreach{fmt::format("{} dimensions, at most {} are accepted", ndim,
-                                     kMostDimensions)};
+    throw ContractBreach{
+        fmt::format("{} dimensions, at most {} are accepted", ndim, kMostDimensions)};
   }
   std::uint64_t expected = c10::elementSize(type);
   bool fits = true;

@@ -74,7 +74,7 @@ std::int32_t GRAPNEL_CALL sample_indices(const grapnel_host* host, const grapnel
 
 }  // namespace
 
-const grapnel_batches kBatches = {sizeof(grapnel_batches), 0,       &count,         &name,
-                                  &get,                    &replace, &sample_indices};
+const grapnel_batches kBatches = {sizeof(grapnel_batches), 0, &count, &name, &get, &replace,
+                                  &sample_indices};
 
 }  // namespace grapnel::bridge

@@ -11,15 +11,22 @@ namespace {
 
 std::optional<LogLevel> level_of(std::int32_t level) {
   switch (level) {
-    case GRAPNEL_LOG_DEBUG: return LogLevel::debug;
-    case GRAPNEL_LOG_INFO: return LogLevel::info;
-    case GRAPNEL_LOG_WARNING: return LogLevel::warning;
-    case GRAPNEL_LOG_ERROR: return LogLevel::error;
-    default: return std::nullopt;
+    case GRAPNEL_LOG_DEBUG:
+      return LogLevel::debug;
+    case GRAPNEL_LOG_INFO:
+      return LogLevel::info;
+    case GRAPNEL_LOG_WARNING:
+      return LogLevel::warning;
+    case GRAPNEL_LOG_ERROR:
+      return LogLevel::error;
+    default:
+      return std::nullopt;
   }
 }
 
-bool is_text(grapnel_string text) { return text.data != nullptr || text.size == 0; }
+bool is_text(grapnel_string text) {
+  return text.data != nullptr || text.size == 0;
+}
 
 std::int32_t GRAPNEL_CALL write(const grapnel_host* host, std::int32_t level,
                                 grapnel_string text) noexcept {

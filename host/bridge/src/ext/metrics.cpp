@@ -50,15 +50,14 @@ std::int32_t log(InstanceHost& self, grapnel_string name, const LogValue& value,
   if (text.empty()) throw ContractBreach{"a metric's name is empty"};
   Event* event = self.call()->event;
   if (event == nullptr) return GRAPNEL_NOT_NOW;
-  self.metric_logger().log_metric(*event, std::string(text), value, log_options(options));
+  self.log_metric(*event, std::string(text), value, log_options(options));
   return GRAPNEL_OK;
 }
 
 std::int32_t GRAPNEL_CALL log_f64(const grapnel_host* host, grapnel_string name, double value,
                                   const grapnel_metric_options* options) noexcept {
-  return service(host, "metrics.log_f64", [&](InstanceHost& self) {
-    return log(self, name, LogValue(value), options);
-  });
+  return service(host, "metrics.log_f64",
+                 [&](InstanceHost& self) { return log(self, name, LogValue(value), options); });
 }
 
 std::int32_t GRAPNEL_CALL log_tensor(const grapnel_host* host, grapnel_string name,
@@ -82,7 +81,7 @@ std::int32_t GRAPNEL_CALL get(const grapnel_host* host, grapnel_string name, dou
     if (self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
     const MetricDict::Entry* entry = self.trainer()->callback_metrics().find(text);
     if (entry == nullptr) return GRAPNEL_NOT_FOUND;
-    *value = entry->value.item().toDouble();
+    *value = entry->value.number();
     *global_step = entry->global_step;
     return GRAPNEL_OK;
   });
@@ -111,7 +110,7 @@ std::int32_t GRAPNEL_CALL name(const grapnel_host* host, std::uint64_t index,
 
 }  // namespace
 
-const grapnel_metrics kMetrics = {sizeof(grapnel_metrics), 0, &log_f64, &log_tensor, &get, &count,
-                                  &name};
+const grapnel_metrics kMetrics = {
+    sizeof(grapnel_metrics), 0, &log_f64, &log_tensor, &get, &count, &name};
 
 }  // namespace grapnel::bridge

@@ -98,10 +98,9 @@ void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint6
 }
 
 std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uint64_t* parameters,
-                                        std::uint64_t parameter_count,
-                                        const std::uint64_t* buffers, std::uint64_t buffer_count,
-                                        grapnel_tensor* const* tensors, grapnel_string reason,
-                                        grapnel_lease** lease) noexcept {
+                                        std::uint64_t parameter_count, const std::uint64_t* buffers,
+                                        std::uint64_t buffer_count, grapnel_tensor* const* tensors,
+                                        grapnel_string reason, grapnel_lease** lease) noexcept {
   return service(host, "module.lease_weights", [&](InstanceHost& self) {
     check_output(lease);
     const std::string text = printable(checked_text(reason, "reason"));
@@ -156,8 +155,8 @@ std::int32_t GRAPNEL_CALL flops_per_batch(const grapnel_host* host, double* flop
 
 }  // namespace
 
-const grapnel_module kModule = {sizeof(grapnel_module), 0,          &generation,
-                                &count,                 &entry,     &grad,
-                                &lease_weights,         &end_lease, &flops_per_batch};
+const grapnel_module kModule = {
+    sizeof(grapnel_module), 0,          &generation,     &count, &entry, &grad,
+    &lease_weights,         &end_lease, &flops_per_batch};
 
 }  // namespace grapnel::bridge

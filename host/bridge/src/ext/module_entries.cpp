@@ -39,8 +39,11 @@ void rebuild(ModuleEntries& entries, TensorHandles& handles, const StateView& vi
   release_all(handles, entries.buffers);
   for (const StateEntry& live : view.entries()) {
     std::deque<Entry>& mine = live.is_parameter ? entries.parameters : entries.buffers;
-    mine.push_back({live.name, handles.borrow(live.tensor), live.tensor.sizes().vec(),
-                    live.tensor.scalar_type(), {}});
+    mine.push_back({live.name,
+                    handles.borrow(live.tensor),
+                    live.tensor.sizes().vec(),
+                    live.tensor.scalar_type(),
+                    {}});
     Entry& entry = mine.back();
     entry.abi.struct_size = sizeof entry.abi;
     entry.abi.name = to_abi(entry.name);

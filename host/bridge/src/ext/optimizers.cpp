@@ -60,8 +60,7 @@ std::int32_t GRAPNEL_CALL group_count(const grapnel_host* host, std::uint64_t op
   });
 }
 
-const grapnel_optimizer_group* GRAPNEL_CALL group(const grapnel_host* host,
-                                                  std::uint64_t optimizer,
+const grapnel_optimizer_group* GRAPNEL_CALL group(const grapnel_host* host, std::uint64_t optimizer,
                                                   std::uint64_t index) noexcept {
   const grapnel_optimizer_group* result = nullptr;
   service(host, "optimizers.group", [&](InstanceHost& self) {

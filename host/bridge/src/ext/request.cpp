@@ -23,8 +23,10 @@ bool around_training_batch(Hook hook) {
     case Hook::on_before_backward:
     case Hook::on_after_backward:
     case Hook::on_before_optimizer_step:
-    case Hook::on_after_optimizer_step: return true;
-    default: return false;
+    case Hook::on_after_optimizer_step:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -35,19 +37,25 @@ bool outside_of_run(Hook hook) {
     case Hook::on_init_end:
     case Hook::teardown:
     case Hook::on_exception:
-    case Hook::on_run_end: return true;
-    default: return false;
+    case Hook::on_run_end:
+      return true;
+    default:
+      return false;
   }
 }
 
 bool has_meaning(RequestKind kind, Hook hook) {
   switch (kind) {
-    case RequestKind::stop: return !outside_of_run(hook);
-    case RequestKind::skip_batch: return hook == Hook::on_train_batch_start;
-    case RequestKind::skip_step: return hook == Hook::on_before_optimizer_step;
+    case RequestKind::stop:
+      return !outside_of_run(hook);
+    case RequestKind::skip_batch:
+      return hook == Hook::on_train_batch_start;
+    case RequestKind::skip_step:
+      return hook == Hook::on_before_optimizer_step;
     case RequestKind::end_epoch:
     case RequestKind::evaluate:
-    case RequestKind::save: return around_training_batch(hook);
+    case RequestKind::save:
+      return around_training_batch(hook);
   }
   return false;
 }
@@ -61,7 +69,8 @@ std::int32_t GRAPNEL_CALL request(const grapnel_host* host, std::int32_t kind,
     const std::string text = printable(checked_text(reason, "reason"));
     const auto wanted = static_cast<RequestKind>(kind);
     const Call& call = *self.call();
-    if (!call.in_hook || call.trainer == nullptr || !has_meaning(wanted, call.hook)) {
+    if (!call.in_hook || call.trainer == nullptr || !has_meaning(wanted, call.hook) ||
+        call.trainer->state().kind != RunKind::fit) {
       return GRAPNEL_NOT_NOW;
     }
     call.trainer->request(wanted, text);

@@ -88,8 +88,8 @@ void check_writable(const grapnel_tensor& handle) {
   }
 }
 
-std::int32_t GRAPNEL_CALL begin_write(const grapnel_host* host, grapnel_tensor* tensor,
-                                      void** data, std::uint64_t* bytes) noexcept {
+std::int32_t GRAPNEL_CALL begin_write(const grapnel_host* host, grapnel_tensor* tensor, void** data,
+                                      std::uint64_t* bytes) noexcept {
   return service(host, "tensors.begin_write", [&](InstanceHost&) {
     check_output(data);
     check_output(bytes);
@@ -126,9 +126,8 @@ std::int32_t GRAPNEL_CALL end_write(const grapnel_host* host, grapnel_tensor* te
 }
 
 std::int32_t GRAPNEL_CALL from_data(const grapnel_host* host, std::int32_t dtype,
-                                    const std::int64_t* sizes, std::uint64_t ndim,
-                                    const void* data, std::uint64_t bytes,
-                                    grapnel_tensor** owned) noexcept {
+                                    const std::int64_t* sizes, std::uint64_t ndim, const void* data,
+                                    std::uint64_t bytes, grapnel_tensor** owned) noexcept {
   return service(host, "tensors.from_data", [&](InstanceHost& self) {
     check_output(owned);
     *owned = self.tensors.own(new_tensor(dtype, sizes, ndim, data, bytes));
@@ -138,8 +137,15 @@ std::int32_t GRAPNEL_CALL from_data(const grapnel_host* host, std::int32_t dtype
 
 }  // namespace
 
-const grapnel_tensors kTensors = {
-    sizeof(grapnel_tensors), 0,    &describe_handle, &retain,    &release,
-    &to_f64,                 &read, &begin_write,     &end_write, &from_data};
+const grapnel_tensors kTensors = {sizeof(grapnel_tensors),
+                                  0,
+                                  &describe_handle,
+                                  &retain,
+                                  &release,
+                                  &to_f64,
+                                  &read,
+                                  &begin_write,
+                                  &end_write,
+                                  &from_data};
 
 }  // namespace grapnel::bridge

@@ -15,14 +15,23 @@ std::int64_t batch_idx_of(const RunState& state, const Call& call) {
   if (call.batch_idx != kNoBatchIdx) return call.batch_idx;
   const Progress* progress = nullptr;
   switch (state.stage) {
-    case Stage::train: progress = &state.batch; break;
-    case Stage::sanity_check: progress = &state.val_batch; break;
+    case Stage::train:
+      progress = &state.batch;
+      break;
+    case Stage::sanity_check:
+      progress = &state.val_batch;
+      break;
     case Stage::validate:
       progress = state.kind == RunKind::fit ? &state.val_batch : &state.eval_batch;
       break;
-    case Stage::test: progress = &state.eval_batch; break;
-    case Stage::predict: progress = &state.predict_batch; break;
-    case Stage::none: return -1;
+    case Stage::test:
+      progress = &state.eval_batch;
+      break;
+    case Stage::predict:
+      progress = &state.predict_batch;
+      break;
+    case Stage::none:
+      return -1;
   }
   return progress->current.ready - 1;
 }
@@ -42,8 +51,10 @@ bool may_change_directory(Hook hook) {
     case Hook::on_test_batch_start:
     case Hook::on_test_batch_end:
     case Hook::on_predict_batch_start:
-    case Hook::on_predict_batch_end: return false;
-    default: return true;
+    case Hook::on_predict_batch_end:
+      return false;
+    default:
+      return true;
   }
 }
 

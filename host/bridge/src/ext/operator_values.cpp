@@ -1,0 +1,263 @@
+// Between the values that a plugin passes and those of LibTorch's dispatcher.
+#include <ATen/core/List.h>
+#include <ATen/core/ivalue.h>
+#include <fmt/format.h>
+
+#include <optional>
+
+#include <grapnel/base/text.h>
+
+#include "../instance_host.h"
+#include "operators.h"
+
+namespace grapnel::bridge {
+namespace {
+
+const char* name_of(std::int32_t tag) {
+  switch (tag) {
+    case GRAPNEL_VALUE_NONE:
+      return "none";
+    case GRAPNEL_VALUE_TENSOR:
+      return "a tensor";
+    case GRAPNEL_VALUE_TENSOR_LIST:
+      return "a list of tensors";
+    case GRAPNEL_VALUE_I64:
+      return "an integer";
+    case GRAPNEL_VALUE_F64:
+      return "a number";
+    case GRAPNEL_VALUE_BOOL:
+      return "a boolean";
+    case GRAPNEL_VALUE_STRING:
+      return "a text";
+    case GRAPNEL_VALUE_I64_LIST:
+      return "a list of integers";
+    case GRAPNEL_VALUE_F64_LIST:
+      return "a list of numbers";
+    default:
+      return "a value of no known tag";
+  }
+}
+
+// One argument on its way in.
+class Conversion {
+ public:
+  Conversion(const grapnel_operator& op, std::size_t index, const grapnel_value& value)
+      : op_(op), index_(index), argument_(op.arguments[index]), value_(value) {}
+
+  c10::IValue run() const {
+    if (value_.tag == GRAPNEL_VALUE_NONE) return none();
+    return argument_.list ? list() : single();
+  }
+
+ private:
+  [[noreturn]] void wrong() const {
+    const c10::Argument& schema = op_.handle.schema().arguments()[index_];
+    throw ContractBreach{fmt::format("{}: the argument {} ({}) is {}, found {}", op_.name, index_,
+                                     quote(schema.name()), schema.type()->str(),
+                                     name_of(value_.tag))};
+  }
+
+  c10::IValue none() const {
+    if (argument_.optional) return {};
+    // An undefined tensor is how LibTorch writes "none" where the schema has no optional.
+    if (argument_.kind == ArgumentKind::tensor && !argument_.list) return at::Tensor();
+    wrong();
+  }
+
+  at::Tensor tensor(const grapnel_tensor* handle) const {
+    const grapnel_tensor& checked = checked_tensor(handle);
+    if (argument_.written && checked.read_only) {
+      throw ContractBreach{fmt::format(
+          "{} would write to a tensor of the batch, behind which the data set may stand; clone it "
+          "and put the clone in its place with batch.replace",
+          op_.name)};
+    }
+    return checked.tensor;
+  }
+
+  std::int64_t boolean() const {
+    if (value_.u.i64 != 0 && value_.u.i64 != 1) wrong();
+    return value_.u.i64;
+  }
+
+  c10::IValue single() const {
+    switch (argument_.kind) {
+      case ArgumentKind::tensor:
+        if (value_.tag == GRAPNEL_VALUE_TENSOR) return tensor(value_.u.tensor);
+        break;
+      case ArgumentKind::integer:
+        if (value_.tag == GRAPNEL_VALUE_I64) return value_.u.i64;
+        break;
+      case ArgumentKind::number:
+        if (value_.tag == GRAPNEL_VALUE_F64) return value_.u.f64;
+        if (value_.tag == GRAPNEL_VALUE_I64) return static_cast<double>(value_.u.i64);
+        break;
+      case ArgumentKind::scalar:
+        if (value_.tag == GRAPNEL_VALUE_F64) return value_.u.f64;
+        if (value_.tag == GRAPNEL_VALUE_I64) return value_.u.i64;
+        if (value_.tag == GRAPNEL_VALUE_BOOL) return boolean() == 1;
+        break;
+      case ArgumentKind::boolean:
+        if (value_.tag == GRAPNEL_VALUE_BOOL) return boolean() == 1;
+        break;
+      case ArgumentKind::text:
+        if (value_.tag == GRAPNEL_VALUE_STRING) return std::string(text());
+        break;
+      case ArgumentKind::device:
+        if (value_.tag == GRAPNEL_VALUE_STRING) return c10::Device(std::string(text()));
+        break;
+      case ArgumentKind::unsupported:
+        break;
+    }
+    wrong();
+  }
+
+  std::string_view text() const {
+    return checked_text({value_.u.string, value_.size}, "text argument");
+  }
+
+  template <class Item>
+  c10::ArrayRef<Item> items(const Item* data) const {
+    if (data == nullptr && value_.size > 0) throw ContractBreach{op_.name + ": a list is NULL"};
+    return {data, static_cast<std::size_t>(value_.size)};
+  }
+
+  c10::IValue list() const {
+    switch (argument_.kind) {
+      case ArgumentKind::tensor:
+        if (value_.tag == GRAPNEL_VALUE_TENSOR_LIST) return tensor_list();
+        break;
+      case ArgumentKind::integer:
+        if (value_.tag == GRAPNEL_VALUE_I64_LIST) {
+          return c10::List<std::int64_t>(items(value_.u.i64s));
+        }
+        if (value_.tag == GRAPNEL_VALUE_I64) return c10::List<std::int64_t>({value_.u.i64});
+        break;
+      case ArgumentKind::number:
+        if (value_.tag == GRAPNEL_VALUE_F64_LIST) return c10::List<double>(items(value_.u.f64s));
+        break;
+      case ArgumentKind::scalar:
+        return scalar_list();
+      case ArgumentKind::boolean:
+        if (value_.tag == GRAPNEL_VALUE_I64_LIST) {
+          c10::List<bool> flags;
+          for (const std::int64_t flag : items(value_.u.i64s)) flags.push_back(flag != 0);
+          return flags;
+        }
+        break;
+      default:
+        break;
+    }
+    wrong();
+  }
+
+  c10::IValue scalar_list() const {
+    c10::List<at::Scalar> scalars;
+    if (value_.tag == GRAPNEL_VALUE_I64_LIST) {
+      for (const std::int64_t item : items(value_.u.i64s)) scalars.push_back(at::Scalar(item));
+    } else if (value_.tag == GRAPNEL_VALUE_F64_LIST) {
+      for (const double item : items(value_.u.f64s)) scalars.push_back(at::Scalar(item));
+    } else {
+      wrong();
+    }
+    return scalars;
+  }
+
+  c10::IValue tensor_list() const {
+    const auto handles = items(value_.u.tensors);
+    if (argument_.optional_items) {  // NULL stands for none
+      c10::List<std::optional<at::Tensor>> tensors;
+      for (const grapnel_tensor* handle : handles) {
+        tensors.push_back(handle == nullptr ? std::nullopt : std::optional(tensor(handle)));
+      }
+      return tensors;
+    }
+    c10::List<at::Tensor> tensors;
+    tensors.reserve(handles.size());
+    for (const grapnel_tensor* handle : handles) tensors.push_back(tensor(handle));
+    return tensors;
+  }
+
+  const grapnel_operator& op_;
+  std::size_t index_;
+  const Argument& argument_;
+  const grapnel_value& value_;
+};
+
+grapnel_value tagged(std::int32_t tag) {
+  grapnel_value value{};
+  value.tag = tag;
+  return value;
+}
+
+grapnel_value from_tensor(InstanceHost& self, const at::Tensor& tensor) {
+  if (!tensor.defined()) return tagged(GRAPNEL_VALUE_NONE);
+  grapnel_value value = tagged(GRAPNEL_VALUE_TENSOR);
+  value.u.tensor = self.tensors.own(tensor);
+  return value;
+}
+
+grapnel_value from_text(InstanceHost& self, std::string text) {
+  const std::string& kept = self.operators->texts.emplace_back(std::move(text));
+  grapnel_value value = tagged(GRAPNEL_VALUE_STRING);
+  value.u.string = kept.data();
+  value.size = kept.size();
+  return value;
+}
+
+grapnel_value from_tensor_list(InstanceHost& self, const c10::List<at::Tensor>& tensors) {
+  auto& kept = self.operators->tensor_lists.emplace_back();
+  kept.reserve(tensors.size());
+  for (const at::Tensor& tensor : tensors) kept.push_back(self.tensors.own(tensor));
+  grapnel_value value = tagged(GRAPNEL_VALUE_TENSOR_LIST);
+  value.u.tensors = kept.data();
+  value.size = kept.size();
+  return value;
+}
+
+}  // namespace
+
+c10::IValue to_ivalue(const grapnel_operator& op, std::size_t index, const grapnel_value& value) {
+  return Conversion(op, index, value).run();
+}
+
+grapnel_value from_ivalue(InstanceHost& self, const grapnel_operator& op, c10::IValue value) {
+  if (value.isTensor()) return from_tensor(self, value.toTensor());
+  if (value.isNone()) return tagged(GRAPNEL_VALUE_NONE);
+  if (value.isBool()) {
+    grapnel_value result = tagged(GRAPNEL_VALUE_BOOL);
+    result.u.i64 = value.toBool() ? 1 : 0;
+    return result;
+  }
+  if (value.isInt()) {
+    grapnel_value result = tagged(GRAPNEL_VALUE_I64);
+    result.u.i64 = value.toInt();
+    return result;
+  }
+  if (value.isDouble()) {
+    grapnel_value result = tagged(GRAPNEL_VALUE_F64);
+    result.u.f64 = value.toDouble();
+    return result;
+  }
+  if (value.isString()) return from_text(self, value.toStringRef());
+  if (value.isDevice()) return from_text(self, value.toDevice().str());
+  if (value.isTensorList()) return from_tensor_list(self, value.toTensorList());
+  if (value.isIntList()) {
+    const auto& kept = self.operators->integer_lists.emplace_back(value.toIntVector());
+    grapnel_value result = tagged(GRAPNEL_VALUE_I64_LIST);
+    result.u.i64s = kept.data();
+    result.size = kept.size();
+    return result;
+  }
+  if (value.isDoubleList()) {
+    const auto& kept = self.operators->number_lists.emplace_back(value.toDoubleVector());
+    grapnel_value result = tagged(GRAPNEL_VALUE_F64_LIST);
+    result.u.f64s = kept.data();
+    result.size = kept.size();
+    return result;
+  }
+  throw ContractBreach{
+      fmt::format("{} returns {}, which a plugin can't be given", op.name, value.tagKind())};
+}
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,68 @@
+// LibTorch's operators as plugins call them: found once, their arguments converted by their schema.
+#pragma once
+
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include <grapnel/ext/aten.h>
+
+namespace grapnel::bridge {
+
+// What a parameter of an operator is made from; optional and list say the rest.
+enum class ArgumentKind : std::uint8_t {
+  tensor,
+  integer,  // a dtype, layout or memory format too
+  number,   // floating point
+  scalar,   // keeps whether it was an integer, a number or a boolean
+  boolean,
+  text,
+  device,
+  unsupported,  // a generator, a storage, ...: only none
+};
+
+struct Argument {
+  ArgumentKind kind = ArgumentKind::unsupported;
+  bool optional = false;
+  bool list = false;
+  bool optional_items = false;  // a list of optional tensors, as index() takes
+  bool written = false;         // the operator writes to the tensor
+};
+
+}  // namespace grapnel::bridge
+
+struct grapnel_operator {
+  c10::OperatorHandle handle;
+  std::string name;  // "aten::lerp_.Scalar"
+  std::vector<grapnel::bridge::Argument> arguments;
+};
+
+namespace grapnel::bridge {
+
+class InstanceHost;
+
+// Of one instance.
+struct Operators {
+  std::deque<grapnel_operator> found;  // addresses are given out
+  // What results point to, valid until the next call.
+  std::deque<std::string> texts;
+  std::deque<std::vector<grapnel_tensor*>> tensor_lists;
+  std::deque<std::vector<std::int64_t>> integer_lists;
+  std::deque<std::vector<double>> number_lists;
+};
+
+// Converts the arguments, calls, converts the results. ContractBreach, or what the operator throws.
+void call_operator(InstanceHost& self, const grapnel_operator& op, const grapnel_value* arguments,
+                   std::uint64_t argument_count, grapnel_value* results,
+                   std::uint64_t result_count);
+
+// The value as the operator's parameter wants it. ContractBreach naming what was found.
+c10::IValue to_ivalue(const grapnel_operator& op, std::size_t index, const grapnel_value& value);
+
+// The result for the plugin; tensors in it become its own.
+grapnel_value from_ivalue(InstanceHost& self, const grapnel_operator& op, c10::IValue value);
+
+}  // namespace grapnel::bridge

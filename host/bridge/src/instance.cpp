@@ -1,0 +1,311 @@
+#include "instance.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/log.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/process_state.h>
+
+#include "describe_exception.h"
+#include "ext/lease_list.h"
+#include "ext/state_io.h"
+#include "ext/trainer_state.h"
+
+namespace grapnel::bridge {
+namespace {
+
+constexpr std::int32_t kThrew = INT32_MIN;  // no plugin may answer this
+
+std::string name_of(const PluginSite& site) {
+  return fmt::format("plugin {} {}: callback {}", quote(site.plugin), printable(site.version),
+                     quote(site.callback));
+}
+
+// Logs what a plugin changed in the process, which has been put back.
+void report_process_changes(InstanceHost& host, std::string_view where,
+                            const std::vector<std::string>& changes) {
+  for (const std::string& change : changes) {
+    host.log(LogLevel::warning,
+             fmt::format("changed {} in {}, which belongs to the whole process; it was put back",
+                         change, where));
+  }
+}
+
+Call call_of(const char* name) {
+  Call call;
+  call.name = name;
+  return call;
+}
+
+}  // namespace
+
+PluginInstance::PluginInstance(PluginSite site, Parameters parameters,
+                               const grapnel_factory& factory, OnError on_error,
+                               PluginCallback& owner)
+    : host_(std::move(site), std::move(parameters), owner), on_error_(on_error) {
+  create(factory);
+  try {
+    init();
+    read_hooks();
+    find_state_extension();
+  } catch (...) {
+    destroy();
+    throw;
+  }
+}
+
+PluginInstance::~PluginInstance() {
+  destroy();
+}
+
+// ---- Calling
+
+template <class Function>
+std::int32_t PluginInstance::enter(const Call& call, Function&& function) {
+  const InstanceHost::CallScope scope(host_, call);
+  if (host_.trainer_state_wanted) update_trainer_state(host_);
+  ForeignCodeGuard guard;
+  std::int32_t status = kThrew;
+  try {
+    status = function();
+  } catch (const std::exception& error) {
+    thrown_ = error.what();
+  } catch (...) {  // of another C++ runtime, or no std::exception: it can't be looked at
+    thrown_ = "an exception of a type that the host doesn't know";
+  }
+  if (guard.restore()) report_changes(call, guard);
+  return status;
+}
+
+void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
+  const HookFunction function = functions_[static_cast<std::size_t>(call.hook)];
+  if (disabled_ || function == nullptr) return;
+  const std::int32_t status = enter(call, [&] { return function(instance_, event); });
+  if (status != GRAPNEL_OK || host_.has_pending()) settle(call, status);
+}
+
+void PluginInstance::report_changes(const Call& call, const ForeignCodeGuard& guard) {
+  for (const std::string& change : guard.changes()) {
+    const std::string line =
+        fmt::format("changed {} of the training thread in {}; it was put back", change, call.name);
+    host_.log_once(LogLevel::warning, line, line);
+  }
+}
+
+std::exception_ptr PluginInstance::failure_of(const Call& call, std::int32_t status) {
+  const std::exception_ptr pending = host_.take_pending();
+  const std::string text = host_.take_failure();
+  if (status == GRAPNEL_PENDING && pending != nullptr) {
+    host_.log(LogLevel::debug,
+              fmt::format("{}: passed on: {}", call.name, describe_exception(pending)));
+    return pending;
+  }
+  if (pending != nullptr) {
+    host_.log(LogLevel::warning, fmt::format("{}: the failure of a service was ignored: {}",
+                                             call.name, describe_exception(pending)));
+  }
+  PluginSite site = host_.site();
+  if (call.in_hook) site.hook = call.name;
+  const auto error = [&](const std::string& message) {
+    if (call.in_hook) return std::make_exception_ptr(PluginError::in_hook(site, message));
+    return std::make_exception_ptr(
+        PluginError(fmt::format("{} failed in {}: {}", name_of(site), call.name, message), site));
+  };
+  switch (status) {
+    case GRAPNEL_OK:
+      return nullptr;
+    case GRAPNEL_ERROR:
+      return error(text.empty() ? "it gave no reason" : text);
+    case kThrew:
+      return error(
+          fmt::format("it let an exception cross the boundary, which the plugin must "
+                      "not: {}",
+                      printable(thrown_)));
+    case GRAPNEL_PENDING:
+      return error(
+          "it answered 'pending' though no service of the host had failed; the fault is "
+          "the plugin's");
+    default:
+      return error(
+          fmt::format("it answered the status {}, which {} must not; the fault is the "
+                      "plugin's{}",
+                      status, call.in_hook ? "a hook" : "this function",
+                      text.empty() ? "" : " (" + text + ")"));
+  }
+}
+
+void PluginInstance::settle(const Call& call, std::int32_t status) {
+  const std::exception_ptr failure = failure_of(call, status);
+  if (failure == nullptr) return;
+  if (on_error_ == OnError::fail) std::rethrow_exception(failure);
+  disable(failure);
+}
+
+void PluginInstance::disable(const std::exception_ptr& failure) {
+  disabled_ = true;
+  if (host_.leases != nullptr) {  // its hooks will not come to end them
+    for (grapnel_lease& lease : host_.leases->leases) lease.lease.end();
+  }
+  log_error("{} is disabled, the run goes on without it: {}", name_of(host_.site()),
+            describe_exception(failure));
+}
+
+// ---- Life
+
+void PluginInstance::refuse(const std::string& message) {
+  throw PluginError(fmt::format("{} can't be used: {}", name_of(host_.site()), message),
+                    host_.site());
+}
+
+void PluginInstance::refuse(const Call& call, std::int32_t status) {
+  std::rethrow_exception(failure_of(call, status));
+}
+
+void PluginInstance::create(const grapnel_factory& factory) {
+  host::ProcessStateGuard process;
+  const Call call = call_of("create");
+  grapnel_instance* made = nullptr;
+  const std::int32_t status =
+      enter(call, [&] { return factory.create(&factory, host_.abi(), &made); });
+  report_process_changes(host_, call.name, process.restore());
+  if (status != GRAPNEL_OK) refuse(call, status);
+  failure_of(call, status);  // logs a service's failure that was ignored
+  if (made == nullptr) refuse("its create answered success without an instance");
+  if (made->struct_size < GRAPNEL_END_OF(grapnel_instance, destroy)) {
+    refuse(fmt::format("its create made an instance of {} bytes, at least {} are needed",
+                       made->struct_size, GRAPNEL_END_OF(grapnel_instance, destroy)));
+  }
+  if (made->destroy == nullptr || made->init == nullptr) {
+    refuse("its instance lacks init or destroy");
+  }
+  instance_ = made;
+}
+
+void PluginInstance::init() {
+  host::ProcessStateGuard process;
+  const Call call = call_of("init");
+  const std::int32_t status = enter(call, [&] { return instance_->init(instance_, host_.abi()); });
+  report_process_changes(host_, call.name, process.restore());
+  if (status != GRAPNEL_OK) refuse(call, status);
+  failure_of(call, status);
+}
+
+void PluginInstance::read_hooks() {
+  constexpr std::uint32_t kMostHooks = 4096;  // more than there will ever be
+  const std::uint32_t count = instance_->hook_count;
+  if (count > kMostHooks || (count > 0 && instance_->hooks == nullptr)) {
+    refuse(fmt::format("its instance names {} hooks without a list of them", count));
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const grapnel_hook_entry& entry = instance_->hooks[i];
+    if (entry.hook >= kHookCount) {
+      const std::string text =
+          fmt::format("it wants the hook {}, this host knows 0 to {}", entry.hook, kHookCount - 1);
+      if ((entry.flags & GRAPNEL_HOOK_OPTIONAL) == 0) refuse(text + "; update grapnel");
+      host_.log(LogLevel::warning, text + "; it does without, as the plugin says it can");
+      continue;
+    }
+    const std::string_view name = kHookNames[entry.hook];
+    if (entry.call == nullptr) refuse(fmt::format("its hook {} has no function", name));
+    if (functions_[entry.hook] != nullptr) refuse(fmt::format("it names the hook {} twice", name));
+    functions_[entry.hook] = entry.call;
+    mask_.set(entry.hook);
+  }
+}
+
+void PluginInstance::find_state_extension() {
+  if (instance_->struct_size < GRAPNEL_END_OF(grapnel_instance, get_extension) ||
+      instance_->get_extension == nullptr) {
+    return;
+  }
+  const Call call = call_of("get_extension");
+  const void* table = nullptr;
+  const std::int32_t status = enter(call, [&] {
+    table = instance_->get_extension(instance_, to_abi(GRAPNEL_EXT_STATE));
+    return GRAPNEL_OK;
+  });
+  if (status != GRAPNEL_OK) refuse(call, status);
+  const auto* state = static_cast<const grapnel_state*>(table);
+  if (state == nullptr) return;
+  if (state->struct_size < GRAPNEL_END_OF(grapnel_state, load) || state->save == nullptr ||
+      state->load == nullptr) {
+    refuse("its extension grapnel.state/1 lacks save or load");
+  }
+  state_ = state;
+}
+
+void PluginInstance::destroy() noexcept {
+  if (instance_ == nullptr) return;
+  grapnel_instance* const instance = std::exchange(instance_, nullptr);
+  try {
+    host::ProcessStateGuard process;
+    const Call call = call_of("destroy");
+    const std::int32_t status = enter(call, [&] { return instance->destroy(instance); });
+    report_process_changes(host_, call.name, process.restore());
+    if (const std::exception_ptr failure = failure_of(call, status)) {
+      log_warning("{}", describe_exception(failure));
+    }
+    if (host_.tensors.owned() > 0) {
+      log_warning("{} never released {} tensors; their memory is free now", name_of(host_.site()),
+                  host_.tensors.owned());
+    }
+  } catch (const std::exception& error) {
+    log_error("{}: destroy: {}", name_of(host_.site()), error.what());
+  }
+}
+
+// ---- State
+
+std::optional<std::string> PluginInstance::own_state_key() {
+  if (state_ == nullptr || state_->key == nullptr) return std::nullopt;
+  const Call call = call_of("state.key");
+  grapnel_string key{};
+  const std::int32_t status = enter(call, [&] { return state_->key(instance_, &key); });
+  if (status == GRAPNEL_NOT_FOUND) return std::nullopt;
+  if (status != GRAPNEL_OK) refuse(call, status);
+  const std::string_view text = view(key);
+  if ((key.data == nullptr && key.size > 0) || text.empty() || text.size() > 512 ||
+      !is_utf8(text)) {
+    refuse("its state key is not 1 to 512 bytes of UTF-8");
+  }
+  return std::string(text);
+}
+
+StateDict PluginInstance::checkpoint_state() {
+  if (state_ == nullptr || disabled_) return last_state_;
+  StateWriter writer(host_);
+  const Call call = call_of("state.save");
+  const std::int32_t status = enter(call, [&] { return state_->save(instance_, writer.abi()); });
+  if (status != GRAPNEL_OK || host_.has_pending()) settle(call, status);
+  if (disabled_) return last_state_;
+  StateDict state{
+      {"version", host_.site().version}, {"keep_if_absent", true}, {"state", writer.take()}};
+  if (on_error_ == OnError::disable) last_state_ = state;
+  return state;
+}
+
+void PluginInstance::load_checkpoint_state(const StateDict& state) {
+  const std::string version = state.at("version").to_string();
+  const StateDict& content = state.at("state").to_dict();
+  if (state_ == nullptr || disabled_) {  // handed on to the next checkpoint
+    last_state_ = state;
+    return;
+  }
+  StateReader reader(host_, content, version);
+  const Call call = call_of("state.load");
+  const std::int32_t status = enter(call, [&] { return state_->load(instance_, reader.abi()); });
+  const std::exception_ptr failure = failure_of(call, status);
+  if (failure != nullptr && on_error_ == OnError::fail) {
+    throw CheckpointError(
+        {}, fmt::format("{} can't load its state, which version {} wrote: {}",
+                        name_of(host_.site()), printable(version), describe_exception(failure)));
+  }
+  if (on_error_ == OnError::disable) last_state_ = state;
+  if (failure != nullptr) disable(failure);
+}
+
+}  // namespace grapnel::bridge

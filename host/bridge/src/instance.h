@@ -1,0 +1,80 @@
+// The life of one plugin instance, and the only place from which its functions are called.
+//
+//   create -> init -> hooks, save, load -> destroy (once, after whatever happened)
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string>
+
+#include <grapnel/abi.h>
+#include <grapnel/bridge/plugin_callback.h>
+#include <grapnel/ext/state.h>
+#include <grapnel/hook_mask.h>
+#include <grapnel/state_dict.h>
+
+#include "guard.h"
+#include "instance_host.h"
+
+namespace grapnel::bridge {
+
+class PluginInstance {
+ public:
+  using HookFunction = std::int32_t(GRAPNEL_CALL*)(grapnel_instance*, const grapnel_Event*);
+
+  // Creates and initializes. PluginError when the plugin refuses or breaks the contract.
+  PluginInstance(PluginSite site, Parameters parameters, const grapnel_factory& factory,
+                 OnError on_error, PluginCallback& owner);
+  ~PluginInstance();
+  PluginInstance(const PluginInstance&) = delete;
+  PluginInstance& operator=(const PluginInstance&) = delete;
+
+  const HookMask& hooks() const noexcept { return mask_; }
+  bool disabled() const noexcept { return disabled_; }
+  InstanceHost& host() noexcept { return host_; }
+
+  // One hook. `event` starts with grapnel_Event. What it throws is described at settle().
+  void fire(const Call& call, const grapnel_Event* event);
+
+  // The instance's own key; nullopt when it has none.
+  std::optional<std::string> own_state_key();
+  // {"version", "keep_if_absent", "state"}; empty when there is nothing to keep. Of an instance that is
+  // disabled, or that has no extension state, what it saved or was given last.
+  StateDict checkpoint_state();
+  // CheckpointError, naming both versions, when the plugin refuses it.
+  void load_checkpoint_state(const StateDict& state);
+
+ private:
+  // Calls the plugin within the guards; its status, or kThrew after an exception crossed the boundary.
+  template <class Function>
+  std::int32_t enter(const Call& call, Function&& function);
+  // After a call: what it means that the plugin answered `status`. Throws nothing for GRAPNEL_OK; else
+  // rethrows the host's own exception or throws PluginError, or disables the plugin.
+  void settle(const Call& call, std::int32_t status);
+  // The exception that stands for the status; nullptr for success.
+  std::exception_ptr failure_of(const Call& call, std::int32_t status);
+  void report_changes(const Call& call, const ForeignCodeGuard& guard);
+  void disable(const std::exception_ptr& failure);
+
+  void create(const grapnel_factory& factory);
+  void init();
+  void read_hooks();
+  void find_state_extension();
+  void destroy() noexcept;
+  [[noreturn]] void refuse(const Call& call, std::int32_t status);
+  [[noreturn]] void refuse(const std::string& message);
+
+  InstanceHost host_;
+  OnError on_error_;
+  grapnel_instance* instance_ = nullptr;
+  std::array<HookFunction, kHookCount> functions_{};
+  HookMask mask_;
+  const grapnel_state* state_ = nullptr;
+  bool disabled_ = false;
+  std::string thrown_;    // what crossed the boundary
+  StateDict last_state_;  // as checkpoint_state() returns it
+};
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,108 @@
+#include <grapnel/bridge/plugin_callback.h>
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/text.h>
+
+#include "events.h"
+#include "instance.h"
+
+namespace grapnel::bridge {
+namespace {
+
+const host::CallbackManifest& find_callback(const host::Manifest& manifest,
+                                            const std::string& callback) {
+  if (const host::CallbackManifest* found = manifest.find(callback)) return *found;
+  throw PluginError(fmt::format("plugin {} {} has no callback {}", quote(manifest.id),
+                                printable(manifest.version), quote(callback)),
+                    {manifest.id, manifest.version, callback, {}});
+}
+
+std::string label_of(const host::Manifest& manifest, const std::string& callback) {
+  return callback == manifest.id ? callback : manifest.id + "." + callback;
+}
+
+// {"tag":"slow"}: the parameters that tell one instance from another; empty when there is none.
+std::string identifying_key(const ParameterTable& table, const Parameters& parameters) {
+  ConfigValue key = ConfigValue::object();
+  for (const ParameterSpec& spec : table.specs()) {
+    if (spec.is_identifying) key.set(spec.name, parameters.get<ConfigValue>(spec.name));
+  }
+  return key.size() == 0 ? std::string() : write_json(key);
+}
+
+}  // namespace
+
+OnError parse_on_error(const ConfigValue& value) {
+  const std::string& text = value.as_string("on_error");
+  if (text == "fail") return OnError::fail;
+  if (text == "disable") return OnError::disable;
+  throw value.error(
+      fmt::format("'on_error' must be 'fail' or 'disable', found {}", value.describe()),
+      "on_error");
+}
+
+PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string& callback,
+                               const grapnel_factory& factory, const PluginCallbackOptions& options)
+    : label_(label_of(manifest, callback)) {
+  const host::CallbackManifest& declared = find_callback(manifest, callback);
+  set_name(options.name);
+  Parameters parameters = declared.parameters.validate(options.parameters, "callbacks." + label_);
+  const std::string from_parameters = identifying_key(declared.parameters, parameters);
+  instance_ =
+      std::make_unique<PluginInstance>(PluginSite{manifest.id, manifest.version, callback, {}},
+                                       std::move(parameters), factory, options.on_error, *this);
+  std::string key = options.name;
+  if (key.empty()) key = instance_->own_state_key().value_or(from_parameters);
+  if (key.empty()) key = "default";
+  state_key_ = fmt::format("{}/{}/{}", manifest.id, callback, key);
+}
+
+PluginCallback::~PluginCallback() = default;
+
+#define GRAPNEL_HOOK(id, hook, EventType, stage, module)                            \
+  void PluginCallback::hook(EventType& event) {                                     \
+    if (instance_->disabled()) return;                                              \
+    const Call call = call_of(Hook::hook, event);                                   \
+    Translated<EventType> translated(instance_->host(), Hook::hook, event);         \
+    instance_->fire(call, reinterpret_cast<const grapnel_Event*>(&translated.abi)); \
+  }
+#include "grapnel/hooks.def"
+#undef GRAPNEL_HOOK
+
+std::string PluginCallback::type_name() const {
+  return label_;
+}
+std::string PluginCallback::state_key() const {
+  return state_key_;
+}
+HookMask PluginCallback::wanted(const HookMask&) const {
+  return instance_->hooks();
+}
+const PluginSite& PluginCallback::site() const {
+  return instance_->host().site();
+}
+const Parameters& PluginCallback::parameters() const {
+  return instance_->host().parameters();
+}
+bool PluginCallback::disabled() const {
+  return instance_->disabled();
+}
+
+StateDict PluginCallback::state_dict() const {
+  return instance_->checkpoint_state();
+}
+void PluginCallback::load_state_dict(const StateDict& state) {
+  instance_->load_checkpoint_state(state);
+}
+
+void PluginCallback::log_metric(Event& event, const std::string& name, const LogValue& value,
+                                const LogOptions& options) {
+  log(event, name, value, options);
+}
+
+}  // namespace grapnel::bridge

@@ -1,0 +1,151 @@
+#include <grapnel/bridge/plugins.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <grapnel/base/files.h>
+#include <grapnel/base/log.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/loader.h>
+
+#include "guard.h"
+
+namespace grapnel::bridge {
+namespace {
+
+// The id and the former ones.
+std::vector<std::string> ids_of(const host::Manifest& manifest) {
+  std::vector<std::string> ids{manifest.id};
+  ids.insert(ids.end(), manifest.aliases.begin(), manifest.aliases.end());
+  return ids;
+}
+
+// The callback that the plugin's id alone means; nullptr when there are several.
+const host::CallbackManifest* only_callback(const host::Manifest& manifest) {
+  if (manifest.callbacks.size() == 1) return &manifest.callbacks.front();
+  return manifest.find(manifest.id);
+}
+
+std::vector<std::string> qualified_names(const host::Manifest& manifest) {
+  std::vector<std::string> names;
+  for (const host::CallbackManifest& callback : manifest.callbacks) {
+    names.push_back(manifest.id + "." + callback.name);
+  }
+  return names;
+}
+
+// Configs with the callback that each one means.
+using Resolved = std::vector<std::pair<PluginCallbackRef, const PluginCallbackConfig*>>;
+
+Resolved resolve(const host::PluginSelection& selection,
+                 const std::vector<PluginCallbackConfig>& configs) {
+  Resolved resolved;
+  for (const PluginCallbackConfig& config : configs) {
+    const auto found = find_plugin_callback(selection, config.name, config.position);
+    if (!found) {
+      const std::vector<std::string> known = plugin_callback_names(selection);
+      const std::string near = nearest(config.name, known).value_or("");
+      throw ConfigError(
+          config.position,
+          fmt::format("no enabled plugin has a callback {}{}; known are {}", quote(config.name),
+                      near.empty() ? "" : ", did you mean " + quote(near) + "?",
+                      known.empty() ? "none" : join(known)),
+          config.name, near);
+    }
+    resolved.emplace_back(*found, &config);
+  }
+  return resolved;
+}
+
+// Loading runs constructors, which may flip denormals (a library linked with -ffast-math does).
+const host::LoadedPlugin& load(const host::SelectedPlugin& plugin) {
+  ForeignCodeGuard guard;
+  const host::LoadedPlugin& loaded = host::load_plugin(plugin);
+  if (guard.restore()) {
+    for (const std::string& change : guard.changes()) {
+      log_warning("[{}] changed {} of the training thread while it was loaded; it was put back",
+                  plugin.manifest.id, change);
+    }
+  }
+  return loaded;
+}
+
+}  // namespace
+
+std::optional<PluginCallbackRef> find_plugin_callback(const host::PluginSelection& selection,
+                                                      std::string_view name,
+                                                      const SourcePosition& position) {
+  for (const host::SelectedPlugin& plugin : selection.plugins) {
+    for (const std::string& id : ids_of(plugin.manifest)) {
+      if (name == id) {
+        if (const auto* callback = only_callback(plugin.manifest)) {
+          return PluginCallbackRef{&plugin, callback};
+        }
+        throw ConfigError(position,
+                          fmt::format("plugin {} has several callbacks; say which one: {}",
+                                      quote(id), join_quoted(qualified_names(plugin.manifest))),
+                          std::string(name));
+      }
+      if (!name.starts_with(id + ".")) continue;
+      if (const auto* callback = plugin.manifest.find(name.substr(id.size() + 1))) {
+        return PluginCallbackRef{&plugin, callback};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> plugin_callback_names(const host::PluginSelection& selection) {
+  std::vector<std::string> names;
+  for (const host::SelectedPlugin& plugin : selection.plugins) {
+    if (only_callback(plugin.manifest) != nullptr) names.push_back(plugin.manifest.id);
+    for (std::string& name : qualified_names(plugin.manifest)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::vector<CallbackHandle> make_plugin_callbacks(
+    const host::PluginSelection& selection, const std::vector<PluginCallbackConfig>& configs) {
+  const Resolved resolved = resolve(selection, configs);
+  const PluginCallbackConfig defaults;
+  std::vector<CallbackHandle> handles;
+  for (const host::SelectedPlugin& plugin : selection.plugins) {
+    const std::string source = fmt::format("{} {} ({})", plugin.manifest.id,
+                                           plugin.manifest.version, display_path(plugin.origin));
+    for (const host::CallbackManifest& callback : plugin.manifest.callbacks) {
+      std::vector<const PluginCallbackConfig*> wanted;
+      for (const auto& [ref, config] : resolved) {
+        if (ref.callback == &callback) wanted.push_back(config);
+      }
+      if (wanted.empty()) wanted.push_back(&defaults);
+      for (const PluginCallbackConfig* config : wanted) {
+        if (!config->enabled) continue;
+        const grapnel_factory* factory = load(plugin).factory(callback.name);
+        handles.emplace_back(std::make_shared<PluginCallback>(plugin.manifest, callback.name,
+                                                              *factory, config->options),
+                             CallbackOrigin::plugin, source);
+      }
+    }
+  }
+  return handles;
+}
+
+std::vector<CallbackHandle> enabled_plugins(const host::SelectionOptions& options,
+                                            const std::vector<PluginCallbackConfig>& configs) {
+  const host::PluginSelection selection = host::select_plugins(options);
+  for (const std::string& notice : selection.notices) log_text(LogLevel::info, notice);
+  return make_plugin_callbacks(selection, configs);
+}
+
+std::unique_ptr<Trainer> make_trainer(TrainerOptions options, std::vector<CallbackHandle> callbacks,
+                                      const host::SelectionOptions& plugins,
+                                      const std::vector<PluginCallbackConfig>& configs) {
+  for (CallbackHandle& handle : enabled_plugins(plugins, configs)) {
+    callbacks.push_back(std::move(handle));
+  }
+  return std::make_unique<Trainer>(std::move(options), std::move(callbacks));
+}
+
+}  // namespace grapnel::bridge
