@@ -1,9 +1,9 @@
 // Checkpoint files: one StateDict, written whole or not at all, verified before anything is read.
 //
-// The container is <grapnel/base/checkpoint_file.h>'s: safetensors with checksums. Tensors are named by
-// where they stand: "state_dict" becomes model.*, "optimizer_states" optimizers.<i>.*, "callbacks"
-// callbacks.<n>.* (the document's table gives the state key of each n), everything else by its path.
-// All that is not a tensor is JSON in the document.
+// The container is <grapnel/base/checkpoint_file.h>'s: safetensors with checksums. Tensors are
+// named by where they stand: "state_dict" becomes model.*, "optimizer_states" optimizers.<i>.*,
+// "callbacks" callbacks.<n>.* (the document's table gives the state key of each n), everything else
+// by its path. All that is not a tensor is JSON in the document.
 #pragma once
 
 #include <ATen/core/Tensor.h>

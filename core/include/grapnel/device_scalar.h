@@ -1,7 +1,7 @@
 // A number that may still be on its device.
 //
-// Metrics are logged every step and looked at now and then. On the CPU the number is taken at once; a
-// value on another device stays there, and is fetched, once, by whoever needs the number.
+// Metrics are logged every step and looked at now and then. On the CPU the number is taken at once;
+// a value on another device stays there, and is fetched, once, by whoever needs the number.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,5 +1,5 @@
-// Calls hooks: one dense array per hook with only the callbacks that want it, so that what is not there
-// costs nothing; then the module, where it overrides the hook.
+// Calls hooks: one dense array per hook with only the callbacks that want it, so that what is not
+// there costs nothing; then the module, where it overrides the hook.
 //
 // The order within a hook is the order of the list, with one exception: on_train_epoch_end reaches
 // callbacks that monitor a metric after the module, so that they see what it logged.

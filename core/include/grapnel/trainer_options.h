@@ -93,8 +93,8 @@ struct TrainerOptions {
   std::string device = "cpu";         // "cpu", "cuda", "cuda:1"
 };
 
-// The options that can be set by name, as in run.json's "trainer", with their checks; and the options
-// that such a set amounts to.
+// The options that can be set by name, as in run.json's "trainer", with their checks; and the
+// options that such a set amounts to.
 GRAPNEL_CORE_API const ParameterTable& trainer_parameters();
 GRAPNEL_CORE_API TrainerOptions trainer_options(const Parameters& parameters);
 

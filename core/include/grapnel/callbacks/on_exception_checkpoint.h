@@ -29,6 +29,7 @@ class GRAPNEL_CORE_API OnExceptionCheckpoint : public Checkpoint {
   // dirpath/filename.ckpt
   std::filesystem::path ckpt_path() const;
   std::vector<std::filesystem::path> last_checkpoints(const Trainer& trainer) const override;
+  bool resumes_by_itself() const override { return true; }
 
   // Replaces the file of an earlier failure; throws IoError when it can't be written.
   void on_exception(ExceptionEvent& event) override;

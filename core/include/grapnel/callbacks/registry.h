@@ -1,0 +1,40 @@
+// The built-in callbacks by name: what run.json may name under "callbacks", and what
+// `grapnel callbacks list|show` prints. One more is one file and one row in registry.cpp.
+//
+//   "callbacks": {"early_stopping": {"monitor": "val_loss", "patience": 5}}
+//
+// A class in the table has two static functions: `const ParameterTable& parameters()`, whose name
+// and summary are the entry's, and `std::shared_ptr<T> from(const Parameters&)`.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "grapnel/base/json.h"
+#include "grapnel/base/parameters.h"
+#include "grapnel/callback.h"
+#include "grapnel/export.h"
+
+namespace grapnel {
+
+struct CallbackEntry {
+  const ParameterTable& (*parameters)();
+  CallbackHandle (*make)(const Parameters& parameters);
+
+  const std::string& name() const { return parameters().name(); }        // "early_stopping"
+  const std::string& summary() const { return parameters().summary(); }  // one sentence
+};
+
+// In the order of their names.
+GRAPNEL_CORE_API std::span<const CallbackEntry> callback_registry();
+
+// By name or by class: "early_stopping" and "EarlyStopping" are the same. nullptr: there is none.
+GRAPNEL_CORE_API const CallbackEntry* find_callback_entry(std::string_view name);
+
+// Makes a callback of that name. `context` is the path of its configuration for error texts:
+// "callbacks.early_stopping". Throws ConfigError, positioned, for a name that isn't known (naming
+// the nearest), and for parameters that are not acceptable.
+GRAPNEL_CORE_API CallbackHandle make_callback(std::string_view name, const ConfigValue& config,
+                                              std::string_view context);
+
+}  // namespace grapnel

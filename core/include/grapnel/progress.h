@@ -1,0 +1,60 @@
+// Where progress bars are drawn: a terminal (<grapnel/terminal_progress.h>), a log, nowhere, or
+// wherever the program that uses the library shows things. TrainerOptions::progress takes one.
+//
+// Bars are made by callbacks (ProgressBar and those derived from it) and used from the training
+// thread alone; print() may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "grapnel/export.h"
+
+namespace grapnel {
+
+// What stands beside a bar, in order: metrics, the logger's version.
+using PostfixValue = std::variant<std::int64_t, double, std::string>;
+using Postfix = std::vector<std::pair<std::string, PostfixValue>>;
+
+// A number in at most about five characters, so that a line doesn't flicker: "0.123", "12.30",
+// "1e-8"; integers as they are.
+GRAPNEL_CORE_API std::string format_postfix_value(const PostfixValue& value);
+
+struct BarOptions {
+  std::string description;  // "Epoch 0"
+  int position = 0;         // line of the bar, from 0 at the top
+  bool leave = true;        // its last line stays when it is closed
+  bool disable = false;     // never shown: only close() is called on it
+};
+
+class GRAPNEL_CORE_API Bar {
+ public:
+  // A bar that goes without close() leaves the screen as it is, with the cursor below it.
+  virtual ~Bar();
+
+  // Starts from 0 again: count, time and rate.
+  virtual void reset() = 0;
+  virtual void set_total(std::optional<std::int64_t> total) = 0;  // nothing: unknown
+  virtual void set_description(std::string_view description) = 0;
+  // The count. True when somebody will see it now: then the postfix is worth bringing up to date.
+  virtual bool set_n(std::int64_t n) = 0;
+  virtual void set_postfix(const Postfix& postfix) = 0;
+  // May be called again.
+  virtual void close() = 0;
+};
+
+class GRAPNEL_CORE_API ProgressSink {
+ public:
+  virtual ~ProgressSink();
+  virtual std::unique_ptr<Bar> make_bar(const BarOptions& options) = 0;
+  // A line of text above the bars.
+  virtual void print(std::string_view line) = 0;
+};
+
+}  // namespace grapnel
