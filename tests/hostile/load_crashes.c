@@ -2,7 +2,7 @@
 #include "hostile.h"
 
 __attribute__((constructor)) static void at_load(void) {
-  volatile int* nowhere = NULL;
+  volatile int* volatile nowhere = NULL; /* volatile itself, else the compiler knows the address */
   *nowhere = 1;
 }
 
