@@ -77,7 +77,8 @@ std::int32_t lease_weights(const grapnel_host* host, const std::uint64_t* parame
   return GRAPNEL_OK;
 }
 std::int32_t end_lease(const grapnel_host* host, grapnel_lease* lease) {
-  if (lease == nullptr || of(host).leased.empty()) return GRAPNEL_INVALID_ARGUMENT;
+  if (lease == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  if (of(host).leased.empty()) return GRAPNEL_NOT_FOUND;  // undone already
   of(host).end_lease();
   return GRAPNEL_OK;
 }

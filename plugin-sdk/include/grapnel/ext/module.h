@@ -44,6 +44,8 @@ typedef struct grapnel_module {
                                        uint64_t parameter_count, const uint64_t* buffers,
                                        uint64_t buffer_count, grapnel_tensor* const* tensors,
                                        grapnel_string reason, grapnel_lease** lease);
+  /* GRAPNEL_NOT_FOUND when the host has undone it already, after a failure; a handle is known to the
+   * host, ended or not, until destroy. */
   int32_t(GRAPNEL_CALL* end_lease)(const grapnel_host* host, grapnel_lease* lease);
   /* Floating-point operations of one forward and backward pass over a batch, where the model tells;
    * else GRAPNEL_NOT_FOUND. */

@@ -2,20 +2,35 @@
 // device where it can: the way to touch every parameter of a model each step.
 #pragma once
 
+#include <string>
+
 #include <grapnel/plugin/tensor.hpp>
 
 namespace grapnel::plugin {
 inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
 
-/// target[i] += weight * (end[i] - target[i]). Lists of equal length; nothing for empty ones.
+namespace detail {
+
+/// False when there is nothing to do. Throws Error for lists of different lengths.
+inline bool are_paired(const TensorList& target, const TensorList& other) {
+  if (target.size() != other.size()) {
+    throw Error("lists of " + std::to_string(target.size()) + " and " +
+                std::to_string(other.size()) + " tensors");
+  }
+  return !target.empty();
+}
+
+}  // namespace detail
+
+/// target[i] += weight * (end[i] - target[i]). Lists of equal length, else Error.
 inline void foreach_lerp_(const TensorList& target, const TensorList& end, double weight) {
-  if (target.empty() && end.empty()) return;
+  if (!detail::are_paired(target, end)) return;
   detail::call<void>(target.context(), "aten::_foreach_lerp_", "Scalar", target, end, weight);
 }
 
-/// target[i] = source[i]. Lists of equal length.
+/// target[i] = source[i]. Lists of equal length, else Error.
 inline void foreach_copy_(const TensorList& target, const TensorList& source) {
-  if (target.empty() && source.empty()) return;
+  if (!detail::are_paired(target, source)) return;
   detail::call<void>(target.context(), "aten::_foreach_copy_", "", target, source);
 }
 

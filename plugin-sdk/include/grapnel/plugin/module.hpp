@@ -36,13 +36,26 @@ class Parameter {
     if (!detail::check_found(status, "the gradient of a parameter")) return {};
     return Tensor::adopt(*context_, owned);
   }
+
+  // For the wrapper.
   grapnel_tensor* live_handle() const noexcept { return entry_->tensor; }
+  detail::Context& context() const noexcept { return *context_; }
 
  private:
   detail::Context* context_;
   const grapnel_module_entry* entry_;
   std::size_t index_;
 };
+
+/// The live tensors of a selection, for operators over many at once; valid until the module's generation
+/// changes.
+inline TensorList live_tensors(const std::vector<Parameter>& selection) {
+  if (selection.empty()) return {};
+  std::vector<grapnel_tensor*> handles;
+  handles.reserve(selection.size());
+  for (const Parameter& parameter : selection) handles.push_back(parameter.live_handle());
+  return TensorList::adopt(selection.front().context(), std::move(handles), false);
+}
 
 /// All parameters, or all buffers, in the model's order.
 class ParameterRange {
@@ -88,13 +101,8 @@ class ParameterRange {
     }
     return Parameter(*context_, *entry, i);
   }
-  /// The live tensors, for operators over the whole model; valid until the module's generation changes.
-  TensorList tensors() const {
-    std::vector<grapnel_tensor*> handles;
-    handles.reserve(size_);
-    for (const Parameter& parameter : *this) handles.push_back(parameter.live_handle());
-    return TensorList::adopt(*context_, std::move(handles), false);
-  }
+  /// All of them; see live_tensors.
+  TensorList tensors() const { return live_tensors({begin(), end()}); }
 
  private:
   detail::Context* context_;
@@ -121,11 +129,12 @@ class Lease {
 
   explicit operator bool() const noexcept { return lease_ != nullptr; }
 
-  /// The model has its own weights back. Nothing for an empty one.
+  /// The model has its own weights back. Nothing for an empty one, nor when the host has already undone
+  /// it after a failure.
   void end() {
     if (grapnel_lease* lease = std::exchange(lease_, nullptr)) {
-      detail::check(context_->get<grapnel_module>().end_lease(context_->host(), lease),
-                    "ending a lease of weights");
+      const auto status = context_->get<grapnel_module>().end_lease(context_->host(), lease);
+      detail::check_found(status, "ending a lease of weights");
     }
   }
 

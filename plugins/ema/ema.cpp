@@ -1,0 +1,177 @@
+// ema: keeps an exponential moving average of the weights, and lets validation, test and prediction run
+// with it.
+//
+//   average <- average + (1 - decay) * (weights - average)      after an optimizer step
+//
+// The first update takes the weights as they are. Defaults, the choice of steps and the copy at the end
+// are those of Lightning's EMAWeightAveraging; the warm-up, min(decay, (1 + n) / (10 + n)) at update n, is
+// TensorFlow's (tf.train.ExponentialMovingAverage, num_updates). Unlike Lightning's, the swap is a lease:
+// the host undoes it whatever happens, and a checkpoint written meanwhile has the training weights.
+//
+// An update is one call for all floating tensors. The average follows the model by name: when parameters
+// appear, vanish or change their shape, the others keep theirs.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <grapnel/plugin.hpp>
+
+namespace {
+
+using namespace grapnel::plugin;
+
+class Ema final : public Callback {
+ public:
+  explicit Ema(const Params& params)
+      : decay_(params.get("decay", 0.999)),
+        every_n_steps_(params.get("update_every_n_steps", 1)),
+        start_step_(params.get("update_starting_at_step", 0)),
+        use_buffers_(params.get("use_buffers", true)),
+        warm_up_(params.get("warm_up", false)),
+        copy_at_end_(params.get("copy_to_model_at_end", true)) {}
+
+  void on_train_batch_end(TrainBatchEnd& event) override {
+    const std::int64_t step_idx = event.global_step() - 1;  // of the step just made, from 0
+    if (event.global_step() <= latest_update_step_ || step_idx < start_step_ ||
+        step_idx % every_n_steps_ != 0) {
+      return;  // no new step, as within an accumulation window, or none that counts
+    }
+    follow_model(event);
+    if (updates_ == 0) {
+      foreach_copy_(floating_average_, floating_live_);
+    } else {
+      foreach_lerp_(floating_average_, floating_live_, 1 - decay_now());
+    }
+    foreach_copy_(other_average_, other_live_);
+    ++updates_;
+    latest_update_step_ = event.global_step();
+  }
+
+  void on_train_end(Event& event) override {
+    if (!copy_at_end_ || updates_ == 0) return;
+    follow_model(event);
+    foreach_copy_(floating_live_, floating_average_);
+    foreach_copy_(other_live_, other_average_);
+    event.log_info("the model now has the average of " + std::to_string(updates_) + " updates");
+  }
+
+  void on_validation_start(Event& event) override { swap_in(event, "validate the average"); }
+  void on_validation_end(Event&) override { lease_.end(); }
+  void on_test_start(Event& event) override { swap_in(event, "test the average"); }
+  void on_test_end(Event&) override { lease_.end(); }
+  void on_predict_start(Event& event) override { swap_in(event, "predict with the average"); }
+  void on_predict_end(Event&) override { lease_.end(); }
+
+  void save_state(StateWriter& state) const override {
+    state.put("updates", updates_);
+    state.put("latest_update_step", latest_update_step_);
+    for (const auto& [key, average] : averages_) state.put(key, average);
+  }
+
+  void load_state(const StateReader& state) override {
+    const auto updates = state.get<std::int64_t>("updates");
+    const auto latest_update_step = state.get<std::int64_t>("latest_update_step");
+    std::map<std::string, Tensor> averages;
+    for (const std::string& key : state.keys()) {
+      if (is_average(key)) averages.emplace(key, state.get<Tensor>(key));
+    }
+    updates_ = updates;
+    latest_update_step_ = latest_update_step;
+    averages_ = std::move(averages);
+    generation_.reset();  // whatever they are on, bring them to the model's device before use
+  }
+
+ private:
+  static constexpr std::string_view parameter_key = "parameter.";
+  static constexpr std::string_view buffer_key = "buffer.";
+
+  static bool is_average(const std::string& key) {
+    return key.compare(0, parameter_key.size(), parameter_key) == 0 ||
+           key.compare(0, buffer_key.size(), buffer_key) == 0;
+  }
+
+  double decay_now() const {
+    if (!warm_up_) return decay_;
+    const double n = static_cast<double>(updates_);
+    return std::min(decay_, (1 + n) / (10 + n));
+  }
+
+  void swap_in(const Services& event, const char* reason) {
+    if (updates_ == 0) return;  // the sanity check before the first step
+    follow_model(event);
+    lease_ = event.lease_weights(parameter_indices_, buffer_indices_, all_averages_, reason);
+  }
+
+  // Pairs averages with the model's tensors again if these have changed. A tensor without an average of its
+  // shape begins with its present values.
+  void follow_model(const Services& event) {
+    const std::uint64_t generation = event.module_generation();
+    if (generation_ == generation) return;
+
+    std::map<std::string, Tensor> averages;
+    TensorList all_averages, floating_average, other_average;
+    std::vector<Parameter> floating, other;
+    const auto pair = [&](const ParameterRange& range, std::string_view prefix) {
+      std::vector<std::uint64_t> indices;
+      for (const Parameter& parameter : range) {
+        const std::string key = std::string(prefix) + std::string(parameter.name());
+        const Tensor live = parameter.tensor();
+        Tensor average = live.clone();
+        const auto known = averages_.find(key);
+        if (known != averages_.end() && known->second.same_shape_and_dtype(live)) {
+          average.copy_(known->second);
+        } else if (updates_ > 0) {
+          event.log_info("the average of " + std::string(parameter.name()) + " begins anew");
+        }
+        const bool is_floating = live.is_floating_point();
+        (is_floating ? floating : other).push_back(parameter);
+        (is_floating ? floating_average : other_average).push_back(average);
+        all_averages.push_back(average);
+        indices.push_back(parameter.index());
+        averages.emplace(key, std::move(average));
+      }
+      return indices;
+    };
+    std::vector<std::uint64_t> parameter_indices = pair(event.parameters(), parameter_key);
+    std::vector<std::uint64_t> buffer_indices;
+    if (use_buffers_) buffer_indices = pair(event.buffers(), buffer_key);
+
+    averages_ = std::move(averages);
+    all_averages_ = std::move(all_averages);
+    floating_live_ = live_tensors(floating);
+    floating_average_ = std::move(floating_average);
+    other_live_ = live_tensors(other);
+    other_average_ = std::move(other_average);
+    parameter_indices_ = std::move(parameter_indices);
+    buffer_indices_ = std::move(buffer_indices);
+    generation_ = generation;
+  }
+
+  double decay_;
+  std::int64_t every_n_steps_;  // optimizer steps
+  std::int64_t start_step_;     // optimizer steps
+  bool use_buffers_;
+  bool warm_up_;
+  bool copy_at_end_;
+
+  std::int64_t updates_ = 0;
+  std::int64_t latest_update_step_ = 0;     // global_step after which the last update was made
+  std::map<std::string, Tensor> averages_;  // by key in the state
+
+  // The pairing with the model, made by follow_model for one generation of it.
+  std::optional<std::uint64_t> generation_;
+  TensorList all_averages_;  // of parameters, then of buffers, in the model's order
+  TensorList floating_live_, floating_average_;
+  TensorList other_live_, other_average_;  // integers: copied, not averaged
+  std::vector<std::uint64_t> parameter_indices_, buffer_indices_;
+  Lease lease_;
+};
+
+}  // namespace
+
+GRAPNEL_PLUGIN(grapnel::plugin::callback<Ema>("ema"))

@@ -1,0 +1,210 @@
+#include <algorithm>
+#include <cmath>
+
+#include "catch.h"
+#include "sdk/recording_host.h"
+
+using namespace grapnel::test;
+
+namespace {
+
+/// ema over a model with a weight, a floating buffer and a counter; each step adds 1 to the weight and the
+/// buffer and to the counter.
+struct Averaged {
+  RecordingHost host;
+  PluginFile plugin{PLUGIN_FILE};
+
+  explicit Averaged(double decay = 0.5) {
+    host.params = {{"decay", decay},
+                   {"update_every_n_steps", std::int64_t{1}},
+                   {"update_starting_at_step", std::int64_t{0}},
+                   {"use_buffers", true},
+                   {"warm_up", false},
+                   {"copy_to_model_at_end", true}};
+    host.parameters = {{"weight", FakeTensor::make({0, 10}), nullptr}};
+    host.buffers = {{"mean", FakeTensor::make({100}), nullptr},
+                    {"count", FakeTensor::make({0}, GRAPNEL_DTYPE_I64), nullptr}};
+  }
+
+  RunningCallback start() { return RunningCallback(host, plugin.entry(), "ema"); }
+  void step(RunningCallback& ema) {
+    for (auto& value : weight()) ++value;
+    ++host.buffers[0].tensor->values[0];
+    ++host.buffers[1].tensor->values[0];
+    ++host.trainer.global_step;
+    REQUIRE(ema.train_batch_end({}) == GRAPNEL_OK);
+  }
+  std::vector<double>& weight() { return host.parameters[0].tensor->values; }
+  /// The weight as a validation sees it.
+  std::vector<double> validated(RunningCallback& ema) {
+    REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_start) == GRAPNEL_OK);
+    const auto seen = weight();
+    REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_end) == GRAPNEL_OK);
+    return seen;
+  }
+};
+
+using Values = std::vector<double>;
+
+}  // namespace
+
+TEST_CASE("the average begins with the weights and then follows them by 1 - decay") {
+  Averaged run;
+  auto ema = run.start();
+  run.step(ema);
+  CHECK(run.validated(ema) == Values{1, 11});
+  run.step(ema);
+  CHECK(run.validated(ema) == Values{1.5, 11.5});
+  run.step(ema);
+  CHECK(run.validated(ema) == Values{2.25, 12.25});
+  CHECK(run.weight() == Values{3, 13});
+}
+
+TEST_CASE("an update is one call for all floating tensors") {
+  Averaged run;
+  auto ema = run.start();
+  run.step(ema);
+  run.host.calls.clear();
+  run.step(ema);
+  CHECK(run.host.calls ==
+        std::vector<std::string>{"aten::_foreach_lerp_.Scalar", "aten::_foreach_copy_"});
+}
+
+TEST_CASE(
+    "validation runs on a lease of weights and buffers, and has none before the first update") {
+  Averaged run;
+  auto ema = run.start();
+  CHECK(run.validated(ema) == Values{0, 10});
+  run.step(ema);
+  run.step(ema);
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_start) == GRAPNEL_OK);
+  CHECK(run.host.lease_reason == "validate the average");
+  CHECK(run.host.buffers[0].tensor->values == Values{101.5});
+  CHECK(run.host.buffers[1].tensor->values == Values{2});
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_end) == GRAPNEL_OK);
+  CHECK(run.host.lease_reason.empty());
+  CHECK(run.host.buffers[0].tensor->values == Values{102});
+}
+
+TEST_CASE("buffers stay the model's own where they are not wanted") {
+  Averaged run;
+  run.host.params["use_buffers"] = false;
+  auto ema = run.start();
+  run.step(ema);
+  run.step(ema);
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_test_start) == GRAPNEL_OK);
+  CHECK(run.weight() == Values{1.5, 11.5});
+  CHECK(run.host.buffers[0].tensor->values == Values{102});
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_test_end) == GRAPNEL_OK);
+}
+
+TEST_CASE(
+    "steps before the start and between the intervals don't count, nor do batches without a step") {
+  Averaged run(0);  // the average is what was last taken
+  run.host.params["update_every_n_steps"] = std::int64_t{2};
+  run.host.params["update_starting_at_step"] = std::int64_t{2};
+  auto ema = run.start();
+  run.step(ema);  // step 0
+  run.step(ema);
+  CHECK(run.validated(ema) == run.weight());
+  CHECK(run.host.calls.empty());
+  run.step(ema);  // step 2: taken
+  run.step(ema);
+  CHECK(run.validated(ema) == Values{3, 13});
+  run.weight() = {50, 60};
+  REQUIRE(ema.train_batch_end({}) == GRAPNEL_OK);  // no new step
+  CHECK(run.validated(ema) == Values{3, 13});
+  run.step(ema);  // step 4: taken
+  CHECK(run.validated(ema) == Values{51, 61});
+}
+
+TEST_CASE("a warm-up makes the decay grow with the updates") {
+  Averaged run(0.999);
+  run.host.params["warm_up"] = true;
+  auto ema = run.start();
+  run.step(ema);
+  run.step(ema);  // update 1: decay 2/11
+  CHECK(run.validated(ema)[0] == Approx(1 + 9.0 / 11));
+  run.step(ema);  // update 2: decay 3/12
+  CHECK(run.validated(ema)[0] == Approx((1 + 9.0 / 11) + 0.75 * (3 - (1 + 9.0 / 11))));
+}
+
+TEST_CASE("when the training ends, the model gets the average, unless told otherwise") {
+  Averaged run;
+  auto ema = run.start();
+  run.step(ema);
+  run.step(ema);
+  SECTION("the default") {
+    REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_end) == GRAPNEL_OK);
+    CHECK(run.weight() == Values{1.5, 11.5});
+    CHECK(run.host.buffers[0].tensor->values == Values{101.5});
+  }
+  SECTION("told otherwise") {
+    run.host.params["copy_to_model_at_end"] = false;
+    auto other = run.start();
+    run.step(other);
+    REQUIRE(other.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_end) == GRAPNEL_OK);
+    CHECK(run.weight() == Values{3, 13});
+  }
+}
+
+TEST_CASE("a resumed average goes on as if never stopped") {
+  Averaged whole;
+  auto uninterrupted = whole.start();
+  for (int i = 0; i < 5; ++i) whole.step(uninterrupted);
+
+  Averaged run;
+  RecordedState saved;
+  {
+    auto ema = run.start();
+    for (int i = 0; i < 3; ++i) run.step(ema);
+    saved = ema.save();
+  }
+  CHECK(saved.find("parameter.weight") != nullptr);
+  auto resumed = run.start();
+  REQUIRE(resumed.load(saved) == GRAPNEL_OK);
+  const RecordedState again = resumed.save();  // before the model was seen
+  CHECK(again.entries.size() == saved.entries.size());
+  run.step(resumed);
+  run.step(resumed);
+  CHECK(run.validated(resumed) == whole.validated(uninterrupted));
+}
+
+TEST_CASE("a state that lacks its counters changes nothing") {
+  Averaged run;
+  auto ema = run.start();
+  run.step(ema);
+  run.step(ema);
+  RecordedState broken = ema.save();
+  broken.entries.erase(broken.entries.begin());
+  CHECK(ema.load(broken) == GRAPNEL_ERROR);
+  CHECK(run.validated(ema) == Values{1.5, 11.5});
+}
+
+TEST_CASE("the average follows a model that changes: by name, the rest begins anew") {
+  Averaged run;
+  auto ema = run.start();
+  run.step(ema);
+  run.step(ema);
+  run.host.parameters.insert(run.host.parameters.begin(), {"new", FakeTensor::make({7}), nullptr});
+  run.host.buffers[0].tensor = FakeTensor::make({1, 2});  // another shape
+  ++run.host.generation;
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_start) == GRAPNEL_OK);
+  CHECK(run.host.parameters[0].tensor->values == Values{7});
+  CHECK(run.host.parameters[1].tensor->values == Values{1.5, 11.5});
+  CHECK(run.host.buffers[0].tensor->values == Values{1, 2});
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_end) == GRAPNEL_OK);
+  CHECK(std::count(run.host.log.begin(), run.host.log.end(),
+                   "info: the average of new begins anew") == 1);
+}
+
+TEST_CASE("a lease that the host undid after a failure is no trouble, and no handle leaks") {
+  Averaged run;
+  {
+    auto ema = run.start();
+    run.step(ema);
+    REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_start) == GRAPNEL_OK);
+    run.host.end_lease();
+  }
+  CHECK(run.host.live_handles == 0);
+}

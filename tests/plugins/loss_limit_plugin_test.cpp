@@ -1,0 +1,37 @@
+#include <cmath>
+
+#include "catch.h"
+#include "sdk/recording_host.h"
+
+using namespace grapnel::test;
+
+namespace {
+
+std::size_t stops_at(double loss) {
+  RecordingHost host;
+  host.params["limit"] = 10.0;
+  PluginFile plugin(PLUGIN_FILE);
+  RunningCallback callback(host, plugin.entry(), "loss_limit");
+  FakeOutputs outputs;
+  outputs.loss = loss;
+  CHECK(callback.train_batch_end(outputs) == GRAPNEL_OK);
+  return host.requests.size();
+}
+
+}  // namespace
+
+TEST_CASE("a loss up to the limit lets the run go on, a larger one stops it") {
+  CHECK(stops_at(10) == 0);
+  CHECK(stops_at(10.001) == 1);
+  CHECK(stops_at(std::nan("")) == 1);
+  CHECK(stops_at(HUGE_VAL) == 1);
+}
+
+TEST_CASE("a step without a loss is no reason to stop") {
+  RecordingHost host;
+  host.params["limit"] = 10.0;
+  PluginFile plugin(PLUGIN_FILE);
+  RunningCallback callback(host, plugin.entry(), "loss_limit");
+  CHECK(callback.train_batch_end({}) == GRAPNEL_OK);
+  CHECK(host.requests.empty());
+}

@@ -1,0 +1,158 @@
+#include <cmath>
+#include <limits>
+
+#include "catch.h"
+#include "sdk/recording_host.h"
+
+using namespace grapnel::test;
+
+namespace {
+
+constexpr double inf = std::numeric_limits<double>::infinity();
+
+/// nan_guard over a model of three parameters, one batch after another.
+struct Guarded {
+  RecordingHost host;
+  PluginFile plugin{PLUGIN_FILE};
+  std::int64_t batch_idx = 0;
+
+  explicit Guarded(std::int64_t patience = 1, bool check_gradients = true) {
+    host.params = {{"patience", patience},
+                   {"check_gradients", check_gradients},
+                   {"every_n_steps", std::int64_t{1}},
+                   {"skip_steps", false}};
+    host.parameters = {{"first", FakeTensor::make({1, 2}), FakeTensor::make({0, 0})},
+                       {"second", FakeTensor::make({1}), FakeTensor::make({0})},
+                       {"unused", FakeTensor::make({1}), nullptr},
+                       {"third", FakeTensor::make({1, 2, 3}), FakeTensor::make({0, 0, 0})}};
+  }
+
+  void batch(RunningCallback& guard, std::optional<double> loss) {
+    REQUIRE(guard.before_optimizer_step() == GRAPNEL_OK);
+    ++host.trainer.global_step;
+    FakeOutputs outputs;
+    outputs.loss = loss;
+    REQUIRE(guard.train_batch_end(outputs, batch_idx++) == GRAPNEL_OK);
+  }
+  RunningCallback start() { return RunningCallback(host, plugin.entry(), "nan_guard"); }
+};
+
+}  // namespace
+
+TEST_CASE("a finite loss and finite gradients let the run go on") {
+  Guarded run;
+  auto guard = run.start();
+  run.batch(guard, 1e30);
+  run.batch(guard, std::nullopt);
+  CHECK(run.host.requests.empty());
+  CHECK(run.host.live_handles == 0);
+}
+
+TEST_CASE("a loss that is not finite stops the run, saying what and where") {
+  Guarded run;
+  auto guard = run.start();
+  run.batch(guard, 1.0);
+  run.batch(guard, std::nan(""));
+  REQUIRE(run.host.requests.size() == 1);
+  CHECK(run.host.requests[0].kind == GRAPNEL_REQUEST_STOP);
+  CHECK(run.host.requests[0].reason == "the loss is NaN (epoch 0, batch 1, step 2)");
+}
+
+TEST_CASE("the first parameter in the model's order whose gradient is not finite is named") {
+  Guarded run;
+  auto guard = run.start();
+  run.host.parameters[1].grad->values = {-inf};
+  run.host.parameters[3].grad->values = {0, std::nan(""), 0};
+  run.batch(guard, 1.0);
+  REQUIRE(run.host.requests.size() == 1);
+  CHECK(run.host.requests[0].reason ==
+        "the gradient of second has infinite elements, and those of 1 later parameters too "
+        "(epoch 0, batch 0, step 1)");
+  CHECK(run.host.live_handles == 0);
+}
+
+TEST_CASE("loss and gradients that are both not finite make one reason") {
+  Guarded run;
+  auto guard = run.start();
+  run.host.parameters[3].grad->values[1] = std::nan("");
+  run.batch(guard, inf);
+  REQUIRE(run.host.requests.size() == 1);
+  CHECK_THAT(run.host.requests[0].reason,
+             Catch::StartsWith("the loss is infinite; the gradient of third has NaN elements"));
+}
+
+TEST_CASE("all gradients are looked at with one norm and one transfer") {
+  Guarded run;
+  auto guard = run.start();
+  run.batch(guard, 1.0);
+  CHECK(run.host.calls ==
+        std::vector<std::string>{"aten::_foreach_norm.Scalar", "aten::stack", "aten::to.dtype"});
+}
+
+TEST_CASE("patience waits for as many batches in a row, and warns until then") {
+  Guarded run(3);
+  auto guard = run.start();
+  for (const double loss : {double(NAN), double(NAN), 1.0, double(NAN), double(NAN)})
+    run.batch(guard, loss);
+  CHECK(run.host.requests.empty());
+  CHECK(run.host.log.size() == 4);
+  CHECK_THAT(run.host.log[0], Catch::Contains("1 of 3 such batches"));
+  run.batch(guard, NAN);
+  CHECK(run.host.requests.size() == 1);
+}
+
+TEST_CASE("the count survives a checkpoint") {
+  Guarded run(2);
+  RecordedState saved;
+  {
+    auto guard = run.start();
+    run.batch(guard, NAN);
+    saved = guard.save();
+  }
+  auto resumed = run.start();
+  REQUIRE(resumed.load(saved) == GRAPNEL_OK);
+  run.batch(resumed, NAN);
+  CHECK(run.host.requests.size() == 1);
+}
+
+TEST_CASE(
+    "gradients of a scaled loss are left alone, and so are they when nobody wants them checked") {
+  SECTION("scaled") {
+    Guarded run;
+    auto guard = run.start();
+    run.host.gradients_unscaled = false;
+    run.host.parameters[0].grad->values[0] = inf;
+    run.batch(guard, 1.0);
+    CHECK(run.host.requests.empty());
+  }
+  SECTION("not wanted") {
+    Guarded run(1, false);
+    auto guard = run.start();
+    run.host.parameters[0].grad->values[0] = inf;
+    run.batch(guard, 1.0);
+    CHECK(run.host.requests.empty());
+    CHECK(run.host.calls.empty());
+  }
+}
+
+TEST_CASE("a step with a bad gradient is skipped where that is asked for") {
+  Guarded run(2);
+  run.host.params["skip_steps"] = true;
+  auto guard = run.start();
+  run.host.parameters[0].grad->values[0] = NAN;
+  run.batch(guard, 1.0);
+  REQUIRE(run.host.requests.size() == 1);
+  CHECK(run.host.requests[0].kind == GRAPNEL_REQUEST_SKIP_STEP);
+  CHECK(run.host.requests[0].reason == "the gradient of first has NaN elements");
+}
+
+TEST_CASE("only every n-th step is looked at, and a batch that was not is no good one") {
+  Guarded run(2);
+  run.host.params["every_n_steps"] = std::int64_t{2};
+  auto guard = run.start();
+  run.batch(guard, NAN);  // batch 0: looked at
+  run.batch(guard, NAN);
+  CHECK(run.host.requests.empty());
+  run.batch(guard, NAN);  // batch 2
+  CHECK(run.host.requests.size() == 1);
+}
