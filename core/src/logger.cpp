@@ -1,0 +1,7 @@
+#include "grapnel/logger.h"
+
+namespace grapnel {
+
+Logger::~Logger() = default;
+
+}  // namespace grapnel
