@@ -57,11 +57,17 @@ std::string factory_fault(const grapnel_factory* factory, std::uint64_t index) {
 
 std::string entry_fault(const grapnel_plugin& entry, const Manifest& manifest) {
   if (std::string fault = abi_fault(entry); !fault.empty()) return fault;
-  if (entry.factory_count > max_factories || (entry.factory_count > 0 && !entry.factories)) {
+  if (entry.factory_count > max_factories) {
     return fmt::format(
-        "its entry says that it has {} factories, 1 to {} are accepted; the plugin was "
-        "built wrongly, build it anew",
+        "its entry says that it has {} factories, at most {} are accepted; the plugin "
+        "was built wrongly, build it anew",
         entry.factory_count, max_factories);
+  }
+  if (entry.factory_count > 0 && entry.factories == nullptr) {
+    return fmt::format(
+        "its entry says that it has {} factories, but where they are is NULL; the "
+        "plugin was built wrongly, build it anew",
+        entry.factory_count);
   }
   std::vector<std::string> names;
   for (std::uint64_t i = 0; i < entry.factory_count; ++i) {

@@ -35,8 +35,22 @@ std::map<std::string, std::unique_ptr<const LoadedPlugin>>& loaded_plugins() {
                     {manifest.id, manifest.version, {}, {}});
 }
 
+// The words of the system's loader within what Boost.DLL made of them:
+// "boost::dll::shared_library::load() failed (dlerror system message: /path: undefined symbol: x): ..."
+std::string_view loader_words(std::string_view text, std::string_view library) {
+  constexpr std::string_view before = "dlerror system message: ";
+  if (const std::size_t at = text.find(before); at != std::string_view::npos) {
+    text.remove_prefix(at + before.size());
+    text = text.substr(0, text.rfind("): "));
+  }
+  if (text.starts_with(library)) text.remove_prefix(library.size());
+  while (text.starts_with(':') || text.starts_with(' ')) text.remove_prefix(1);
+  return text;
+}
+
 // What the system's loader said, with what to do where that is known.
-std::string explain(std::string_view text) {
+std::string explain(std::string_view what, std::string_view library) {
+  const std::string_view text = loader_words(what, library);
   const auto says = [&](std::string_view part) {
     return text.find(part) != std::string_view::npos;
   };
@@ -61,12 +75,15 @@ std::string explain(std::string_view text) {
 }
 
 const grapnel_plugin* load_entry(const SelectedPlugin& plugin) {
-  boost::dll::fs::error_code error;
   // Leaked for the same reason as loaded_plugins().
   auto* const library = new boost::dll::shared_library;
-  library->load(plugin.library, error,
-                boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
-  if (error) refuse(plugin, explain(error.message()));
+  try {
+    // Throwing, because the loader's own words come with the exception only.
+    library->load(plugin.library,
+                  boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+  } catch (const boost::dll::fs::system_error& error) {
+    refuse(plugin, explain(error.what(), plugin.library.string()));
+  }
   if (!library->has(GRAPNEL_PLUGIN_SYMBOL_NAME)) {
     refuse(plugin, "it does not export the symbol " GRAPNEL_PLUGIN_SYMBOL_NAME);
   }

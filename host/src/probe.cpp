@@ -56,7 +56,7 @@ ProbeResult judge(const ProcessResult& process, ProbeReport report) {
   result.error_tail = tail(process.error);
   result.changed = std::move(report.changed);
   result.callbacks = std::move(report.callbacks);
-  const std::string step = report.last_step.empty() ? "starting" : report.last_step;
+  const std::string& step = report.last_step;
   switch (process.end) {
     case ProcessResult::End::signalled:
       result.end = End::crashed;
@@ -137,13 +137,20 @@ ProbeResult probe_plugin(const Candidate& candidate, const HostDirectories& dire
   const StoredFile manifest =
       store.put_text(read_candidate_manifest(candidate).text, "plugin.json");
   const std::filesystem::path report = directory / "report";
-  const ProcessResult process = run_process(
-      {.program = options.program,
-       .arguments = {"probe-child", library.path.string(), manifest.path.string(), report.string()},
-       .environment = {},
-       .working_directory = directory.path(),
-       .deadline_seconds = options.deadline_seconds});
-  ProbeResult result = judge(process, read_probe_report(report));
+  const ProcessResult process =
+      run_process({.program = options.program,
+                   .arguments = {"probe-child", library.path.string(), manifest.path.string(),
+                                 report.string(), candidate.library.string()},
+                   .environment = {},
+                   .working_directory = directory.path(),
+                   .deadline_seconds = options.deadline_seconds});
+  ProbeReport steps = read_probe_report(report);
+  if (steps.last_step.empty()) {
+    // It did not get to the plugin, so the plugin is not to blame.
+    throw Error(fmt::format("the probe could not start: {} {}: {}", quote(options.program.string()),
+                            process.describe(), printable(tail(process.error))));
+  }
+  ProbeResult result = judge(process, std::move(steps));
   result.digest = library.digest;
   result.probed_at = utc_now();
   record(result, directories);

@@ -107,9 +107,14 @@ class CallbackTrial {
   }
 
   void read_hooks(const grapnel_instance& instance) {
-    if (instance.hook_count > max_hooks || (instance.hook_count > 0 && !instance.hooks)) {
-      probe_.failure = fmt::format("it says that it has {} hooks, 0 to {} are accepted",
+    if (instance.hook_count > max_hooks) {
+      probe_.failure = fmt::format("it says that it has {} hooks, at most {} are accepted",
                                    instance.hook_count, max_hooks);
+      return;
+    }
+    if (instance.hook_count > 0 && instance.hooks == nullptr) {
+      probe_.failure = fmt::format("it says that it has {} hooks, but where they are is NULL",
+                                   instance.hook_count);
       return;
     }
     for (std::uint32_t i = 0; i < instance.hook_count; ++i) {
@@ -136,19 +141,18 @@ class CallbackTrial {
 
 }  // namespace
 
-void run_probe_child(const std::filesystem::path& library, const std::filesystem::path& manifest,
-                     const std::filesystem::path& report_file) {
-  ProbeReportWriter report(report_file);
+void run_probe_child(const ProbeChildOptions& options) {
+  ProbeReportWriter report(options.report);
   std::vector<std::string> changed;
   std::vector<CallbackProbe> callbacks;
   try {
     report.step("loading it");
     const LoadedPlugin& plugin =
-        load_plugin({.manifest = parse_manifest(grapnel::read_file(manifest, max_manifest_bytes),
-                                                "plugin.json"),
-                     .library = library,
-                     .digest = hex(sha256_file(library)),
-                     .origin = library,
+        load_plugin({.manifest = parse_manifest(
+                         grapnel::read_file(options.manifest, max_manifest_bytes), "plugin.json"),
+                     .library = options.library,
+                     .digest = hex(sha256_file(options.library)),
+                     .origin = options.origin,
                      .reason = "probe",
                      .order_reason = {}});
     changed = plugin.changed();

@@ -70,9 +70,16 @@ struct ProbeOptions {
 // As `--json` prints it and the cache keeps it.
 [[nodiscard]] ConfigValue to_json(const ProbeResult& result);
 
-// What the child does: loads `library` as the plugin that the file `manifest` describes, and writes
-// what it does to the file `report`, step by step, so that the last one is known if it dies.
-void run_probe_child(const std::filesystem::path& library, const std::filesystem::path& manifest,
-                     const std::filesystem::path& report);
+// The arguments of `probe-child`, in this order.
+struct ProbeChildOptions {
+  std::filesystem::path library;   // a copy that nobody else can change
+  std::filesystem::path manifest;  // plugin.json
+  std::filesystem::path report;    // to be written
+  std::filesystem::path origin;    // where the copy came from, for messages
+};
+
+// What the child does: loads the library, makes and destroys its callbacks, and writes each step to
+// the report before it is taken, so that the last one is known if the process dies.
+void run_probe_child(const ProbeChildOptions& options);
 
 }  // namespace grapnel::host

@@ -1,0 +1,38 @@
+#include "commands.h"
+
+#include "run_program.h"
+
+namespace grapnel::program {
+namespace {
+
+struct Group {
+  const char* name;
+  const char* summary;
+};
+
+constexpr Group groups[] = {
+    {"plugin", "List, enable and check plugins"},
+};
+
+struct Command {
+  const char* group;  // nullptr: directly below `grapnel`
+  void (*add)(CLI::App& parent, Context& context);
+};
+
+constexpr Command commands[] = {
+    {"plugin", add_plugin_list},    {"plugin", add_plugin_inspect},  {"plugin", add_plugin_enable},
+    {"plugin", add_plugin_disable}, {"plugin", add_plugin_validate}, {"plugin", add_plugin_path},
+    {nullptr, add_probe_child},
+};
+
+}  // namespace
+
+void add_commands(CLI::App& app, Context& context) {
+  add_run_commands(app);
+  for (const Group& group : groups) app.add_subcommand(group.name, group.summary);
+  for (const Command& command : commands) {
+    command.add(command.group == nullptr ? app : *app.get_subcommand(command.group), context);
+  }
+}
+
+}  // namespace grapnel::program

@@ -1,0 +1,84 @@
+#include "output.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/log.h>
+
+namespace grapnel::program {
+namespace {
+
+bool shows_color(Stream stream) {
+  const auto no_color = environment_variable("NO_COLOR");
+  const bool is_dumb = environment_variable("TERM").value_or("") == "dumb";
+  return is_terminal(stream) && (!no_color || no_color->empty()) && !is_dumb;
+}
+
+std::string_view code(Color color) {
+  switch (color) {
+    case Color::none:
+      return "";
+    case Color::bold:
+      return "1";
+    case Color::dim:
+      return "2";
+    case Color::red:
+      return "31";
+    case Color::green:
+      return "32";
+    case Color::yellow:
+      return "33";
+  }
+  return "";
+}
+
+class ErrorStreamSink final : public LogSink {
+ public:
+  [[nodiscard]] bool wants(LogLevel level) const noexcept override {
+    return level >= LogLevel::warning;
+  }
+  void write(LogLevel level, std::string_view text) override {
+    const Color color = level == LogLevel::error ? Color::red : Color::yellow;
+    const std::string line = fmt::format(
+        "grapnel: {} {}\n", paint(std::string(to_string(level)) + ":", color, Stream::error), text);
+    std::fwrite(line.data(), 1, line.size(), stderr);
+  }
+};
+
+}  // namespace
+
+std::string paint(std::string_view text, Color color, Stream stream) {
+  if (color == Color::none || !shows_color(stream)) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", code(color), text);
+}
+
+std::size_t output_width() {
+  if (!is_terminal(Stream::output)) return 0;
+  return static_cast<std::size_t>(terminal_width(Stream::output).value_or(80));
+}
+
+void print(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0) throw IoError("write to", "standard output", errno);
+}
+
+void print_json(const ConfigValue& value) {
+  print(write_json(value, JsonStyle::pretty));
+}
+
+void print_error(std::string_view text, std::string_view command) {
+  std::string lines =
+      fmt::format("grapnel: {} {}\n", paint("error:", Color::red, Stream::error), text);
+  if (!command.empty()) lines += fmt::format("See '{} --help'.\n", command);
+  std::fwrite(lines.data(), 1, lines.size(), stderr);
+}
+
+void show_log() {
+  set_log_sink(std::make_shared<ErrorStreamSink>());
+}
+
+}  // namespace grapnel::program

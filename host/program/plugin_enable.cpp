@@ -1,0 +1,110 @@
+// grapnel plugin enable
+#include <fmt/format.h>
+
+#include <memory>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/enabled.h>
+#include <grapnel/host/inspection.h>
+
+#include "commands.h"
+#include "output.h"
+#include "plugin_options.h"
+
+namespace grapnel::program {
+namespace {
+
+struct EnableOptions : PluginOptions {
+  std::vector<std::string> plugins;
+  bool all = false;
+};
+
+std::string describe(const host::EnableResult& result) {
+  using Action = host::EnableResult::Action;
+  const host::EnabledPlugin& plugin = result.plugin;
+  switch (result.action) {
+    case Action::enabled:
+      return fmt::format("enabled {}; its callbacks run in every training", plugin.describe());
+    case Action::updated:
+      return fmt::format("updated {}; {} ran before", plugin.describe(),
+                         printable(result.previous_version));
+    case Action::unchanged:
+      return fmt::format("{} is enabled already", plugin.describe());
+  }
+  return {};
+}
+
+ConfigValue to_json(const host::EnableResult& result) {
+  using Action = host::EnableResult::Action;
+  ConfigValue value = ConfigValue::object();
+  value.set("id", result.plugin.id);
+  value.set("version", result.plugin.version);
+  value.set("digest", result.plugin.digest);
+  value.set("path", result.plugin.origin.string());
+  value.set("action", result.action == Action::enabled   ? "enabled"
+                      : result.action == Action::updated ? "updated"
+                                                         : "unchanged");
+  value.set("previous_version", result.previous_version);
+  return value;
+}
+
+void run(const EnableOptions& options, Context& context) {
+  const host::DiscoveryOptions discovery = options.discovery();
+  std::vector<host::Candidate> candidates;
+  if (options.all) {
+    for (host::Candidate& candidate : discover(discovery).candidates) {
+      if (!candidate.refused.empty()) {
+        print_error(fmt::format("plugin {} is left out: {}", candidate.describe(),
+                                printable(candidate.refused)));
+      } else if (candidate.usable()) {
+        candidates.push_back(std::move(candidate));
+      }
+    }
+  }
+  // All are looked up before the first is enabled, so that a slip changes nothing.
+  for (const std::string& plugin : options.plugins) {
+    candidates.push_back(host::find_candidate(plugin, discovery));
+  }
+  ConfigValue results = ConfigValue::array();
+  for (const host::Candidate& candidate : candidates) {
+    try {
+      const host::EnableResult result = enable_plugin(candidate, discovery.directories);
+      results.append(to_json(result));
+      if (!options.json) print(describe(result) + "\n");
+    } catch (const PluginError& error) {
+      print_error(error.what());
+      context.exit_code = exit_code_of(error);
+    }
+  }
+  if (options.json) print_json(results);
+  if (candidates.empty() && !options.json) print("No plugin was found that could be enabled.\n");
+}
+
+}  // namespace
+
+void add_plugin_enable(CLI::App& parent, Context& context) {
+  auto options = std::make_shared<EnableOptions>();
+  CLI::App* command = parent.add_subcommand("enable", "Let plugins run in every training");
+  auto* plugins =
+      command->add_option("PLUGIN", options->plugins, "Ids, or paths of libraries or manifests");
+  command->add_flag("--all", options->all, "Every plugin in the search path that can be used")
+      ->excludes(plugins);
+  add_plugin_options(*command, *options);
+  command->footer(
+      "Copies the library into a private store, from which it is loaded: when the file changes, "
+      "the\n"
+      "copy goes on running until the new version is enabled in turn.\n\n"
+      "Examples:\n"
+      "  grapnel plugin enable nan_guard grad_norm\n"
+      "  grapnel plugin enable ./build/my_plugin.so");
+  command->callback([options, &context] {
+    if (options->plugins.empty() && !options->all) {
+      throw CLI::ValidationError("name the plugins to enable, or give --all",
+                                 CLI::ExitCodes::RequiredError);
+    }
+    run(*options, context);
+  });
+}
+
+}  // namespace grapnel::program

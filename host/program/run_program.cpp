@@ -1,0 +1,60 @@
+#include "run_program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/platform.h>
+#include <grapnel/base/process.h>
+#include <grapnel/base/text.h>
+
+namespace grapnel::program {
+namespace {
+
+struct RunCommand {
+  const char* name;
+  const char* summary;
+};
+
+constexpr RunCommand run_commands[] = {
+    {"fit", "Train a model as a run.json says"},
+    {"validate", "Evaluate a model on its validation data"},
+    {"test", "Evaluate a model on its test data"},
+    {"predict", "Write a model's predictions"},
+    {"callbacks", "List the built-in callbacks and their parameters"},
+};
+
+#if defined(_WIN32)
+constexpr std::string_view program_name = "grapnel-run.exe";
+#else
+constexpr std::string_view program_name = "grapnel-run";
+#endif
+
+}  // namespace
+
+bool is_run_command(std::string_view name) {
+  return std::ranges::any_of(run_commands,
+                             [&](const RunCommand& command) { return command.name == name; });
+}
+
+void add_run_commands(CLI::App& app) {
+  for (const RunCommand& command : run_commands) app.add_subcommand(command.name, command.summary);
+}
+
+void run_program(const std::vector<std::string>& arguments) {
+  const std::filesystem::path here = executable_path().parent_path();
+  const std::filesystem::path places[] = {
+      here / program_name, here.parent_path() / "libexec" / "grapnel" / program_name};
+  for (const std::filesystem::path& place : places) {
+    if (file_identity(place)) replace_process(place, arguments);
+  }
+  throw Error(fmt::format(
+      "'grapnel {}' needs the program {}, which trains with LibTorch and is not installed; it was "
+      "looked for as {} and {}; build Grapnel with LibTorch (GRAPNEL_TRAINING=ON) and install it",
+      printable(arguments.front()), program_name, quote(places[0].string()),
+      quote(places[1].string())));
+}
+
+}  // namespace grapnel::program

@@ -1,0 +1,20 @@
+// The commands that train live in a second program, grapnel-run, so that this one starts without
+// LibTorch. They are handed over before their arguments are looked at.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace grapnel::program {
+
+[[nodiscard]] bool is_run_command(std::string_view name);
+
+// Puts them into the help. They never run from there.
+void add_run_commands(CLI::App& app);
+
+// Replaces this process by `grapnel-run ARGUMENTS...`. Error when that program is not installed.
+[[noreturn]] void run_program(const std::vector<std::string>& arguments);
+
+}  // namespace grapnel::program

@@ -1,0 +1,160 @@
+#include <grapnel/host/inspection.h>
+
+#include <fmt/format.h>
+
+#include <grapnel/base/digest.h>
+#include <grapnel/base/error.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/enabled.h>
+#include <grapnel/host/selection.h>
+#include <grapnel/host/store.h>
+
+namespace grapnel::host {
+namespace {
+
+const Candidate* find_in(const Discovery& discovery, const std::string& id) {
+  if (const Candidate* candidate = discovery.find(id)) return candidate;
+  for (const Candidate& candidate : discovery.candidates) {
+    if (candidate.label() == id || candidate.library.filename() == id) return &candidate;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> labels(const Discovery& discovery) {
+  std::vector<std::string> labels;
+  for (const Candidate& candidate : discovery.candidates) labels.push_back(candidate.label());
+  return labels;
+}
+
+// What a candidate tells; leaves out what can't be read.
+Inspection inspect_candidate(const Candidate& candidate) {
+  Inspection inspection;
+  inspection.library = candidate.library;
+  inspection.manifest_file = candidate.manifest;
+  if (!candidate.refused.empty()) {
+    inspection.state = PluginState::refused;
+    inspection.note = candidate.refused;
+  }
+  try {
+    inspection.facts = read_library_file(candidate.library);
+    inspection.digest = hex(sha256_file(candidate.library));
+  } catch (const Error&) {
+    // candidate.refused says why
+  }
+  try {
+    inspection.manifest = read_candidate_manifest(candidate);
+  } catch (const Error&) {
+  }
+  return inspection;
+}
+
+Inspection inspect_copy(const EnabledPlugin& plugin, const Store& store) {
+  Inspection inspection;
+  inspection.state = PluginState::missing;
+  inspection.library = store.path_of(plugin.digest, plugin.file);
+  inspection.note =
+      fmt::format("its file {} is gone, the copy runs", quote(plugin.origin.string()));
+  inspection.manifest = read_enabled_manifest(plugin, store);
+  inspection.digest = plugin.digest;
+  try {
+    inspection.facts = read_library_file(inspection.library);
+  } catch (const Error& error) {
+    inspection.state = PluginState::damaged;
+    inspection.note = error.what();
+  }
+  return inspection;
+}
+
+ConfigValue to_json(const CallbackManifest& callback) {
+  ConfigValue value = ConfigValue::object();
+  value.set("name", callback.name);
+  value.set("summary", callback.summary);
+  value.set("parameters", callback.parameters.to_manifest());
+  return value;
+}
+
+void set_manifest(ConfigValue& root, const Manifest& manifest) {
+  root.set("id", manifest.id);
+  root.set("name", manifest.name);
+  root.set("version", manifest.version);
+  root.set("license", manifest.license);
+  root.set("summary", manifest.summary);
+  root.set("abi", manifest.abi.to_string());
+  root.set("requires", manifest.required_extensions);
+  root.set("optional", manifest.optional_extensions);
+  root.set("before", manifest.before);
+  root.set("after", manifest.after);
+  root.set("aliases", manifest.aliases);
+  root.set("platforms", manifest.platforms);
+  ConfigValue callbacks = ConfigValue::array();
+  for (const CallbackManifest& callback : manifest.callbacks) callbacks.append(to_json(callback));
+  root.set("callbacks", std::move(callbacks));
+  root.set("warnings", manifest.warnings);
+}
+
+ConfigValue to_json(const LibraryFacts& facts) {
+  ConfigValue value = ConfigValue::object();
+  value.set("machine", facts.machine);
+  value.set("needed", facts.needed);
+  value.set("exported", facts.exported);
+  return value;
+}
+
+}  // namespace
+
+Candidate find_candidate(const std::string& argument, const DiscoveryOptions& options) {
+  if (names_a_file(argument)) {
+    // "ema.so" may also be how the list shows a library without an id.
+    if (file_identity(argument)) return examine(argument);
+  }
+  const Discovery discovery = discover(options);
+  if (const Candidate* candidate = find_in(discovery, argument)) return *candidate;
+  if (names_a_file(argument)) return examine(argument);  // says that there is no such file
+  throw unknown_plugin(argument, labels(discovery));
+}
+
+Inspection inspect_plugin(const std::string& argument, const DiscoveryOptions& options) {
+  const EnabledPlugins enabled = read_enabled(options.directories);
+  const Store store(options.directories);
+  Inspection inspection;
+  const EnabledPlugin* record = enabled.find(argument);
+  try {
+    inspection = inspect_candidate(find_candidate(argument, options));
+  } catch (const PluginError&) {
+    if (record == nullptr) throw;
+    inspection = inspect_copy(*record, store);
+  }
+  if (inspection.manifest) record = enabled.find(inspection.manifest->id);
+  if (record != nullptr) {
+    inspection.enabled_at = record->enabled_at;
+    inspection.enabled_version = record->version;
+    if (record->digest == inspection.digest) {
+      if (inspection.state == PluginState::disabled) inspection.state = PluginState::enabled;
+    } else if (inspection.state == PluginState::disabled) {
+      inspection.state = PluginState::update_waits;
+      inspection.note = fmt::format("version {} runs; to use this one: grapnel plugin enable {}",
+                                    record->version, argument);
+    }
+  }
+  if (!inspection.digest.empty()) {
+    inspection.probe = recorded_probe(inspection.digest, options.directories);
+  }
+  return inspection;
+}
+
+ConfigValue to_json(const Inspection& inspection) {
+  ConfigValue root = ConfigValue::object();
+  root.set("state", to_string(inspection.state));
+  root.set("note", inspection.note);
+  root.set("path", inspection.library.string());
+  root.set("manifest_path", inspection.manifest_file.string());
+  root.set("digest", inspection.digest);
+  root.set("enabled_at", inspection.enabled_at);
+  root.set("enabled_version", inspection.enabled_version);
+  if (inspection.manifest) set_manifest(root, *inspection.manifest);
+  root.set("library", inspection.facts ? to_json(*inspection.facts) : ConfigValue());
+  root.set("probe", inspection.probe ? to_json(*inspection.probe) : ConfigValue());
+  return root;
+}
+
+}  // namespace grapnel::host

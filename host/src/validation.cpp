@@ -1,0 +1,131 @@
+#include <grapnel/host/validation.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/library_file.h>
+#include <grapnel/host/sealing.h>
+
+namespace grapnel::host {
+namespace {
+
+using Outcome = ValidationCheck::Outcome;
+
+class Validator {
+ public:
+  Validator(const Candidate& candidate, const HostDirectories& directories,
+            const ProbeOptions& options)
+      : candidate_(candidate), directories_(directories), options_(options) {}
+
+  Validation run() {
+    result_.candidate = candidate_;
+    add("can be used here", Outcome::failed, candidate_.refused);
+    check_manifest();
+    check_library();
+    if (candidate_.refused.empty()) probe();
+    return std::move(result_);
+  }
+
+ private:
+  // Passed when nothing was found, else `outcome`.
+  void add(std::string name, Outcome outcome, std::string found) {
+    result_.checks.push_back({.name = std::move(name),
+                              .outcome = found.empty() ? Outcome::passed : outcome,
+                              .found = std::move(found)});
+  }
+
+  void check_manifest() {
+    if (candidate_.summary.id.empty()) return;  // its refusal says what is wrong with it
+    try {
+      const Manifest manifest = read_candidate_manifest(candidate_);
+      add("its manifest has only known keys", Outcome::warning, join(manifest.warnings, "; "));
+      add("it has a license", Outcome::warning,
+          manifest.license.empty() ? "the manifest names none: add \"license\", an SPDX expression"
+                                   : "");
+    } catch (const Error& error) {
+      add("its manifest can be read", Outcome::failed, error.what());
+    }
+  }
+
+  void check_library() {
+    LibraryFacts facts;
+    try {
+      facts = read_library_file(candidate_.library);
+    } catch (const Error&) {
+      return;  // the refusal says why
+    }
+    if (facts.format != LibraryFormat::elf || !facts.unloadable.empty()) return;
+    add("holds its manifest", Outcome::warning,
+        facts.manifest
+            ? ""
+            : "plugin.json is only beside the library, so the library alone is no plugin; "
+              "grapnel_add_plugin() embeds it");
+    for (SealingCheck& check : check_sealing(facts)) {
+      add(std::move(check.name), Outcome::failed, std::move(check.found));
+    }
+  }
+
+  void probe() {
+    result_.probe = probe_plugin(candidate_, directories_, options_);
+    const ProbeResult& probe = *result_.probe;
+    add("can be loaded, and each callback made and destroyed", Outcome::failed, probe.cause);
+    for (const CallbackProbe& callback : probe.callbacks) {
+      if (callback.skipped.empty()) continue;
+      add(fmt::format("callback '{}' was tried", callback.callback), Outcome::warning,
+          callback.skipped);
+    }
+  }
+
+  const Candidate& candidate_;
+  const HostDirectories& directories_;
+  const ProbeOptions& options_;
+  Validation result_;
+};
+
+}  // namespace
+
+std::string_view to_string(Outcome outcome) noexcept {
+  switch (outcome) {
+    case Outcome::passed:
+      return "ok";
+    case Outcome::warning:
+      return "warning";
+    case Outcome::failed:
+      return "FAILED";
+  }
+  return "";
+}
+
+bool Validation::ok() const noexcept {
+  return std::ranges::none_of(
+      checks, [](const ValidationCheck& check) { return check.outcome == Outcome::failed; });
+}
+
+Validation validate_plugin(const Candidate& candidate, const HostDirectories& directories,
+                           const ProbeOptions& options) {
+  return Validator(candidate, directories, options).run();
+}
+
+ConfigValue to_json(const Validation& validation) {
+  ConfigValue checks = ConfigValue::array();
+  for (const ValidationCheck& check : validation.checks) {
+    ConfigValue value = ConfigValue::object();
+    value.set("check", check.name);
+    value.set("outcome", check.outcome == Outcome::failed ? "failed" : to_string(check.outcome));
+    value.set("found", check.found);
+    checks.append(std::move(value));
+  }
+  ConfigValue root = ConfigValue::object();
+  root.set("id", validation.candidate.summary.id);
+  root.set("version", validation.candidate.summary.version);
+  root.set("path", validation.candidate.library.string());
+  root.set("ok", validation.ok());
+  root.set("checks", std::move(checks));
+  root.set("probe", validation.probe ? to_json(*validation.probe) : ConfigValue());
+  return root;
+}
+
+}  // namespace grapnel::host
