@@ -122,7 +122,8 @@ const ParameterTable& ModelCheckpoint::parameters() {
            .nullable()
            .doc("Save at the end of training epochs (true) or of validations (false)."),
        boolean("enable_version_counter", true)
-           .doc("Add '-v1', '-v2' to a name that is taken, instead of overwriting the file.")});
+           .doc("Add '-v1', '-v2' to a name that is taken, instead of overwriting the file."),
+       string("name_last", "last").doc("Template of the name that save_last uses.")});
   return table;
 }
 
@@ -147,7 +148,8 @@ std::shared_ptr<ModelCheckpoint> ModelCheckpoint::from(const Parameters& p) {
       .train_time_interval = p.get<std::optional<double>>("train_time_interval"),
       .every_n_epochs = p.get<std::optional<int64_t>>("every_n_epochs"),
       .save_on_train_epoch_end = p.get<std::optional<bool>>("save_on_train_epoch_end"),
-      .enable_version_counter = p.get<bool>("enable_version_counter")});
+      .enable_version_counter = p.get<bool>("enable_version_counter"),
+      .name_last = p.get<std::string>("name_last")});
 }
 
 std::string ModelCheckpoint::state_key() const {

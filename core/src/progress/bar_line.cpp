@@ -1,0 +1,117 @@
+#include "progress/bar_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+
+#include "grapnel/base/text.h"
+
+namespace grapnel {
+
+namespace {
+
+constexpr int kDefaultBar = 10;
+constexpr int kSmallestBar = 3;
+
+// "07:04", "1:02:03"
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1e9));
+  if (whole < 3600) return fmt::format("{:02}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string rate_text(std::optional<double> per_second) {
+  if (!per_second.has_value()) return "?it/s";
+  if (*per_second >= 1.0) return fmt::format("{:.2f}it/s", *per_second);
+  return fmt::format("{:.2f}s/it", 1.0 / *per_second);
+}
+
+std::string fill(double fraction, int width, bool utf8) {
+  constexpr std::array<std::string_view, 8> kEighths = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const auto eighths = static_cast<int>(fraction * width * 8);
+  std::string out;
+  for (int i = 0; i < width; ++i) {
+    const int part = std::clamp(eighths - 8 * i, 0, 8);
+    if (!utf8) {
+      out += part == 8 ? '#' : ' ';
+    } else {
+      out += part == 8 ? std::string_view("█") : kEighths[static_cast<size_t>(part)];
+    }
+  }
+  return out;
+}
+
+// The code point at `at`, which moves past it. The text is UTF-8.
+char32_t next_code_point(std::string_view text, size_t& at) {
+  const auto lead = static_cast<unsigned char>(text[at++]);
+  if (lead < 0x80) return lead;
+  const int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
+  char32_t code = lead & (0x3Fu >> more);
+  for (int i = 0; i < more && at < text.size(); ++i) {
+    code = (code << 6) | (static_cast<unsigned char>(text[at++]) & 0x3F);
+  }
+  return code;
+}
+
+// The blocks that Unicode's East Asian Width calls wide, and emoji.
+int columns_of(char32_t code) {
+  const bool wide = (code >= 0x1100 && code <= 0x115F) || (code >= 0x2E80 && code <= 0xA4CF) ||
+                    (code >= 0xAC00 && code <= 0xD7A3) || (code >= 0xF900 && code <= 0xFAFF) ||
+                    (code >= 0xFE30 && code <= 0xFE6F) || (code >= 0xFF00 && code <= 0xFF60) ||
+                    (code >= 0xFFE0 && code <= 0xFFE6) || (code >= 0x1F300 && code <= 0x1FAFF) ||
+                    (code >= 0x20000 && code <= 0x3FFFD);
+  return wide ? 2 : 1;
+}
+
+std::string cut(const std::string& text, int width) {
+  int used = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = at;
+    used += columns_of(next_code_point(text, at));
+    if (used > width) return text.substr(0, start);
+  }
+  return text;
+}
+
+}  // namespace
+
+int display_width(std::string_view text) {
+  int used = 0;
+  for (size_t at = 0; at < text.size();) used += columns_of(next_code_point(text, at));
+  return used;
+}
+
+std::string postfix_text(const Postfix& postfix) {
+  std::string out;
+  for (const auto& [name, value] : postfix) {
+    out += fmt::format(", {}={}", printable(name), printable(format_postfix_value(value)));
+  }
+  return out;
+}
+
+std::string bar_line(const BarState& state, std::optional<int> width, bool utf8) {
+  const std::string head = state.description.empty() ? "" : state.description + ": ";
+  const std::string rate = rate_text(state.per_second) + state.postfix;
+  std::string line;
+  if (!state.total.has_value() || *state.total < std::max<std::int64_t>(state.n, 1)) {
+    line = fmt::format("{}{}it [{}, {}]", head, state.n, clock_text(state.elapsed), rate);
+  } else {
+    const double fraction = static_cast<double>(state.n) / static_cast<double>(*state.total);
+    const double left = static_cast<double>(*state.total - state.n);
+    const std::string remaining =
+        state.per_second.has_value() ? clock_text(left / *state.per_second) : "?";
+    const std::string left_side = fmt::format("{}{:3.0f}%|", head, std::floor(fraction * 100));
+    const std::string right_side = fmt::format("| {}/{} [{}<{}, {}]", state.n, *state.total,
+                                               clock_text(state.elapsed), remaining, rate);
+    const int room = width.has_value()
+                         ? *width - display_width(left_side) - display_width(right_side)
+                         : kDefaultBar;
+    line = left_side + fill(fraction, std::max(room, kSmallestBar), utf8) + right_side;
+  }
+  return width.has_value() ? cut(line, *width) : line;
+}
+
+}  // namespace grapnel

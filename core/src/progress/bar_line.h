@@ -1,0 +1,30 @@
+// The text of one bar: "Epoch 3:  67%|██████▋   | 200/300 [00:07<00:03, 28.10it/s, loss=0.123]".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "grapnel/progress.h"
+
+namespace grapnel {
+
+struct BarState {
+  std::string description;
+  std::int64_t n = 0;
+  std::optional<std::int64_t> total;
+  double elapsed = 0.0;              // seconds
+  std::optional<double> per_second;  // nothing while there is no telling
+  std::string postfix;               // ", loss=0.123"; see postfix_text
+};
+
+// width: columns, at most; nothing: as long as it takes, with a bar of 10.
+std::string bar_line(const BarState& state, std::optional<int> width, bool utf8);
+
+// ", v_num=0, loss=0.123"
+std::string postfix_text(const Postfix& postfix);
+
+// Columns that a text takes on a terminal: East Asian wide characters take two.
+int display_width(std::string_view text);
+
+}  // namespace grapnel
