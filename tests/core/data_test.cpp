@@ -1,0 +1,87 @@
+#include "grapnel/data.h"
+
+#include <ATen/ops/zeros.h>
+
+#include "catch.h"
+#include "grapnel/base/error.h"
+
+using namespace grapnel;
+using Catch::Contains;
+
+namespace {
+
+class Numbers final : public DataLoader {
+ public:
+  std::optional<int64_t> size() const override { return 5; }
+  void start(int64_t epoch) override { next_ = 10 * epoch; }
+  std::optional<Batch> next() override {
+    if (next_ % 10 == 5) return {};
+    Batch batch({at::zeros({1})});
+    batch.sample_indices = {next_++};
+    return batch;
+  }
+
+ private:
+  int64_t next_ = 0;
+};
+
+class Pictures : public DataModule {
+ public:
+  std::shared_ptr<DataLoader> train_dataloader() override { return std::make_shared<Numbers>(); }
+};
+class MorePictures final : public Pictures {
+  void prepare_data() override {}
+};
+
+}  // namespace
+
+TEST_CASE("a loader without a faster way skips by fetching") {
+  Numbers loader;
+  loader.start(2);
+  loader.skip(3);
+  CHECK(loader.next()->sample_indices == std::vector<int64_t>{23});
+  loader.skip(100);
+  CHECK_FALSE(loader.next().has_value());
+}
+
+TEST_CASE("a data module is known by its own type and what that overrides") {
+  Pictures pictures;
+  const Data data(pictures);
+  CHECK(data.module == &pictures);
+  CHECK(data.methods.test(static_cast<size_t>(DataMethod::train_dataloader)));
+  CHECK_FALSE(data.methods.test(static_cast<size_t>(DataMethod::val_dataloaders)));
+  CHECK(pictures.type_name() == "Pictures");
+
+  MorePictures more;
+  CHECK(Data(more).methods.test(static_cast<size_t>(DataMethod::prepare_data)));
+  Pictures& as_base = more;
+  CHECK_THROWS_AS(Data(as_base), ConfigError);
+  CHECK_THROWS_WITH(Data(as_base), Contains("is a MorePictures") && Contains("as a Pictures"));
+}
+
+TEST_CASE("loaders are given alone, in a list, or for training and validation") {
+  const auto one = std::make_shared<Numbers>();
+  const auto two = std::make_shared<Numbers>();
+  CHECK(Data(one).train == one);
+  CHECK(Data(one).eval.empty());
+  CHECK(Data(DataLoaders{one, two}).eval.size() == 2);
+  const Data both(one, {two});
+  CHECK(both.loaders);
+  CHECK(both.train == one);
+  CHECK(both.eval == DataLoaders{two});
+  CHECK_FALSE(Data().loaders);
+  CHECK_THROWS_AS(Data(std::shared_ptr<DataLoader>()), ConfigError);
+  CHECK_THROWS_AS(Data(one, {nullptr}), ConfigError);
+}
+
+TEST_CASE("a batch keeps names, indices and payload on its way to the device") {
+  Pictures pictures;
+  Batch batch({at::zeros({2}), at::Tensor()}, {"x", "y"});
+  batch.sample_indices = {4, 5};
+  batch.payload = 3;
+  const Batch moved = pictures.transfer_batch_to_device(batch, at::Device("meta"), 0);
+  CHECK(moved["x"].is_meta());
+  CHECK_FALSE(moved["y"].defined());
+  CHECK(moved.sample_indices == batch.sample_indices);
+  CHECK(std::any_cast<int>(moved.payload) == 3);
+}

@@ -1,0 +1,97 @@
+#include "grapnel/lease.h"
+
+#include <optional>
+#include <stdexcept>
+
+#include "catch.h"
+#include "grapnel/base/log.h"
+
+using namespace grapnel;
+using Catch::Contains;
+
+namespace {
+
+class Recorder final : public LogSink {
+ public:
+  void write(LogLevel /*level*/, std::string_view text) override {
+    texts += std::string(text) + "\n";
+  }
+  std::string texts;
+};
+
+}  // namespace
+
+TEST_CASE("a lease is undone once: when ended, when its handle goes, or with all others") {
+  Leases leases;
+  int undone = 0;
+  {
+    Lease lease = leases.take("swap", [&] { ++undone; });
+    CHECK(lease.active());
+    CHECK(leases.active() == std::vector<std::string>{"swap"});
+    lease.end();
+    lease.end();
+    CHECK(undone == 1);
+    CHECK_FALSE(lease.active());
+  }
+  CHECK(undone == 1);
+  {
+    const Lease lease = leases.take("swap", [&] { ++undone; });
+  }
+  CHECK(undone == 2);
+  const Lease kept = leases.take("swap", [&] { ++undone; });
+  leases.end_all();
+  CHECK(undone == 3);
+  CHECK_FALSE(kept.active());
+}
+
+TEST_CASE("all leases are undone last first") {
+  Leases leases;
+  std::string order;
+  const Lease a = leases.take("a", [&] { order += "a"; });
+  Lease b = leases.take("b", [&] { order += "b"; });
+  const Lease c = leases.take("c", [&] { order += "c"; });
+  b.end();
+  CHECK(leases.active() == std::vector<std::string>{"a", "c"});
+  leases.end_all();
+  CHECK(order == "bca");
+  CHECK(leases.active().empty());
+}
+
+TEST_CASE("an undo that throws is logged and the others still run") {
+  const auto recorder = std::make_shared<Recorder>();
+  const ScopedLogSink sink(recorder);
+  Leases leases;
+  bool undone = false;
+  const Lease first = leases.take("first", [&] { undone = true; });
+  const Lease second = leases.take("second", [] { throw std::runtime_error("stuck"); });
+  const Lease third = leases.take("third", [] { throw 3; });
+  leases.end_all();
+  CHECK(undone);
+  CHECK_THAT(recorder->texts, Contains("'second'") && Contains("stuck") && Contains("'third'"));
+}
+
+TEST_CASE("an undo may take and end leases itself") {
+  Leases leases;
+  std::string order;
+  std::optional<Lease> inner;
+  Lease a = leases.take("a", [&] { order += "a"; });
+  const Lease b = leases.take("b", [&] {
+    order += "b";
+    a.end();
+    inner = leases.take("c", [&] { order += "c"; });
+  });
+  leases.end_all();
+  CHECK(order == "bac");
+}
+
+TEST_CASE("moving a handle hands the lease on; assigning ends the one before") {
+  Leases leases;
+  std::string order;
+  Lease a = leases.take("a", [&] { order += "a"; });
+  Lease moved = std::move(a);
+  CHECK(order.empty());
+  moved = leases.take("b", [&] { order += "b"; });
+  CHECK(order == "a");
+  moved = Lease();
+  CHECK(order == "ab");
+}

@@ -1,0 +1,65 @@
+#include "grapnel/state_view.h"
+
+#include <ATen/ops/zeros.h>
+
+#include "catch.h"
+#include "grapnel/base/error.h"
+
+using namespace grapnel;
+using Catch::Contains;
+
+namespace {
+
+std::vector<std::string> names(const std::vector<StateEntry>& entries) {
+  std::vector<std::string> found;
+  for (const StateEntry& entry : entries) found.push_back(entry.name);
+  return found;
+}
+
+StateView example() {
+  StateView view;
+  view.add({.name = "layer.weight", .tensor = at::zeros({2, 2})});
+  view.add({.name = "layer.mean", .tensor = at::zeros({2}), .is_parameter = false});
+  view.add({.name = "layer.bias", .tensor = at::zeros({2})});
+  return view;
+}
+
+}  // namespace
+
+TEST_CASE("parameters come first, then buffers, each in the order in which they were added") {
+  const StateView view = example();
+  CHECK(names(view.entries()) ==
+        std::vector<std::string>{"layer.weight", "layer.bias", "layer.mean"});
+  CHECK(names(view.parameters()) == std::vector<std::string>{"layer.weight", "layer.bias"});
+  CHECK(names(view.buffers()) == std::vector<std::string>{"layer.mean"});
+}
+
+TEST_CASE("entries are the live tensors") {
+  StateView view = example();
+  const at::Tensor same = view.find("layer.bias")->tensor;
+  view.find("layer.bias")->tensor.fill_(3.0);
+  CHECK(same.sum().item().toInt() == 6);
+  CHECK(view.find("layer") == nullptr);
+}
+
+TEST_CASE("renaming keeps the place and raises the generation") {
+  StateView view = example();
+  const uint64_t before = view.generation();
+  view.rename("layer.weight", "layer.weight_orig");
+  CHECK(names(view.entries())[0] == "layer.weight_orig");
+  CHECK(view.generation() > before);
+  view.erase("layer.mean");
+  CHECK(view.generation() > before + 1);
+  CHECK(view.buffers().empty());
+}
+
+TEST_CASE("a name that occurs twice or is not there is an error that names it") {
+  StateView view = example();
+  CHECK_THROWS_AS(view.add({.name = "layer.bias", .tensor = at::zeros({1})}), ConfigError);
+  CHECK_THROWS_WITH(view.rename("layer.bias", "layer.mean"), Contains("'layer.mean'"));
+  CHECK_THROWS_WITH(view.rename("layer.wieght", "x"), Contains("did you mean 'layer.weight'"));
+  CHECK_THROWS_AS(view.erase("nothing"), ConfigError);
+  const uint64_t before = view.generation();
+  view.rename("layer.bias", "layer.bias");
+  CHECK(view.generation() == before);
+}
