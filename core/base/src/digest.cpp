@@ -2,14 +2,14 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/platform.h>
 
+#include <algorithm>
 #include <vector>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #if defined(_WIN32)
-#define WIN32_LEAN_AND_MEAN
-#include <windows.h>
+#include "windows_error.h"
 
 #include <bcrypt.h>
 #else
@@ -24,9 +24,16 @@ struct Sha256::State {
   BCRYPT_HASH_HANDLE hash = nullptr;
 
   State() {
-    const BCRYPT_ALG_HANDLE sha256_reusable = BCRYPT_SHA256_ALG_HANDLE;
-    if (BCryptCreateHash(sha256_reusable, &hash, nullptr, 0, nullptr, 0,
-                         BCRYPT_HASH_REUSABLE_FLAG) < 0) {
+    // Opened once, for the life of the process.
+    static const BCRYPT_ALG_HANDLE algorithm = [] {
+      BCRYPT_ALG_HANDLE opened = nullptr;
+      if (BCryptOpenAlgorithmProvider(&opened, BCRYPT_SHA256_ALGORITHM, nullptr,
+                                      BCRYPT_HASH_REUSABLE_FLAG) < 0) {
+        throw Error("the system offers no SHA-256 (BCryptOpenAlgorithmProvider failed)");
+      }
+      return opened;
+    }();
+    if (BCryptCreateHash(algorithm, &hash, nullptr, 0, nullptr, 0, BCRYPT_HASH_REUSABLE_FLAG) < 0) {
       throw Error("the system offers no SHA-256 (BCryptCreateHash failed)");
     }
   }
