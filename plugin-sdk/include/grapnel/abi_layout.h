@@ -2,6 +2,8 @@
 #ifndef GRAPNEL_ABI_LAYOUT_H_
 #define GRAPNEL_ABI_LAYOUT_H_
 
+#include "abi.h"
+
 #if defined(__cplusplus)
 #define GRAPNEL_LAYOUT(type, field, offset) \
   static_assert(offsetof(type, field) == (offset), #type "." #field " moved")

@@ -200,3 +200,5 @@ Result call(Context& context, std::string_view name, std::string_view overload,
 }  // namespace detail
 }  // namespace GRAPNEL_PLUGIN_HIDDEN
 }  // namespace grapnel::plugin
+
+#include <grapnel/plugin/tensor_methods.hpp>

@@ -162,4 +162,4 @@ class TensorList {
 }  // namespace GRAPNEL_PLUGIN_HIDDEN
 }  // namespace grapnel::plugin
 
-#include <grapnel/plugin/tensor_methods.hpp>
+#include <grapnel/plugin/operators.hpp>

@@ -1,7 +1,7 @@
-// What the functions of Tensor and TensorList do; included by tensor.hpp.
+// What the functions of Tensor and TensorList do; included with tensor.hpp.
 #pragma once
 
-#include <grapnel/plugin/operators.hpp>
+#include <grapnel/plugin/tensor.hpp>
 
 namespace grapnel::plugin {
 inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
