@@ -1,0 +1,40 @@
+// A program and a shared library that both link base have one log sink, and catch one another's
+// exceptions.
+#include <grapnel/base/error.h>
+#include <grapnel/base/log.h>
+
+#include <vector>
+
+#include "base_sharer.h"
+#include "catch.h"
+
+using namespace grapnel;
+
+namespace {
+
+class Recorder : public LogSink {
+ public:
+  void write(LogLevel, std::string_view text) override { lines.emplace_back(text); }
+  std::vector<std::string> lines;
+};
+
+}  // namespace
+
+TEST_CASE("what a shared library logs reaches the sink that the program set") {
+  const auto sink = std::make_shared<Recorder>();
+  const ScopedLogSink scope(sink);
+  base_sharer::log("from the library");
+  log_info("from the program");
+  CHECK(sink->lines == std::vector<std::string>{"from the library", "from the program"});
+}
+
+TEST_CASE("log_once counts once for the program and its libraries") {
+  CHECK(first_time("one key"));
+  CHECK_FALSE(base_sharer::first_time("one key"));
+}
+
+TEST_CASE("exceptions are caught by their type across the boundary") {
+  CHECK_THROWS_AS(base_sharer::throw_config_error(), ConfigError);
+  CHECK(base_sharer::catches_checkpoint_error([] { throw CheckpointError("a", "b"); }));
+  CHECK_FALSE(base_sharer::catches_checkpoint_error([] { throw DataError("b"); }));
+}
