@@ -1,0 +1,106 @@
+#include "callbacks/make.h"
+
+#include <grapnel/base/error.h>
+#include <grapnel/callbacks/lambda_callback.h>
+#include <grapnel/callbacks/registry.h>
+
+#include <functional>
+#include <map>
+
+#include "callbacks/log.h"
+#include "callbacks/plain.h"
+#include "callbacks/trace.h"
+#include "functions.h"
+
+namespace grapnel::oracle {
+namespace {
+
+// Arguments as run.json takes them: a time span in seconds, a map with integer keys as an object.
+Json plain_arguments(const Json& arguments) {
+  Json plain = Json::object();
+  for (const auto& [key, value, line, column] : members(arguments)) {
+    if (value.contains("$timedelta")) {
+      plain.set(key, timedelta_seconds(value));
+    } else if (value.contains("$intkeys")) {
+      plain.set(key, value.at("$intkeys"));
+    } else {
+      plain.set(key, value);
+    }
+  }
+  return plain;
+}
+
+using Maker = std::function<CallbackHandle(const Json& arguments, Journal& journal)>;
+
+template <class T>
+Maker trace(const char* who) {
+  return [who](const Json& arguments, Journal& journal) -> CallbackHandle {
+    return std::make_shared<T>(journal, text_or(arguments, "who", who));
+  };
+}
+
+template <class T>
+Maker tagged() {
+  return [](const Json& arguments, Journal&) -> CallbackHandle {
+    return std::make_shared<T>(text_or(arguments, "tag", ""));
+  };
+}
+
+CallbackHandle lambda_callback(const Json& arguments, Journal& journal) {
+  LambdaHooks hooks;
+  for (const Json& item : items(get(arguments, "hooks"))) {
+    const std::string& wanted = item.as_string();
+    const auto enter = [&journal, wanted](auto&) { journal.enter("lambda", wanted); };
+#define GRAPNEL_HOOK(id, name, EventType, stage, module) \
+  if (wanted == #name) hooks.name = enter;
+#include "grapnel/hooks.def"
+#undef GRAPNEL_HOOK
+  }
+  return std::make_shared<LambdaCallback>(std::move(hooks));
+}
+
+// The callbacks that are written here, or that take functions; the rest is in the library's registry.
+const std::map<std::string, Maker>& makers() {
+  static const std::map<std::string, Maker> table = {
+      {"LambdaCallback", lambda_callback},
+      {"LogCallback",
+       [](const Json& arguments, Journal&) -> CallbackHandle {
+         return std::make_shared<LogCallback>(get(arguments, "log"));
+       }},
+      {"MyCheckpoint", tagged<MyCheckpoint>()},
+      {"MyProgressBar",
+       [](const Json&, Journal&) -> CallbackHandle { return std::make_shared<MyProgressBar>(); }},
+      {"Plain", tagged<Plain>()},
+      {"PlainChild", tagged<PlainChild>()},
+      {"TraceA", trace<TraceA>("A")},
+      {"TraceB", trace<TraceB>("B")},
+      {"TraceC", trace<TraceC>("C")},
+      {"TraceKeyed",
+       [](const Json& arguments, Journal& journal) -> CallbackHandle {
+         return std::make_shared<TraceKeyed>(journal, text_or(arguments, "tag", ""));
+       }},
+  };
+  return table;
+}
+
+}  // namespace
+
+CallbackHandle make_callback(const Json& spec, Journal& journal) {
+  const std::string& type = spec.at("type").as_string();
+  Json arguments = plain_arguments(get(spec, "args"));
+  if (const Json* name = spec.find("name_last")) arguments.set("name_last", *name);
+  const auto found = makers().find(type);
+  if (found != makers().end()) return found->second(arguments, journal);
+  if (find_callback_entry(type) == nullptr) {
+    throw Error("this build has no callback '" + type + "'");
+  }
+  return grapnel::make_callback(type, arguments, type);
+}
+
+std::vector<CallbackHandle> make_callbacks(const Json& specs, Journal& journal) {
+  std::vector<CallbackHandle> made;
+  for (const Json& spec : items(specs)) made.push_back(make_callback(spec, journal));
+  return made;
+}
+
+}  // namespace grapnel::oracle

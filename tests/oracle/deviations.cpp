@@ -1,0 +1,197 @@
+#include "deviations.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <set>
+
+#include "compare.h"
+#include "facts.h"
+#include "run_case.h"
+#include "values.h"
+
+namespace grapnel::oracle {
+namespace {
+
+bool has_callback(const Case& test, std::string_view type) {
+  const Json::Array& specs = items(test.callbacks());
+  return std::any_of(specs.begin(), specs.end(),
+                     [&](const Json& spec) { return text_or(spec, "type", "") == type; });
+}
+
+const Json& argument(const Json& spec, std::string_view key) {
+  return get(get(spec, "args"), key);
+}
+
+// The recording without some of its keys.
+Json expect_without(const Case& test, std::initializer_list<std::string_view> left_out) {
+  Json expect = Json::object();
+  for (const auto& [key, value, line, column] : test.expect().as_object()) {
+    if (std::find(left_out.begin(), left_out.end(), key) == left_out.end()) {
+      expect.set(key, value);
+    }
+  }
+  return expect;
+}
+
+// ---- resume_mid_epoch
+
+// A fit, then another fit from a checkpoint, and something that saves within an epoch.
+bool resumes_mid_epoch(const Case& test) {
+  const std::vector<Json> calls = test.calls();
+  if (calls.size() != 2) return false;
+  for (const Json& call : calls) {
+    if (call.at("call").as_string() != "fit") return false;
+  }
+  if (!calls[1].contains("ckpt_path")) return false;
+  for (const Json& spec : items(test.callbacks())) {
+    for (const char* key : {"every_n_train_steps", "train_time_interval", "save_on_exception"}) {
+      if (!argument(spec, key).is_null()) return true;
+    }
+  }
+  const Json::Array& script = items(get(test.document, "script"));
+  return has_callback(test, "OnExceptionCheckpoint") ||
+         std::any_of(script.begin(), script.end(), [](const Json& action) {
+           return text_or(action, "do", "") == "save_checkpoint";
+         });
+}
+
+// The same case as one fit that is never stopped, under the options of the second.
+Case uninterrupted(const Case& test) {
+  const Json second = test.calls().at(1);
+  Case whole = test;
+  Json trainer = test.trainer();
+  for (const auto& [key, value, line, column] : members(get(second, "new_trainer"))) {
+    trainer.set(key, value);
+  }
+  whole.document.set("trainer", trainer);
+  whole.document.erase("sequence");
+  whole.document.erase("script");
+  return whole;
+}
+
+std::vector<std::string> check_exact_resume(const Case& test, const Json& observed) {
+  // What depends on which data the resumed run saw is compared with a run that was never stopped;
+  // everything else is as recorded.
+  std::vector<std::string> problems = differences(
+      test,
+      expect_without(test, {"weights", "train_losses", "val_losses", "callback_metrics",
+                            "logged_metrics", "progress_bar_metrics", "rows", "batch_sizes"}),
+      observed);
+  std::vector<std::string> log;
+  const Json whole = observe_case(uninterrupted(test), log);
+  for (const char* key : {"weights", "callback_metrics"}) {
+    if (!observed.contains(key)) continue;
+    if (auto found = value_difference(whole.at(key), observed.at(key), key)) {
+      problems.push_back("other than without the interruption: " + *found);
+    }
+  }
+  // The losses of the resumed run are the last ones of the whole.
+  if (observed.contains("train_losses")) {
+    const Json::Array& all = whole.at("train_losses").as_array();
+    const Json::Array& ours = observed.at("train_losses").as_array();
+    if (all.empty() || ours.size() < all.size()) {
+      problems.push_back("fewer losses than without the interruption");
+    } else if (auto found = value_difference(all.back(), ours.back(), "the last loss")) {
+      problems.push_back("other than without the interruption: " + *found);
+    }
+  }
+  return problems;
+}
+
+// ---- options_without_meaning
+
+struct Meaningless {
+  std::string_view option;
+  bool (*is)(const Json& value);
+};
+
+constexpr Meaningless kTrainerOptions[] = {
+    {"accumulate_grad_batches", [](const Json& v) { return v.is_integer() && v.as_int() < 1; }},
+    {"log_every_n_steps", [](const Json& v) { return v.is_integer() && v.as_int() < 0; }},
+    {"num_sanity_val_steps", [](const Json& v) { return v.is_integer() && v.as_int() < -1; }},
+};
+
+bool is_unknown_mode(const Json& mode) {
+  return mode.is_string() && mode.as_string() != "min" && mode.as_string() != "max";
+}
+
+// The option that makes no sense, with its value; null when all do.
+Json meaningless_option(const Case& test) {
+  Json found = Json::object();
+  for (const Meaningless& rule : kTrainerOptions) {
+    const Json& value = get(test.trainer(), rule.option);
+    if (!value.is_null() && rule.is(value)) {
+      found.set("option", rule.option);
+      found.set("value", value);
+      return found;
+    }
+  }
+  for (const Json& spec : items(test.callbacks())) {
+    if (text_or(spec, "type", "") == "SpikeDetection" && is_unknown_mode(argument(spec, "mode"))) {
+      found.set("option", "mode");
+      found.set("value", argument(spec, "mode"));
+      return found;
+    }
+  }
+  return {};
+}
+
+bool has_meaningless_option(const Case& test) {
+  return get(test.expect(), "exception").is_null() && !meaningless_option(test).is_null();
+}
+
+std::vector<std::string> check_refused(const Case& test, const Json& observed) {
+  const Json found = meaningless_option(test);
+  const Json& exception = get(observed, "exception");
+  if (exception.is_null()) return {"the option is accepted"};
+  if (exception.at("type").as_string() != "ConfigError") {
+    return {"refused by " + brief(exception) + " instead of a ConfigError"};
+  }
+  const std::string& message = exception.at("message").as_string();
+  const Json& value = found.at("value");
+  const std::string text = value.is_string() ? value.as_string() : write_json(value);
+  for (const std::string& fact : {found.at("option").as_string(), text}) {
+    if (message.find(fact) == std::string::npos) {
+      return {"'" + message + "' doesn't name '" + fact + "'"};
+    }
+  }
+  return {};
+}
+
+// ---- spike_state_loads
+
+bool loads_spike_state(const Case& test) {
+  const Json& exception = get(test.expect(), "exception");
+  if (!has_callback(test, "SpikeDetection") || exception.is_null()) return false;
+  const std::vector<Json> calls = test.calls();
+  return text_or(exception, "type", "") == "AttributeError" &&
+         std::any_of(calls.begin(), calls.end(),
+                     [](const Json& call) { return call.contains("ckpt_path"); });
+}
+
+std::vector<std::string> check_loads(const Case&, const Json& observed) {
+  const Json& exception = get(observed, "exception");
+  if (exception.is_null()) return {};
+  return {"the resumed run threw " + brief(exception)};
+}
+
+}  // namespace
+
+const std::vector<Deviation>& deviations() {
+  static const std::vector<Deviation> rules = {
+      {"resume_mid_epoch",
+       "Lightning starts the data of a resumed epoch anew; here the run goes on with the next "
+       "batch, "
+       "and ends as if it had never been stopped",
+       resumes_mid_epoch, check_exact_resume},
+      {"options_without_meaning",
+       "Lightning takes values that mean nothing; here they are refused, naming option and value",
+       has_meaningless_option, check_refused},
+      {"spike_state_loads",
+       "Lightning's SpikeDetection fails to load the state that it saved; here it loads",
+       loads_spike_state, check_loads},
+  };
+  return rules;
+}
+
+}  // namespace grapnel::oracle

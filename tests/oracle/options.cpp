@@ -1,0 +1,28 @@
+#include "options.h"
+
+#include "bars.h"
+#include "loggers.h"
+
+namespace grapnel::oracle {
+
+TrainerOptions make_options(const Json& arguments, Journal& journal,
+                            const std::filesystem::path& directory) {
+  Json values = Json::object();
+  values.set("enable_checkpointing", false);
+  values.set("enable_progress_bar", false);
+  for (const auto& [key, value, line, column] : members(arguments)) {
+    // Objects, set below; a summary is a callback of the user's choice here; one process on the CPU.
+    const bool elsewhere =
+        key == "logger" || key == "enable_model_summary" || key == "devices" ||
+        (key == "accelerator" && value.is_string() && value.as_string() == "cpu");
+    if (!elsewhere) values.set(key, value);
+  }
+  TrainerOptions options = trainer_options(trainer_parameters().validate(values, "trainer"));
+  options.default_root_dir = directory;
+  options.clock = &journal.clock();
+  options.progress = make_bar_recorder(journal);
+  options.loggers = make_loggers(get(arguments, "logger"), journal, directory);
+  return options;
+}
+
+}  // namespace grapnel::oracle

@@ -1,0 +1,165 @@
+#include "units/units.h"
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/text.h>
+#include <grapnel/callbacks/gradient_accumulation_scheduler.h>
+#include <grapnel/callbacks/model_checkpoint.h>
+#include <grapnel/callbacks/timer.h>
+#include <grapnel/progress.h>
+
+#include <functional>
+#include <map>
+
+#include "callbacks/make.h"
+#include "exceptions.h"
+#include "functions.h"
+
+namespace grapnel::oracle {
+namespace {
+
+// What a call returns, or what it throws.
+Json attempt(const std::function<Json()>& call) {
+  try {
+    return call();
+  } catch (...) {
+    const Thrown thrown = describe(std::current_exception());
+    Json json = Json::object();
+    json.set("type", thrown.type);
+    json.set("message", thrown.message);
+    return json;
+  }
+}
+
+Json callback_spec(std::string_view type, const Json& arguments) {
+  Json spec = Json::object();
+  spec.set("type", type);
+  spec.set("args", arguments);
+  return spec;
+}
+
+// The callback of a class that a case's arguments make.
+template <class T>
+std::shared_ptr<T> make(std::string_view type, const Json& arguments, Journal& journal) {
+  return std::dynamic_pointer_cast<T>(
+      make_callback(callback_spec(type, arguments), journal).callback);
+}
+
+Json format_checkpoint_name(const Case& test, Journal& journal) {
+  Json results = Json::array();
+  for (const Json& input : get(test.document, "inputs").as_array()) {
+    results.append(attempt([&]() -> Json {
+      Json arguments = Json::object();
+      for (const char* key : {"dirpath", "filename", "auto_insert_metric_name"}) {
+        if (const Json* value = input.find(key)) arguments.set(key, *value);
+      }
+      ModelCheckpoint::Metrics metrics;
+      for (const auto& [name, value, line, column] : members(get(input, "metrics"))) {
+        if (value.is_integer()) {
+          metrics.emplace_back(name, value.as_int());
+        } else {
+          metrics.emplace_back(name, value.as_double());
+        }
+      }
+      std::optional<std::int64_t> version;
+      if (const Json& ver = get(input, "ver"); !ver.is_null()) version = ver.as_int();
+      std::optional<std::string> prefix;
+      if (const Json& text = get(input, "prefix"); !text.is_null()) prefix = text.as_string();
+      return make<ModelCheckpoint>("ModelCheckpoint", arguments, journal)
+          ->format_checkpoint_name(metrics, text_or(input, "call_filename", ""), version, prefix);
+    }));
+  }
+  return results;
+}
+
+Json gradient_accumulation(const Case& test, Journal& journal) {
+  Json scheduling = Json::object();
+  scheduling.set("$intkeys", get(test.document, "scheduling"));
+  Json arguments = Json::object();
+  arguments.set("scheduling", std::move(scheduling));
+  const auto callback =
+      make<GradientAccumulationScheduler>("GradientAccumulationScheduler", arguments, journal);
+  Json factors = Json::array();
+  for (std::int64_t epoch = 0; epoch < int_or(test.document, "epochs", 0); ++epoch) {
+    factors.append(callback->get_accumulate_grad_batches(epoch));
+  }
+  Json epochs = Json::array();
+  for (const auto& [epoch, factor] : callback->scheduling()) epochs.append(epoch);
+  Json result = Json::object();
+  result.set("factors", std::move(factors));
+  result.set("going_to", callback->going_to_accumulate_grad_batches());
+  result.set("epochs", std::move(epochs));
+  return result;
+}
+
+Json timer_parse(const Case& test, Journal& journal) {
+  Json results = Json::array();
+  for (const Json& input : get(test.document, "inputs").as_array()) {
+    results.append(attempt([&]() -> Json {
+      Json arguments = Json::object();
+      arguments.set("duration", input);
+      const auto left = make<Timer>("Timer", arguments, journal)->time_remaining();
+      return left ? number(*left) : Json();
+    }));
+  }
+  return results;
+}
+
+Json tqdm_format_num(const Case& test, Journal&) {
+  Json results = Json::array();
+  for (const Json& input : get(test.document, "inputs").as_array()) {
+    if (input.is_integer()) {
+      results.append(format_postfix_value(input.as_int()));
+    } else if (is_number(input)) {
+      results.append(format_postfix_value(input.as_double()));
+    } else {
+      results.append(format_postfix_value(input.as_string()));
+    }
+  }
+  return results;
+}
+
+Json human_readable(const Case& test, Journal&) {
+  Json results = Json::array();
+  for (const Json& input : get(test.document, "inputs").as_array()) {
+    results.append(human_count(static_cast<std::uint64_t>(input.as_int())));
+  }
+  return results;
+}
+
+Json state_keys(const Case& test, Journal& journal) {
+  Json results = Json::array();
+  for (const Json& input : get(test.document, "inputs").as_array()) {
+    const Json::Array& pair = input.as_array();
+    results.append(attempt([&]() -> Json {
+      return make_callback(callback_spec(pair.at(0).as_string(), pair.at(1)), journal)
+          .callback->state_key();
+    }));
+  }
+  return results;
+}
+
+using Unit = Json (*)(const Case&, Journal&);
+
+const std::map<std::string, Unit>& units() {
+  static const std::map<std::string, Unit> table = {
+      {"unit_format_checkpoint_name", format_checkpoint_name},
+      {"unit_gas", gradient_accumulation},
+      {"unit_human_readable", human_readable},
+      {"unit_state_keys", state_keys},
+      {"unit_timer_parse", timer_parse},
+      {"unit_tqdm_format_num", tqdm_format_num},
+  };
+  return table;
+}
+
+}  // namespace
+
+Json run_unit(const Case& test, Journal& journal) {
+  const auto found = units().find(test.entry);
+  if (found == units().end()) throw Error("this build has nothing for '" + test.entry + "'");
+  Json observed = Json::object();
+  observed.set("result", found->second(test, journal));
+  return observed;
+}
+
+}  // namespace grapnel::oracle
