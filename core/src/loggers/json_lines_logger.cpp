@@ -1,0 +1,68 @@
+#include "grapnel/loggers/json_lines_logger.h"
+
+#include <utility>
+
+#include "grapnel/base/json.h"
+#include "loggers/line_file.h"
+#include "loggers/logger_options.h"
+#include "loggers/metric_text.h"
+
+namespace grapnel {
+
+JsonLinesLogger::JsonLinesLogger(JsonLinesLoggerOptions options)
+    : directory_(std::move(options.directory)) {}
+
+JsonLinesLogger::~JsonLinesLogger() = default;
+
+const ParameterTable& JsonLinesLogger::parameters() {
+  static const ParameterTable table("json_lines",
+                                    "Metrics as JSON, one object per line, in metrics.jsonl.",
+                                    log_directory_parameters());
+  return table;
+}
+
+std::shared_ptr<JsonLinesLogger> JsonLinesLogger::from(const Parameters& p) {
+  return std::make_shared<JsonLinesLogger>(
+      JsonLinesLoggerOptions{.directory = log_directory_options(p)});
+}
+
+LineFile& JsonLinesLogger::file() const {
+  if (file_ == nullptr) file_ = std::make_unique<LineFile>(metrics_file(), LineFile::Header::none);
+  return *file_;
+}
+
+void JsonLinesLogger::start() {
+  directory_.claim();
+}
+
+void JsonLinesLogger::log_metrics(const Metrics& metrics, int64_t step) {
+  directory_.claim();
+  ConfigValue row = ConfigValue::object();
+  row.set("step", step);
+  for (const auto& [name, value] : metrics) {
+    if (name != "step") row.set(name, metric_json(name, value));
+  }
+  file().open();
+  file().append(write_json(row));
+}
+
+void JsonLinesLogger::log_hyperparams(const StateDict& hyper_parameters) {
+  for (const auto& [key, value] : hyper_parameters) hyper_parameters_[key] = value;
+  directory_.claim();
+  write_hparams(directory_.path(), hyper_parameters_);
+}
+
+void JsonLinesLogger::save() {
+  if (file_ != nullptr) file_->flush();
+}
+
+StateDict JsonLinesLogger::state_dict() const {
+  file().flush();
+  return row_state(metrics_file(), file().rows());
+}
+
+void JsonLinesLogger::load_state_dict(const StateDict& state) {
+  if (const auto row = resumed_row(state, metrics_file())) file().resume_at(*row);
+}
+
+}  // namespace grapnel
