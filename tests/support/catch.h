@@ -8,6 +8,12 @@
 // the string matchers Contains, StartsWith, EndsWith and Equals of namespace Catch.
 #pragma once
 
+// LibTorch has a macro CHECK of its own, which aborts. It is let in first, so that Catch's wins.
+#if __has_include(<c10/util/Logging.h>)
+#include <c10/util/Logging.h>
+#undef CHECK
+#endif
+
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 #include <string>

@@ -164,6 +164,8 @@ struct CallbackHandle {
                  std::string where = "")
       : callback(pointer),
         overridden(overridden_hooks<T>()),
+        has_state(GRAPNEL_OVERRIDES(T, Callback, state_dict)),
+        is_base_of([](const Callback& other) { return dynamic_cast<const T*>(&other) != nullptr; }),
         origin(from),
         source(std::move(where)) {
     if (pointer == nullptr) refuse_null_callback();
