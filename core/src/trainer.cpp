@@ -174,9 +174,11 @@ Lease Trainer::lease_weights(std::vector<std::pair<std::string, at::Tensor>> ten
     }
   }
   auto& originals = run_->leased_originals;
+  // A tensor that stands under two names (tied weights) has one original.
+  std::map<const c10::TensorImpl*, at::Tensor> before;
   for (const auto& [name, tensor] : tensors) {
     at::Tensor& live = view.find(name)->tensor;
-    originals[name] = live.detach();
+    originals[name] = before.try_emplace(live.unsafeGetTensorImpl(), live.detach()).first->second;
     live.set_data(tensor.to(live.device()));
   }
   std::vector<std::string> names;
