@@ -91,6 +91,12 @@ std::int32_t InstanceHost::not_now(const char* name, std::string_view text) noex
   return GRAPNEL_NOT_NOW;
 }
 
+PluginError InstanceHost::error(const std::string& text) const {
+  PluginSite site = site_;
+  if (call_ != nullptr && call_->in_hook) site.hook = call_->name;
+  return PluginError::in_hook(std::move(site), text);
+}
+
 void InstanceHost::log(LogLevel level, std::string_view text) const noexcept {
   try {
     log_text(level, fmt::format("[{}] {}", site_.plugin, printable(text)));

@@ -122,6 +122,8 @@ class InstanceHost {
   std::string take_failure() { return std::exchange(failure_, {}); }
   std::int32_t invalid(const char* service, std::string_view text) noexcept;
   std::int32_t not_now(const char* service, std::string_view text) noexcept;
+  // For a service that fails through a fault of the plugin that its author should read in full.
+  PluginError error(const std::string& text) const;
 
   // ---- Log, with the plugin's name in front. Any thread.
   void log(LogLevel level, std::string_view text) const noexcept;

@@ -113,8 +113,8 @@ void call_operator(InstanceHost& self, const grapnel_operator& op, const grapnel
                    std::uint64_t result_count) {
   const c10::FunctionSchema& schema = op.handle.schema();
   if (argument_count > op.arguments.size()) {
-    throw ContractBreach{fmt::format("{} takes {} arguments, {} were given", op.name,
-                                     op.arguments.size(), argument_count)};
+    throw self.error(fmt::format("{} takes {} arguments, {} were given", op.name,
+                                 op.arguments.size(), argument_count));
   }
   if (result_count > schema.returns().size()) {
     throw ContractBreach{fmt::format("{} returns {} values, {} were asked for", op.name,
@@ -124,12 +124,12 @@ void call_operator(InstanceHost& self, const grapnel_operator& op, const grapnel
   stack.reserve(op.arguments.size());
   for (std::size_t i = 0; i < op.arguments.size(); ++i) {
     if (i < argument_count) {
-      stack.push_back(to_ivalue(op, i, arguments[i]));
+      stack.push_back(to_ivalue(self, op, i, arguments[i]));
     } else if (const auto& fallback = schema.arguments()[i].default_value()) {
       stack.push_back(*fallback);
     } else {
-      throw ContractBreach{fmt::format("{} needs its argument {} ({})", op.name, i,
-                                       quote(schema.arguments()[i].name()))};
+      throw self.error(fmt::format("{} needs its argument {} ({})", op.name, i,
+                                   quote(schema.arguments()[i].name())));
     }
   }
   op.handle.callBoxed(stack);

@@ -1,5 +1,5 @@
-// The leases that an instance has taken. The trainer undoes them when the run ends; a handle stays valid
-// until the plugin gives it back with end_lease.
+// The leases that an instance has taken. The trainer undoes those that are left when the run ends; a
+// handle stays known until destroy, so that a plugin may end one late.
 #pragma once
 
 #include <grapnel/lease.h>

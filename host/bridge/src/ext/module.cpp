@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -97,6 +97,15 @@ void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint6
   }
 }
 
+void check_unique(const Swap& swaps) {
+  std::set<std::string_view> names;
+  for (const auto& [name, tensor] : swaps) {
+    if (!names.insert(name).second) {
+      throw ContractBreach{fmt::format("{} is named twice", quote(name))};
+    }
+  }
+}
+
 std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uint64_t* parameters,
                                         std::uint64_t parameter_count, const std::uint64_t* buffers,
                                         std::uint64_t buffer_count, grapnel_tensor* const* tensors,
@@ -114,6 +123,7 @@ std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uin
     Swap swaps;
     add_swaps(entries->parameters, parameters, parameter_count, tensors, swaps);
     add_swaps(entries->buffers, buffers, buffer_count, tensors + parameter_count, swaps);
+    check_unique(swaps);
     if (self.leases == nullptr) self.leases = std::make_unique<LeaseList>();
     std::list<grapnel_lease> fresh(1);  // so that nothing can fail once the weights are swapped
     try {
@@ -130,15 +140,14 @@ std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uin
 std::int32_t GRAPNEL_CALL end_lease(const grapnel_host* host, grapnel_lease* lease) noexcept {
   return service(host, "module.end_lease", [&](InstanceHost& self) {
     if (self.leases != nullptr) {
-      auto& leases = self.leases->leases;
-      const auto found = std::find_if(leases.begin(), leases.end(),
-                                      [lease](const grapnel_lease& it) { return &it == lease; });
-      if (found != leases.end()) {
-        leases.erase(found);  // ends it, unless the run has done so already
+      for (grapnel_lease& own : self.leases->leases) {
+        if (&own != lease) continue;
+        if (!own.lease.active()) return GRAPNEL_NOT_FOUND;  // the run has undone it
+        own.lease.end();
         return GRAPNEL_OK;
       }
     }
-    throw ContractBreach{"there is no such lease (any more)"};
+    throw ContractBreach{"the handle is not one that lease_weights gave"};
   });
 }
 

@@ -41,8 +41,9 @@ const char* name_of(std::int32_t tag) {
 // One argument on its way in.
 class Conversion {
  public:
-  Conversion(const grapnel_operator& op, std::size_t index, const grapnel_value& value)
-      : op_(op), index_(index), argument_(op.arguments[index]), value_(value) {}
+  Conversion(const InstanceHost& self, const grapnel_operator& op, std::size_t index,
+             const grapnel_value& value)
+      : self_(self), op_(op), index_(index), argument_(op.arguments[index]), value_(value) {}
 
   c10::IValue run() const {
     if (value_.tag == GRAPNEL_VALUE_NONE) return none();
@@ -52,9 +53,8 @@ class Conversion {
  private:
   [[noreturn]] void wrong() const {
     const c10::Argument& schema = op_.handle.schema().arguments()[index_];
-    throw ContractBreach{fmt::format("{}: the argument {} ({}) is {}, found {}", op_.name, index_,
-                                     quote(schema.name()), schema.type()->str(),
-                                     name_of(value_.tag))};
+    throw self_.error(fmt::format("{}: the argument {} ({}) is {}, found {}", op_.name, index_,
+                                  quote(schema.name()), schema.type()->str(), name_of(value_.tag)));
   }
 
   c10::IValue none() const {
@@ -67,10 +67,10 @@ class Conversion {
   at::Tensor tensor(const grapnel_tensor* handle) const {
     const grapnel_tensor& checked = checked_tensor(handle);
     if (argument_.written && checked.read_only) {
-      throw ContractBreach{fmt::format(
+      throw self_.error(fmt::format(
           "{} would write to a tensor of the batch, behind which the data set may stand; clone it "
           "and put the clone in its place with batch.replace",
-          op_.name)};
+          op_.name));
     }
     return checked.tensor;
   }
@@ -178,6 +178,7 @@ class Conversion {
     return tensors;
   }
 
+  const InstanceHost& self_;
   const grapnel_operator& op_;
   std::size_t index_;
   const Argument& argument_;
@@ -217,8 +218,9 @@ grapnel_value from_tensor_list(InstanceHost& self, const c10::List<at::Tensor>& 
 
 }  // namespace
 
-c10::IValue to_ivalue(const grapnel_operator& op, std::size_t index, const grapnel_value& value) {
-  return Conversion(op, index, value).run();
+c10::IValue to_ivalue(const InstanceHost& self, const grapnel_operator& op, std::size_t index,
+                      const grapnel_value& value) {
+  return Conversion(self, op, index, value).run();
 }
 
 grapnel_value from_ivalue(InstanceHost& self, const grapnel_operator& op, c10::IValue value) {
@@ -256,8 +258,8 @@ grapnel_value from_ivalue(InstanceHost& self, const grapnel_operator& op, c10::I
     result.size = kept.size();
     return result;
   }
-  throw ContractBreach{
-      fmt::format("{} returns {}, which a plugin can't be given", op.name, value.tagKind())};
+  throw self.error(
+      fmt::format("{} returns {}, which a plugin can't be given", op.name, value.tagKind()));
 }
 
 }  // namespace grapnel::bridge

@@ -54,13 +54,15 @@ struct Operators {
   std::deque<std::vector<double>> number_lists;
 };
 
-// Converts the arguments, calls, converts the results. ContractBreach, or what the operator throws.
+// Converts the arguments, calls, converts the results. PluginError for arguments that the operator doesn't
+// take, ContractBreach for handles that aren't valid, and what the operator throws.
 void call_operator(InstanceHost& self, const grapnel_operator& op, const grapnel_value* arguments,
                    std::uint64_t argument_count, grapnel_value* results,
                    std::uint64_t result_count);
 
-// The value as the operator's parameter wants it. ContractBreach naming what was found.
-c10::IValue to_ivalue(const grapnel_operator& op, std::size_t index, const grapnel_value& value);
+// The value as the operator's parameter wants it. PluginError naming what was found.
+c10::IValue to_ivalue(const InstanceHost& self, const grapnel_operator& op, std::size_t index,
+                      const grapnel_value& value);
 
 // The result for the plugin; tensors in it become its own.
 grapnel_value from_ivalue(InstanceHost& self, const grapnel_operator& op, c10::IValue value);

@@ -66,7 +66,8 @@ std::int32_t StateWriter::put(const grapnel_state_writer* writer, const char* na
   return service(self.host_.abi(), name, [&](InstanceHost&) {
     const std::string_view text = checked_key(key);
     self.check(text, bytes);
-    self.state_[text] = make();
+    StateValue value = make();
+    self.state_[text] = std::move(value);
     return GRAPNEL_OK;
   });
 }
