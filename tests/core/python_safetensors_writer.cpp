@@ -22,9 +22,9 @@ int main(int argc, char** argv) {
       {"state_dict", StateDict{{"layer.weight", numbers.t()},
                                {"layer.bias", at::scalar_tensor(2.5, at::kDouble)},
                                {"counts", at::tensor({-1, 7}, at::kLong)},
-                               {"mask", at::tensor({true, false, true}, at::kBool)},
+                               {"mask", at::tensor({1, 0, 1}).to(at::kBool)},
                                {"half", numbers.to(at::kHalf)},
-                               {"bytes", at::tensor({0, 255}, at::kByte)},
+                               {"bytes", at::tensor({0, 255}).to(at::kByte)},
                                {"brain", numbers.to(at::kBFloat16)},
                                {"nothing", at::empty({0, 4})}}},
       {"optimizer_states",
@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
        StateDict{{"EarlyStopping{'monitor': 'val.loss'}", StateDict{{"wait_count", 2}}},
                  {"org.example.ema/ema/decay=0.99 \xF0\x9F\x90\x99",
                   StateDict{{"average", average}, {"updates", 5}}}}},
-      {"rng", StateDict{{"cpu", at::tensor({1, 2, 3}, at::kByte)}}}};
+      {"rng", StateDict{{"cpu", at::tensor({1, 2, 3}).to(at::kByte)}}}};
   save_checkpoint_file(argv[1], checkpoint, Durability::fast);
   return 0;
 }
