@@ -1,9 +1,8 @@
 // Visibility of grapnel_base's public classes and functions.
 //
-// base is a static library that ends up in the core shared library and in programs. What is marked
-// GRAPNEL_BASE_API stays visible, so that a process has one log sink and one type_info for each
-// exception, wherever it was thrown. Everything else is hidden by the build's default. Windows cannot
-// share like that: there each DLL or program that links base has a log sink of its own.
+// Programs, the core library and task libraries of one process all use base. What is marked
+// GRAPNEL_BASE_API is seen by all of them, so that a process has one log sink and one type_info for
+// each exception, wherever it was thrown. Everything else is hidden by the build's default.
 #pragma once
 
 #if defined(_WIN32)
