@@ -202,10 +202,14 @@ function(_grapnel_seal name)
   file(CONFIGURE OUTPUT "${script}" CONTENT "{\n  global: ${entry};\n  local: *;\n};\n" @ONLY)
   set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS "${script}")
   target_link_options(${name} PRIVATE
-    "LINKER:--version-script=${script}" "LINKER:-z,now" "LINKER:--as-needed" -static-libgcc)
-  if(NOT "${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS}" MATCHES "-fsanitize")  # theirs come from the program
-    target_link_options(${name} PRIVATE "LINKER:-z,defs")
+    "LINKER:--version-script=${script}" "LINKER:-z,now" "LINKER:--as-needed")
+
+  # A sanitizer's runtime is the program's, and wants to see the C++ runtime's calls.
+  get_directory_property(directory_options LINK_OPTIONS)
+  if("${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS} ${directory_options}" MATCHES "-fsanitize")
+    return()
   endif()
+  target_link_options(${name} PRIVATE "LINKER:-z,defs" -static-libgcc)
   if("CXX" IN_LIST languages)
     _grapnel_uses_libcxx(uses_libcxx)
     if(uses_libcxx)

@@ -1,8 +1,11 @@
 /* It leases all parameters before the first batch, with zeros, and never ends the lease. */
 #include <grapnel/ext/aten.h>
 #include <grapnel/ext/module.h>
+#include <grapnel/ext/tensors.h>
 
 #include "hostile.h"
+
+static grapnel_lease* lease;
 
 static int32_t GRAPNEL_CALL batch_start(grapnel_instance* instance, const grapnel_Event* event) {
   (void)event;
@@ -11,8 +14,8 @@ static int32_t GRAPNEL_CALL batch_start(grapnel_instance* instance, const grapne
   const grapnel_module* module = host->get_extension(host, hostile_text(GRAPNEL_EXT_MODULE));
   const grapnel_operator* zeros_like = NULL;
   uint64_t count = 0;
-  static grapnel_lease* lease;
-  if (aten == NULL || module == NULL) return hostile_fail(host, "no aten, or no module");
+  const grapnel_tensors* tensors = host->get_extension(host, hostile_text(GRAPNEL_EXT_TENSORS));
+  if (aten == NULL || module == NULL || tensors == NULL) return hostile_fail(host, "no model");
   if (lease != NULL) return GRAPNEL_OK;
   if (aten->find(host, hostile_text("aten::zeros_like"), hostile_text(""), &zeros_like) !=
           GRAPNEL_OK ||
@@ -34,6 +37,9 @@ static int32_t GRAPNEL_CALL batch_start(grapnel_instance* instance, const grapne
     status = module->lease_weights(host, indices, count, NULL, 0, zeros,
                                    hostile_text("kept for ever"), &lease);
   }
+  for (uint64_t i = 0; zeros != NULL && i < count; ++i) {
+    if (zeros[i] != NULL) tensors->release(host, zeros[i]);
+  }
   free(indices);
   free(zeros);
   return status;
@@ -43,6 +49,7 @@ static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_on_train_batch_start, 0
 static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
                                    grapnel_instance** instance) {
   (void)factory_of;
+  lease = NULL;
   return hostile_new(host, instance, hooks, 1);
 }
 HOSTILE_PLUGIN(create)

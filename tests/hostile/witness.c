@@ -11,6 +11,7 @@ typedef struct witness {
   grapnel_instance abi;
   const grapnel_host* host;
   int32_t life;
+  struct witness* earlier;
 } witness;
 
 static void demand(int32_t holds, const char* what) {
@@ -20,6 +21,8 @@ static void demand(int32_t holds, const char* what) {
 }
 
 /* Instances are never freed, so that a call after destroy is noticed and not a crash. */
+static witness* latest;
+
 static witness* of(grapnel_instance* instance) {
   demand(instance != NULL, "a call without an instance");
   return instance->self;
@@ -66,6 +69,8 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   one->abi = abi;
   one->host = host;
   one->life = created;
+  one->earlier = latest;
+  latest = one;
   hostile_log(host, "created");
   *instance = &one->abi;
   return GRAPNEL_OK;

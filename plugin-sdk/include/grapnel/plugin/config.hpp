@@ -10,6 +10,11 @@
 #define GRAPNEL_PLUGIN_HIDDEN __attribute__((visibility("hidden")))
 #endif
 
+#include <grapnel/abi.h>
+
+static_assert(GRAPNEL_ABI_MAJOR == 0 && GRAPNEL_ABI_MINOR == 1,
+              "the wrapper's inline namespace is named for the ABI: rename it in plugin/*.hpp");
+
 namespace grapnel::plugin {
 inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {}
 }  // namespace grapnel::plugin
