@@ -56,9 +56,9 @@ extern "C" {
 /* What a function answers. Negative: it failed. Positive: an expected outcome that is not success. */
 #define GRAPNEL_OK ((int32_t)0)
 #define GRAPNEL_NOT_FOUND ((int32_t)1)         /* no such name, index or value; outputs untouched */
-#define GRAPNEL_ERROR ((int32_t)-1)            /* the plugin failed; text given by grapnel_host.fail */
+#define GRAPNEL_ERROR ((int32_t)-1)            /* the plugin failed; text given by host.fail */
 #define GRAPNEL_PENDING ((int32_t)-2)          /* the host failed and keeps the exception */
-#define GRAPNEL_INVALID_ARGUMENT ((int32_t)-3) /* the caller broke the contract; the host logs how */
+#define GRAPNEL_INVALID_ARGUMENT ((int32_t)-3) /* the caller broke the contract; see the log */
 #define GRAPNEL_NOT_NOW ((int32_t)-4)          /* not in this hook, or on the wrong thread */
 
 /* UTF-8 text, not NUL-terminated. data may be NULL only when size is 0. */
@@ -138,7 +138,7 @@ typedef struct grapnel_TrainBatchEnd {
   uint32_t hook;
   grapnel_batch* batch;
   int64_t batch_idx;
-  grapnel_outputs* outputs; /* what training_step returned; its loss is divided by the accumulation */
+  grapnel_outputs* outputs; /* of training_step; the loss is divided by the accumulation */
 } grapnel_TrainBatchEnd;
 
 typedef struct grapnel_EvalBatchStart {
@@ -222,7 +222,7 @@ struct grapnel_host {
 };
 
 /* One hook that an instance wants. */
-#define GRAPNEL_HOOK_OPTIONAL ((uint32_t)1) /* a host that doesn't know the hook warns, else it refuses */
+#define GRAPNEL_HOOK_OPTIONAL ((uint32_t)1) /* a host without the hook warns, else it refuses */
 typedef struct grapnel_hook_entry {
   uint32_t hook;  /* GRAPNEL_HOOK_... */
   uint32_t flags; /* 0 or GRAPNEL_HOOK_OPTIONAL */

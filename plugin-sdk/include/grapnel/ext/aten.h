@@ -46,8 +46,8 @@ typedef struct grapnel_aten {
   uint32_t struct_size;
   uint32_t reserved;
   /* GRAPNEL_NOT_FOUND when the host's LibTorch has no such operator. The handle lives until destroy. */
-  int32_t(GRAPNEL_CALL* find)(const grapnel_host* host, grapnel_string name, grapnel_string overload,
-                              const grapnel_operator** op);
+  int32_t(GRAPNEL_CALL* find)(const grapnel_host* host, grapnel_string name,
+                              grapnel_string overload, const grapnel_operator** op);
   /* Results: result_count values are written, fewer than the operator returns are allowed (the rest is
    * dropped), more are GRAPNEL_INVALID_ARGUMENT. Tensors among them are the caller's to release;
    * lists and texts are valid until the next call of the same instance, tensors in such a list are

@@ -15,7 +15,8 @@ typedef struct grapnel_batches {
   uint32_t struct_size;
   uint32_t reserved;
   /* Number of tensors. */
-  int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, const grapnel_batch* batch, uint64_t* count);
+  int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, const grapnel_batch* batch,
+                               uint64_t* count);
   /* Empty where the tensor has no name; the text lives until the hook returns. */
   int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, const grapnel_batch* batch, uint64_t index,
                               grapnel_string* name);

@@ -20,8 +20,8 @@ extern "C" {
 /* Growable, the host's, valid until the generation changes. */
 typedef struct grapnel_module_entry {
   uint32_t struct_size;
-  int32_t trainable;     /* flag: requires_grad; 0 for buffers */
-  grapnel_string name;   /* "layers.0.weight" */
+  int32_t trainable;      /* flag: requires_grad; 0 for buffers */
+  grapnel_string name;    /* "layers.0.weight" */
   grapnel_tensor* tensor; /* borrowed, always the live one */
 } grapnel_module_entry;
 

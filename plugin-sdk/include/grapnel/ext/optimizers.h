@@ -15,7 +15,7 @@ extern "C" {
 typedef struct grapnel_optimizer_group {
   uint32_t struct_size;
   uint32_t option_count;
-  grapnel_string name;        /* empty where it has none */
+  grapnel_string name; /* empty where it has none */
   uint64_t parameter_count;
   uint64_t reserved;
 } grapnel_optimizer_group;

@@ -22,10 +22,10 @@ typedef struct grapnel_step_outputs {
   /* The named extras beside the loss, or the tensors of a prediction. */
   int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, const grapnel_outputs* outputs,
                                uint64_t* count);
-  int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, const grapnel_outputs* outputs, uint64_t index,
-                              grapnel_string* name);
-  int32_t(GRAPNEL_CALL* get)(const grapnel_host* host, const grapnel_outputs* outputs, uint64_t index,
-                             grapnel_tensor** owned);
+  int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, const grapnel_outputs* outputs,
+                              uint64_t index, grapnel_string* name);
+  int32_t(GRAPNEL_CALL* get)(const grapnel_host* host, const grapnel_outputs* outputs,
+                             uint64_t index, grapnel_tensor** owned);
 } grapnel_step_outputs;
 
 #ifdef __cplusplus

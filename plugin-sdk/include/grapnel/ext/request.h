@@ -14,13 +14,18 @@ extern "C" {
 
 #define GRAPNEL_EXT_REQUEST "grapnel.request/1"
 
-#define GRAPNEL_REQUEST_STOP ((int32_t)1)       /* end the run after this batch; min_epochs and
-                                                   min_steps may defer it */
-#define GRAPNEL_REQUEST_SKIP_BATCH ((int32_t)2) /* in on_train_batch_start: no step on this batch */
-#define GRAPNEL_REQUEST_SKIP_STEP ((int32_t)3)  /* in on_before_optimizer_step: no update of the weights */
-#define GRAPNEL_REQUEST_END_EPOCH ((int32_t)4)  /* go to the end of the epoch after this batch */
-#define GRAPNEL_REQUEST_EVALUATE ((int32_t)5)   /* run the validation after this batch */
-#define GRAPNEL_REQUEST_SAVE ((int32_t)6)       /* write a checkpoint after this batch */
+/* End the run after this batch; min_epochs and min_steps may defer it. */
+#define GRAPNEL_REQUEST_STOP ((int32_t)1)
+/* In on_train_batch_start: no step on this batch. */
+#define GRAPNEL_REQUEST_SKIP_BATCH ((int32_t)2)
+/* In on_before_optimizer_step: no update of the weights. */
+#define GRAPNEL_REQUEST_SKIP_STEP ((int32_t)3)
+/* Go to the end of the epoch after this batch. */
+#define GRAPNEL_REQUEST_END_EPOCH ((int32_t)4)
+/* Run the validation after this batch. */
+#define GRAPNEL_REQUEST_EVALUATE ((int32_t)5)
+/* Write a checkpoint after this batch. */
+#define GRAPNEL_REQUEST_SAVE ((int32_t)6)
 
 typedef struct grapnel_request {
   uint32_t struct_size;

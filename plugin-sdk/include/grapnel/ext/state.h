@@ -29,8 +29,10 @@ struct grapnel_state_writer {
   int32_t(GRAPNEL_CALL* put_array)(const grapnel_state_writer* writer, grapnel_string key,
                                    int32_t dtype, const int64_t* sizes, uint64_t ndim,
                                    const void* data, uint64_t bytes);
-  int32_t(GRAPNEL_CALL* put_i64)(const grapnel_state_writer* writer, grapnel_string key, int64_t value);
-  int32_t(GRAPNEL_CALL* put_f64)(const grapnel_state_writer* writer, grapnel_string key, double value);
+  int32_t(GRAPNEL_CALL* put_i64)(const grapnel_state_writer* writer, grapnel_string key,
+                                 int64_t value);
+  int32_t(GRAPNEL_CALL* put_f64)(const grapnel_state_writer* writer, grapnel_string key,
+                                 double value);
   int32_t(GRAPNEL_CALL* put_string)(const grapnel_state_writer* writer, grapnel_string key,
                                     grapnel_string value);
   int32_t(GRAPNEL_CALL* put_bytes)(const grapnel_state_writer* writer, grapnel_string key,
@@ -48,13 +50,15 @@ struct grapnel_state_reader {
                                     grapnel_tensor** owned);
   int32_t(GRAPNEL_CALL* get_i64)(const grapnel_state_reader* reader, grapnel_string key,
                                  int64_t* value);
-  int32_t(GRAPNEL_CALL* get_f64)(const grapnel_state_reader* reader, grapnel_string key, double* value);
+  int32_t(GRAPNEL_CALL* get_f64)(const grapnel_state_reader* reader, grapnel_string key,
+                                 double* value);
   int32_t(GRAPNEL_CALL* get_string)(const grapnel_state_reader* reader, grapnel_string key,
                                     grapnel_string* value);
   int32_t(GRAPNEL_CALL* get_bytes)(const grapnel_state_reader* reader, grapnel_string key,
                                    const void** data, uint64_t* size);
   int32_t(GRAPNEL_CALL* count)(const grapnel_state_reader* reader, uint64_t* count);
-  int32_t(GRAPNEL_CALL* key)(const grapnel_state_reader* reader, uint64_t index, grapnel_string* key);
+  int32_t(GRAPNEL_CALL* key)(const grapnel_state_reader* reader, uint64_t index,
+                             grapnel_string* key);
 };
 
 /* The plugin's, from grapnel_instance.get_extension. */

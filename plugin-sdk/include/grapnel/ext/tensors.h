@@ -37,9 +37,9 @@ extern "C" {
 /* Growable, the host's, valid while the handle is. */
 typedef struct grapnel_tensor_info {
   uint32_t struct_size;
-  int32_t dtype;         /* GRAPNEL_DTYPE_... or another number of ScalarType */
-  int32_t device_type;   /* GRAPNEL_DEVICE_... or another number of DeviceType */
-  int32_t device_index;  /* -1 for the CPU */
+  int32_t dtype;        /* GRAPNEL_DTYPE_... or another number of ScalarType */
+  int32_t device_type;  /* GRAPNEL_DEVICE_... or another number of DeviceType */
+  int32_t device_index; /* -1 for the CPU */
   int64_t ndim;
   const int64_t* sizes;   /* ndim entries */
   const int64_t* strides; /* ndim entries, in elements; NULL unless layout is strided */
@@ -59,7 +59,8 @@ typedef struct grapnel_tensors {
                                 grapnel_tensor** owned);
   int32_t(GRAPNEL_CALL* release)(const grapnel_host* host, grapnel_tensor* tensor);
   /* The value of a tensor with one element, waiting for its device. */
-  int32_t(GRAPNEL_CALL* to_f64)(const grapnel_host* host, const grapnel_tensor* tensor, double* value);
+  int32_t(GRAPNEL_CALL* to_f64)(const grapnel_host* host, const grapnel_tensor* tensor,
+                                double* value);
   /* Copies all elements, row-major, to the plugin's memory. bytes: numel * size of an element. */
   int32_t(GRAPNEL_CALL* read)(const grapnel_host* host, const grapnel_tensor* tensor, void* data,
                               uint64_t bytes);

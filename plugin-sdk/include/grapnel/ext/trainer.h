@@ -17,14 +17,14 @@ extern "C" {
  * hook. [train-thread] */
 typedef struct grapnel_trainer_state {
   uint32_t struct_size;
-  int32_t run;                     /* GRAPNEL_RUN_...: what the user asked for */
-  int32_t stage;                   /* GRAPNEL_STAGE_...: what is running now */
-  int32_t sanity_checking;         /* flag: the short validation before the first epoch */
-  int64_t global_step;             /* optimizer steps finished over all epochs; 0 before the first */
-  int64_t current_epoch;           /* from 0 */
-  int64_t batch_idx;               /* of the running stage, within its epoch and data loader; -1 before */
-  int64_t max_epochs;              /* -1: no limit */
-  int64_t max_steps;               /* -1: no limit */
+  int32_t run;             /* GRAPNEL_RUN_...: what the user asked for */
+  int32_t stage;           /* GRAPNEL_STAGE_...: what is running now */
+  int32_t sanity_checking; /* flag: the short validation before the first epoch */
+  int64_t global_step;     /* optimizer steps finished over all epochs; 0 before the first */
+  int64_t current_epoch;   /* from 0 */
+  int64_t batch_idx;       /* of the running stage, within its epoch and data loader; -1 before */
+  int64_t max_epochs;      /* -1: no limit */
+  int64_t max_steps;       /* -1: no limit */
   int64_t num_training_batches;    /* per epoch; -1 when unknown */
   int64_t accumulate_grad_batches; /* micro-batches per optimizer step */
   int32_t is_last_batch;           /* flag: of the training epoch */
