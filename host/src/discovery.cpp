@@ -36,35 +36,27 @@ class Scan {
   explicit Scan(ScanCache* cache) : cache_(cache) {}
 
   void directory(const SearchDirectory& directory) {
-    std::vector<std::string> manifests, libraries;
+    std::vector<std::string> names;
     std::error_code error;
     for (fs::directory_iterator it(directory.path, error), end; !error && it != end;
          it.increment(error)) {
       std::string name = it->path().filename().string();
-      if (is_manifest_name(name)) {
-        manifests.push_back(std::move(name));
-      } else if (is_library_name(name)) {
-        libraries.push_back(std::move(name));
-      }
+      if (is_manifest_name(name) || is_library_name(name)) names.push_back(std::move(name));
     }
-    std::vector<std::pair<std::string, Candidate>> found;
     if (error) {
-      found.emplace_back("", Candidate{.library = directory.path,
-                                       .refused = fmt::format("the directory cannot be read: {}",
-                                                              error.message())});
+      add(directory, {.library = directory.path,
+                      .refused = fmt::format("the directory cannot be read: {}", error.message())});
     }
+    std::ranges::sort(names);
+    std::vector<std::optional<Candidate>> found(names.size());
     // Manifests first: a library that one of them names does not stand for itself.
-    for (const auto* names : {&manifests, &libraries}) {
-      for (const std::string& name : *names) {
-        if (auto candidate = file(directory.path / name)) found.emplace_back(name, *candidate);
+    for (const bool manifests : {true, false}) {
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (is_manifest_name(names[i]) == manifests) found[i] = file(directory.path / names[i]);
       }
     }
-    std::ranges::sort(found, {},
-                      [](const auto& entry) -> const std::string& { return entry.first; });
-    for (auto& [name, candidate] : found) {
-      candidate.origin = directory.origin;
-      candidate.directory = directory.path;
-      found_.push_back(std::move(candidate));
+    for (std::optional<Candidate>& candidate : found) {
+      if (candidate) add(directory, std::move(*candidate));
     }
   }
 
@@ -86,7 +78,8 @@ class Scan {
       return Candidate{
           .library = path, .refused = trust_.refusal(resolved, *identity), .identity = *identity};
     }
-    const Examined examined = examine_cached(resolved, *identity);
+    Examined fresh;
+    const Examined& examined = examine_cached(resolved, *identity, fresh);
     // Whoever can exchange the link chooses the file.
     const std::string link_refusal =
         resolved == path ? std::string() : trust_.directory_refusal(path.parent_path());
@@ -103,15 +96,23 @@ class Scan {
   std::vector<Candidate> take() { return std::move(found_); }
 
  private:
-  Examined examine_cached(const fs::path& path, const FileIdentity& identity) {
-    const std::string key = path.string();
+  void add(const SearchDirectory& directory, Candidate candidate) {
+    candidate.origin = directory.origin;
+    candidate.directory = directory.path;
+    found_.push_back(std::move(candidate));
+  }
+
+  // From the cache, or looked at now and put into `fresh`.
+  const Examined& examine_cached(const fs::path& path, const FileIdentity& identity,
+                                 Examined& fresh) {
+    const std::string& key = path.native();
     if (cache_ != nullptr) {
       if (const Examined* known = cache_->find(key, identity)) return *known;
     }
-    Examined examined =
+    fresh =
         is_manifest_name(key) ? examine_manifest(path, identity) : examine_library(path, identity);
-    if (cache_ != nullptr) cache_->store(key, examined);
-    return examined;
+    if (cache_ != nullptr) cache_->store(key, fresh);
+    return fresh;
   }
 
   // What nobody else may be able to change: the library, and the manifest that speaks for it.

@@ -154,7 +154,7 @@ class ElfReader {
     for (const ProgramHeader& segment : segments_) {
       if (segment.type != segment_note) continue;
       const auto notes = file_.part(segment.offset, segment.file_size, "a segment of notes");
-      auto manifest = find_manifest_note(notes, segment.alignment == 8 ? 8 : 4);
+      auto manifest = find_manifest_note(notes);
       if (!manifest) continue;
       if (facts_.manifest && *facts_.manifest != *manifest) {
         throw DataError("it holds two manifests; it must be built anew with one");

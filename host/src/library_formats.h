@@ -14,10 +14,9 @@ namespace grapnel::host {
 [[nodiscard]] LibraryFacts read_elf(std::span<const std::byte> bytes);
 [[nodiscard]] LibraryFacts read_pe(std::span<const std::byte> bytes);
 
-// The description of the note "Grapnel" among ELF notes; nullopt when it is not among them.
-// `alignment` of entries is 4 or 8. DataError when a note lies about its size.
-[[nodiscard]] std::optional<std::string> find_manifest_note(std::span<const std::byte> notes,
-                                                            std::size_t alignment);
+// The description of the note "Grapnel" among ELF notes; nullopt when it is not among them. DataError
+// when a note lies about its size.
+[[nodiscard]] std::optional<std::string> find_manifest_note(std::span<const std::byte> notes);
 
 // "it was built for aarch64, this system is x86_64"; empty when both agree.
 [[nodiscard]] std::string foreign_machine(const std::string& machine);

@@ -71,7 +71,7 @@ LibraryFacts read_pe(std::span<const std::byte> bytes) {
     // The size in memory is the exact one; the size in the file is rounded up, or less.
     const std::uint32_t size = std::min(section.memory_size, section.file_size);
     facts.manifest =
-        find_manifest_note(file.part(section.file_offset, size, "the section .grapnel"), 4);
+        find_manifest_note(file.part(section.file_offset, size, "the section .grapnel"));
   }
   return facts;
 }

@@ -75,6 +75,19 @@ ListedPlugin list_candidate(const Candidate& candidate) {
   return listed;
 }
 
+// By id, what can't be used last. Through pointers, because the elements are large.
+void sort(std::vector<ListedPlugin>& plugins) {
+  std::vector<ListedPlugin*> order;
+  for (ListedPlugin& plugin : plugins) order.push_back(&plugin);
+  std::ranges::stable_sort(order, {}, [](const ListedPlugin* plugin) {
+    return std::tuple(is_unusable(plugin->state), std::string_view(plugin->label));
+  });
+  std::vector<ListedPlugin> sorted;
+  sorted.reserve(plugins.size());
+  for (ListedPlugin* plugin : order) sorted.push_back(std::move(*plugin));
+  plugins = std::move(sorted);
+}
+
 ConfigValue to_json(const ListedPlugin& plugin) {
   ConfigValue value = ConfigValue::object();
   value.set("id", plugin.summary.id);
@@ -135,9 +148,7 @@ PluginList list_plugins(const DiscoveryOptions& options) {
       listed.note = "as every drop-in";
     }
   }
-  std::ranges::stable_sort(list.plugins, {}, [](const ListedPlugin& plugin) {
-    return std::tuple(is_unusable(plugin.state), std::string_view(plugin.label));
-  });
+  sort(list.plugins);
   return list;
 }
 

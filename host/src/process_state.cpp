@@ -52,9 +52,13 @@ class SignalHandlers {
   [[nodiscard]] std::vector<int> differing(const SignalHandlers& other) const {
     std::vector<int> signals;
     for (int signal = 1; signal < NSIG; ++signal) {
+      // sa_handler and sa_sigaction are one place in memory. Flags mean nothing without a function, and
+      // the C library adds one of its own when it puts a default back.
       const auto &a = handlers_[signal], &b = other.handlers_[signal];
-      // sa_handler and sa_sigaction are one place in memory.
-      if (a.sa_handler != b.sa_handler || a.sa_flags != b.sa_flags) signals.push_back(signal);
+      const bool is_function = a.sa_handler != SIG_DFL && a.sa_handler != SIG_IGN;
+      if (a.sa_handler != b.sa_handler || (is_function && a.sa_flags != b.sa_flags)) {
+        signals.push_back(signal);
+      }
     }
     return signals;
   }

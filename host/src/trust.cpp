@@ -34,7 +34,7 @@ std::string entry_refusal(const std::filesystem::path& path, const FileIdentity&
 }  // namespace
 
 std::string TrustChecker::directory_refusal(const std::filesystem::path& directory) {
-  if (const auto known = directories_.find(directory); known != directories_.end()) {
+  if (const auto known = directories_.find(directory.string()); known != directories_.end()) {
     return known->second;
   }
   std::string refusal;
@@ -48,7 +48,7 @@ std::string TrustChecker::directory_refusal(const std::filesystem::path& directo
       refusal = entry_refusal(directory, *identity, "directory");
     }
   }
-  directories_.emplace(directory, refusal);
+  directories_.emplace(directory.string(), refusal);
   return refusal;
 }
 

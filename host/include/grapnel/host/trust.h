@@ -8,8 +8,8 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
+#include <unordered_map>
 
 #include <grapnel/base/platform.h>
 
@@ -28,7 +28,7 @@ class TrustChecker {
   [[nodiscard]] std::string directory_refusal(const std::filesystem::path& directory);
 
  private:
-  std::map<std::filesystem::path, std::string> directories_;
+  std::unordered_map<std::string, std::string> directories_;
 };
 
 }  // namespace grapnel::host

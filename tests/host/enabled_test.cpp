@@ -1,0 +1,175 @@
+#include <grapnel/host/enabled.h>
+
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include <grapnel/base/error.h>
+
+#include "catch.h"
+#include "plugin_world.h"
+
+using namespace grapnel;
+using namespace grapnel::host;
+using grapnel::test::PluginWorld;
+using Action = EnableResult::Action;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+EnableResult enable(const PluginWorld& world, const fs::path& library) {
+  return enable_plugin(examine(library), world.directories);
+}
+
+}  // namespace
+
+TEST_CASE("enabling records id, version, digests and origin") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema", {.version = "1.2.0"});
+  const EnableResult result = enable(world, library);
+  CHECK(result.action == Action::enabled);
+  const EnabledPlugins enabled = read_enabled(world.directories);
+  REQUIRE(enabled.plugins.size() == 1);
+  const EnabledPlugin& plugin = enabled.plugins.front();
+  CHECK(plugin.id == "ema");
+  CHECK(plugin.version == "1.2.0");
+  CHECK(plugin.origin == library);
+  CHECK(plugin.file == "ema.so");
+  CHECK(is_digest(plugin.digest));
+  CHECK(plugin.enabled_at.size() == std::string("2026-01-31T09:00:00Z").size());
+  CHECK(Store(world.directories).holds(plugin.digest, plugin.file));
+  CHECK(read_enabled_manifest(plugin, Store(world.directories)).version == "1.2.0");
+}
+
+TEST_CASE("enabling what is enabled changes nothing") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema");
+  const EnableResult first = enable(world, library);
+  const EnableResult second = enable(world, library);
+  CHECK(second.action == Action::unchanged);
+  CHECK(second.plugin.enabled_at == first.plugin.enabled_at);
+  CHECK(read_enabled(world.directories).plugins.size() == 1);
+}
+
+TEST_CASE("enabling another version replaces the one before, in its place") {
+  const PluginWorld world;
+  enable(world, world.add_plugin("ema", {.version = "1.0.0"}));
+  enable(world, world.add_plugin("zeta"));
+  const EnableResult result = enable(world, world.add_plugin("ema", {.version = "2.0.0"}));
+  CHECK(result.action == Action::updated);
+  CHECK(result.previous_version == "1.0.0");
+  const EnabledPlugins enabled = read_enabled(world.directories);
+  REQUIRE(enabled.plugins.size() == 2);
+  CHECK(enabled.plugins[0].version == "2.0.0");
+}
+
+TEST_CASE("another build under the same version is an update too") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema");
+  enable(world, library);
+  test::change_library(library);
+  CHECK(enable(world, library).action == Action::updated);
+}
+
+TEST_CASE("a plugin that was renamed takes the place of its former id") {
+  const PluginWorld world;
+  enable(world, world.add_plugin("weight_average"));
+  const fs::path renamed =
+      world.add_plugin("ema", {.members = R"("aliases": ["weight_average"],)"});
+  CHECK(enable(world, renamed).action == Action::updated);
+  const EnabledPlugins enabled = read_enabled(world.directories);
+  REQUIRE(enabled.plugins.size() == 1);
+  CHECK(enabled.plugins[0].id == "ema");
+}
+
+TEST_CASE("what is refused or shadowed is not enabled, and the reason is told") {
+  const PluginWorld world;
+  Candidate candidate = examine(world.add_plugin("ema", {.abi_major = 9}));
+  CHECK_THROWS_WITH(enable_plugin(candidate, world.directories),
+                    Contains("cannot enable plugin 'ema' 1.0.0 (") && Contains("needs ABI 9.1"));
+  candidate = examine(world.add_plugin("ema"));
+  candidate.shadowed_by = "/first/ema.so";
+  CHECK_THROWS_WITH(enable_plugin(candidate, world.directories), Contains("/first/ema.so"));
+  CHECK_FALSE(fs::exists(enabled_file(world.directories)));
+}
+
+TEST_CASE("disabling forgets the plugin and keeps its copy") {
+  const PluginWorld world;
+  const EnabledPlugin plugin = enable(world, world.add_plugin("ema")).plugin;
+  CHECK(disable_plugin("ema", world.directories) == DisableResult::disabled);
+  CHECK(disable_plugin("ema", world.directories) == DisableResult::unchanged);
+  CHECK(read_enabled(world.directories).plugins.empty());
+  CHECK(read_enabled(world.directories).is_disabled("ema"));
+  CHECK(Store(world.directories).holds(plugin.digest, plugin.file));
+  CHECK(disable_plugin("never_enabled", world.directories) == DisableResult::noted);
+  enable(world, world.plugins() / "ema.so");
+  CHECK_FALSE(read_enabled(world.directories).is_disabled("ema"));
+}
+
+TEST_CASE("a damaged record is an error that says so, and is left as it is") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema");
+  for (const std::string content :
+       {"{\"format\": 1, \"plugins\": [", "[]", "{\"format\": 2}", "{}",
+        R"({"format": 1, "plugins": [{"id": "x"}]})",
+        R"({"format": 1, "plugins": [{"id": "x", "version": "1.0.0", "digest": "../../x",
+            "manifest_digest": "y", "file": "f", "origin": "o"}]})",
+        ""}) {
+    INFO(content);
+    world.dir.write("config/plugins.json", content);
+    CHECK_THROWS_WITH(read_enabled(world.directories),
+                      Contains("the record of enabled plugins cannot be used") &&
+                          Contains("plugins.json") && Contains("enable the plugins again"));
+    CHECK_THROWS_AS(enable(world, library), ConfigError);
+    CHECK_THROWS_AS(disable_plugin("ema", world.directories), ConfigError);
+    CHECK(test::read_file(world.directories.config / "plugins.json") == content);
+  }
+}
+
+TEST_CASE("keys that this version does not know are kept") {
+  const PluginWorld world;
+  enable(world, world.add_plugin("ema"));
+  ConfigValue tree = read_json_file(enabled_file(world.directories));
+  tree.set("quarantine", ConfigValue::array());
+  tree.find("plugins")->as_array().front().set("comment", "mine");
+  tree.set("trust_all_drop_ins", true);
+  world.dir.write("config/plugins.json", write_json(tree));
+  enable(world, world.add_plugin("zeta"));
+  tree = read_json_file(enabled_file(world.directories));
+  CHECK(tree.contains("quarantine"));
+  CHECK(tree.at("plugins").as_array().front().at("comment").as_string() == "mine");
+  CHECK(read_enabled(world.directories).trust_all_drop_ins);
+  CHECK(read_enabled(world.directories).plugins.size() == 2);
+}
+
+TEST_CASE("programs that enable and disable at the same time lose nothing") {
+  const PluginWorld world;
+  constexpr int count = 8;
+  std::vector<Candidate> candidates;
+  for (int i = 0; i < count; ++i) {
+    candidates.push_back(examine(world.add_plugin("plugin" + std::to_string(i))));
+  }
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i) {
+    threads.emplace_back([&, i] {
+      (void)enable_plugin(candidates[i], world.directories);
+      if (i % 2 == 1) (void)disable_plugin(candidates[i].summary.id, world.directories);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<std::string> ids;
+  for (const EnabledPlugin& plugin : read_enabled(world.directories).plugins) ids.insert(plugin.id);
+  CHECK(ids == std::set<std::string>{"plugin0", "plugin2", "plugin4", "plugin6"});
+}
+
+TEST_CASE("a manifest that was changed in the store is not used") {
+  const PluginWorld world;
+  const EnabledPlugin plugin = enable(world, world.add_plugin("ema")).plugin;
+  const Store store(world.directories);
+  const fs::path kept = store.path_of(plugin.manifest_digest, "plugin.json");
+  fs::permissions(kept, fs::perms{0600});
+  std::ofstream(kept) << test::manifest_text("ema", {.version = "6.6.6"});
+  CHECK_THROWS_WITH(read_enabled_manifest(plugin, store),
+                    Contains("was changed") && Contains("grapnel plugin enable ema"));
+}

@@ -1,0 +1,167 @@
+#include <grapnel/host/library_file.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <string>
+
+#include <grapnel/abi.h>
+#include <grapnel/base/error.h>
+#include <grapnel/note.h>
+
+#include "catch.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::host;
+using Catch::Contains;
+
+namespace {
+
+LibraryFacts read(const std::string& content) {
+  return read_library(std::as_bytes(std::span(content)));
+}
+
+template <class T>
+void put(std::string& bytes, std::size_t offset, T value) {
+  REQUIRE(offset + sizeof value <= bytes.size());
+  std::memcpy(bytes.data() + offset, &value, sizeof value);
+}
+
+// A Windows DLL with nothing in it but a section .grapnel.
+std::string make_dll(std::uint16_t machine, const std::string& manifest) {
+  std::string bytes(0x200, '\0');
+  bytes.replace(0, 2, "MZ");
+  put<std::uint32_t>(bytes, 0x3c, 0x80);
+  bytes.replace(0x80, 4, std::string("PE\0\0", 4));
+  put<std::uint16_t>(bytes, 0x84, machine);
+  put<std::uint16_t>(bytes, 0x86, 1);            // sections
+  put<std::uint16_t>(bytes, 0x84 + 18, 0x2000);  // a library
+  const std::size_t section = 0x84 + 20;
+  bytes.replace(section, 8, ".grapnel");
+  put<std::uint32_t>(bytes, section + 8, static_cast<std::uint32_t>(20 + manifest.size()));
+  put<std::uint32_t>(bytes, section + 16, static_cast<std::uint32_t>(20 + manifest.size()));
+  put<std::uint32_t>(bytes, section + 20, 0x200);
+  std::string note(20, '\0');
+  put<std::uint32_t>(note, 0, 8);
+  put<std::uint32_t>(note, 4, static_cast<std::uint32_t>(manifest.size()));
+  put<std::uint32_t>(note, 8, GRAPNEL_NOTE_TYPE);
+  note.replace(12, 8, std::string(GRAPNEL_NOTE_NAME, 8));
+  return bytes + note + manifest;
+}
+
+}  // namespace
+
+TEST_CASE("the facts of a real plugin are read from its bytes") {
+  const LibraryFacts facts = read_library_file(NAN_GUARD);
+  CHECK(facts.format == LibraryFormat::elf);
+  CHECK(facts.unloadable.empty());
+  REQUIRE(facts.manifest);
+  CHECK(*facts.manifest == test::read_file(NAN_GUARD_MANIFEST));
+  CHECK(facts.exports_entry(GRAPNEL_ABI_MAJOR));
+  CHECK_FALSE(facts.exports_entry(GRAPNEL_ABI_MAJOR + 1));
+  CHECK(facts.exported == std::vector<std::string>{GRAPNEL_PLUGIN_SYMBOL_NAME});
+  CHECK(std::find(facts.needed.begin(), facts.needed.end(), "libc.so.6") != facts.needed.end());
+  CHECK(libtorch_libraries(facts.needed).empty());
+  CHECK_FALSE(facts.executable_stack);
+  CHECK_FALSE(facts.text_relocations);
+}
+
+TEST_CASE("a plugin of another ABI major is recognized without loading it") {
+  const LibraryFacts facts = read_library_file(OTHER_MAJOR);
+  CHECK(facts.abi_majors == std::vector<std::int64_t>{99});
+}
+
+TEST_CASE("a library that is no plugin has neither entry nor manifest") {
+  const LibraryFacts facts = read_library_file(NO_PLUGIN);
+  CHECK(facts.abi_majors.empty());
+  CHECK_FALSE(facts.manifest);
+  CHECK_FALSE(facts.exported.empty());
+}
+
+TEST_CASE("a library that is linked with LibTorch says so") {
+  CHECK(libtorch_libraries(read_library_file(LINKS_LIBTORCH).needed) ==
+        std::vector<std::string>{"libtorch_cpu.so"});
+}
+
+TEST_CASE("symbols that the loader unifies across libraries are found") {
+  CHECK_FALSE(read_library_file(UNSEALED).unique.empty());
+  CHECK(read_library_file(NAN_GUARD).unique.empty());
+}
+
+TEST_CASE("a library for another machine or system says for which") {
+  std::string content = test::read_file(NAN_GUARD);
+  put<std::uint16_t>(content, 18, 183);
+  CHECK_THAT(read(content).unloadable, Contains("built for aarch64, this system is"));
+  put<std::uint16_t>(content, 18, 9999);
+  CHECK_THAT(read(content).unloadable, Contains("built for machine 9999"));
+  content = test::read_file(NAN_GUARD);
+  content[4] = 1;
+  CHECK_THAT(read(content).unloadable, Contains("64-bit"));
+  CHECK_THAT(read(make_dll(0x8664, "{}")).unloadable, Contains("built for Windows"));
+  CHECK_THAT(read(std::string("\xcf\xfa\xed\xfe", 4) + std::string(60, '\0')).unloadable,
+             Contains("built for macOS"));
+}
+
+TEST_CASE("the manifest in a Windows library is read") {
+  const LibraryFacts facts = read(make_dll(0xaa64, R"({"id": "ema"})"));
+  CHECK(facts.format == LibraryFormat::pe);
+  CHECK(facts.machine == "aarch64");
+  CHECK(facts.manifest == R"({"id": "ema"})");
+}
+
+TEST_CASE("what is no shared library is refused with what it is") {
+  const auto refusal = [](const std::string& content) {
+    try {
+      (void)read(content);
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  CHECK_THAT(refusal(""), Contains("it is empty"));
+  CHECK_THAT(refusal("version https://git-lfs.github.com/spec/v1\n"),
+             Contains("not a shared library; it starts with 'version https://"));
+  CHECK_THAT(refusal(test::read_file("/proc/self/exe")), Contains("it is a program"));
+  std::string object = test::read_file(NAN_GUARD);
+  put<std::uint16_t>(object, 16, 1);
+  CHECK_THAT(refusal(object), Contains("an object file"));
+}
+
+TEST_CASE("a library that is cut short anywhere is refused, or read without what is missing") {
+  const std::string whole = test::read_file(PLAIN_PLUGIN);
+  for (std::size_t size = 0; size < whole.size(); size += 61) {
+    const std::string part = whole.substr(0, size);
+    try {
+      (void)read(part);
+    } catch (const DataError&) {
+    }
+  }
+  CHECK_THROWS_AS(read(whole.substr(0, 100)), DataError);
+  CHECK_THROWS_WITH(read(whole.substr(0, 1000)), Contains("cut short"));
+}
+
+TEST_CASE("a library with forged bytes never crashes its reader") {
+  const std::uint32_t seed = std::random_device()();
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  const std::string whole = test::read_file(PLAIN_PLUGIN);
+  std::uniform_int_distribution<std::size_t> anywhere(0, whole.size() - 1);
+  std::uniform_int_distribution<std::size_t> in_headers(0, 64 + 56 * 12);
+  const std::uint64_t extremes[] = {0, 1, 0x7fffffff, 0xffffffff, 0x7fffffffffffffff, ~0ull};
+  for (int round = 0; round < 20'000; ++round) {
+    std::string forged = whole;
+    for (int change = 0; change < 4; ++change) {
+      const std::size_t offset = round % 2 ? in_headers(random) : anywhere(random);
+      if (offset + 8 > forged.size()) continue;
+      const std::uint64_t value =
+          random() % 2 ? extremes[random() % 6] : std::uint64_t{random()} << (random() % 32);
+      std::memcpy(forged.data() + offset, &value, 1u << (random() % 4));
+    }
+    try {
+      (void)read(forged);
+    } catch (const DataError&) {
+    }
+  }
+  SUCCEED();
+}

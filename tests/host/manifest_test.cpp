@@ -1,0 +1,172 @@
+#include <grapnel/host/manifest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+
+#include <grapnel/base/error.h>
+
+#include "catch.h"
+
+using namespace grapnel;
+using namespace grapnel::host;
+using Catch::Contains;
+
+namespace {
+
+// A whole manifest with one member replaced or added; "" leaves the member out.
+std::string manifest_with(const std::string& key, const std::string& value) {
+  ConfigValue root = parse_json(R"({
+    "manifest_version": 1, "id": "nan_guard", "name": "NaN guard", "version": "1.2.3-rc.1+build.5",
+    "license": "MIT", "summary": "Stops the run.", "abi": {"major": 0, "minor": 1},
+    "requires": ["grapnel.trainer/1"], "optional": ["grapnel.log/1"],
+    "before": ["ema"], "after": ["grad_norm"], "aliases": ["nan_stop"],
+    "platforms": ["linux-x86_64", "linux-aarch64"],
+    "callbacks": [{"name": "nan_guard", "summary": "Stops.", "parameters": {
+      "patience": {"type": "integer", "default": 1, "minimum": 1, "doc": "Batches."}}}]})",
+                                "");
+  if (value.empty()) {
+    root.erase(key);
+  } else if (!key.empty()) {
+    root.set(key, parse_json(value, ""));
+  }
+  return write_json(root, JsonStyle::pretty);
+}
+
+Manifest parse(const std::string& key = "", const std::string& value = "1") {
+  return parse_manifest(manifest_with(key, value), "plugin.json");
+}
+
+std::string refusal(const std::string& key, const std::string& value) {
+  try {
+    (void)parse(key, value);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("every field of a manifest is read") {
+  const Manifest manifest = parse();
+  CHECK(manifest.id == "nan_guard");
+  CHECK(manifest.name == "NaN guard");
+  CHECK(manifest.version == "1.2.3-rc.1+build.5");
+  CHECK(manifest.license == "MIT");
+  CHECK(manifest.summary == "Stops the run.");
+  CHECK(manifest.abi == AbiVersion{0, 1});
+  CHECK(manifest.required_extensions == std::vector<std::string>{"grapnel.trainer/1"});
+  CHECK(manifest.optional_extensions == std::vector<std::string>{"grapnel.log/1"});
+  CHECK(manifest.before == std::vector<std::string>{"ema"});
+  CHECK(manifest.after == std::vector<std::string>{"grad_norm"});
+  CHECK(manifest.aliases == std::vector<std::string>{"nan_stop"});
+  CHECK(manifest.platforms.size() == 2);
+  CHECK(manifest.warnings.empty());
+  REQUIRE(manifest.find("nan_guard") != nullptr);
+  CHECK(manifest.find("nan_guard")->parameters.defaults("").get<std::int64_t>("patience") == 1);
+  CHECK(manifest.find("other") == nullptr);
+  CHECK(parse_manifest(manifest.text, "").id == "nan_guard");
+}
+
+TEST_CASE("what may be left out has a sensible value") {
+  CHECK(parse("name", "").name == "nan_guard");
+  CHECK(parse("license", "").license.empty());
+  CHECK(parse("before", "").before.empty());
+}
+
+TEST_CASE("what is required and missing is named") {
+  for (const std::string key :
+       {"manifest_version", "id", "version", "summary", "abi", "callbacks"}) {
+    INFO(key);
+    CHECK_THAT(refusal(key, ""), Contains("has no '" + key + "', which is required"));
+  }
+}
+
+TEST_CASE("a wrong value is refused with its line, and with what is accepted") {
+  CHECK_THAT(refusal("id", R"("Nan Guard")"), Contains("'Nan Guard' in 'id' is not a plugin id"));
+  CHECK_THAT(refusal("id", R"("a..b")"), Contains("not a plugin id"));
+  CHECK_THAT(refusal("id", R"("../../etc/passwd")"), Contains("not a plugin id"));
+  CHECK_THAT(refusal("id", '"' + std::string(65, 'a') + '"'), Contains("not a plugin id"));
+  CHECK_THAT(refusal("version", R"("1.2")"), Contains("'1.2' is not a semantic version"));
+  CHECK_THAT(refusal("summary", R"("")"), Contains("1 to 1024 bytes, found 0"));
+  CHECK_THAT(refusal("abi", R"({"major": -1, "minor": 0})"), Contains("must be at least 0"));
+  CHECK_THAT(refusal("abi", R"("0.1")"), Contains("found the string '0.1'"));
+  CHECK_THAT(refusal("before", R"(["ema", "ema"])"), Contains("'ema' stands twice"));
+  CHECK_THAT(refusal("before", R"(["nan_guard"])"), Contains("names the plugin itself"));
+  CHECK_THAT(refusal("before", R"(["grad_norm"])"), Contains("both 'before' and 'after'"));
+  CHECK_THAT(refusal("callbacks", "[]"), Contains("at least one callback"));
+  CHECK_THAT(refusal("callbacks", R"([{"name": "a/b", "summary": "x"}])"),
+             Contains("'a/b' is not a name for a callback"));
+  CHECK_THAT(
+      refusal("callbacks", R"([{"name": "a", "summary": "x"}, {"name": "a", "summary": "y"}])"),
+      Contains("two callbacks are called 'a'"));
+  CHECK_THAT(refusal("callbacks",
+                     R"([{"name": "a", "summary": "x", "parameters": {"p": {"type": "integr"}}}])"),
+             Contains("integer"));
+  CHECK_THAT(refusal("version", R"("1.2")"), Catch::StartsWith("plugin.json:5:"));
+}
+
+TEST_CASE("a later format of manifests says what to update, whatever else stands in it") {
+  CHECK_THAT(refusal("manifest_version", "2"), Contains("update grapnel"));
+  CHECK_THROWS_WITH(parse_manifest(R"({"manifest_version": 7, "id": 5})", "x"),
+                    Contains("manifest version 7 is not understood, this grapnel reads 1"));
+}
+
+TEST_CASE("an unknown key is ignored with a warning that names the nearest") {
+  const Manifest manifest = parse("licence", R"("MIT")");
+  REQUIRE(manifest.warnings.size() == 1);
+  CHECK_THAT(manifest.warnings[0], Contains("'licence'") && Contains("did you mean 'license'?"));
+}
+
+TEST_CASE("a manifest that is too large, too deep or has a key twice is refused") {
+  const std::string large = manifest_with("summary", '"' + std::string(300'000, 'x') + '"');
+  CHECK_THROWS_AS(parse_manifest(large, ""), ConfigError);
+  const std::string deep = std::string(17, '[') + std::string(17, ']');
+  CHECK_THROWS_AS(parse_manifest(manifest_with("extra", deep), ""), ConfigError);
+  CHECK_THROWS_WITH(parse_manifest(R"({"manifest_version": 1, "id": "a", "id": "b"})", ""),
+                    Contains("id"));
+}
+
+TEST_CASE("versions follow semver.org") {
+  for (const char* good :
+       {"0.0.0", "1.2.3", "10.20.30", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-0.3.7",
+        "1.0.0-x.7.z.92", "1.0.0+20130313144700", "1.0.0-beta+exp.sha.5114f85", "1.0.0--",
+        "1.0.0+21AF26D3---117B344092BD", "1.0.0-0A.is.legal"}) {
+    INFO(good);
+    CHECK(is_semantic_version(good));
+  }
+  for (const char* bad : {"", "1", "1.2", "1.2.3.4", "v1.2.3", "01.2.3", "1.02.3", "1.2.03",
+                          "1.2.3-", "1.2.3+", "1.2.3-01", "1.2.3-a..b", "1.2.3-a_b", "1.2.3 ",
+                          "-1.2.3", "1.2.-3", "1.2.3+a+b", "..", "1..3"}) {
+    INFO(bad);
+    CHECK_FALSE(is_semantic_version(bad));
+  }
+}
+
+TEST_CASE("what the host cannot run is named with both sides and what to do") {
+  const auto reason = [](const std::string& key, const std::string& value) {
+    return incompatibility(parse(key, value));
+  };
+  CHECK(reason("", "1").empty());
+  CHECK_THAT(reason("abi", R"({"major": 7, "minor": 0})"),
+             Contains("needs ABI 7.0, this host offers 0.1") && Contains("update grapnel"));
+  CHECK_THAT(reason("abi", R"({"major": 0, "minor": 9})"), Contains("needs ABI 0.9"));
+  // Within major 0 nothing is promised, so an older minor is another ABI as well.
+  CHECK_THAT(reason("abi", R"({"major": 0, "minor": 0})"),
+             Contains("needs ABI 0.0") && Contains("newer release of the plugin"));
+  CHECK_THAT(reason("platforms", R"(["plan9-mips"])"),
+             Contains("'plan9-mips' only") && Contains(std::string(this_platform())));
+  CHECK_THAT(reason("requires", R"(["grapnel.tensor/1"])"),
+             Contains("'grapnel.tensor/1'") && Contains("nearest is 'grapnel.tensors/1'"));
+}
+
+TEST_CASE("every extension that the SDK declares is one that hosts offer") {
+  std::vector<std::string> declared;
+  for (const auto& file : std::filesystem::directory_iterator(SDK_EXTENSIONS)) {
+    if (file.path().stem() == "layout" || file.is_directory()) continue;
+    declared.push_back("grapnel." + file.path().stem().string() + "/1");
+  }
+  std::sort(declared.begin(), declared.end());
+  CHECK(declared == offered_extensions());
+}

@@ -1,0 +1,135 @@
+#include <grapnel/host/plugin_list.h>
+
+#include <filesystem>
+
+#include <grapnel/base/error.h>
+
+#include "catch.h"
+#include "plugin_world.h"
+
+using namespace grapnel;
+using namespace grapnel::host;
+using Catch::Contains;
+using grapnel::test::PluginWorld;
+namespace fs = std::filesystem;
+
+namespace {
+
+ListedPlugin find(const PluginWorld& world, const std::string& label) {
+  for (const ListedPlugin& plugin : list_plugins(world.discovery()).plugins) {
+    if (plugin.label == label) return plugin;
+  }
+  FAIL(label << " is not listed");
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("discovered is disabled, enabled is enabled") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  CHECK(find(world, "ema").state == PluginState::disabled);
+  CHECK(find(world, "ema").digest.empty());
+  const EnabledPlugin plugin = world.enable("ema");
+  CHECK(find(world, "ema").state == PluginState::enabled);
+  CHECK(find(world, "ema").digest == plugin.digest);
+  CHECK(find(world, "ema").note.empty());
+}
+
+TEST_CASE("a file that changed since is an update that waits, and the list shows what runs") {
+  const PluginWorld world;
+  world.add_plugin("ema", {.version = "1.0.0"});
+  world.enable("ema");
+  world.add_plugin("ema", {.version = "1.1.0"});
+  test::change_library(world.plugins() / "ema.so");
+  const ListedPlugin plugin = find(world, "ema");
+  CHECK(plugin.state == PluginState::update_waits);
+  CHECK(plugin.summary.version == "1.0.0");
+  CHECK(plugin.note == "1.1.0 waits; to use it: grapnel plugin enable ema");
+}
+
+TEST_CASE("a file that was copied anew or touched is no update") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  world.enable("ema");
+  world.add_plugin("ema");
+  CHECK(find(world, "ema").state == PluginState::enabled);
+}
+
+TEST_CASE("another build of the same version is an update too") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  world.enable("ema");
+  test::change_library(world.plugins() / "ema.so");
+  CHECK_THAT(find(world, "ema").note, Contains("another build of 1.0.0 waits"));
+}
+
+TEST_CASE("an update that cannot be used says why") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  world.enable("ema");
+  world.dir.write("plugins/ema.so", "cut sh");
+  const ListedPlugin plugin = find(world, "ema");
+  CHECK(plugin.state == PluginState::update_waits);
+  CHECK_THAT(plugin.note, Contains("cannot be used: it is not a shared library"));
+}
+
+TEST_CASE("a plugin whose file is gone is missing and runs on") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  world.enable("ema");
+  fs::remove(world.plugins() / "ema.so");
+  fs::remove(world.plugins() / "ema.grapnel.json");
+  const ListedPlugin plugin = find(world, "ema");
+  CHECK(plugin.state == PluginState::missing);
+  CHECK_THAT(plugin.note, Contains("grapnel plugin disable ema"));
+  CHECK(plugin.path == world.plugins() / "ema.so");
+}
+
+TEST_CASE("a plugin whose copy is gone is damaged") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  const EnabledPlugin plugin = world.enable("ema");
+  fs::remove(Store(world.directories).path_of(plugin.digest, plugin.file));
+  CHECK(find(world, "ema").state == PluginState::damaged);
+  CHECK_THAT(find(world, "ema").note, Contains("grapnel plugin enable ema"));
+}
+
+TEST_CASE("shadowed and refused plugins stand last, with path and reason") {
+  const PluginWorld world;
+  world.add_plugin("zeta");
+  world.add_plugin("alpha", {.abi_major = 9});
+  world.add_plugin("zeta", {}, world.directories.data / "plugins");
+  const PluginList list = list_plugins(world.discovery());
+  REQUIRE(list.plugins.size() == 3);
+  CHECK(list.plugins[0].label == "zeta");
+  CHECK(list.plugins[0].state == PluginState::disabled);
+  CHECK(list.plugins[1].label == "alpha");
+  CHECK(list.plugins[1].state == PluginState::refused);
+  CHECK_THAT(list.plugins[1].note, Contains("ABI 9.1"));
+  CHECK(list.plugins[2].state == PluginState::shadowed);
+  CHECK_THAT(list.plugins[2].note, Contains((world.plugins() / "zeta.so").string()));
+  CHECK(list.plugins[2].path == world.directories.data / "plugins/zeta.so");
+}
+
+TEST_CASE("where every drop-in is trusted, all are enabled but those that were disabled") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  world.add_plugin("noisy");
+  world.dir.write("config/plugins.json", R"({"format": 1, "trust_all_drop_ins": true,
+                                             "plugins": [], "disabled": ["noisy"]})");
+  CHECK(find(world, "ema").state == PluginState::enabled);
+  CHECK(find(world, "noisy").state == PluginState::disabled);
+}
+
+TEST_CASE("the list as JSON names each plugin with its state") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  const ConfigValue json = to_json(list_plugins(world.discovery()));
+  const ConfigValue& plugin = json.at("plugins").as_array().front();
+  CHECK(plugin.at("id").as_string() == "ema");
+  CHECK(plugin.at("state").as_string() == "disabled");
+  CHECK(plugin.at("origin").as_string() == "--plugin-path");
+  CHECK(json.at("directories").size() == 4);
+  CHECK_FALSE(json.at("trust_all_drop_ins").as_bool());
+}

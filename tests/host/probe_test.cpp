@@ -1,0 +1,144 @@
+// Real plugins that crash, hang, end the process or lie are tried out in a child process.
+#include <grapnel/host/probe.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+
+#include <grapnel/base/error.h>
+
+#include "catch.h"
+#include "plugin_world.h"
+
+using namespace grapnel;
+using namespace grapnel::host;
+using Catch::Contains;
+using grapnel::test::PluginWorld;
+using End = ProbeResult::End;
+namespace fs = std::filesystem;
+
+namespace {
+
+ProbeResult probe(const PluginWorld& world, const fs::path& library, double deadline_seconds = 60) {
+  return probe_plugin(examine(library), world.directories,
+                      {.program = GRAPNEL, .deadline_seconds = deadline_seconds});
+}
+
+ProbeResult probe_hostile(const std::string& name, double deadline_seconds = 60) {
+  const PluginWorld world;
+  return probe(world, fs::path(HOSTILE_DIRECTORY) / name / (name + ".so"), deadline_seconds);
+}
+
+}  // namespace
+
+TEST_CASE("a good plugin passes, and its hooks and extensions are known") {
+  const PluginWorld world;
+  const ProbeResult result = probe(world, NAN_GUARD);
+  INFO(result.cause);
+  CHECK(result.ok());
+  REQUIRE(result.callbacks.size() == 1);
+  const CallbackProbe& callback = result.callbacks.front();
+  CHECK(callback.callback == "nan_guard");
+  CHECK(callback.failure.empty());
+  CHECK(std::find(callback.hooks.begin(), callback.hooks.end(), "on_train_batch_end") !=
+        callback.hooks.end());
+  CHECK(std::find(callback.extensions.begin(), callback.extensions.end(), "grapnel.params/1") !=
+        callback.extensions.end());
+  CHECK(result.changed.empty());
+}
+
+TEST_CASE("create, init and destroy are each called once, in this order") {
+  const ProbeResult result = probe_hostile("witness");  // which ends the process otherwise
+  INFO(result.cause << result.error_tail);
+  CHECK(result.ok());
+  CHECK(result.callbacks.at(0).hooks.size() == GRAPNEL_HOOK_COUNT);
+}
+
+TEST_CASE("a crash while loading is a result with its signal and the end of standard error") {
+  ProbeResult result = probe_hostile("load_crashes");
+  CHECK(result.end == End::crashed);
+  CHECK(result.signal_number == SIGSEGV);
+  CHECK_THAT(result.cause, Contains("SIGSEGV") && Contains("while loading it"));
+  result = probe_hostile("load_aborts");
+  CHECK(result.signal_number == SIGABRT);
+  CHECK_THAT(result.error_tail, Contains("load_aborts: about to abort"));
+}
+
+TEST_CASE("a hang is a result after the deadline") {
+  const ProbeResult result = probe_hostile("load_hangs", 0.2);
+  CHECK(result.end == End::hung);
+  CHECK_THAT(result.cause, Contains("loading it did not finish within"));
+}
+
+TEST_CASE("a plugin that ends the process has not passed, whatever code it ends with") {
+  const ProbeResult result = probe_hostile("load_exits");
+  CHECK(result.end == End::exited);
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.cause, Contains("exited with 0 while loading it"));
+}
+
+TEST_CASE("what a callback refuses or gets wrong is told") {
+  const auto cause = [](const std::string& name) {
+    const ProbeResult result = probe_hostile(name);
+    CHECK(result.end == End::failed);
+    return result.cause;
+  };
+  CHECK_THAT(cause("constructor_throws"),
+             Contains("create failed: ") && Contains("not built today"));
+  CHECK_THAT(cause("create_fails_silently"), Contains("gave no reason"));
+  CHECK_THAT(cause("create_makes_nothing"), Contains("made no instance"));
+  CHECK_THAT(cause("init_refuses"), Contains("init failed: this plugin wants a moon of cheese"));
+  CHECK_THAT(cause("destroy_fails"), Contains("destroy failed"));
+  CHECK_THAT(cause("instance_short"), Contains("its instance has"));
+  CHECK_THAT(cause("instance_without_destroy"), Contains("no function 'init'"));
+  CHECK_THAT(cause("hooks_null"), Contains("where they are is NULL"));
+  CHECK_THAT(cause("hook_twice"), Contains("lists setup twice"));
+  CHECK_THAT(cause("hook_without_function"), Contains("has no function"));
+  CHECK_THAT(cause("hook_unknown_required"), Contains("requires hook 9999"));
+  CHECK_THAT(cause("entry_short"), Contains("has 4 bytes"));
+  CHECK(probe_hostile("hook_unknown_optional").ok());
+}
+
+TEST_CASE("what a plugin changes in the process fails the probe") {
+  ProbeResult result = probe_hostile("load_changes_process");
+  CHECK(result.end == End::failed);
+  CHECK_THAT(result.cause, Contains("the locale") && Contains("the handler of SIGINT") &&
+                               Contains("the working directory") && Contains("GRAPNEL_HOSTILE"));
+  result = probe_hostile("create_changes_process");
+  CHECK_THAT(result.cause, Contains("the handler of SIGTERM"));
+}
+
+TEST_CASE("the result is recorded for this very library, and another build is probed anew") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema");
+  const ProbeResult result = probe(world, library);
+  const auto recorded = recorded_probe(result.digest, world.directories);
+  REQUIRE(recorded);
+  CHECK(to_json(*recorded) == to_json(result));
+  CHECK(recorded_probe(std::string(64, 'a'), world.directories) == std::nullopt);
+  CHECK(recorded_probe("../../x", world.directories) == std::nullopt);
+  std::ofstream(world.directories.cache / "probes" / (result.digest + ".json")) << "damaged";
+  CHECK(recorded_probe(result.digest, world.directories) == std::nullopt);
+}
+
+TEST_CASE("a probe leaves nothing but its record") {
+  const PluginWorld world;
+  (void)probe(world, world.add_plugin("ema"));
+  CHECK(std::distance(fs::directory_iterator(world.directories.cache), fs::directory_iterator()) ==
+        1);
+  CHECK_FALSE(fs::exists(world.directories.data));
+}
+
+TEST_CASE("a refused plugin is not run at all") {
+  const PluginWorld world;
+  CHECK_THROWS_WITH(probe(world, world.add_plugin("ema", {.abi_major = 9})),
+                    Contains("cannot probe plugin 'ema'") && Contains("ABI 9.1"));
+}
+
+TEST_CASE("a child that cannot probe is not the plugin's fault") {
+  const PluginWorld world;
+  const Candidate candidate = examine(world.add_plugin("ema"));
+  CHECK_THROWS_WITH(probe_plugin(candidate, world.directories, {.program = "/bin/false"}),
+                    Contains("the probe could not start") && Contains("/bin/false"));
+  CHECK_THROWS_AS(probe_plugin(candidate, world.directories, {.program = "/nowhere"}), IoError);
+}

@@ -1,0 +1,61 @@
+#include <grapnel/host/sealing.h>
+
+#include <string>
+
+#include "catch.h"
+
+using namespace grapnel::host;
+using Catch::Contains;
+
+namespace {
+
+std::string found(const LibraryFacts& facts, const std::string& name) {
+  for (const SealingCheck& check : check_sealing(facts)) {
+    if (check.name == name) {
+      CHECK(check.ok == check.found.empty());
+      return check.found;
+    }
+  }
+  FAIL("there is no check '" << name << "'");
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("a plugin made by grapnel_add_plugin() is sealed") {
+  for (const SealingCheck& check : check_sealing(read_library_file(NAN_GUARD))) {
+    INFO(check.name << ": " << check.found);
+    CHECK(check.ok);
+  }
+}
+
+TEST_CASE("a plugin that was linked as any library shows what leaks") {
+  const LibraryFacts facts = read_library_file(UNSEALED);
+  CHECK_THAT(found(facts, "exports only its entry"), Contains("version script"));
+  CHECK_THAT(found(facts, "has no unique symbols"), Contains("-fno-gnu-unique"));
+  CHECK_THAT(found(facts, "brings its own C++ runtime"),
+             Contains("'libstdc++.so.6'") && Contains("-static-libstdc++"));
+}
+
+TEST_CASE("a plugin that is linked with LibTorch shows it") {
+  CHECK_THAT(found(read_library_file(LINKS_LIBTORCH), "needs no LibTorch"),
+             Contains("'libtorch_cpu.so'") && Contains("grapnel.aten"));
+}
+
+TEST_CASE("each of the other leaks is named") {
+  LibraryFacts facts;
+  facts.undefined = {"_ZN2at4_ops3add4callERKNS_6TensorES4_RKN3c106ScalarE", "malloc"};
+  CHECK_THAT(found(facts, "wants no LibTorch symbol"), Contains("'_ZN2at4_ops3add"));
+  facts.search_paths = {"$ORIGIN"};
+  CHECK_THAT(found(facts, "finds its libraries anywhere"), Contains("'$ORIGIN'"));
+  facts.text_relocations = true;
+  CHECK_THAT(found(facts, "has no text relocations"), Contains("-fPIC"));
+  facts.executable_stack = true;
+  CHECK_THAT(found(facts, "has no executable stack"), Contains("noexecstack"));
+}
+
+TEST_CASE("of many leaking names the first few are shown") {
+  LibraryFacts facts;
+  for (int i = 0; i < 40; ++i) facts.exported.push_back("f" + std::to_string(i));
+  CHECK_THAT(found(facts, "exports only its entry"), Contains("'f4' and 35 more"));
+}

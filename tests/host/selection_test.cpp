@@ -1,0 +1,195 @@
+#include <grapnel/host/selection.h>
+
+#include <filesystem>
+
+#include <grapnel/base/digest.h>
+#include <grapnel/base/error.h>
+
+#include "catch.h"
+#include "plugin_world.h"
+
+using namespace grapnel;
+using namespace grapnel::host;
+using Catch::Contains;
+using grapnel::test::PluginWorld;
+namespace fs = std::filesystem;
+using Ids = std::vector<std::string>;
+
+namespace {
+
+// What a run is told to use.
+struct Wish {
+  Ids plugins = {};
+  Ids no_plugins = {};
+  std::string environment = "";
+};
+
+PluginSelection select(const PluginWorld& world, const Wish& wish = {}) {
+  return select_plugins({.discovery = world.discovery(),
+                         .plugins = wish.plugins,
+                         .no_plugins = wish.no_plugins,
+                         .environment = wish.environment});
+}
+
+Ids ids(const PluginSelection& selection) {
+  Ids ids;
+  for (const SelectedPlugin& plugin : selection.plugins) ids.push_back(plugin.manifest.id);
+  return ids;
+}
+
+void trust_all_drop_ins(const PluginWorld& world) {
+  world.dir.write("config/plugins.json", R"({"format": 1, "trust_all_drop_ins": true})");
+}
+
+}  // namespace
+
+TEST_CASE("a discovered plugin does not run; one line says how to enable it") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema", {.version = "1.2.0"});
+  const PluginSelection selection = select(world);
+  CHECK(selection.plugins.empty());
+  REQUIRE(selection.notices.size() == 1);
+  CHECK(selection.notices[0] ==
+        "plugin 'ema' 1.2.0 (" + library.string() +
+            ") is not enabled; to use it: grapnel plugin enable ema; to hear "
+            "no more of it: grapnel plugin disable ema");
+}
+
+TEST_CASE("an enabled plugin runs from the store, whatever becomes of its file") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema");
+  const EnabledPlugin enabled = world.enable("ema");
+  const auto check = [&] {
+    const PluginSelection selection = select(world);
+    REQUIRE(ids(selection) == Ids{"ema"});
+    const SelectedPlugin& plugin = selection.plugins.front();
+    CHECK(plugin.digest == enabled.digest);
+    CHECK(hex(sha256_file(plugin.library)) == enabled.digest);
+    CHECK(plugin.manifest.version == "1.0.0");
+    CHECK(plugin.origin == library);
+    CHECK(plugin.reason == "enabled");
+    return selection.notices;
+  };
+  CHECK(check().empty());
+  world.add_plugin("ema", {.version = "2.0.0"});
+  test::change_library(library);
+  REQUIRE(check().size() == 1);
+  CHECK_THAT(check()[0], Contains("an update to 2.0.0 waits") && Contains("enable ema"));
+  fs::remove(library);
+  fs::remove(world.plugins() / "ema.grapnel.json");
+  REQUIRE(check().size() == 1);
+  CHECK_THAT(check()[0], Contains("is gone") && Contains("disable ema"));
+}
+
+TEST_CASE("a plugin that was disabled is not mentioned") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  (void)disable_plugin("ema", world.directories);
+  CHECK(select(world).notices.empty());
+}
+
+TEST_CASE("GRAPNEL_PLUGINS decides for one run") {
+  const PluginWorld world;
+  for (const char* id : {"a", "b", "c"}) world.add_plugin(id);
+  world.enable("a");
+  CHECK(ids(select(world, {.environment = "all"})) == Ids{"a", "b", "c"});
+  CHECK(ids(select(world, {.environment = "none"})).empty());
+  CHECK(ids(select(world, {.environment = "c, b"})) == Ids{"b", "c"});
+  CHECK(select(world, {.environment = "none"}).notices.empty());
+  CHECK(read_enabled(world.directories).plugins.size() == 1);
+  CHECK_THROWS_WITH(select(world, {.environment = "a,bb"}), Contains("there is no plugin 'bb'"));
+}
+
+TEST_CASE("--plugin adds one, --no-plugin takes one away") {
+  const PluginWorld world;
+  for (const char* id : {"a", "b", "c"}) world.add_plugin(id);
+  world.enable("a");
+  CHECK(ids(select(world, {.plugins = {"b"}})) == Ids{"a", "b"});
+  CHECK(ids(select(world, {.plugins = {"b", "b"}})) == Ids{"a", "b"});
+  CHECK(ids(select(world, {.no_plugins = {"a"}})).empty());
+  CHECK(ids(select(world, {.plugins = {"c"}, .environment = "none"})) == Ids{"c"});
+  CHECK(ids(select(world, {.no_plugins = {"b"}, .environment = "all"})) == Ids{"a", "c"});
+  CHECK(select(world, {.plugins = {"b"}}).plugins[1].reason == "--plugin b");
+}
+
+TEST_CASE("a plugin may be named by its file, and takes the enabled one's place") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  world.enable("ema");
+  const fs::path other = world.add_plugin("ema", {.version = "3.0.0"}, world.dir / "build");
+  test::change_library(other);
+  const PluginSelection selection = select(world, {.plugins = {other.string()}});
+  REQUIRE(ids(selection) == Ids{"ema"});
+  CHECK(selection.plugins[0].manifest.version == "3.0.0");
+  CHECK(selection.plugins[0].origin == other);
+  CHECK(selection.plugins[0].library.parent_path() == world.directories.data / "store");
+  CHECK(read_enabled(world.directories).find("ema")->version == "1.0.0");
+  CHECK_THROWS_AS(select(world, {.plugins = {"./absent.so"}}), IoError);
+}
+
+TEST_CASE("an id that no plugin has names the nearest") {
+  const PluginWorld world;
+  world.add_plugin("nan_guard_plus");
+  CHECK_THROWS_WITH(select(world, {.plugins = {"nan_gard_plus"}}),
+                    Contains("there is no plugin 'nan_gard_plus'; did you mean 'nan_guard_plus'?"));
+  CHECK_THROWS_AS(select(world, {.no_plugins = {"nan_guard_pls"}}), PluginError);
+}
+
+TEST_CASE("a former id still selects the plugin") {
+  const PluginWorld world;
+  world.add_plugin("ema", {.members = R"("aliases": ["old"],)"});
+  world.enable("ema");
+  CHECK(ids(select(world, {.environment = "old"})) == Ids{"ema"});
+}
+
+TEST_CASE("a refused plugin that is named is an error with the reason, else it is left out") {
+  const PluginWorld world;
+  world.add_plugin("ema", {.abi_major = 9});
+  CHECK_THROWS_WITH(select(world, {.plugins = {"ema"}}),
+                    Contains("cannot use plugin 'ema' 1.0.0") && Contains("needs ABI 9.1"));
+  CHECK(ids(select(world)).empty());
+  const PluginSelection all = select(world, {.environment = "all"});
+  CHECK(all.plugins.empty());
+  REQUIRE(all.notices.size() == 1);
+  CHECK_THAT(all.notices[0], Contains("is left out"));
+}
+
+TEST_CASE("where every drop-in is trusted, all run but those that were disabled") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  world.add_plugin("noisy");
+  trust_all_drop_ins(world);
+  (void)disable_plugin("noisy", world.directories);
+  CHECK(ids(select(world)) == Ids{"ema"});
+  CHECK(ids(select(world, {.environment = "all"})) == Ids{"ema", "noisy"});
+}
+
+TEST_CASE("before and after decide the order, and it is told why") {
+  const PluginWorld world;
+  world.add_plugin("a", {.members = R"("after": ["c", "not_there"],)"});
+  world.add_plugin("b");
+  world.add_plugin("c");
+  const PluginSelection selection = select(world, {.environment = "all"});
+  CHECK(ids(selection) == Ids{"b", "c", "a"});
+  CHECK(selection.plugins[2].order_reason == "after 'c'");
+  world.add_plugin("c", {.members = R"("after": ["a"],)"});
+  CHECK_THROWS_WITH(select(world, {.environment = "all"}), Contains("'a' after 'c' after 'a'"));
+  CHECK(ids(select(world, {.no_plugins = {"c"}, .environment = "all"})) == Ids{"a", "b"});
+}
+
+TEST_CASE("an enabled plugin whose copy was tampered with stops the run, unless it is left out") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  const EnabledPlugin plugin = world.enable("ema");
+  const fs::path manifest = Store(world.directories).path_of(plugin.manifest_digest, "plugin.json");
+  fs::remove(manifest);
+  CHECK_THROWS_WITH(select(world), Contains("is missing") && Contains("grapnel plugin enable ema"));
+  CHECK(ids(select(world, {.no_plugins = {"ema"}})).empty());
+}
+
+TEST_CASE("arguments of --plugin are files when they look like one") {
+  for (const char* file : {"./ema", "/usr/lib/ema", "ema.so", "ema.dll", "ema.grapnel.json"}) {
+    CHECK(names_a_file(file));
+  }
+  for (const char* id : {"ema", "org.example.ema", "so", "sonic"}) CHECK_FALSE(names_a_file(id));
+}

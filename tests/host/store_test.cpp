@@ -1,0 +1,88 @@
+#include <grapnel/host/store.h>
+
+#include <filesystem>
+
+#include <grapnel/base/digest.h>
+#include <grapnel/base/error.h>
+
+#include "catch.h"
+#include "plugin_world.h"
+
+using namespace grapnel;
+using namespace grapnel::host;
+using Catch::Contains;
+using grapnel::test::PluginWorld;
+namespace fs = std::filesystem;
+
+TEST_CASE("a library is kept under its SHA-256, readable by its owner only") {
+  const PluginWorld world;
+  Store store(world.directories);
+  const StoredFile kept = store.put_library(examine(world.add_plugin("ema")));
+  CHECK(kept.digest == hex(sha256_file(PLAIN_PLUGIN)));
+  CHECK(kept.path == world.directories.data / "store" / (kept.digest + "-ema.so"));
+  CHECK(test::read_file(kept.path) == test::read_file(PLAIN_PLUGIN));
+  CHECK(fs::status(kept.path).permissions() == fs::perms::owner_read);
+  CHECK(fs::status(store.directory()).permissions() == fs::perms::owner_all);
+  CHECK(stored_file_damage(kept.path, kept.digest).empty());
+  CHECK(store.holds(kept.digest, "ema.so"));
+  CHECK_FALSE(store.holds(kept.digest, "other.so"));
+}
+
+TEST_CASE("the same library twice is one file, and nothing temporary stays") {
+  const PluginWorld world;
+  Store store(world.directories);
+  const Candidate candidate = examine(world.add_plugin("ema"));
+  const auto first = file_identity(store.put_library(candidate).path);
+  CHECK(file_identity(store.put_library(candidate).path) == first);
+  CHECK(std::distance(fs::directory_iterator(store.directory()), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("a file that was exchanged since it was examined is not kept") {
+  const PluginWorld world;
+  Store store(world.directories);
+  const fs::path library = world.add_plugin("ema");
+  const Candidate candidate = examine(library);
+  test::change_library(library);
+  CHECK_THROWS_WITH(store.put_library(candidate), Contains("was changed while it was being read"));
+  fs::remove(library);
+  fs::create_symlink(PLAIN_PLUGIN, library);
+  CHECK_THROWS_AS(store.put_library(candidate), Error);
+  CHECK(fs::is_empty(store.directory()));
+}
+
+TEST_CASE("a copy that was changed, or that others can write, is noticed") {
+  const PluginWorld world;
+  Store store(world.directories);
+  const StoredFile kept = store.put_library(examine(world.add_plugin("ema")));
+  fs::permissions(kept.path, fs::perms{0600});
+  test::change_library(kept.path);
+  CHECK_THAT(stored_file_damage(kept.path, kept.digest),
+             Contains("was changed") && Contains(kept.digest));
+  // Enabling again mends it.
+  CHECK(store.put_library(examine(world.plugins() / "ema.so")).digest == kept.digest);
+  CHECK(stored_file_damage(kept.path, kept.digest).empty());
+  fs::permissions(kept.path, fs::perms{0666});
+  CHECK_THAT(stored_file_damage(kept.path, kept.digest), Contains("can be written by others"));
+  fs::remove(kept.path);
+  CHECK_THAT(stored_file_damage(kept.path, kept.digest), Contains("is missing"));
+}
+
+TEST_CASE("a store that others can write is not used") {
+  const PluginWorld world;
+  fs::create_directories(world.directories.data / "store");
+  fs::permissions(world.directories.data / "store", fs::perms{0777});
+  Store store(world.directories);
+  CHECK_THROWS_WITH(store.put_text("{}", "plugin.json"), Contains("chmod go-w"));
+}
+
+TEST_CASE("names and digests that come from files cannot lead out of the store") {
+  const Store store(fs::path("/store"));
+  const std::string digest(64, 'a');
+  CHECK(store.path_of(digest, "ema.so") == fs::path("/store/" + digest + "-ema.so"));
+  for (const char* name : {"", "../ema.so", "/etc/passwd", "a/b.so", "..", "a\nb"}) {
+    INFO(name);
+    CHECK_THROWS_AS(store.path_of(digest, name), std::invalid_argument);
+  }
+  CHECK_THROWS_AS(store.path_of("../" + digest, "ema.so"), std::invalid_argument);
+  CHECK_THROWS_AS(store.path_of(std::string(64, 'A'), "ema.so"), std::invalid_argument);
+}

@@ -1,0 +1,96 @@
+#include <grapnel/host/trust.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "catch.h"
+#include "temp_dir.h"
+
+using Catch::Contains;
+using grapnel::host::TrustChecker;
+using grapnel::test::TempDir;
+namespace fs = std::filesystem;
+
+namespace {
+
+void set_mode(const fs::path& path, unsigned mode) {
+  fs::permissions(path, static_cast<fs::perms>(mode));
+}
+
+std::string refusal(const fs::path& file) {
+  return TrustChecker().refusal(file);
+}
+
+}  // namespace
+
+TEST_CASE("a file of one's own below directories of one's own is trusted") {
+  const TempDir dir;
+  CHECK(refusal(dir.write("plugins/ema.so", "x")).empty());
+}
+
+TEST_CASE("a file that others can write is refused, with what to do") {
+  const TempDir dir;
+  const fs::path file = dir.write("ema.so", "x");
+  set_mode(file, 0646);
+  CHECK(refusal(file) ==
+        "the file '" + file.string() +
+            "' can be written by others (mode 0646), who could exchange the plugin; "
+            "take that right away: chmod go-w '" +
+            file.string() + "'");
+  set_mode(file, 0644);
+  CHECK(refusal(file).empty());
+}
+
+TEST_CASE("a directory that others can write is refused, however far above the file") {
+  const TempDir dir;
+  const fs::path file = dir.write("a/b/c/ema.so", "x");
+  set_mode(dir / "a", 0757);
+  CHECK_THAT(refusal(file),
+             Contains("the directory '" + (dir / "a").string() + "'") && Contains("mode 0757"));
+  set_mode(dir / "a", 0755);
+  CHECK(refusal(file).empty());
+}
+
+TEST_CASE("a directory in which only owners may replace their files is trusted") {
+  const TempDir dir;
+  const fs::path file = dir.write("a/ema.so", "x");
+  set_mode(dir / "a", 01777);
+  CHECK(refusal(file).empty());
+}
+
+TEST_CASE("the sticky bit of a file means nothing") {
+  const TempDir dir;
+  const fs::path file = dir.write("ema.so", "x");
+  set_mode(file, 01666);
+  CHECK_THAT(refusal(file), Contains("can be written by others"));
+}
+
+TEST_CASE("a group that others are in may not write either") {
+  if (geteuid() != 0) return;  // a user's own private group is trusted
+  const TempDir dir;
+  const fs::path file = dir.write("a/ema.so", "x");
+  set_mode(dir / "a", 0775);
+  CHECK_THAT(refusal(file), Contains("mode 0775"));
+}
+
+TEST_CASE("what belongs to another user is refused") {
+  if (geteuid() != 0) return;  // only the administrator can give files away
+  const TempDir dir;
+  const fs::path file = dir.write("a/ema.so", "x");
+  REQUIRE(chown(file.c_str(), 12345, 12345) == 0);
+  CHECK_THAT(refusal(file), Contains("belongs to another user (id 12345)"));
+  REQUIRE(chown(file.c_str(), 0, 0) == 0);
+  REQUIRE(chown((dir / "a").c_str(), 12345, 12345) == 0);
+  CHECK_THAT(refusal(file), Contains("the directory '" + (dir / "a").string() + "' belongs to"));
+}
+
+TEST_CASE("what is no regular file is refused") {
+  const TempDir dir;
+  const fs::path file = dir.write("ema.so", "x");
+  fs::create_symlink(file, dir / "link.so");
+  fs::create_directory(dir / "directory.so");
+  CHECK_THAT(refusal(dir / "link.so"), Contains("not a regular file"));
+  CHECK_THAT(refusal(dir / "directory.so"), Contains("not a regular file"));
+  CHECK_THAT(refusal(dir / "absent.so"), Contains("does not exist"));
+}

@@ -1,0 +1,80 @@
+#include <grapnel/host/validation.h>
+
+#include <filesystem>
+
+#include "catch.h"
+#include "plugin_world.h"
+
+using namespace grapnel;
+using namespace grapnel::host;
+using grapnel::test::PluginWorld;
+using Outcome = ValidationCheck::Outcome;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+Validation validate(const PluginWorld& world, const fs::path& library) {
+  return validate_plugin(examine(library), world.directories, {.program = GRAPNEL});
+}
+
+const ValidationCheck& find(const Validation& validation, const std::string& part) {
+  for (const ValidationCheck& check : validation.checks) {
+    if (check.name.find(part) != std::string::npos) return check;
+  }
+  FAIL("there is no check about " << part);
+  return validation.checks.front();
+}
+
+}  // namespace
+
+TEST_CASE("a plugin made by grapnel_add_plugin() is valid in every respect") {
+  const PluginWorld world;
+  const Validation validation = validate(world, NAN_GUARD);
+  for (const ValidationCheck& check : validation.checks) {
+    INFO(check.name << ": " << check.found);
+    CHECK(check.outcome == Outcome::passed);
+  }
+  CHECK(validation.ok());
+  CHECK(to_json(validation).at("ok").as_bool());
+}
+
+TEST_CASE("an unknown key and a manifest that is only beside the library are warnings") {
+  const PluginWorld world;
+  const Validation validation =
+      validate(world, world.add_plugin("ema", {.members = R"("icon": "x",)"}));
+  CHECK(find(validation, "only known keys").outcome == Outcome::warning);
+  CHECK(find(validation, "holds its manifest").outcome == Outcome::warning);
+  CHECK(validation.ok());
+}
+
+TEST_CASE("a plugin that is refused is not probed, and the rest is checked nevertheless") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema");
+  fs::permissions(world.plugins(), fs::perms{0777});
+  const Validation validation = validate(world, library);
+  CHECK_FALSE(validation.ok());
+  CHECK_FALSE(validation.probe);
+  CHECK_THAT(find(validation, "can be used").found, Contains("can be written by others"));
+  CHECK(find(validation, "no executable stack").outcome == Outcome::passed);
+}
+
+TEST_CASE("a callback with a parameter that has no default is passed over with a warning") {
+  const PluginWorld world;
+  std::string text = test::manifest_text("ema");
+  const std::string summary = R"("summary": "Does nothing.")";
+  text.replace(text.find(summary), summary.size(),
+               summary + R"(, "parameters": {"url": {"type": "string", "doc": "Where to."}})");
+  const fs::path library = world.add_plugin("ema");
+  world.dir.write("plugins/ema.grapnel.json", text);
+  const Validation validation = validate(world, library);
+  CHECK(validation.ok());
+  CHECK_THAT(find(validation, "was tried").found, Contains("no default") && Contains("url"));
+}
+
+TEST_CASE("a library that is none is not valid, with one clear reason") {
+  const PluginWorld world;
+  const Validation validation = validate(world, world.dir.write("x.so", "text"));
+  CHECK_FALSE(validation.ok());
+  CHECK(validation.checks.size() == 1);
+}
