@@ -49,6 +49,7 @@ StateDict progress_state(const RunState& state) {
       {"scheduler_progress", tracker_state(state.scheduler, Fields::ready_completed)},
       {"val_batch_progress", val_batch},
       {"batches_that_stepped", state.batches_that_stepped},
+      {"validated_at_batch", state.validated_at_batch},
   };
   return {{"fit_loop", fit}};
 }
@@ -68,6 +69,7 @@ void load_progress(const StateDict& loops, RunState& state) {
   loaded.val_batch = load_tracker(val_batch);
   loaded.val_is_last_batch = val_batch.at("is_last_batch").to_bool();
   loaded.batches_that_stepped = fit.at("batches_that_stepped").to_int();
+  loaded.validated_at_batch = fit.at("validated_at_batch").to_int();
   state = loaded;
 }
 

@@ -342,7 +342,8 @@ void Run::run_stage() {
 }
 
 void Run::run_sanity_check() {
-  if (!trainer.validation_enabled() || limits.sanity_steps == 0 || val_loop->restarting()) return;
+  if (!trainer.validation_enabled() || limits.sanity_steps == 0) return;
+  if (fit->resumes_inside_epoch()) return;
   GeneratorScope generators;  // the check must not change the training's random numbers
   const Stage stage = state.stage;
   state.stage = Stage::sanity_check;

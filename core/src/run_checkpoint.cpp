@@ -4,6 +4,7 @@
 // generators, the gradients of a partly filled accumulation window, what the epoch's metrics have
 // accumulated, and the loggers' positions: with these a resumed run ends with the same bits as one that
 // was never stopped.
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -116,6 +117,7 @@ StateDict Run::dump_checkpoint(bool weights_only) {
 }
 
 void Run::save_checkpoint(const std::filesystem::path& path, bool weights_only) {
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
   save_checkpoint_file(path, dump_checkpoint(weights_only));
   CheckpointWritten event{this->event(), path};
   hooks.on_checkpoint_written(event);

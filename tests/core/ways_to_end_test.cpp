@@ -16,6 +16,8 @@ int count(const Trace& trace, const std::string& name) {
   return static_cast<int>(std::count(trace.begin(), trace.end(), name));
 }
 
+using Outcomes = std::vector<Outcome>;
+
 // Notes the outcome that on_run_end tells.
 class OutcomeWatch : public Callback {
  public:
@@ -23,7 +25,7 @@ class OutcomeWatch : public Callback {
     outcomes.push_back(event.outcome);
     reason = event.reason;
   }
-  std::vector<Outcome> outcomes;
+  Outcomes outcomes;
   std::string reason;
 };
 
@@ -35,10 +37,10 @@ TEST_CASE("a run that ends as planned tells finished, once") {
   ToyModule module;
   Trainer trainer(quiet(2), {std::make_shared<Recorder>(trace), watch});
   trainer.fit(module, toy_data());
-  CHECK(watch->outcomes == std::vector<Outcome>{Outcome::finished});
+  CHECK((watch->outcomes == Outcomes{Outcome::finished}));
   CHECK(count(trace, "cb.on_exception") == 0);
   CHECK(trace.back() == "cb.on_run_end");
-  CHECK(trainer.state().status == Status::finished);
+  CHECK((trainer.state().status == Status::finished));
 }
 
 TEST_CASE("a stop request ends the run after the batch, with its reason and author") {
@@ -52,7 +54,7 @@ TEST_CASE("a stop request ends the run after the batch, with its reason and auth
   Trainer trainer(quiet(5), {recorder, watch});
   trainer.fit(module, toy_data());
   CHECK(trainer.global_step() == 2);
-  CHECK(watch->outcomes == std::vector<Outcome>{Outcome::stopped});
+  CHECK((watch->outcomes == Outcomes{Outcome::stopped}));
   CHECK(watch->reason == "enough");
   REQUIRE(trainer.granted_requests().size() == 1);
   CHECK(trainer.granted_requests()[0].author == "Recorder");
@@ -88,12 +90,12 @@ TEST_CASE("an exception in any hook reaches on_exception and on_run_end of every
     CHECK(count(trace, "a.on_exception") == 1);
     CHECK(count(trace, "b.on_exception") == 1);
     CHECK(count(trace, "b.on_run_end") == 1);
-    CHECK(watch->outcomes == std::vector<Outcome>{Outcome::failed});
-    CHECK(trainer.state().status == Status::interrupted);
+    CHECK((watch->outcomes == Outcomes{Outcome::failed}));
+    CHECK((trainer.state().status == Status::interrupted));
     // The same trainer can run again.
     thrower->script = {};
     trainer.fit(module, toy_data());
-    CHECK(watch->outcomes.back() == Outcome::finished);
+    CHECK((watch->outcomes.back() == Outcome::finished));
   }
 }
 
@@ -127,7 +129,7 @@ TEST_CASE("a signal ends the run at the next batch, with on_signal before on_exc
     CHECK(error.signal_number == SIGTERM);
   }
   CHECK(trainer.global_step() == 2);
-  CHECK(watch->outcomes == std::vector<Outcome>{Outcome::interrupted});
+  CHECK((watch->outcomes == Outcomes{Outcome::interrupted}));
   const auto at = [&](const std::string& name) {
     return std::find(trace.begin(), trace.end(), name);
   };

@@ -70,7 +70,8 @@ struct RunState {
   Progress scheduler;    // steps of learning-rate schedulers
   Progress val_batch;    // validation inside fit; total: of this epoch
   bool val_is_last_batch = false;
-  Progress eval_batch;  // validate, test
+  int64_t validated_at_batch = -1;  // batch.total.ready at the last validation inside fit
+  Progress eval_batch;              // validate, test
   Progress predict_batch;
   int64_t batches_that_stepped =
       0;  // batches after which an optimizer stepped: the loggers' x-axis

@@ -83,42 +83,12 @@ void EvaluationLoop::setup_data() {
   seen_batches_.assign(set_.loaders.size(), 0);
 }
 
-void EvaluationLoop::find_restart_stage() {
-  const Counter& total = progress().total;
-  mid_evaluation_ = restarting_ && total.started == total.ready &&
-                    total.processed == total.started - 1 && total.completed == total.processed;
-}
-
 void EvaluationLoop::reset() {
-  has_run_ = false;
   logged_.clear();
-  if (restarting_) {
-    progress().reset_on_restart();
-  } else {
-    progress().reset_on_run();
-    if (inside_fit()) run_.state.val_is_last_batch = false;
-  }
-  if (!inside_fit()) progress().reset_on_run();
+  progress().reset_on_run();
+  if (inside_fit()) run_.state.val_is_last_batch = false;
   const int64_t epoch = inside_fit() ? run_.state.epoch.current.processed : 0;
-  const auto limits = max_batches();
-  int64_t skip = progress().current.ready;
-  fetcher_ = Fetcher(set_.loaders, limits, epoch, set_.loaders.size() == 1 ? skip : 0);
-}
-
-void EvaluationLoop::skip_to_end() {
-  setup_data();
-  if (skip()) return;
-  reset();
-  const auto batches = max_batches();
-  if (std::find(batches.begin(), batches.end(), kUnlimited) != batches.end()) return;
-  const int64_t most = *std::max_element(batches.begin(), batches.end());
-  for (Counter* counter : {&progress().total, &progress().current}) {
-    counter->ready += most;
-    counter->started += most;
-    counter->processed += most;
-    counter->completed += most;
-  }
-  run_.state.val_is_last_batch = true;
+  fetcher_ = Fetcher(set_.loaders, max_batches(), epoch);
 }
 
 std::vector<MetricDict> EvaluationLoop::run() {
@@ -147,8 +117,6 @@ std::vector<MetricDict> EvaluationLoop::run() {
     last_ = item->is_last;
     if (inside_fit()) run_.state.val_is_last_batch = last_;
     evaluate(std::move(item->batch), item->batch_idx, item->dataloader_idx);
-    restarting_ = false;
-    mid_evaluation_ = false;
   }
   store_loader_metrics();
   return on_run_end();
@@ -210,6 +178,8 @@ std::vector<MetricDict> EvaluationLoop::on_run_end() {
   all.update(at_end);
   for (MetricDict& loader : results) loader.update(at_end);
   run_.log_eval_end_metrics(all);
+  // From here on a checkpoint is one written after this validation.
+  if (inside_fit()) run_.state.validated_at_batch = run_.state.batch.total.ready;
 
   testing() ? run_.hooks.on_test_end(event) : run_.hooks.on_validation_end(event);
   run_.reset_results();
@@ -224,7 +194,6 @@ std::vector<MetricDict> EvaluationLoop::on_run_end() {
     run_.in_module("on_validation_model_train", [&] { run_.module->on_validation_model_train(); });
   }
   if (inside_fit()) run_.fit->note_validation(run_.clock->now());
-  has_run_ = true;
   return results;
 }
 

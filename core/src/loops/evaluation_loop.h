@@ -27,15 +27,6 @@ class EvaluationLoop {
   const LoaderSet& loaders() const { return set_; }
   void forget_loaders() { set_ = {}; }
 
-  // The counters come from a checkpoint written during an evaluation.
-  void restart_from_checkpoint() { restarting_ = true; }
-  bool restarting() const { return restarting_; }
-  void set_restarting(bool value) { restarting_ = value; }
-  void find_restart_stage();
-  bool restarted_mid_evaluation() const { return mid_evaluation_; }
-  bool has_run() const { return has_run_; }
-  // Counts as run to its end without running, when a resumed epoch is past it.
-  void skip_to_end();
   void reset_progress();
 
  private:
@@ -55,9 +46,6 @@ class EvaluationLoop {
   std::vector<MetricDict> logged_;
   std::vector<int64_t> seen_batches_;  // per loader, over the loop's life: the loggers' x-axis
   std::vector<std::pair<std::string, bool>> modes_;
-  bool restarting_ = false;
-  bool mid_evaluation_ = false;
-  bool has_run_ = false;
   bool last_ = false;
 };
 

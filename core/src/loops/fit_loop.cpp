@@ -14,14 +14,35 @@ namespace grapnel {
 FitLoop::FitLoop(Run& run) : run_(run) {}
 
 void FitLoop::restart_from_checkpoint() {
-  restarting_ = loaded_ = epoch_restarting_ = true;
-  run_.val_loop->restart_from_checkpoint();
+  const RunState& state = run_.state;
+  const Counter& epoch = state.epoch.total;
+  const Counter& batch = state.batch.total;
+  resume_ = Resume::none;
+  if (epoch.started == epoch.ready - 1) {
+    resume_ = Resume::epoch_start;
+  } else if (epoch.processed == epoch.started && epoch.completed == epoch.processed - 1) {
+    resume_ = Resume::epoch_end;
+  } else if (epoch.processed == epoch.started - 1) {
+    const bool batch_is_over = batch.started == batch.ready && batch.processed == batch.started;
+    if (!batch_is_over || batch.ready == 0) {
+      resume_ = Resume::mid_epoch;
+    } else if (batch.completed == batch.processed - 1) {
+      resume_ = Resume::batch_end;
+    } else if (state.validated_at_batch == batch.ready) {
+      resume_ = Resume::after_validation;
+    } else {
+      resume_ = Resume::before_validation;
+    }
+  }
 }
 
 void FitLoop::run() {
   setup_data();
+  if (resume_ == Resume::epoch_end) {
+    close_epoch();
+    resume_ = Resume::none;
+  }
   if (done() || run_.limits.train.is_zero()) return;
-  reset();
 
   // Kept as processed, so that a resumed run counts the epoch it continues.
   if (run_.state.max_steps == -1) {
@@ -40,10 +61,7 @@ void FitLoop::run() {
     on_epoch_start();
     run_epoch();
     on_epoch_end();
-    restarting_ = loaded_ = false;
-    restart_ = Restart::none;
   }
-  restarting_ = false;
   run_.hooks.on_train_end(event);
 }
 
@@ -153,52 +171,12 @@ bool FitLoop::done() {
   return state.should_stop && can_stop_early();
 }
 
-void FitLoop::find_restart_stage() {
-  const Counter& total = run_.state.epoch.total;
-  const bool all_started = total.started == total.ready;
-  const bool all_processed = total.processed == total.started;
-  const bool all_completed = total.completed == total.processed;
-  const bool one_uncompleted = total.completed == total.processed - 1;
-  restart_ = Restart::none;
-  if (restarting_ && total.started == total.ready - 1 && all_processed && all_completed) {
-    restart_ = Restart::epoch_start;
-  } else if (restarting_ && all_started && total.processed == total.started - 1 && all_completed) {
-    restart_ = Restart::mid_epoch;
-  } else if (restarting_ && all_started && all_processed && one_uncompleted) {
-    restart_ = Restart::epoch_end;
-  } else if (loaded_ && all_started && all_processed && one_uncompleted) {
-    restart_ = Restart::resumed_at_epoch_end;
-  }
-
-  const Counter& batch = run_.state.batch.total;
-  batch_restart_ = BatchRestart::none;
-  if (epoch_restarting_ && batch.started == batch.ready && batch.processed == batch.started) {
-    if (batch.completed == batch.processed - 1) batch_restart_ = BatchRestart::train_batch_end;
-    if (batch.completed == batch.processed) batch_restart_ = BatchRestart::last;
-  }
-  run_.val_loop->find_restart_stage();
-}
-
-void FitLoop::reset() {
-  RunState& state = run_.state;
-  find_restart_stage();
-  if (restart_ == Restart::epoch_start) state.epoch.reset_on_restart();
-  if (restart_ == Restart::resumed_at_epoch_end) state.epoch.completed();
-  if (batch_restart_ == BatchRestart::train_batch_end && state.is_last_batch) {
-    if (restart_ == Restart::mid_epoch) {
-      state.epoch.processed();
-      state.epoch.completed();
-    } else if (!state.val_is_last_batch) {
-      state.epoch.completed();
-    }
-  }
-}
-
 void FitLoop::on_epoch_start() {
   run_.throw_if_interrupted();
   setup_data();
-  if (restart_ == Restart::mid_epoch || restart_ == Restart::epoch_end) return;
-  if (restart_ != Restart::epoch_start) run_.state.epoch.ready();
+  if (resume_ != Resume::none && resume_ != Resume::epoch_start) return;
+  if (resume_ == Resume::none) run_.state.epoch.ready();
+  resume_ = Resume::none;
   Event event = run_.event();
   run_.hooks.on_train_epoch_start(event);
   run_.state.epoch.started();
@@ -212,18 +190,20 @@ void FitLoop::on_epoch_end() {
   run_.hooks.on_train_epoch_end(event);
   run_.on_epoch_end();
 
-  // After the callbacks that may have written a checkpoint: the metrics that these schedulers look at
-  // are not in it.
-  if (!restarting_ && num_ready_batches_reached()) {
-    update_schedulers(/*step_interval=*/false, /*plateau=*/true);
-  }
+  close_epoch();
+  run_.decide_after_batch();
+  run_.throw_if_interrupted();
+}
+
+// What comes after on_train_epoch_end, and so after the checkpoint that was written in it.
+void FitLoop::close_epoch() {
+  RunState& state = run_.state;
+  if (num_ready_batches_reached()) update_schedulers(/*step_interval=*/false, /*plateau=*/true);
   // Loggers put the epoch's metrics at the step of its last batch.
   --state.batches_that_stepped;
   run_.update_train_epoch_metrics();
   ++state.batches_that_stepped;
-  run_.decide_after_batch();
   state.epoch.completed();
-  run_.throw_if_interrupted();
 }
 
 bool FitLoop::validates_this_epoch() const {

@@ -1,7 +1,9 @@
 // The loop over epochs and the loop over an epoch's batches: Trainer::fit's inside.
 //
 // Where a resumed run goes on follows from the counters of RunState alone: a checkpoint may have been
-// written at the start of an epoch, in its middle, at a batch's end, or at the epoch's end.
+// written at the start of an epoch, between batches, at a batch's end, around a validation, or at the
+// epoch's end. Whatever the interrupted run had still to do there is done first, so that the resumed run
+// is the same as one never stopped.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,10 @@ class FitLoop {
 
   // The counters come from a checkpoint: the next run goes on from there.
   void restart_from_checkpoint();
-  bool restarting() const { return restarting_; }
+  // Goes on in the middle of an epoch.
+  bool resumes_inside_epoch() const {
+    return resume_ != Resume::none && resume_ != Resume::epoch_end;
+  }
 
   // Gradients are kept for a later micro-batch: no optimizer step after this one.
   bool should_accumulate() const;
@@ -38,20 +43,28 @@ class FitLoop {
   void evaluate_once() { evaluate_requested_ = true; }
 
  private:
-  enum class Restart { none, epoch_start, mid_epoch, epoch_end, resumed_at_epoch_end };
-  enum class BatchRestart { none, train_batch_end, last };
+  // What a resumed run does first.
+  enum class Resume {
+    none,
+    epoch_start,        // on_train_epoch_start again
+    mid_epoch,          // the next batch, or the one that had begun
+    batch_end,          // what comes after on_train_batch_end
+    before_validation,  // the validation that was due, if one was
+    after_validation,   // what comes after it
+    epoch_end,          // what comes after on_train_epoch_end
+  };
 
   void setup_data();
   void setup_val_check();
   bool done();
-  void reset();
-  void find_restart_stage();
   void on_epoch_start();
   void on_epoch_end();
+  void close_epoch();
 
   // loops/training_epoch.cpp
   void run_epoch();
   void reset_epoch();
+  void resume_epoch();
   bool epoch_done();
   bool advance();  // false: the rest of the epoch is skipped
   void train_on(Batch& batch, int64_t batch_idx, StepOutput& output);
@@ -68,12 +81,7 @@ class FitLoop {
   std::optional<int64_t> val_check_batch_;  // nothing: at the end of the data
   double last_validation_ = 0;
 
-  // As Lightning's flags of the same names: set by a checkpoint, cleared after one iteration.
-  bool restarting_ = false;
-  bool loaded_ = false;
-  bool epoch_restarting_ = false;
-  Restart restart_ = Restart::none;
-  BatchRestart batch_restart_ = BatchRestart::none;
+  Resume resume_ = Resume::none;
   bool skip_next_val_ = false;
   bool evaluate_requested_ = false;
   bool end_epoch_requested_ = false;

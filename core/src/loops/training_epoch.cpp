@@ -14,50 +14,46 @@
 namespace grapnel {
 
 void FitLoop::run_epoch() {
-  reset_epoch();
+  const bool resumes = resume_ != Resume::none;
+  if (!resumes) reset_epoch();
+  end_epoch_requested_ = false;
+  if (resumes) resume_epoch();
   const RunState& state = run_.state;
-  // What a resumed epoch has consumed is passed over: that makes the run the same as one never stopped.
+  // What a resumed epoch has consumed is passed over.
   fetcher_ =
       Fetcher(set_.loaders, set_.limits, state.epoch.current.processed, state.batch.current.ready);
-  end_epoch_requested_ = false;
   while (!epoch_done()) {
-    const bool goes_on = advance();
-    if (goes_on) on_advance_end();
-    epoch_restarting_ = false;
-    batch_restart_ = BatchRestart::none;
-    if (!goes_on) break;
+    if (!advance()) break;
+    on_advance_end();
   }
 }
 
 void FitLoop::reset_epoch() {
   RunState& state = run_.state;
-  if (epoch_restarting_ && !should_accumulate() && batch_restart_ != BatchRestart::last) {
-    // Counted after the checkpoint of that batch was written.
-    ++state.batches_that_stepped;
-  }
-  const auto start_over = [&] {
-    state.batch.reset_on_run();
-    state.is_last_batch = false;
-    state.scheduler.reset_on_run();
-    state.optimizer_step.reset_on_run();
-    state.zero_grad.reset_on_run();
-    state.val_batch.total = {};
-  };
-  if (batch_restart_ == BatchRestart::train_batch_end) {
-    state.batch.completed();
-    if (state.num_training_batches >= 0 &&
-        state.batch.current.completed >= state.num_training_batches) {
-      start_over();
-    }
-  }
-  if (!epoch_restarting_) {
-    start_over();
-    return;
-  }
+  state.batch.reset_on_run();
+  state.is_last_batch = false;
+  state.scheduler.reset_on_run();
+  state.optimizer_step.reset_on_run();
+  state.zero_grad.reset_on_run();
+  state.val_batch.total = {};
+}
+
+// Finishes the batch at which the checkpoint was written.
+void FitLoop::resume_epoch() {
+  RunState& state = run_.state;
+  const Resume resume = resume_;
+  resume_ = Resume::none;
+  // The metrics of this epoch go on; they don't start afresh with the first batch.
+  run_.first_iteration = false;
+  if (resume == Resume::batch_end) state.batch.completed();
   state.batch.reset_on_restart();
   state.scheduler.reset_on_restart();
   state.optimizer_step.reset_on_restart();
   state.zero_grad.reset_on_restart();
+  if (resume == Resume::mid_epoch) return;
+  if (resume == Resume::batch_end) run_.update_train_step_metrics();
+  skip_next_val_ = resume == Resume::after_validation;
+  on_advance_end();
 }
 
 bool FitLoop::accumulated_batches_reached() const {
@@ -80,10 +76,8 @@ bool FitLoop::training_done() const {
 }
 
 bool FitLoop::epoch_done() {
-  RunState& state = run_.state;
-  const bool validated = !epoch_restarting_ || run_.val_loop->has_run();
-  if (training_done() && validated) return true;
-  if (end_epoch_requested_) return true;
+  const RunState& state = run_.state;
+  if (training_done() || end_epoch_requested_) return true;
   if (!state.should_stop) return false;
   if (can_stop_early()) return true;
   log_once("fit-cannot-stop-yet", LogLevel::info,
@@ -95,16 +89,6 @@ bool FitLoop::epoch_done() {
 
 bool FitLoop::advance() {
   RunState& state = run_.state;
-  if (epoch_restarting_ && validation_is_due()) {
-    if (run_.val_loop->restarted_mid_evaluation()) return true;  // finish that validation
-    if (batch_restart_ == BatchRestart::last) {
-      skip_next_val_ = true;  // it was written after the validation
-      return true;
-    }
-    run_.val_loop->skip_to_end();
-  }
-  run_.val_loop->set_restarting(false);
-
   std::optional<Fetcher::Item> item = fetcher_.next();
   if (!item.has_value()) return false;
   const int64_t batch_idx = state.batch.current.ready;
