@@ -12,6 +12,7 @@ struct Group {
 
 constexpr Group groups[] = {
     {"plugin", "List, enable and check plugins"},
+    {"checkpoint", "Look into checkpoints"},
 };
 
 struct Command {
@@ -20,8 +21,10 @@ struct Command {
 };
 
 constexpr Command commands[] = {
-    {"plugin", add_plugin_list},    {"plugin", add_plugin_inspect},  {"plugin", add_plugin_enable},
-    {"plugin", add_plugin_disable}, {"plugin", add_plugin_validate}, {"plugin", add_plugin_path},
+    {"plugin", add_plugin_list},         {"plugin", add_plugin_inspect},
+    {"plugin", add_plugin_enable},       {"plugin", add_plugin_disable},
+    {"plugin", add_plugin_validate},     {"plugin", add_plugin_path},
+    {"checkpoint", add_checkpoint_show}, {"checkpoint", add_checkpoint_verify},
     {nullptr, add_probe_child},
 };
 

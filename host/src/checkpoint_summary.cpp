@@ -1,0 +1,200 @@
+#include <grapnel/host/checkpoint_summary.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <grapnel/base/digest.h>
+#include <grapnel/base/error.h>
+
+namespace grapnel::host {
+namespace {
+
+constexpr std::string_view model_group = "model";
+
+// Members of an object, also where the document writes it as pairs because of strange keys.
+std::vector<std::pair<std::string, ConfigValue>> members(const ConfigValue* value) {
+  std::vector<std::pair<std::string, ConfigValue>> members;
+  if (value == nullptr || !value->is_object()) return members;
+  const ConfigValue* pairs = value->find("$dict");
+  if (pairs == nullptr) {
+    for (const ConfigValue::Member& member : value->as_object()) {
+      members.emplace_back(member.key, member.value);
+    }
+    return members;
+  }
+  for (const ConfigValue& pair : pairs->as_array("$dict")) {
+    const ConfigValue::Array& both = pair.as_array("$dict");
+    if (both.size() != 2) continue;
+    const ConfigValue* bytes = both[0].find("$bytes");
+    members.emplace_back(
+        bytes == nullptr ? both[0].as_string("$dict") : unhex(bytes->as_string()).value_or(""),
+        both[1]);
+  }
+  return members;
+}
+
+// The member at the end of a path of keys; nullptr when there is none.
+template <class... Keys>
+const ConfigValue* find_path(const ConfigValue* value, Keys... keys) {
+  for (const std::string_view key : {std::string_view(keys)...}) {
+    value = value == nullptr ? nullptr : value->find(key);
+  }
+  return value;
+}
+
+std::optional<std::int64_t> integer(const ConfigValue* value) {
+  if (value == nullptr || !value->is_integer()) return std::nullopt;
+  return value->as_int();
+}
+
+std::uint64_t element_count(const TensorEntry& tensor) {
+  const auto size = dtype_size(tensor.dtype);
+  return size ? tensor.size() / *size : 0;
+}
+
+std::vector<TensorGroup> group_tensors(const std::vector<TensorEntry>& tensors) {
+  std::vector<TensorGroup> groups;
+  for (TensorEntry tensor : tensors) {
+    const std::size_t dot = tensor.name.find('.');
+    const std::string name = tensor.name.substr(0, dot);
+    if (dot != std::string::npos) tensor.name.erase(0, dot + 1);
+    auto group = std::ranges::find(groups, name, &TensorGroup::name);
+    if (group == groups.end()) {
+      groups.push_back({.name = name, .tensors = {}});
+      group = std::prev(groups.end());
+    }
+    group->elements += element_count(tensor);
+    group->bytes += tensor.size();
+    group->tensors.push_back(std::move(tensor));
+  }
+  std::ranges::sort(groups, {}, [](const TensorGroup& group) {
+    return std::pair(group.name != model_group, std::string_view(group.name));
+  });
+  return groups;
+}
+
+// The document's names of the tensors in a state.
+void collect_tensors(const ConfigValue& value, std::vector<std::string>& names) {
+  if (value.is_array()) {
+    for (const ConfigValue& item : value.as_array()) collect_tensors(item, names);
+  }
+  if (!value.is_object()) return;
+  if (const ConfigValue* name = value.find("$tensor")) {
+    if (name->is_string()) names.push_back(name->as_string());
+    return;
+  }
+  for (const ConfigValue::Member& member : value.as_object()) collect_tensors(member.value, names);
+}
+
+CallbackState callback_state(std::string key, ConfigValue values, const CheckpointFile& file) {
+  CallbackState state;
+  state.key = std::move(key);
+  state.values = std::move(values);
+  std::vector<std::string> tensors;
+  collect_tensors(state.values, tensors);
+  for (const std::string& name : tensors) {
+    ++state.tensor_count;
+    if (const TensorEntry* tensor = file.find(name)) state.tensor_bytes += tensor->size();
+  }
+  // What the bridge wraps around a plugin's own state.
+  const ConfigValue* version = state.values.find("version");
+  const ConfigValue* content = state.values.find("state");
+  const bool is_plugin = state.values.contains("keep_if_absent") && version && content;
+  if (is_plugin && version->is_string()) state.plugin_version = version->as_string();
+  for (const auto& [field, value] : members(is_plugin ? content : &state.values)) {
+    state.fields.push_back(field);
+  }
+  return state;
+}
+
+}  // namespace
+
+const TensorGroup* CheckpointSummary::find(const std::string& group) const noexcept {
+  const auto it = std::ranges::find(groups, group, &TensorGroup::name);
+  return it == groups.end() ? nullptr : &*it;
+}
+
+CheckpointSummary summarize_checkpoint(const std::filesystem::path& path) {
+  const CheckpointFile file = CheckpointFile::open(path, CheckpointCheck::on_use);
+  CheckpointSummary summary;
+  summary.path = path;
+  summary.file_bytes = file.file_size();
+  summary.format_version = file.format_version();
+  summary.sha256 = hex(file.sha256());
+  summary.groups = group_tensors(file.tensors());
+  try {
+    const ConfigValue* root = file.document().find("checkpoint");
+    if (const ConfigValue* version = find_path(root, "grapnel_version")) {
+      summary.grapnel_version = version->as_string("grapnel_version");
+    }
+    summary.epoch = integer(find_path(root, "epoch"));
+    summary.global_step = integer(find_path(root, "global_step"));
+    summary.batches =
+        integer(find_path(root, "loops", "fit_loop", "batch_progress", "current", "completed"));
+    if (const ConfigValue* optimizers = find_path(root, "optimizer_states")) {
+      summary.optimizers = optimizers->size();
+    }
+    if (const ConfigValue* schedulers = find_path(root, "lr_schedulers")) {
+      summary.schedulers = schedulers->size();
+    }
+    if (const ConfigValue* own = find_path(root, "hyper_parameters")) {
+      summary.hyper_parameters = *own;
+    }
+    for (auto& [key, values] : members(find_path(root, "callbacks"))) {
+      summary.callbacks.push_back(callback_state(key, std::move(values), file));
+    }
+  } catch (const ConfigError& error) {
+    throw CheckpointError(path,
+                          fmt::format("its document is not a checkpoint's: {}", error.what()));
+  }
+  return summary;
+}
+
+ConfigValue to_json(const CheckpointSummary& summary) {
+  const auto or_null = [](const auto& value) {
+    return value ? ConfigValue(*value) : ConfigValue();
+  };
+  ConfigValue root = ConfigValue::object();
+  root.set("path", summary.path.string());
+  root.set("bytes", summary.file_bytes);
+  root.set("format_version", summary.format_version);
+  root.set("sha256", summary.sha256);
+  root.set("grapnel_version", summary.grapnel_version);
+  root.set("epoch", or_null(summary.epoch));
+  root.set("global_step", or_null(summary.global_step));
+  root.set("batches", or_null(summary.batches));
+  root.set("optimizers", or_null(summary.optimizers));
+  root.set("schedulers", summary.schedulers);
+  ConfigValue groups = ConfigValue::object();
+  for (const TensorGroup& group : summary.groups) {
+    ConfigValue tensors = ConfigValue::array();
+    for (const TensorEntry& tensor : group.tensors) {
+      ConfigValue value = ConfigValue::object();
+      value.set("name", tensor.name);
+      value.set("dtype", tensor.dtype);
+      value.set("shape", tensor.shape);
+      value.set("bytes", tensor.size());
+      tensors.append(std::move(value));
+    }
+    groups.set(group.name, std::move(tensors));
+  }
+  root.set("tensors", std::move(groups));
+  ConfigValue callbacks = ConfigValue::array();
+  for (const CallbackState& callback : summary.callbacks) {
+    ConfigValue value = ConfigValue::object();
+    value.set("key", callback.key);
+    value.set("plugin_version", callback.plugin_version);
+    value.set("tensors", callback.tensor_count);
+    value.set("tensor_bytes", callback.tensor_bytes);
+    value.set("state", callback.values);
+    callbacks.append(std::move(value));
+  }
+  root.set("callbacks", std::move(callbacks));
+  root.set("hyper_parameters", summary.hyper_parameters);
+  return root;
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,218 @@
+// The plugin commands as their user sees them: what stands on which stream, and the exit code.
+#include <filesystem>
+
+#include "catch.h"
+#include "grapnel_user.h"
+
+using namespace grapnel;
+using Catch::Contains;
+using Catch::StartsWith;
+using grapnel::test::GrapnelUser;
+namespace fs = std::filesystem;
+
+TEST_CASE("without plugins, list says where they are looked for") {
+  const GrapnelUser user;
+  const std::string answer = user.answer({"plugin", "list"});
+  CHECK_THAT(answer, StartsWith("No plugins were found. They are looked for in:\n"));
+  CHECK_THAT(answer, Contains((user.dir / "project/.grapnel/plugins").string()));
+  CHECK_THAT(answer, Contains((user.dir / "data/grapnel/plugins").string()));
+}
+
+TEST_CASE("list, enable, list, disable") {
+  const GrapnelUser user;
+  const fs::path library = user.add_plugin("ema", {.version = "1.2.0"});
+  CHECK(user.answer({"plugin", "list"}) ==
+        "ID   VERSION  STATE     FROM                 SUMMARY\n"
+        "ema  1.2.0    disabled  GRAPNEL_PLUGIN_PATH  About ema.\n"
+        "\n"
+        "1 plugin: 1 disabled\n"
+        "To use one in every training: grapnel plugin enable ID\n");
+  CHECK(user.answer({"plugin", "enable", "ema"}) ==
+        "enabled 'ema' 1.2.0 (" + library.string() + "); its callbacks run in every training\n");
+  CHECK_THAT(user.answer({"plugin", "list"}), Contains("1 plugin: 1 enabled\n"));
+  CHECK_THAT(user.answer({"plugin", "enable", "ema"}), Contains("is enabled already"));
+  CHECK(user.answer({"plugin", "disable", "ema"}) == "disabled 'ema'\n");
+  CHECK(user.answer({"plugin", "disable", "ema"}) == "'ema' is disabled already\n");
+}
+
+TEST_CASE("a library is enabled by its path, from anywhere") {
+  const GrapnelUser user;
+  user.add_plugin("ema", {}, user.directories.project / "build");
+  CHECK_THAT(user.answer({"plugin", "enable", "build/ema.so"}), StartsWith("enabled 'ema'"));
+  CHECK_THAT(user.answer({"plugin", "list"}), Contains("enabled"));
+}
+
+TEST_CASE("several plugins at once, or all, are enabled; what is refused is named") {
+  const GrapnelUser user;
+  for (const char* id : {"a", "b", "c"}) user.add_plugin(id);
+  user.add_plugin("bad", {.abi_major = 9});
+  CHECK_THAT(user.answer({"plugin", "enable", "a", "b"}),
+             Contains("enabled 'a'") && Contains("enabled 'b'"));
+  const ProcessResult all = user.run({"plugin", "enable", "--all"});
+  CHECK(all.exit_code == 0);
+  CHECK_THAT(all.output,
+             Contains("'a' 1.0.0") && Contains("is enabled already") && Contains("enabled 'c'"));
+  CHECK_THAT(all.error,
+             Contains("plugin 'bad' 1.0.0") && Contains("is left out: it needs ABI 9.1"));
+  CHECK_THAT(user.answer({"plugin", "disable", "--all"}), Contains("disabled 'c'"));
+}
+
+TEST_CASE("a slip among several ids changes nothing") {
+  const GrapnelUser user;
+  user.add_plugin("ema");
+  user.add_plugin("grad_norm");
+  const ProcessResult result = user.run({"plugin", "enable", "ema", "grad_nrm"});
+  CHECK(result.exit_code == 4);
+  CHECK(result.output.empty());
+  CHECK_THAT(result.error, Contains("there is no plugin 'grad_nrm'; did you mean 'grad_norm'?"));
+  CHECK_THAT(user.answer({"plugin", "list"}), Contains("2 plugins: 2 disabled"));
+}
+
+TEST_CASE("each way to refuse a plugin says what was found, what is accepted and what to do") {
+  const GrapnelUser user;
+  const auto error = [&](const std::string& plugin) {
+    const ProcessResult result = user.run({"plugin", "enable", plugin});
+    CHECK(result.exit_code == 4);
+    CHECK(result.output.empty());
+    CHECK_THAT(result.error, StartsWith("grapnel: error: "));
+    return result.error;
+  };
+  CHECK_THAT(error("missing"), Contains("there is no plugin 'missing'") &&
+                                   Contains("'grapnel plugin list' shows all"));
+  fs::copy_file(ENTRY_MISSING, user.plugins() / "entry_missing.so");
+  CHECK_THAT(error("entry_missing"), Contains("does not export the symbol grapnel_plugin_v0") &&
+                                         Contains("GRAPNEL_PLUGIN(...)"));
+  fs::copy_file(OTHER_MAJOR, user.plugins() / "entry_other_major.so");
+  CHECK_THAT(error("entry_other_major"),
+             Contains("needs ABI 99.1, this host offers 0.1; update grapnel, or install an older"));
+  user.add_plugin("corrupt");
+  user.dir.write("plugins/corrupt.grapnel.json", "{\"manifest_version\": 1,\n \"id\" 5}");
+  CHECK_THAT(error("corrupt"), Contains("its manifest cannot be used: corrupt.grapnel.json:2:7:"));
+  user.add_plugin("open_to_all");
+  fs::permissions(user.plugins(), fs::perms{0777});
+  CHECK_THAT(error("open_to_all"), Contains("the directory '" + user.plugins().string() +
+                                            "' can be written by others (mode 0777)") &&
+                                       Contains("chmod go-w"));
+}
+
+TEST_CASE("an absent file is named") {
+  const GrapnelUser user;
+  const ProcessResult result = user.run({"plugin", "enable", "./absent.so"});
+  CHECK(result.exit_code != 0);
+  CHECK_THAT(result.error, Contains("absent.so") && Contains("No such file"));
+}
+
+TEST_CASE("a library that changed since it was enabled is an update that waits") {
+  const GrapnelUser user;
+  const fs::path library = user.add_plugin("ema");
+  (void)user.answer({"plugin", "enable", "ema"});
+  test::change_library(library);
+  CHECK_THAT(
+      user.answer({"plugin", "list"}),
+      Contains("update waits") &&
+          Contains("    another build of 1.0.0 waits; to use it: grapnel plugin enable ema\n"));
+  CHECK_THAT(user.answer({"plugin", "enable", "ema"}), StartsWith("updated 'ema' 1.0.0"));
+  CHECK_THAT(user.answer({"plugin", "list"}), Contains("1 plugin: 1 enabled"));
+}
+
+TEST_CASE("a damaged record of enabled plugins stops with its place, and is left alone") {
+  const GrapnelUser user;
+  user.add_plugin("ema");
+  user.dir.write("config/grapnel/plugins.json", "{\"format\": 1,\n\"plugins\": [}");
+  for (const test::Arguments& command :
+       {test::Arguments{"plugin", "list"}, {"plugin", "enable", "ema"}}) {
+    const ProcessResult result = user.run(command);
+    CHECK(result.exit_code == 3);
+    CHECK_THAT(result.error, Contains("plugins.json:2:13:") && Contains("was left as it is"));
+  }
+  CHECK(test::read_file(user.dir / "config/grapnel/plugins.json") ==
+        "{\"format\": 1,\n\"plugins\": [}");
+}
+
+TEST_CASE("what a manifest holds cannot drive the terminal") {
+  const GrapnelUser user;
+  user.add_plugin("ema");
+  std::string text = test::manifest_text("ema");
+  text.replace(text.find("About ema."), 10, "\\u001b[2J\\u202eevil\\u0007");
+  user.dir.write("plugins/ema.grapnel.json", text);
+  fs::copy_file(NO_PLUGIN, user.plugins() / "\x1b[31mred.so");
+  for (const char* command : {"list", "inspect", "validate"}) {
+    test::Arguments arguments = {"plugin", command};
+    if (command != std::string("list")) arguments.push_back("ema");
+    const ProcessResult result = user.run(arguments);
+    CHECK(result.output.find('\x1b') == std::string::npos);
+    CHECK(result.output.find('\x07') == std::string::npos);
+    CHECK(result.output.find("\xe2\x80\xae") == std::string::npos);
+  }
+  CHECK_THAT(user.answer({"plugin", "list"}), Contains("\\x1b[2J\\u202eevil\\x07"));
+}
+
+TEST_CASE("inspect shows manifest, library and parameters without running anything") {
+  const GrapnelUser user;
+  fs::copy_file(NAN_GUARD, user.plugins() / "nan_guard.so");
+  const std::string answer = user.answer({"plugin", "inspect", "nan_guard"});
+  CHECK_THAT(answer, StartsWith("nan_guard ") && Contains("  State       disabled\n") &&
+                         Contains("  Manifest    in the library\n") && Contains("libc.so.6") &&
+                         Contains("Callback nan_guard") && Contains("patience: integer") &&
+                         Contains("not tried out yet"));
+  CHECK_THAT(user.answer({"plugin", "inspect", "nan_guard", "--probe"}),
+             Contains("Probe       passed"));
+  CHECK_THAT(user.answer({"plugin", "inspect", "nan_guard"}), Contains("Probe       passed"));
+}
+
+TEST_CASE("a plugin that crashes does so elsewhere, and the exit code tells") {
+  const GrapnelUser user;
+  const std::string library = std::string(HOSTILE_DIRECTORY) + "/load_crashes/load_crashes.so";
+  ProcessResult result = user.run({"plugin", "inspect", library, "--probe"});
+  CHECK(result.exit_code == 4);
+  CHECK_THAT(result.output, Contains("crashed after") && Contains("SIGSEGV"));
+  result = user.run({"plugin", "validate", library});
+  CHECK(result.exit_code == 4);
+  CHECK_THAT(result.output, Contains("FAILED    can be loaded") && Contains("SIGSEGV") &&
+                                Contains("The plugin is not valid.\n"));
+}
+
+TEST_CASE("a plugin that hangs is ended at the deadline") {
+  const GrapnelUser user;
+  const std::string library = std::string(HOSTILE_DIRECTORY) + "/load_hangs/load_hangs.so";
+  const ProcessResult result = user.run({"plugin", "validate", library, "--deadline", "0.2"});
+  CHECK(result.exit_code == 4);
+  CHECK_THAT(result.output, Contains("loading it did not finish within"));
+}
+
+TEST_CASE("a good plugin is valid") {
+  const GrapnelUser user;
+  CHECK_THAT(user.answer({"plugin", "validate", NAN_GUARD}), Contains("The plugin is valid.\n"));
+}
+
+TEST_CASE("path shows the search path in its order, and what is wrong with it") {
+  const GrapnelUser user;
+  fs::permissions(user.plugins(), fs::perms{0777});
+  const std::string answer = user.answer({"plugin", "path"});
+  const std::size_t environment = answer.find("GRAPNEL_PLUGIN_PATH");
+  const std::size_t project = answer.find("project");
+  const std::size_t mine = answer.find("user");
+  CHECK(environment < project);
+  CHECK(project < mine);
+  CHECK_THAT(answer, Contains("can be written by others") && Contains("does not exist") &&
+                         Contains((user.dir / "config/grapnel/plugins.json").string()));
+}
+
+TEST_CASE("every answer that is data is also JSON, alone on standard output") {
+  const GrapnelUser user;
+  user.add_plugin("ema");
+  CHECK(user.json({"plugin", "list"}).at("plugins").as_array()[0].at("id").as_string() == "ema");
+  CHECK(user.json({"plugin", "enable", "ema"}).as_array()[0].at("action").as_string() == "enabled");
+  CHECK(user.json({"plugin", "inspect", "ema"}).at("state").as_string() == "enabled");
+  CHECK(user.json({"plugin", "validate", "ema"}).at("checks").size() > 5);
+  CHECK(user.json({"plugin", "disable", "ema"}).as_array()[0].at("action").as_string() ==
+        "disabled");
+  CHECK(user.json({"plugin", "path"}).at("directories").size() == 4);
+}
+
+TEST_CASE("a directory of --plugin-path that is not there is a slip") {
+  const GrapnelUser user;
+  const ProcessResult result = user.run({"plugin", "list", "--plugin-path", "nowhere"});
+  CHECK(result.exit_code == 2);
+  CHECK_THAT(result.error, Contains("there is no directory 'nowhere'"));
+}
