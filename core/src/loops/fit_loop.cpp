@@ -74,7 +74,7 @@ void FitLoop::setup_data() {
   std::shared_ptr<DataLoader> loader;
   if (run_.data.loaders) {
     loader = run_.data.train;
-  } else {
+  } else if (run_.data_function_defined(DataMethod::train_dataloader)) {
     Dispatcher::ModuleScope scope(run_.hooks, "train_dataloader");
     if (run_.data.module != nullptr) {
       loader = run_.data.module->train_dataloader();
@@ -84,8 +84,8 @@ void FitLoop::setup_data() {
   }
   if (loader == nullptr) {
     throw ConfigError({},
-                      "fit has no training data: pass a DataModule or a loader, or define "
-                      "train_dataloader in the module");
+                      "fit has no training data: pass a loader, or define train_dataloader in the "
+                      "data module or the module");
   }
   if (!run_.options.overfit_batches.is_zero() && loader->shuffles()) {
     log_warning("overfit_batches turns shuffling off for the training data");
