@@ -1,0 +1,75 @@
+// TensorDataModule: a data module over tensors in memory, the base of the ready ones.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "grapnel/base/parameters.h"
+#include "grapnel/data.h"
+#include "grapnel/export.h"
+
+namespace grapnel {
+
+struct DataOptions {
+  int64_t batch_size = 32;
+  bool shuffle = true;  // the training batches; others always come in order
+  bool drop_last = false;
+  uint64_t seed = 0;  // of the orders of training
+};
+
+// The rows of DataOptions for a data set's table of parameters, and reading them.
+GRAPNEL_CORE_API std::vector<ParameterSpec> data_option_specs();
+GRAPNEL_CORE_API DataOptions read_data_options(const Parameters& parameters);
+
+// One part of a data set: tensors [N, ...], named alike in each part. Without tensors: no such
+// part.
+using DataSplit = std::vector<at::Tensor>;
+
+class GRAPNEL_CORE_API TensorDataModule : public DataModule {
+ public:
+  explicit TensorDataModule(DataOptions options) : options_(options) {}
+
+  // Loads the data, the first time.
+  void setup(RunKind run) override;
+
+  std::shared_ptr<DataLoader> train_dataloader() override;
+  DataLoaders val_dataloaders() override;
+  DataLoaders test_dataloaders() override;
+  DataLoaders predict_dataloaders() override;  // the test part
+
+  int64_t* batch_size_attribute() override { return &options_.batch_size; }
+
+  // Empty before setup.
+  const DataSplit& train_split() const { return train_; }
+  const DataSplit& val_split() const { return val_; }
+  const DataSplit& test_split() const { return test_; }
+
+ protected:
+  // Fills the splits. Throws DataError when the data can't be had.
+  virtual void load() = 0;
+
+  DataSplit train_;
+  DataSplit val_;
+  DataSplit test_;
+  std::vector<std::string> names_ = {"input", "target"};
+
+ private:
+  DataLoaders in_order(const DataSplit& split) const;
+  DataOptions options_;
+  bool loaded_ = false;
+};
+
+// The samples at these places, in this order, of each tensor.
+GRAPNEL_CORE_API DataSplit take_samples(const DataSplit& tensors,
+                                        const std::vector<int64_t>& indices);
+
+// The numbers 0 ... size - 1, `held_out` of them (chosen by the smallest mix_bits(seed, i)) in the
+// second list, the others in the first; both in rising order.
+GRAPNEL_CORE_API std::pair<std::vector<int64_t>, std::vector<int64_t>> split_indices(
+    int64_t size, int64_t held_out, uint64_t seed);
+
+}  // namespace grapnel

@@ -1,0 +1,48 @@
+#include "grapnel/data/registry.h"
+
+#include "config_state.h"
+#include "grapnel/data/digits.h"
+#include "grapnel/data/idx_data_module.h"
+#include "grapnel/named_config.h"
+
+namespace grapnel {
+
+namespace {
+
+MadeData make_digits(const Parameters& p) {
+  return made_data(std::make_shared<DigitsDataModule>(read_data_options(p)));
+}
+
+MadeData make_idx(const Parameters& p) {
+  return made_data(std::make_shared<IdxDataModule>(IdxDataModule::read(p)));
+}
+
+}  // namespace
+
+const std::vector<DataEntry>& data_registry() {
+  static const std::vector<DataEntry> registry = {
+      {DigitsDataModule::table(), make_digits},
+      {IdxDataModule::table(), make_idx},
+  };
+  return registry;
+}
+
+MadeData make_data(const ConfigValue& config, std::string_view context) {
+  std::vector<std::string> names;
+  for (const DataEntry& entry : data_registry()) names.push_back(entry.parameters.name());
+  const NamedConfig chosen = parse_named_config(config, context, "data set", names);
+  for (const DataEntry& entry : data_registry()) {
+    if (entry.parameters.name() != chosen.name) continue;
+    const Parameters parameters = entry.parameters.validate(chosen.parameters, context);
+    try {
+      MadeData made = entry.make(parameters);
+      made.module->hyper_parameters = hyper_parameters_of(chosen.name, parameters.values());
+      return made;
+    } catch (const ConfigError& error) {
+      throw config.error(error.what(), std::string(context));
+    }
+  }
+  return {};  // parse_named_config lets only registered names through
+}
+
+}  // namespace grapnel

@@ -1,0 +1,125 @@
+#include "grapnel/script_module.h"
+
+#include <fmt/format.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <cerrno>
+#include <set>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
+#include "grapnel/base/text.h"
+
+namespace grapnel {
+
+struct ScriptModule::Script {
+  torch::jit::Module module;
+};
+
+namespace {
+
+// LibTorch's texts go on with a stack trace of its own; the first line says what happened.
+std::string first_line(const c10::Error& error) {
+  const std::string text = error.what_without_backtrace();
+  return printable(text.substr(0, text.find('\n')));
+}
+
+torch::jit::Module load(const std::filesystem::path& path) {
+  const std::string shown = quote(display_path(path));
+  if (!std::filesystem::exists(path)) {
+    throw ConfigError(
+        {}, fmt::format("cannot load the TorchScript file {}: there is no such file", shown));
+  }
+  try {
+    torch::jit::Module module = torch::jit::load(path.string());
+    if (module.find_method("forward")) return module;
+  } catch (const c10::Error& error) {
+    throw ConfigError({},
+                      fmt::format("cannot load the TorchScript file {}: {}; it must be one that "
+                                  "torch.jit.save wrote",
+                                  shown, first_line(error)));
+  }
+  throw ConfigError({}, fmt::format("the TorchScript file {} has no forward", shown));
+}
+
+}  // namespace
+
+ScriptModule::ScriptModule(const std::filesystem::path& path, ScriptModuleOptions options)
+    : script_(std::make_unique<Script>(Script{load(path)})), options_(std::move(options)) {
+  std::set<const c10::TensorImpl*> seen;  // a shared tensor is one entry, under its first name
+  for (const auto& item : script_->module.named_parameters()) {
+    if (!seen.insert(item.value.unsafeGetTensorImpl()).second) continue;
+    view_.add({.name = item.name, .tensor = item.value});
+  }
+  for (const auto& item : script_->module.named_buffers()) {
+    if (!seen.insert(item.value.unsafeGetTensorImpl()).second) continue;
+    view_.add({.name = item.name, .tensor = item.value, .is_parameter = false});
+  }
+}
+
+ScriptModule::~ScriptModule() = default;
+
+at::Tensor ScriptModule::forward(const at::Tensor& input) {
+  const c10::IValue output = script_->module.forward({input});
+  if (!output.isTensor()) {
+    throw ConfigError({}, fmt::format("the TorchScript module's forward returns {}, not a tensor",
+                                      output.tagKind()));
+  }
+  return output.toTensor();
+}
+
+StepOutput ScriptModule::training_step(Batch& batch, int64_t /*batch_idx*/) {
+  return supervised_step(*this, batch, "train", options_.loss);
+}
+
+StepOutput ScriptModule::validation_step(Batch& batch, int64_t /*batch_idx*/,
+                                         int64_t /*dataloader_idx*/) {
+  return supervised_step(*this, batch, "val", options_.loss);
+}
+
+StepOutput ScriptModule::test_step(Batch& batch, int64_t /*batch_idx*/,
+                                   int64_t /*dataloader_idx*/) {
+  return supervised_step(*this, batch, "test", options_.loss);
+}
+
+OptimizerConfig ScriptModule::configure_optimizers() {
+  return make_optimizer_config(*this, options_.optimizer, options_.scheduler, "model");
+}
+
+void ScriptModule::train(bool on) {
+  script_->module.train(on);
+}
+
+std::vector<std::pair<std::string, bool>> ScriptModule::training_modes() const {
+  std::vector<std::pair<std::string, bool>> modes;
+  for (const auto& item : script_->module.named_modules()) {
+    modes.emplace_back(item.name, item.value.is_training());
+  }
+  return modes;
+}
+
+void ScriptModule::set_training_modes(const std::vector<std::pair<std::string, bool>>& modes) {
+  for (const auto& item : script_->module.named_modules()) {
+    torch::jit::Module part = item.value;  // a handle
+    for (const auto& [name, on] : modes) {
+      if (name == item.name && part.hasattr("training")) part.setattr("training", on);
+    }
+  }
+}
+
+void ScriptModule::save(const std::filesystem::path& path) const {
+  // LibTorch writes as it goes; a reader sees the old file or the whole new one.
+  const TemporaryDirectory directory(".grapnel-", std::filesystem::absolute(path).parent_path());
+  const std::filesystem::path whole = directory / "module.pt";
+  try {
+    script_->module.save(whole.string());
+  } catch (const c10::Error& error) {
+    throw IoError("write", path, 0, first_line(error));
+  }
+  std::error_code failed;
+  std::filesystem::rename(whole, path, failed);
+  if (failed) throw IoError("write", path, failed.value());
+}
+
+}  // namespace grapnel
