@@ -1,0 +1,229 @@
+// Extension aten: LibTorch's operators by name, every kind of argument and result.
+#include <grapnel/ext/aten.h>
+
+#include "catch.h"
+#include "support/in_process_plugin.h"
+#include "support/toy.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Values = std::vector<double>;
+using Arguments = std::vector<grapnel_value>;
+using Results = std::vector<grapnel_value>;
+
+namespace {
+
+template <class Body>
+void in_hook(Body body) {
+  InProcessPlugin plugin;
+  bool ran = false;
+  plugin.on(Hook::on_train_start, [&](const Caller& caller, const grapnel_Event*) {
+    body(caller);
+    ran = true;
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+  REQUIRE(ran);
+}
+
+// The values of an operator's only result, which must be a tensor.
+Values one(const Caller& caller, const char* name, const char* overload, const Arguments& given) {
+  Results results(1);
+  REQUIRE(caller.call(name, overload, given, results) == GRAPNEL_OK);
+  REQUIRE(results[0].tag == GRAPNEL_VALUE_TENSOR);
+  Values values = caller.values(results[0].u.tensor);
+  caller.tensors().release(caller.host, results[0].u.tensor);
+  return values;
+}
+
+grapnel_value integers(const std::vector<std::int64_t>& list) {
+  grapnel_value value{GRAPNEL_VALUE_I64_LIST, 0, list.size(), {nullptr}};
+  value.u.i64s = list.data();
+  return value;
+}
+
+grapnel_value numbers(const std::vector<double>& list) {
+  grapnel_value value{GRAPNEL_VALUE_F64_LIST, 0, list.size(), {nullptr}};
+  value.u.f64s = list.data();
+  return value;
+}
+
+grapnel_value tensors(const std::vector<grapnel_tensor*>& list) {
+  grapnel_value value{GRAPNEL_VALUE_TENSOR_LIST, 0, list.size(), {nullptr}};
+  value.u.tensors = list.data();
+  return value;
+}
+
+}  // namespace
+
+TEST_CASE("an operator is found once and by its overload") {
+  in_hook([](const Caller& caller) {
+    const grapnel_operator *first = nullptr, *second = nullptr, *unknown = nullptr;
+    const grapnel_aten& aten = caller.aten();
+    using sv = std::string_view;
+    CHECK(aten.find(caller.host, text(sv("aten::lerp_")), text(sv("Scalar")), &first) ==
+          GRAPNEL_OK);
+    CHECK(aten.find(caller.host, text(sv("aten::lerp_")), text(sv("Scalar")), &second) ==
+          GRAPNEL_OK);
+    CHECK(first == second);
+    CHECK(aten.find(caller.host, text(sv("aten::lerp_")), text(sv("Moon")), &unknown) ==
+          GRAPNEL_NOT_FOUND);
+    CHECK(unknown == nullptr);
+  });
+}
+
+TEST_CASE("a Scalar argument takes integers, numbers and booleans") {
+  in_hook([](const Caller& caller) {
+    grapnel_tensor* x = caller.floats({1, 2});
+    CHECK(one(caller, "aten::mul", "Scalar", {value_of(x), value_of(1.5)}) == Values{1.5, 3});
+    CHECK(one(caller, "aten::mul", "Scalar", {value_of(x), value_of(std::int64_t{2})}) ==
+          Values{2, 4});
+    CHECK(one(caller, "aten::mul", "Scalar", {value_of(x), value_of(true)}) == Values{1, 2});
+    // An integer stays one: the kind of a Scalar decides the type of the result.
+    Results results(1);
+    REQUIRE(caller.call("aten::full", "",
+                        {integers({1}), value_of(std::int64_t{7}),
+                         value_of(std::int64_t{GRAPNEL_DTYPE_I64})},
+                        results) == GRAPNEL_OK);
+    CHECK(caller.tensors().describe(caller.host, results[0].u.tensor)->dtype == GRAPNEL_DTYPE_I64);
+    caller.tensors().release(caller.host, results[0].u.tensor);
+    caller.tensors().release(caller.host, x);
+  });
+}
+
+TEST_CASE("trailing arguments that have defaults may be left out, optional ones may be none") {
+  in_hook([](const Caller& caller) {
+    grapnel_tensor* x = caller.floats({3, 4});
+    // norm(Tensor self, Scalar p=2); sum(Tensor self, *, ScalarType? dtype=None)
+    CHECK(one(caller, "aten::norm", "Scalar", {value_of(x)}) == Values{5});
+    CHECK(one(caller, "aten::sum", "", {value_of(x), none()}) == Values{7});
+    // clamp(Tensor self, Scalar? min=None, Scalar? max=None)
+    CHECK(one(caller, "aten::clamp", "", {value_of(x), none(), value_of(3.5)}) == Values{3, 3.5});
+    caller.tensors().release(caller.host, x);
+  });
+}
+
+TEST_CASE("types, layouts, devices and texts reach the operators that want them") {
+  in_hook([](const Caller& caller) {
+    // zeros(SymInt[] size, *, ScalarType? dtype, Layout? layout, Device? device, bool? pin_memory)
+    Results results(1);
+    REQUIRE(caller.call(
+                "aten::zeros", "",
+                {integers({2}), value_of(std::int64_t{GRAPNEL_DTYPE_F64}),
+                 value_of(std::int64_t{GRAPNEL_TENSOR_STRIDED}), value_of("cpu"), value_of(false)},
+                results) == GRAPNEL_OK);
+    grapnel_tensor* zeros = results[0].u.tensor;
+    CHECK(caller.tensors().describe(caller.host, zeros)->dtype == GRAPNEL_DTYPE_F64);
+    // div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode)
+    grapnel_tensor* x = caller.floats({7, -7});
+    grapnel_tensor* two = caller.floats({2, 2});
+    CHECK(one(caller, "aten::div", "Tensor_mode",
+              {value_of(x), value_of(two), value_of("floor")}) == Values{3, -4});
+    for (grapnel_tensor* tensor : {zeros, x, two}) caller.tensors().release(caller.host, tensor);
+  });
+}
+
+TEST_CASE("lists go in and come out, their tensors as the plugin's own") {
+  in_hook([](const Caller& caller) {
+    grapnel_tensor* a = caller.floats({1, 2});
+    grapnel_tensor* b = caller.floats({3, 4});
+    const std::vector<grapnel_tensor*> both = {a, b};
+    CHECK(one(caller, "aten::stack", "", {tensors(both)}) == Values{1, 2, 3, 4});
+
+    Results norms(1);
+    REQUIRE(caller.call("aten::_foreach_norm", "Scalar", {tensors(both), value_of(std::int64_t{1})},
+                        norms) == GRAPNEL_OK);
+    REQUIRE(norms[0].tag == GRAPNEL_VALUE_TENSOR_LIST);
+    REQUIRE(norms[0].size == 2);
+    const std::vector<grapnel_tensor*> made(norms[0].u.tensors, norms[0].u.tensors + 2);
+    CHECK(caller.values(made[1]) == Values{7});
+
+    const std::vector<double> factors = {2, 10};
+    Results nothing;
+    grapnel_value scalars = numbers(factors);
+    REQUIRE(caller.call("aten::_foreach_mul_", "ScalarList", {tensors(both), scalars}, nothing) ==
+            GRAPNEL_OK);
+    CHECK(caller.values(b) == Values{30, 40});
+    for (grapnel_tensor* tensor : {made[0], made[1], a, b}) {
+      CHECK(caller.tensors().release(caller.host, tensor) == GRAPNEL_OK);
+    }
+  });
+}
+
+TEST_CASE("several results come in order, and fewer than there are may be taken") {
+  CapturedLog log;
+  in_hook([](const Caller& caller) {
+    grapnel_tensor* x = caller.floats({5, 9, 7});
+    Results both(2);
+    REQUIRE(caller.call("aten::max", "dim", {value_of(x), value_of(std::int64_t{0})}, both) ==
+            GRAPNEL_OK);
+    CHECK(caller.values(both[0].u.tensor) == Values{9});
+    CHECK(caller.values(both[1].u.tensor) == Values{1});
+    Results first(1);
+    REQUIRE(caller.call("aten::max", "dim", {value_of(x), value_of(std::int64_t{0})}, first) ==
+            GRAPNEL_OK);
+    Results three(3);
+    CHECK(caller.call("aten::max", "dim", {value_of(x), value_of(std::int64_t{0})}, three) ==
+          GRAPNEL_INVALID_ARGUMENT);
+    Results number(1);
+    REQUIRE(caller.call("aten::equal", "", {value_of(x), value_of(x)}, number) == GRAPNEL_OK);
+    CHECK(number[0].tag == GRAPNEL_VALUE_BOOL);
+    CHECK(number[0].u.i64 == 1);
+    for (grapnel_tensor* tensor : {both[0].u.tensor, both[1].u.tensor, first[0].u.tensor, x}) {
+      caller.tensors().release(caller.host, tensor);
+    }
+  });
+  CHECK(log.count("never released") == 0);
+}
+
+TEST_CASE(
+    "an argument of another type fails with the parameter's name, what it is, what was found") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
+    Results results;
+    return caller.call("aten::clone", "", {value_of("hello")}, results);
+  });
+  Toy toy;
+  CHECK_THROWS_WITH(
+      toy.fit({plugin.handle()}),
+      Catch::Contains("aten::clone: the argument 0 ('self') is Tensor, found a text"));
+}
+
+TEST_CASE("what an operator throws comes out of fit as it was") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
+    grapnel_tensor* two = caller.floats({1, 2});
+    grapnel_tensor* three = caller.floats({1, 2, 3});
+    Results results;
+    const std::int32_t status =
+        caller.call("aten::add", "Tensor", {value_of(two), value_of(three)}, results);
+    caller.tensors().release(caller.host, two);
+    caller.tensors().release(caller.host, three);
+    return status;
+  });
+  Toy toy;
+  CHECK_THROWS_AS(toy.fit({plugin.handle()}), c10::Error);
+}
+
+TEST_CASE("operators record no gradients, so that parameters may be written to") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_after_backward, [](const Caller& caller, const grapnel_Event*) {
+    grapnel_tensor* weight =
+        caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->tensor;
+    Results product(1), is_leaf(1), in_place;
+    CHECK(caller.call("aten::mul", "Scalar", {value_of(weight), value_of(2.0)}, product) ==
+          GRAPNEL_OK);
+    CHECK(caller.call("aten::is_leaf", "", {product[0]}, is_leaf) == GRAPNEL_OK);
+    CHECK(is_leaf[0].u.i64 == 1);
+    CHECK(caller.call("aten::zero_", "", {value_of(weight)}, in_place) == GRAPNEL_OK);
+    return caller.tensors().release(caller.host, product[0].u.tensor);
+  });
+  Toy toy;
+  toy.options.limit_train_batches = 1;
+  toy.options.limit_val_batches = 0;
+  toy.fit({plugin.handle()});
+  CHECK(toy.module.weight.is_leaf());
+  // One step of SGD away from zero.
+  CHECK((toy.module.weight + toy.module.weight.grad() * 0.05).abs().max().item<double>() < 1e-6);
+}

@@ -1,0 +1,193 @@
+// Extensions batch and outputs: what goes into a step and what comes out of it.
+#include <grapnel/ext/batch.h>
+#include <grapnel/ext/outputs.h>
+
+#include "catch.h"
+#include "support/in_process_plugin.h"
+#include "support/toy.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Values = std::vector<double>;
+
+namespace {
+
+const grapnel_batches& batches(const Caller& caller) {
+  return caller.table<grapnel_batches>(GRAPNEL_EXT_BATCH);
+}
+const grapnel_step_outputs& outputs_of(const Caller& caller) {
+  return caller.table<grapnel_step_outputs>(GRAPNEL_EXT_OUTPUTS);
+}
+
+std::string name_of(const Caller& caller, const grapnel_outputs* outputs, std::uint64_t index) {
+  grapnel_string name{};
+  if (outputs_of(caller).name(caller.host, outputs, index, &name) != GRAPNEL_OK) return "?";
+  return text(name);
+}
+
+}  // namespace
+
+TEST_CASE("a batch has its tensors by number, with names and sample indices") {
+  InProcessPlugin plugin;
+  int hooks = 0;
+  plugin.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    const grapnel_batches& table = batches(caller);
+    std::uint64_t count = 0, indices_count = 0;
+    const std::int64_t* indices = nullptr;
+    grapnel_string name{};
+    grapnel_tensor* x = nullptr;
+    CHECK(table.count(caller.host, event->batch, &count) == GRAPNEL_OK);
+    CHECK(count == 2);
+    CHECK(table.name(caller.host, event->batch, 1, &name) == GRAPNEL_OK);
+    CHECK(text(name) == "y");
+    CHECK(table.name(caller.host, event->batch, 2, &name) == GRAPNEL_NOT_FOUND);
+    CHECK(table.sample_indices(caller.host, event->batch, &indices, &indices_count) == GRAPNEL_OK);
+    CHECK(indices_count == 2);
+    CHECK(indices[1] == 2 * event->batch_idx + 1);
+    REQUIRE(table.get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+    CHECK(caller.tensors().describe(caller.host, x)->sizes[1] == 3);
+    ++hooks;
+    return caller.tensors().release(caller.host, x);
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+  CHECK(hooks == 4);
+}
+
+TEST_CASE("a replaced tensor is what the step sees; the data set stays as it was") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    grapnel_tensor* x = nullptr;
+    REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+    std::vector<grapnel_value> twice(1);
+    REQUIRE(caller.call("aten::mul", "Scalar", {value_of(x), value_of(2.0)}, twice) == GRAPNEL_OK);
+    CHECK(batches(caller).replace(caller.host, event->batch, 0, twice[0].u.tensor) == GRAPNEL_OK);
+    CHECK(batches(caller).replace(caller.host, event->batch, 7, twice[0].u.tensor) ==
+          GRAPNEL_NOT_FOUND);
+    caller.tensors().release(caller.host, twice[0].u.tensor);
+    return caller.tensors().release(caller.host, x);
+  });
+  plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw);
+    grapnel_tensor* x = nullptr;
+    REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+    CHECK(batches(caller).replace(caller.host, event->batch, 0, x) == GRAPNEL_NOT_NOW);
+    return caller.tensors().release(caller.host, x);
+  });
+  Toy toy;
+  const at::Tensor before = toy.train->x.clone();
+  at::Tensor seen;
+  toy.module.during_step = [&](const std::string& stage, Batch& batch) {
+    if (stage == "train" && !seen.defined()) seen = batch[0].clone();
+  };
+  toy.fit({plugin.handle()});
+  CHECK(seen.equal(before.slice(0, 0, 2) * 2));
+  CHECK(toy.train->x.equal(before));
+}
+
+TEST_CASE("a batch's own tensors are not written to, for the data set may stand behind them") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    grapnel_tensor *x = nullptr, *again = nullptr;
+    void* data = nullptr;
+    std::uint64_t bytes = 0;
+    REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+    REQUIRE(caller.tensors().retain(caller.host, x, &again) == GRAPNEL_OK);
+    CHECK(caller.tensors().begin_write(caller.host, again, &data, &bytes) ==
+          GRAPNEL_INVALID_ARGUMENT);
+    std::vector<grapnel_value> results;
+    const std::int32_t status =
+        caller.call("aten::mul_", "Scalar", {value_of(again), value_of(2.0)}, results);
+    caller.tensors().release(caller.host, again);
+    caller.tensors().release(caller.host, x);
+    return status;
+  });
+  Toy toy;
+  const at::Tensor before = toy.train->x.clone();
+  CHECK_THROWS_WITH(toy.fit({plugin.handle()}), Catch::Contains("aten::mul_ would write to a "
+                                                                "tensor of the batch"));
+  CHECK(toy.train->x.equal(before));
+}
+
+TEST_CASE("a batch is valid in its own hook alone") {
+  InProcessPlugin plugin;
+  grapnel_batch* kept = nullptr;
+  plugin.on(Hook::on_train_batch_start, [&](const Caller&, const grapnel_Event* raw) {
+    kept = reinterpret_cast<const grapnel_TrainBatchStart*>(raw)->batch;
+    return GRAPNEL_OK;
+  });
+  int tried = 0;
+  plugin.on(Hook::on_after_backward, [&](const Caller& caller, const grapnel_Event*) {
+    std::uint64_t count = 0;
+    CHECK(batches(caller).count(caller.host, kept, &count) == GRAPNEL_INVALID_ARGUMENT);
+    ++tried;
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+  CHECK(tried == 4);
+}
+
+TEST_CASE("the outputs of a step have its loss as a number and a tensor, and its extras") {
+  InProcessPlugin plugin;
+  Values losses;
+  plugin.on(Hook::on_train_batch_end, [&](const Caller& caller, const grapnel_Event* raw) {
+    grapnel_outputs* outputs = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw)->outputs;
+    const grapnel_step_outputs& table = outputs_of(caller);
+    double loss = 0, same = 0;
+    std::uint64_t count = 0;
+    grapnel_tensor *tensor = nullptr, *prediction = nullptr;
+    CHECK(table.loss(caller.host, outputs, &loss) == GRAPNEL_OK);
+    CHECK(table.loss_tensor(caller.host, outputs, &tensor) == GRAPNEL_OK);
+    CHECK(caller.tensors().to_f64(caller.host, tensor, &same) == GRAPNEL_OK);
+    CHECK(loss == same);
+    CHECK(table.count(caller.host, outputs, &count) == GRAPNEL_OK);
+    CHECK(count == 1);
+    CHECK(name_of(caller, outputs, 0) == "prediction");
+    CHECK(table.get(caller.host, outputs, 0, &prediction) == GRAPNEL_OK);
+    CHECK(caller.values(prediction).size() == 2);
+    CHECK(table.get(caller.host, outputs, 1, &tensor) == GRAPNEL_NOT_FOUND);
+    caller.tensors().release(caller.host, prediction);
+    losses.push_back(loss);
+    return caller.tensors().release(caller.host, tensor);
+  });
+  Toy toy;
+  toy.options.accumulate_grad_batches = 2;
+  toy.fit({plugin.handle()});
+  REQUIRE(losses.size() == 4);
+
+  // Divided by the accumulation, as the training sees it.
+  Toy plain;
+  double first = 0;
+  InProcessPlugin whole;
+  whole.on(Hook::on_train_batch_end, [&](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw);
+    if (event->batch_idx != 0) return GRAPNEL_OK;
+    return outputs_of(caller).loss(caller.host, event->outputs, &first);
+  });
+  plain.fit({whole.handle()});
+  CHECK(losses[0] == Approx(first / 2));
+}
+
+TEST_CASE("a prediction's tensors have the names of its tree") {
+  InProcessPlugin plugin;
+  int batches_seen = 0;
+  plugin.on(Hook::on_predict_batch_end, [&](const Caller& caller, const grapnel_Event* raw) {
+    grapnel_outputs* outputs = reinterpret_cast<const grapnel_EvalBatchEnd*>(raw)->outputs;
+    double loss = 0;
+    CHECK(outputs_of(caller).loss(caller.host, outputs, &loss) == GRAPNEL_NOT_FOUND);
+    CHECK(name_of(caller, outputs, 0) == "output");
+    CHECK(name_of(caller, outputs, 1) == "input");
+    grapnel_tensor* input = nullptr;
+    REQUIRE(outputs_of(caller).get(caller.host, outputs, 1, &input) == GRAPNEL_OK);
+    CHECK(caller.values(input).size() == 6);
+    ++batches_seen;
+    return caller.tensors().release(caller.host, input);
+  });
+  Toy toy;
+  toy.predict({plugin.handle()});
+  CHECK(batches_seen == 2);
+}

@@ -1,0 +1,260 @@
+// Extension module: parameters, gradients, and leases that end whatever happens.
+#include <grapnel/ext/module.h>
+
+#include <stdexcept>
+
+#include <grapnel/checkpoint.h>
+
+#include "catch.h"
+#include "support/in_process_plugin.h"
+#include "support/toy.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Values = std::vector<double>;
+
+namespace {
+
+std::string name_of(const Caller& caller, std::int32_t kind, std::uint64_t index) {
+  const grapnel_module_entry* entry = caller.module().entry(caller.host, kind, index);
+  return entry == nullptr ? "none" : text(entry->name);
+}
+
+// Puts 7 into every element of the weight, by a lease.
+std::int32_t lease_sevens(const Caller& caller, grapnel_lease** lease) {
+  const std::int64_t sizes[] = {3, 1};
+  const float sevens[] = {7, 7, 7};
+  grapnel_tensor* tensor = nullptr;
+  std::int32_t status = caller.tensors().from_data(caller.host, GRAPNEL_DTYPE_F32, sizes, 2, sevens,
+                                                   sizeof sevens, &tensor);
+  if (status != GRAPNEL_OK) return status;
+  const std::uint64_t index = 0;
+  status = caller.module().lease_weights(caller.host, &index, 1, nullptr, 0, &tensor,
+                                         text(std::string_view("sevens")), lease);
+  caller.tensors().release(caller.host, tensor);
+  return status;
+}
+
+// Swaps the weights for each validation, as an average does.
+struct Swapper {
+  InProcessPlugin plugin;
+  grapnel_lease* lease = nullptr;
+  std::int32_t ended = GRAPNEL_ERROR;
+
+  Swapper() {
+    plugin.on(Hook::on_validation_start, [this](const Caller& caller, const grapnel_Event*) {
+      return lease_sevens(caller, &lease);
+    });
+    plugin.on(Hook::on_validation_end, [this](const Caller& caller, const grapnel_Event*) {
+      ended = caller.module().end_lease(caller.host, lease);
+      return ended;
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("parameters and buffers have names, tensors and whether they are trained") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_fit_start, [](const Caller& caller, const grapnel_Event*) {
+    std::uint64_t parameters = 0, buffers = 0;
+    CHECK(caller.module().count(caller.host, GRAPNEL_MODULE_PARAMETERS, &parameters) == GRAPNEL_OK);
+    CHECK(caller.module().count(caller.host, GRAPNEL_MODULE_BUFFERS, &buffers) == GRAPNEL_OK);
+    CHECK(parameters == 2);
+    CHECK(buffers == 1);
+    CHECK(name_of(caller, GRAPNEL_MODULE_PARAMETERS, 0) == "weight");
+    CHECK(name_of(caller, GRAPNEL_MODULE_PARAMETERS, 1) == "bias");
+    CHECK(name_of(caller, GRAPNEL_MODULE_BUFFERS, 0) == "seen");
+    CHECK(name_of(caller, GRAPNEL_MODULE_BUFFERS, 1) == "none");
+    CHECK(caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->trainable == 1);
+    CHECK(caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 1)->trainable == 0);
+    CHECK(caller.module().entry(caller.host, GRAPNEL_MODULE_BUFFERS, 0)->trainable == 0);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.module.bias.set_requires_grad(false);
+  toy.fit({plugin.handle()});
+}
+
+TEST_CASE("a gradient is there after backward, not before") {
+  InProcessPlugin plugin;
+  double norm = 0;
+  plugin.on(Hook::on_before_backward, [](const Caller& caller, const grapnel_Event*) {
+    grapnel_tensor* grad = nullptr;
+    CHECK(caller.module().grad(caller.host, 0, &grad) == GRAPNEL_NOT_FOUND);
+    CHECK(caller.module().grad(caller.host, 9, &grad) == GRAPNEL_INVALID_ARGUMENT);
+    return GRAPNEL_OK;
+  });
+  plugin.on(Hook::on_after_backward, [&](const Caller& caller, const grapnel_Event*) {
+    grapnel_tensor* grad = nullptr;
+    REQUIRE(caller.module().grad(caller.host, 0, &grad) == GRAPNEL_OK);
+    for (const double value : caller.values(grad)) norm += value * value;
+    return caller.tensors().release(caller.host, grad);
+  });
+  Toy toy;
+  toy.options.limit_train_batches = 1;
+  toy.fit({plugin.handle()});
+  CHECK(norm == Approx(toy.module.weight.grad().pow(2).sum().item<double>()));
+}
+
+TEST_CASE("the generation grows when entries are renamed or change their shape, and not else") {
+  InProcessPlugin plugin;
+  Toy toy;
+  std::vector<std::uint64_t> generations;
+  plugin.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event*) {
+    std::uint64_t generation = 0;
+    CHECK(caller.module().generation(caller.host, &generation) == GRAPNEL_OK);
+    generations.push_back(generation);
+    return GRAPNEL_OK;
+  });
+  plugin.on(Hook::on_train_batch_end, [&](const Caller& caller, const grapnel_Event* raw) {
+    const auto batch = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw)->batch_idx;
+    if (batch == 1) toy.module.state_view().rename("seen", "batches_seen");
+    if (batch == 2) toy.module.seen.resize_({2});
+    if (batch == 1) CHECK(name_of(caller, GRAPNEL_MODULE_BUFFERS, 0) == "batches_seen");
+    return GRAPNEL_OK;
+  });
+  toy.fit({plugin.handle()});
+  REQUIRE(generations.size() == 4);
+  CHECK(generations[0] == generations[1]);
+  CHECK(generations[2] > generations[1]);
+  CHECK(generations[3] > generations[2]);
+}
+
+TEST_CASE("a module without FLOPs says so, one with them tells") {
+  Toy toy;
+  double flops = 0;
+  std::int32_t status = GRAPNEL_ERROR;
+  const auto ask = [&] {
+    InProcessPlugin plugin;
+    plugin.on(Hook::on_fit_start, [&](const Caller& caller, const grapnel_Event*) {
+      status = caller.module().flops_per_batch(caller.host, &flops);
+      return GRAPNEL_OK;
+    });
+    toy.fit({plugin.handle()});
+  };
+  ask();
+  CHECK(status == GRAPNEL_NOT_FOUND);
+  toy.module.flops = 1e9;
+  ask();
+  CHECK(status == GRAPNEL_OK);
+  CHECK(flops == 1e9);
+}
+
+TEST_CASE("validation runs on leased weights and training goes on with its own") {
+  Swapper swapper;
+  Toy toy;
+  std::vector<Values> seen;
+  toy.module.during_step = [&](const std::string& stage, Batch&) {
+    if (stage == "validate") seen.push_back(Values(1, toy.module.weight[0].item<double>()));
+  };
+  toy.fit({swapper.plugin.handle()});
+  CHECK(seen == std::vector<Values>{{7}, {7}});
+  CHECK(swapper.ended == GRAPNEL_OK);
+  CHECK(toy.module.weight[0].item<double>() < 1);
+  CHECK(toy.module.weight.requires_grad());
+
+  Toy alone;  // the same training without a lease ends with the same bits
+  alone.fit({});
+  CHECK(alone.module.weight.equal(toy.module.weight));
+}
+
+TEST_CASE("an exception in a validation step undoes the swap before on_exception") {
+  Swapper swapper;
+  Toy toy;
+  double in_on_exception = 0;
+  swapper.plugin.on(Hook::on_exception, [&](const Caller& caller, const grapnel_Event*) {
+    in_on_exception =
+        caller.values(caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->tensor)[0];
+    // The plugin's own end comes late, and does no harm.
+    CHECK(caller.module().end_lease(caller.host, swapper.lease) == GRAPNEL_NOT_FOUND);
+    return GRAPNEL_OK;
+  });
+  toy.module.during_step = [&](const std::string& stage, Batch&) {
+    if (stage == "validate") throw std::runtime_error("the data is bad");
+  };
+  CHECK_THROWS_WITH(toy.fit({swapper.plugin.handle()}), Catch::Contains("the data is bad"));
+  CHECK(swapper.ended == GRAPNEL_ERROR);  // on_validation_end never came
+  CHECK(in_on_exception != 7);
+
+  Toy alone;
+  alone.options.limit_val_batches = 0;
+  alone.fit({});
+  CHECK(alone.module.weight.equal(toy.module.weight));
+}
+
+TEST_CASE(
+    "a checkpoint written during a lease has the training weights, and the leased ones beside") {
+  TempDir directory;
+  Swapper swapper;
+  Toy toy;
+  toy.options.default_root_dir = directory.path();
+  at::Tensor training;
+  toy.module.during_step = [&](const std::string& stage, Batch&) {
+    if (stage != "validate" || training.defined()) return;
+    toy.trainer->save_checkpoint(directory / "leased.ckpt");
+  };
+  swapper.plugin.on(Hook::on_validation_epoch_start,
+                    [&](const Caller&, const grapnel_Event*) { return GRAPNEL_OK; });
+  toy.fit({swapper.plugin.handle()});
+  const StateDict checkpoint = load_checkpoint_file(directory / "leased.ckpt");
+  const at::Tensor& weight = checkpoint.at("state_dict").to_dict().at("weight").to_tensor();
+  CHECK(weight.equal(toy.module.weight.detach()));
+  const at::Tensor& leased = checkpoint.at("leased_state_dict").to_dict().at("weight").to_tensor();
+  CHECK((leased == 7).all().item<bool>());
+}
+
+TEST_CASE("an entry is leased once at a time, with a tensor of its own shape and type") {
+  CapturedLog log;
+  Swapper swapper;
+  Toy toy;
+  swapper.plugin.on(Hook::on_validation_epoch_start,
+                    [&](const Caller& caller, const grapnel_Event*) {
+                      grapnel_lease* second = nullptr;
+                      CHECK(lease_sevens(caller, &second) == GRAPNEL_NOT_NOW);
+                      CHECK(second == nullptr);
+                      return GRAPNEL_OK;
+                    });
+  swapper.plugin.on(Hook::on_train_start, [&](const Caller& caller, const grapnel_Event*) {
+    grapnel_tensor* wrong = caller.floats({1, 2});
+    grapnel_tensor* const twice[] = {wrong, wrong};
+    const std::uint64_t indices[] = {0, 0};
+    grapnel_lease* lease = nullptr;
+    const grapnel_string reason = text(std::string_view("wrong"));
+    CHECK(caller.module().lease_weights(caller.host, indices, 1, nullptr, 0, &wrong, reason,
+                                        &lease) == GRAPNEL_INVALID_ARGUMENT);
+    grapnel_tensor* weight =
+        caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->tensor;
+    grapnel_tensor* const weights[] = {weight, weight};
+    CHECK(caller.module().lease_weights(caller.host, indices, 2, nullptr, 0, weights, reason,
+                                        &lease) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(caller.module().lease_weights(caller.host, nullptr, 1, nullptr, 0, twice, reason,
+                                        &lease) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(lease == nullptr);
+    return caller.tensors().release(caller.host, wrong);
+  });
+  toy.fit({swapper.plugin.handle()});
+  CHECK(log.count("the tensor for 'weight' has the shape [2] and the type Float") == 1);
+  CHECK(log.count("'weight' is named twice") == 1);
+}
+
+TEST_CASE("there is no module while the trainer is made, nor in create and init") {
+  InProcessPlugin plugin;
+  const auto ask = [](const Caller& caller) {
+    std::uint64_t count = 0;
+    CHECK(caller.module().count(caller.host, GRAPNEL_MODULE_PARAMETERS, &count) == GRAPNEL_NOT_NOW);
+    CHECK(caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0) == nullptr);
+    return GRAPNEL_OK;
+  };
+  plugin.create = ask;
+  plugin.init = ask;
+  int hooks = 0;
+  plugin.on(Hook::on_init_end, [&](const Caller& caller, const grapnel_Event*) {
+    ++hooks;
+    return ask(caller);
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+  CHECK(hooks == 1);
+}

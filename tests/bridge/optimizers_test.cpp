@@ -1,0 +1,77 @@
+// Extension optimizers: groups and their options by name.
+#include <grapnel/ext/optimizers.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "catch.h"
+#include "support/in_process_plugin.h"
+#include "support/toy.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+const grapnel_optimizers& optimizers(const Caller& caller) {
+  return caller.table<grapnel_optimizers>(GRAPNEL_EXT_OPTIMIZERS);
+}
+
+grapnel_string name(const char* value) {
+  return text(std::string_view(value));
+}
+
+}  // namespace
+
+TEST_CASE("optimizers, groups and options are listed") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
+    const grapnel_optimizers& table = optimizers(caller);
+    std::uint64_t count = 0, groups = 0;
+    grapnel_string type{};
+    CHECK(table.count(caller.host, &count) == GRAPNEL_OK);
+    CHECK(count == 1);
+    CHECK(table.name(caller.host, 0, &type) == GRAPNEL_OK);
+    CHECK(text(type) == "SGD");
+    CHECK(table.name(caller.host, 1, &type) == GRAPNEL_NOT_FOUND);
+    CHECK(table.group_count(caller.host, 0, &groups) == GRAPNEL_OK);
+    CHECK(groups == 1);
+    const grapnel_optimizer_group* group = table.group(caller.host, 0, 0);
+    REQUIRE(group != nullptr);
+    CHECK(group->parameter_count == 2);
+    CHECK(table.group(caller.host, 0, 1) == nullptr);
+    std::vector<std::string> options;
+    for (std::uint64_t i = 0; i < group->option_count; ++i) {
+      grapnel_string option{};
+      CHECK(table.option_name(caller.host, 0, 0, i, &option) == GRAPNEL_OK);
+      options.push_back(text(option));
+    }
+    CHECK(std::count(options.begin(), options.end(), "lr") == 1);
+    CHECK(std::count(options.begin(), options.end(), "momentum") == 1);
+    std::int32_t unscaled = 0;
+    CHECK(table.gradients_are_unscaled(caller.host, &unscaled) == GRAPNEL_OK);
+    CHECK(unscaled == 1);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+}
+
+TEST_CASE("an option that is set takes effect with the next step") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
+    double lr = -1;
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    CHECK(optimizers(caller).get_option(caller.host, 0, 0, name("lr"), &lr) == GRAPNEL_OK);
+    CHECK(lr == 0.05);
+    CHECK(optimizers(caller).set_option(caller.host, 0, 0, name("lr"), nan) ==
+          GRAPNEL_INVALID_ARGUMENT);
+    CHECK(optimizers(caller).set_option(caller.host, 0, 0, name("moon"), 1) == GRAPNEL_NOT_FOUND);
+    return optimizers(caller).set_option(caller.host, 0, 0, name("lr"), 0.0);
+  });
+  Toy toy;
+  const at::Tensor before = toy.module.weight.detach().clone();
+  toy.fit({plugin.handle()});
+  CHECK(toy.module.weight.equal(before));
+  CHECK(toy.trainer->optimizers()[0]->groups()[0].options.at("lr") == 0.0);
+}

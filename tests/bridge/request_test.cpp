@@ -1,0 +1,131 @@
+// Extension request: what a plugin asks for is decided by the trainer, with the plugin as author.
+#include <grapnel/ext/request.h>
+
+#include <filesystem>
+
+#include "catch.h"
+#include "support/in_process_plugin.h"
+#include "support/toy.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+std::int32_t request(const Caller& caller, std::int32_t kind) {
+  return caller.table<grapnel_request>(GRAPNEL_EXT_REQUEST)
+      .request(caller.host, kind, text(std::string_view("because")));
+}
+
+}  // namespace
+
+TEST_CASE("a stop ends the run after the batch, with reason and author") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw);
+    return event->batch_idx == 1 ? request(caller, GRAPNEL_REQUEST_STOP) : GRAPNEL_OK;
+  });
+  std::string outcome;
+  plugin.on(Hook::on_run_end, [&](const Caller&, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_RunEnd*>(raw);
+    outcome = std::to_string(event->outcome) + " " + text(event->reason);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.options.max_epochs = 5;
+  toy.fit({plugin.handle()});
+  CHECK(toy.trainer->global_step() == 2);
+  REQUIRE(toy.trainer->granted_requests().size() == 1);
+  const Request& granted = toy.trainer->granted_requests()[0];
+  CHECK(granted.kind == RequestKind::stop);
+  CHECK(granted.author == "probe");
+  CHECK(granted.reason == "because");
+  CHECK(outcome == std::to_string(GRAPNEL_OUTCOME_STOPPED) + " because");
+}
+
+TEST_CASE("a skipped batch has no step, a skipped step leaves the weights") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    return event->batch_idx == 0 ? request(caller, GRAPNEL_REQUEST_SKIP_BATCH) : GRAPNEL_OK;
+  });
+  plugin.on(Hook::on_before_optimizer_step, [](const Caller& caller, const grapnel_Event*) {
+    return request(caller, GRAPNEL_REQUEST_SKIP_STEP);
+  });
+  Toy toy;
+  const at::Tensor before = toy.module.weight.detach().clone();
+  int steps = 0;
+  toy.module.during_step = [&](const std::string& stage, Batch&) { steps += stage == "train"; };
+  toy.fit({plugin.handle()});
+  CHECK(steps == 3);
+  CHECK(toy.module.weight.equal(before));
+}
+
+TEST_CASE("an evaluation and the end of an epoch come after the batch that asked") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw);
+    if (event->batch_idx == 0) return request(caller, GRAPNEL_REQUEST_EVALUATE);
+    if (event->batch_idx == 2) return request(caller, GRAPNEL_REQUEST_END_EPOCH);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  std::string stages;
+  toy.module.during_step = [&](const std::string& stage, Batch&) { stages += stage[0]; };
+  toy.fit({plugin.handle()});
+  CHECK(stages.substr(0, 5) == "tvvtt");
+  CHECK(toy.trainer->global_step() == 3);
+}
+
+TEST_CASE("a checkpoint that a plugin asks for is written") {
+  TempDir directory;
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw);
+    return event->batch_idx == 1 ? request(caller, GRAPNEL_REQUEST_SAVE) : GRAPNEL_OK;
+  });
+  std::string written;
+  plugin.on(Hook::on_checkpoint_written, [&](const Caller&, const grapnel_Event* raw) {
+    written = text(reinterpret_cast<const grapnel_CheckpointWritten*>(raw)->path);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.options.default_root_dir = directory.path();
+  toy.fit({plugin.handle()});
+  REQUIRE(!written.empty());
+  CHECK(std::filesystem::exists(written));
+}
+
+TEST_CASE("a request where it has no meaning is answered with NOT_NOW") {
+  InProcessPlugin plugin;
+  plugin.init = [](const Caller& caller) {
+    CHECK(request(caller, GRAPNEL_REQUEST_STOP) == GRAPNEL_NOT_NOW);
+    return GRAPNEL_OK;
+  };
+  plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event*) {
+    CHECK(request(caller, GRAPNEL_REQUEST_SKIP_BATCH) == GRAPNEL_NOT_NOW);
+    CHECK(request(caller, GRAPNEL_REQUEST_SKIP_STEP) == GRAPNEL_NOT_NOW);
+    CHECK(request(caller, 0) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(request(caller, 7) == GRAPNEL_INVALID_ARGUMENT);
+    return GRAPNEL_OK;
+  });
+  plugin.on(Hook::on_validation_end, [](const Caller& caller, const grapnel_Event*) {
+    CHECK(request(caller, GRAPNEL_REQUEST_EVALUATE) == GRAPNEL_NOT_NOW);
+    return GRAPNEL_OK;
+  });
+  plugin.on(Hook::on_run_end, [](const Caller& caller, const grapnel_Event*) {
+    CHECK(request(caller, GRAPNEL_REQUEST_STOP) == GRAPNEL_NOT_NOW);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+  CHECK(toy.trainer->granted_requests().empty());
+
+  InProcessPlugin elsewhere;
+  elsewhere.on(Hook::on_validation_start, [](const Caller& caller, const grapnel_Event*) {
+    CHECK(request(caller, GRAPNEL_REQUEST_STOP) == GRAPNEL_NOT_NOW);  // only fit can be stopped
+    return GRAPNEL_OK;
+  });
+  toy.validate({elsewhere.handle()});
+}

@@ -1,0 +1,240 @@
+// Extension state: what a plugin keeps in checkpoints comes back bit by bit, is never lost, and a load that
+// fails is an error that names both versions.
+#include <grapnel/ext/state.h>
+
+#include <cmath>
+#include <limits>
+
+#include <grapnel/base/error.h>
+#include <grapnel/checkpoint.h>
+
+#include "catch.h"
+#include "support/in_process_plugin.h"
+#include "support/toy.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+grapnel_string name(const char* value) {
+  return text(std::string_view(value));
+}
+
+constexpr const char* kKey = "probe/probe/default";
+
+// Saves one of each kind.
+std::int32_t save_everything(const Caller& caller, const grapnel_state_writer* writer) {
+  grapnel_tensor* tensor = caller.floats({1.5f, -0.0f, std::nanf("")});
+  const std::int64_t sizes[] = {2, 2};
+  const std::int64_t array[] = {1, 2, 3, 4};
+  CHECK(writer->put_tensor(writer, name("layers.0.weight"), tensor) == GRAPNEL_OK);
+  CHECK(writer->put_array(writer, name("array"), GRAPNEL_DTYPE_I64, sizes, 2, array,
+                          sizeof array) == GRAPNEL_OK);
+  CHECK(writer->put_i64(writer, name("big"), std::numeric_limits<std::int64_t>::min()) ==
+        GRAPNEL_OK);
+  CHECK(writer->put_f64(writer, name("third"), 1.0 / 3) == GRAPNEL_OK);
+  CHECK(writer->put_f64(writer, name("infinite"), -std::numeric_limits<double>::infinity()) ==
+        GRAPNEL_OK);
+  CHECK(writer->put_string(writer, name("text"), name("größer {}.")) == GRAPNEL_OK);
+  CHECK(writer->put_bytes(writer, name("bytes"), "\0\xff\x01", 3) == GRAPNEL_OK);
+  // Copied at once: what happens to the memory now does not matter.
+  void* data = nullptr;
+  std::uint64_t size = 0;
+  caller.tensors().begin_write(caller.host, tensor, &data, &size);
+  static_cast<float*>(data)[0] = 99;
+  caller.tensors().end_write(caller.host, tensor);
+  return caller.tensors().release(caller.host, tensor);
+}
+
+void check_everything(const Caller& caller, const grapnel_state_reader* reader) {
+  grapnel_tensor *tensor = nullptr, *array = nullptr;
+  std::int64_t big = 0;
+  double third = 0, infinite = 0;
+  grapnel_string kept{};
+  const void* bytes = nullptr;
+  std::uint64_t size = 0, count = 0;
+  REQUIRE(reader->get_tensor(reader, name("layers.0.weight"), &tensor) == GRAPNEL_OK);
+  const std::vector<double> values = caller.values(tensor);
+  CHECK(values[0] == 1.5);
+  CHECK(std::signbit(values[1]));
+  CHECK(std::isnan(values[2]));
+  REQUIRE(reader->get_tensor(reader, name("array"), &array) == GRAPNEL_OK);
+  CHECK(caller.values(array) == std::vector<double>{1, 2, 3, 4});
+  CHECK(caller.tensors().describe(caller.host, array)->ndim == 2);
+  CHECK(reader->get_i64(reader, name("big"), &big) == GRAPNEL_OK);
+  CHECK(big == std::numeric_limits<std::int64_t>::min());
+  CHECK(reader->get_f64(reader, name("third"), &third) == GRAPNEL_OK);
+  CHECK(third == 1.0 / 3);
+  CHECK(reader->get_f64(reader, name("infinite"), &infinite) == GRAPNEL_OK);
+  CHECK(infinite == -std::numeric_limits<double>::infinity());
+  CHECK(reader->get_string(reader, name("text"), &kept) == GRAPNEL_OK);
+  CHECK(text(kept) == "größer {}.");
+  REQUIRE(reader->get_bytes(reader, name("bytes"), &bytes, &size) == GRAPNEL_OK);
+  CHECK(std::string(static_cast<const char*>(bytes), size) == std::string("\0\xff\x01", 3));
+
+  CHECK(reader->get_i64(reader, name("nothing"), &big) == GRAPNEL_NOT_FOUND);
+  CHECK(reader->get_i64(reader, name("text"), &big) == GRAPNEL_INVALID_ARGUMENT);
+  CHECK(reader->get_bytes(reader, name("array"), &bytes, &size) == GRAPNEL_INVALID_ARGUMENT);
+  CHECK(reader->get_tensor(reader, name("bytes"), &tensor) == GRAPNEL_INVALID_ARGUMENT);
+  CHECK(reader->count(reader, &count) == GRAPNEL_OK);
+  CHECK(count == 7);
+  grapnel_string key{};
+  CHECK(reader->key(reader, 0, &key) == GRAPNEL_OK);
+  CHECK(text(key) == "layers.0.weight");
+  CHECK(reader->key(reader, 7, &key) == GRAPNEL_NOT_FOUND);
+  caller.tensors().release(caller.host, array);
+  caller.tensors().release(caller.host, tensor);
+}
+
+// A plugin with one number as its state.
+struct Counting {
+  InProcessPlugin plugin;
+  std::int64_t number = 0;
+  std::string version_that_wrote;
+
+  explicit Counting(const std::string& version = "1.2.3") : plugin("{}", version) {
+    plugin.on(Hook::on_train_batch_end, [this](const Caller&, const grapnel_Event*) {
+      ++number;
+      return GRAPNEL_OK;
+    });
+    plugin.save = [this](const Caller&, const grapnel_state_writer* writer) {
+      return writer->put_i64(writer, name("number"), number);
+    };
+    plugin.load = [this](const Caller&, const grapnel_state_reader* reader) {
+      version_that_wrote = text(reader->version);
+      return reader->get_i64(reader, name("number"), &number);
+    };
+  }
+};
+
+}  // namespace
+
+TEST_CASE("every kind of value comes back from a checkpoint file bit by bit") {
+  TempDir directory;
+  const std::filesystem::path file = directory / "a.ckpt";
+  {
+    InProcessPlugin plugin;
+    plugin.save = save_everything;
+    Toy toy;
+    toy.options.default_root_dir = directory.path();
+    toy.fit({plugin.handle()});
+    toy.trainer->save_checkpoint(file);
+  }
+  const StateDict checkpoint = load_checkpoint_file(file);
+  const StateDict& state = checkpoint.at("callbacks").to_dict().at(kKey).to_dict();
+  CHECK(state.at("version").to_string() == "1.2.3");
+  CHECK(state.at("keep_if_absent").to_bool());
+
+  bool loaded = false;
+  InProcessPlugin plugin;
+  plugin.save = save_everything;
+  plugin.load = [&](const Caller& caller, const grapnel_state_reader* reader) {
+    check_everything(caller, reader);
+    loaded = true;
+    return GRAPNEL_OK;
+  };
+  Toy toy;
+  toy.options.max_epochs = 2;
+  toy.fit({plugin.handle()}, {.ckpt_path = file.string()});
+  CHECK(loaded);
+}
+
+TEST_CASE("a resumed plugin goes on where it stood, and learns which version wrote") {
+  TempDir directory;
+  const std::filesystem::path file = directory / "a.ckpt";
+  Counting first("1.0.0"), second("2.0.0");
+  Toy toy;
+  toy.fit({first.plugin.handle()});
+  toy.trainer->save_checkpoint(file);
+  toy.options.max_epochs = 2;
+  toy.fit({second.plugin.handle()}, {.ckpt_path = file.string()});
+  CHECK(second.version_that_wrote == "1.0.0");
+  CHECK(second.number == 8);
+}
+
+TEST_CASE("the state of a plugin that is absent is kept and written again") {
+  TempDir directory;
+  CapturedLog log;
+  Counting first, third;
+  Toy toy;
+  toy.fit({first.plugin.handle()});
+  toy.trainer->save_checkpoint(directory / "with.ckpt");
+  toy.options.max_epochs = 2;
+  toy.fit({}, {.ckpt_path = (directory / "with.ckpt").string()});
+  toy.trainer->save_checkpoint(directory / "without.ckpt");
+  CHECK_THAT(log.text(), Catch::Contains("warning") && Catch::Contains(kKey));
+  toy.options.max_epochs = 3;
+  toy.fit({third.plugin.handle()}, {.ckpt_path = (directory / "without.ckpt").string()});
+  CHECK(third.number == 4 + 4);
+}
+
+TEST_CASE("a load that the plugin refuses names it, its version and the version that wrote") {
+  TempDir directory;
+  const std::filesystem::path file = directory / "a.ckpt";
+  Counting first("1.0.0"), second("2.0.0");
+  second.plugin.load = [](const Caller& caller, const grapnel_state_reader*) {
+    caller.fail("it smells of fish");
+    return GRAPNEL_ERROR;
+  };
+  Toy toy;
+  toy.fit({first.plugin.handle()});
+  toy.trainer->save_checkpoint(file);
+  CHECK_THROWS_AS(toy.fit({second.plugin.handle()}, {.ckpt_path = file.string()}), CheckpointError);
+  Counting third("3.0.0");
+  third.plugin.load = second.plugin.load;
+  CHECK_THROWS_WITH(toy.fit({third.plugin.handle()}, {.ckpt_path = file.string()}),
+                    Catch::Contains("plugin 'probe' 3.0.0") && Catch::Contains("version 1.0.0") &&
+                        Catch::Contains("it smells of fish"));
+}
+
+TEST_CASE("an unacceptable state is refused while it is written") {
+  InProcessPlugin plugin;
+  plugin.save = [](const Caller&, const grapnel_state_writer* writer) {
+    const std::string long_key(513, 'k');
+    CHECK(writer->put_i64(writer, name("once"), 1) == GRAPNEL_OK);
+    CHECK(writer->put_i64(writer, name("once"), 2) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(writer->put_i64(writer, name(""), 1) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(writer->put_i64(writer, name("a\nb"), 1) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(writer->put_i64(writer, name("\xff"), 1) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(writer->put_i64(writer, name(long_key.c_str()), 1) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(writer->put_string(writer, name("bad"), name("\xc3\x28")) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(writer->put_tensor(writer, name("none"), nullptr) == GRAPNEL_INVALID_ARGUMENT);
+    const std::vector<char> much(std::size_t{1} << 25);
+    CHECK(writer->put_bytes(writer, name("half"), much.data(), much.size()) == GRAPNEL_OK);
+    CHECK(writer->put_bytes(writer, name("rest"), much.data(), much.size()) ==
+          GRAPNEL_INVALID_ARGUMENT);
+    return GRAPNEL_OK;
+  };
+  const auto callback = plugin.make();
+  const StateDict state = callback->state_dict();
+  CHECK(state.at("state").to_dict().size() == 2);
+}
+
+TEST_CASE("a state key is the user's name, else the plugin's, else made of its parameters") {
+  const char* table = R"({
+    "tag": {"type": "string", "default": "a", "identifying": true, "doc": "A tag."},
+    "other": {"type": "integer", "default": 1, "doc": "Another."}})";
+  InProcessPlugin plain;
+  CHECK(plain.make()->state_key() == "probe/probe/default");
+  CHECK(plain.make({.name = "mine"})->state_key() == "probe/probe/mine");
+
+  InProcessPlugin identifying(table);
+  CHECK(identifying.make()->state_key() == R"(probe/probe/{"tag":"a"})");
+  CHECK(identifying.make({.parameters = parse_json(R"({"tag": "b", "other": 5})", "t")})
+            ->state_key() == R"(probe/probe/{"tag":"b"})");
+
+  InProcessPlugin own(table);
+  own.key = "of its own";
+  own.save = [](const Caller&, const grapnel_state_writer*) { return GRAPNEL_OK; };
+  CHECK(own.make()->state_key() == "probe/probe/of its own");
+  CHECK(own.make({.name = "mine"})->state_key() == "probe/probe/mine");
+}
+
+TEST_CASE("two instances of one key are an error before the run, two names are not") {
+  Counting plugin;
+  Toy toy;
+  CHECK_THROWS_AS(toy.fit({plugin.plugin.handle(), plugin.plugin.handle()}), ConfigError);
+  toy.fit({plugin.plugin.handle({.name = "one"}), plugin.plugin.handle({.name = "two"})});
+}

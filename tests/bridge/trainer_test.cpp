@@ -1,0 +1,94 @@
+// Extension trainer: where the run stands, in one struct that stays where it is.
+#include <grapnel/ext/trainer.h>
+
+#include <filesystem>
+
+#include "catch.h"
+#include "support/in_process_plugin.h"
+#include "support/toy.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+const grapnel_trainer_state* state_of(const Caller& caller) {
+  return caller.table<grapnel_trainer>(GRAPNEL_EXT_TRAINER).state(caller.host);
+}
+
+}  // namespace
+
+TEST_CASE("the struct is there from create on and follows the run") {
+  TempDir directory;
+  InProcessPlugin plugin;
+  const grapnel_trainer_state* state = nullptr;
+  std::vector<std::int64_t> steps, batches, last_batches;
+  plugin.create = [&](const Caller& caller) {
+    state = state_of(caller);
+    CHECK(state->struct_size == sizeof(grapnel_trainer_state));
+    CHECK(state->run == 0);
+    CHECK(state->batch_idx == -1);
+    return GRAPNEL_OK;
+  };
+  plugin.on(Hook::on_train_start, [&](const Caller& caller, const grapnel_Event*) {
+    CHECK(state_of(caller) == state);
+    CHECK(state->run == GRAPNEL_RUN_FIT);
+    CHECK(state->stage == GRAPNEL_STAGE_TRAIN);
+    CHECK(state->max_epochs == 2);
+    CHECK(state->max_steps == -1);
+    CHECK(state->num_training_batches == 4);
+    CHECK(state->accumulate_grad_batches == 2);
+    CHECK(state->sanity_checking == 0);
+    CHECK(text(state->run_directory) == directory.path().string());
+    return GRAPNEL_OK;
+  });
+  plugin.on(Hook::on_train_batch_end, [&](const Caller&, const grapnel_Event*) {
+    steps.push_back(state->global_step);
+    batches.push_back(state->batch_idx);
+    if (state->is_last_batch == 1) last_batches.push_back(state->current_epoch);
+    return GRAPNEL_OK;
+  });
+  plugin.on(Hook::on_validation_batch_start, [&](const Caller&, const grapnel_Event*) {
+    CHECK(state->stage == GRAPNEL_STAGE_VALIDATE);
+    CHECK(state->run == GRAPNEL_RUN_FIT);
+    CHECK(state->batch_idx < 2);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.options.max_epochs = 2;
+  toy.options.accumulate_grad_batches = 2;
+  toy.options.default_root_dir = directory.path();
+  toy.fit({plugin.handle()});
+  CHECK(steps == std::vector<std::int64_t>{0, 1, 1, 2, 2, 3, 3, 4});
+  CHECK(batches == std::vector<std::int64_t>{0, 1, 2, 3, 0, 1, 2, 3});
+  CHECK(last_batches == std::vector<std::int64_t>{0, 1});
+}
+
+TEST_CASE("the sanity check is told apart from a validation") {
+  InProcessPlugin plugin;
+  std::vector<std::int32_t> stages;
+  plugin.on(Hook::on_validation_start, [&](const Caller& caller, const grapnel_Event*) {
+    const grapnel_trainer_state* state = state_of(caller);
+    CHECK(state->sanity_checking == (state->stage == GRAPNEL_STAGE_SANITY_CHECK ? 1 : 0));
+    stages.push_back(state->stage);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.options.num_sanity_val_steps = 1;
+  toy.fit({plugin.handle()});
+  CHECK(stages == std::vector<std::int32_t>{GRAPNEL_STAGE_SANITY_CHECK, GRAPNEL_STAGE_VALIDATE});
+}
+
+TEST_CASE("a step that the loggers write is marked") {
+  InProcessPlugin plugin;
+  std::vector<std::int32_t> logged;
+  plugin.on(Hook::on_train_batch_end, [&](const Caller& caller, const grapnel_Event*) {
+    logged.push_back(state_of(caller)->is_logging_step);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.options.log_every_n_steps = 2;
+  toy.fit({plugin.handle()});
+  CHECK(logged == std::vector<std::int32_t>{0, 1, 0, 1});
+}
