@@ -59,3 +59,12 @@ target_compile_options(grapnel_warnings INTERFACE
     -Woverloaded-virtual -Wconversion -Wno-sign-conversion>
   $<$<COMPILE_LANG_AND_ID:C,GNU,Clang,AppleClang>:-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion>
   $<$<CXX_COMPILER_ID:MSVC>:/W4>)
+
+# Precompiled headers make a build from nothing two to three times as fast. They are on in the presets,
+# and off elsewhere, where a compiler cache serves repeated builds better.
+option(GRAPNEL_PCH "Precompile the headers that most files of a folder include" OFF)
+function(grapnel_precompile target)
+  if(GRAPNEL_PCH)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
