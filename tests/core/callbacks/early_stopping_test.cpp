@@ -16,14 +16,14 @@ namespace {
 const double kNan = std::numeric_limits<double>::quiet_NaN();
 const double kInfinity = std::numeric_limits<double>::infinity();
 
-struct Outcome {
+struct End {
   std::shared_ptr<EarlyStopping> stopping;
   int64_t epochs;
   bool should_stop;
 };
 
-Outcome run(std::vector<double> values, EarlyStoppingOptions options,
-            TrainerOptions trainer_options = quiet(10)) {
+End run(std::vector<double> values, EarlyStoppingOptions options,
+        TrainerOptions trainer_options = quiet(10)) {
   auto stopping = std::make_shared<EarlyStopping>("val_loss", options);
   ScriptedModule module(std::move(values));
   Trainer trainer(std::move(trainer_options), {stopping});
@@ -34,7 +34,7 @@ Outcome run(std::vector<double> values, EarlyStoppingOptions options,
 }  // namespace
 
 TEST_CASE("it stops after as many checks without improvement as it has patience") {
-  const Outcome end = run({3, 2, 2, 2.5, 2}, {.patience = 3});
+  const End end = run({3, 2, 2, 2.5, 2}, {.patience = 3});
   CHECK(end.epochs == 5);
   CHECK(end.should_stop);
   CHECK(end.stopping->wait_count() == 3);
@@ -55,32 +55,32 @@ TEST_CASE("patience 0 and 1 stop at the first check without improvement") {
 }
 
 TEST_CASE("small improvements count once they add up to more than min_delta") {
-  const Outcome end = run({5, 4.8, 4.6, 4.3, 4.1, 3.9, 3.7}, {.min_delta = 0.5, .patience = 3});
+  const End end = run({5, 4.8, 4.6, 4.3, 4.1, 3.9, 3.7}, {.min_delta = 0.5, .patience = 3});
   CHECK(end.epochs == 10);
   CHECK(end.stopping->best_score() == Approx(3.7));
 }
 
 TEST_CASE("a metric that is not finite stops at once, unless that is not checked") {
   for (const double value : {kNan, kInfinity, -kInfinity}) {
-    const Outcome end = run({3, 2, value, 1}, {});
+    const End end = run({3, 2, value, 1}, {});
     CHECK(end.epochs == 3);
     CHECK(end.stopping->stopping_reason() == Reason::non_finite_metric);
     CHECK(end.stopping->best_score() == 2.0);
   }
-  const Outcome end = run({3, kNan, 2, kNan, kNan, kNan}, {.check_finite = false});
+  const End end = run({3, kNan, 2, kNan, kNan, kNan}, {.check_finite = false});
   CHECK(end.epochs == 6);
   CHECK(end.stopping->stopping_reason() == Reason::patience_exhausted);
 }
 
 TEST_CASE("it stops past a threshold, on its better or its worse side") {
-  const Outcome good =
+  const End good =
       run({0.5, 0.8, 0.9, 0.95}, {.mode = MonitorMode::max, .stopping_threshold = 0.9});
   CHECK(good.epochs == 4);
   CHECK(good.stopping->stopping_reason() == Reason::stopping_threshold);
   CHECK_THAT(*good.stopping->stopping_reason_message(),
              Catch::Contains("above") && Catch::Contains("0.9"));
 
-  const Outcome bad = run({3, 4, 5, 5.1}, {.patience = 10, .divergence_threshold = 5.0});
+  const End bad = run({3, 4, 5, 5.1}, {.patience = 10, .divergence_threshold = 5.0});
   CHECK(bad.epochs == 4);
   CHECK(bad.stopping->stopping_reason() == Reason::divergence_threshold);
   CHECK_THAT(*bad.stopping->stopping_reason_message(),
@@ -119,7 +119,7 @@ TEST_CASE("the sanity check does not count as a check") {
 TEST_CASE("min_epochs defers the stop, and the checks go on") {
   TrainerOptions options = quiet(10);
   options.min_epochs = 6;
-  const Outcome end = run({3}, {.patience = 1}, options);
+  const End end = run({3}, {.patience = 1}, options);
   CHECK(end.epochs == 6);
   CHECK(end.stopping->wait_count() == 5);
   CHECK(end.stopping->stopped_epoch() == 5);
@@ -130,7 +130,7 @@ TEST_CASE(
     "rarer") {
   TrainerOptions options = quiet(10);
   options.check_val_every_n_epoch = 2;
-  const Outcome end = run({3}, {.patience = 2}, options);
+  const End end = run({3}, {.patience = 2}, options);
   CHECK(end.epochs == 6);  // validations after epochs 1, 3 and 5
   CHECK(end.stopping->wait_count() == 2);
 }
@@ -152,7 +152,7 @@ TEST_CASE("a metric that is checked more often than it is logged is warned about
 }
 
 TEST_CASE("start_from_epoch lets a metric settle first") {
-  const Outcome end = run({1, 9, 5, 4, 4, 4}, {.patience = 2, .start_from_epoch = 2});
+  const End end = run({1, 9, 5, 4, 4, 4}, {.patience = 2, .start_from_epoch = 2});
   CHECK(end.epochs == 6);
   CHECK(end.stopping->best_score() == 4.0);
 }

@@ -1,0 +1,61 @@
+#include "grapnel/callbacks/gradient_accumulation_scheduler.h"
+
+#include "catch.h"
+#include "grapnel/base/json.h"
+#include "grapnel/callbacks/registry.h"
+#include "scripted.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+TEST_CASE("the factor of an epoch is that of the largest key that is not past it") {
+  const GradientAccumulationScheduler scheduler({{2, 3}, {5, 1}, {7, 8}});
+  std::vector<int64_t> factors;
+  for (int64_t epoch = 0; epoch < 9; ++epoch)
+    factors.push_back(scheduler.get_accumulate_grad_batches(epoch));
+  CHECK(factors == std::vector<int64_t>{1, 1, 3, 3, 3, 1, 1, 8, 8});
+  CHECK(scheduler.scheduling().at(0) == 1);
+  CHECK(scheduler.going_to_accumulate_grad_batches());
+}
+
+TEST_CASE("the trainer steps as the schedule says, also in a second fit") {
+  auto scheduler =
+      std::make_shared<GradientAccumulationScheduler>(std::map<int64_t, int64_t>{{1, 2}, {3, 4}});
+  ToyModule module;
+  Trainer trainer(quiet(4), {scheduler});
+  trainer.fit(module, toy_data(5, 0));
+  CHECK(trainer.global_step() == 5 + 3 + 3 + 2);
+  CHECK(trainer.state().accumulate_grad_batches == 4);
+  trainer.set_max_epochs(5);
+  CHECK_NOTHROW(trainer.fit(module, toy_data(5, 0)));
+}
+
+TEST_CASE("it does not go with manual optimization or a factor of the trainer's") {
+  auto scheduler =
+      std::make_shared<GradientAccumulationScheduler>(std::map<int64_t, int64_t>{{0, 2}});
+  ToyModule module;
+  module.automatic_optimization = false;
+  Trainer manual(quiet(1), {scheduler});
+  CHECK_THROWS_WITH(manual.fit(module, toy_data(2, 0)), Catch::Contains("manual optimization"));
+
+  TrainerOptions options = quiet(1);
+  options.accumulate_grad_batches = 2;
+  ToyModule automatic;
+  Trainer both(options, {scheduler});
+  CHECK_THROWS_WITH(both.fit(automatic, toy_data(2, 0)),
+                    Catch::Contains("accumulate_grad_batches=2"));
+}
+
+TEST_CASE("a schedule without meaning is refused, in code and in run.json") {
+  CHECK_THROWS_AS(GradientAccumulationScheduler({}), ConfigError);
+  CHECK_THROWS_WITH(GradientAccumulationScheduler({{-1, 2}}), Catch::Contains("epoch -1"));
+  CHECK_THROWS_WITH(GradientAccumulationScheduler({{1, 0}}), Catch::Contains("factor 0"));
+  const auto make = [](const char* text) {
+    return make_callback("gradient_accumulation_scheduler", parse_json(text, "run.json"),
+                         "callbacks.gas");
+  };
+  CHECK_NOTHROW(make(R"({"scheduling": {"0": 1, "4": 2}})"));
+  CHECK_THROWS_WITH(make(R"({"scheduling": {"a": 2}})"), Catch::Contains("run.json:1"));
+  CHECK_THROWS_WITH(make(R"({"scheduling": {"1": 1.5}})"), Catch::Contains("1.5"));
+  CHECK_THROWS_WITH(make(R"({"scheduling": {}})"), Catch::Contains("run.json:1"));
+}

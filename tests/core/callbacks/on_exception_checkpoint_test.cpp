@@ -1,0 +1,49 @@
+#include "grapnel/callbacks/on_exception_checkpoint.h"
+
+#include "catch.h"
+#include "scripted.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+class FailingOnce : public ToyModule {
+ public:
+  StepOutput training_step(Batch& batch, int64_t index) override {
+    if (fail && trainer().global_step() == 4) throw std::runtime_error("scripted");
+    return ToyModule::training_step(batch, index);
+  }
+  bool fail = true;
+};
+
+}  // namespace
+
+TEST_CASE("a failed run leaves a file, the next fit goes on from it, and a good end removes it") {
+  const TempDir directory;
+  TrainerOptions options = quiet(3);
+  options.enable_checkpointing = true;
+  FailingOnce module;
+  auto checkpoint = std::make_shared<OnExceptionCheckpoint>(directory / "x");
+  CHECK(checkpoint->ckpt_path() == directory / "x" / "on_exception.ckpt");
+  {
+    Trainer trainer(options, {checkpoint});
+    CHECK_THROWS_WITH(trainer.fit(module, toy_data(3, 1)), "scripted");
+    CHECK(trainer.callbacks().size() == 1);  // no default ModelCheckpoint
+  }
+  CHECK(files_below(directory / "x") == Names{"on_exception.ckpt"});
+
+  FailingOnce again;
+  again.fail = false;
+  Trainer trainer(options, {checkpoint});
+  CHECK(checkpoint->last_checkpoints(trainer).size() == 1);
+  trainer.fit(again, toy_data(3, 1));
+  CHECK(trainer.ckpt_path() == checkpoint->ckpt_path());
+  CHECK(trainer.global_step() == 9);
+  CHECK(files_below(directory / "x").empty());
+}
+
+TEST_CASE("a file without a name is refused") {
+  CHECK_THROWS_AS(OnExceptionCheckpoint(".", ""), ConfigError);
+}

@@ -1,0 +1,76 @@
+#include "grapnel/callbacks/registry.h"
+
+#include <set>
+
+#include "catch.h"
+#include "grapnel/base/error.h"
+#include "grapnel/callbacks/early_stopping.h"
+#include "grapnel/loggers/registry.h"
+
+using namespace grapnel;
+
+namespace {
+
+ConfigValue json(const char* text) {
+  return parse_json(text, "run.json");
+}
+
+}  // namespace
+
+TEST_CASE("every built-in callback can be made from its parameters, by name or by class") {
+  std::set<std::string> names;
+  for (const CallbackEntry& entry : callback_registry()) {
+    INFO(entry.name());
+    CHECK(names.insert(entry.name()).second);
+    CHECK_FALSE(entry.summary().empty());
+    CHECK(find_callback_entry(entry.name()) == &entry);
+    ConfigValue required = ConfigValue::object();
+    for (const ParameterSpec& spec : entry.parameters().specs()) {
+      if (!spec.is_required()) continue;
+      if (spec.types.at(0) == ParameterType::string) required.set(spec.name, "x");
+      if (spec.types.at(0) == ParameterType::number_map)
+        required.set(spec.name, json(R"({"0": 2})"));
+    }
+    const CallbackHandle made = make_callback(entry.name(), required, "callbacks." + entry.name());
+    CHECK(find_callback_entry(made.callback->type_name()) == &entry);
+  }
+  CHECK(names.size() >= 7);
+}
+
+TEST_CASE("parameters reach the callback") {
+  const CallbackHandle handle =
+      make_callback("early_stopping", json(R"({"monitor": "acc", "mode": "max", "patience": 7})"),
+                    "callbacks.early_stopping");
+  const auto& stopping = dynamic_cast<const EarlyStopping&>(*handle.callback);
+  CHECK(stopping.patience() == 7);
+  CHECK(stopping.state_key() == "EarlyStopping{'monitor': 'acc', 'mode': 'max'}");
+  CHECK(handle.overridden.test(Hook::on_validation_end));
+}
+
+TEST_CASE("what is wrong in run.json is named with its position and the nearest right thing") {
+  CHECK_THROWS_WITH(
+      make_callback("early_stoping", json("{}"), "callbacks.early_stoping"),
+      Catch::Contains("run.json:1") && Catch::Contains("did you mean 'early_stopping'?"));
+  CHECK_THROWS_WITH(
+      make_callback("EarlyStopping", json(R"({"monitor": "x", "patiense": 3})"), "callbacks.es"),
+      Catch::Contains("run.json:1") && Catch::Contains("'patience'"));
+  CHECK_THROWS_WITH(
+      make_callback("EarlyStopping", json(R"({"monitor": "x", "mode": "avg"})"), "callbacks.es"),
+      Catch::Contains("run.json:1") && Catch::Contains("'min'"));
+  // A check between parameters, which the table can't make.
+  CHECK_THROWS_WITH(
+      make_callback("model_checkpoint", json(R"({"save_top_k": 3})"), "callbacks.model_checkpoint"),
+      Catch::Contains("run.json:1") && Catch::Contains("needs a monitor"));
+}
+
+TEST_CASE("loggers are made by name too") {
+  CHECK(logger_registry().size() >= 3);
+  CHECK(find_logger_entry("CSVLogger") == find_logger_entry("csv"));
+  const auto logger = make_logger("csv", json(R"({"name": "mnist", "version": 4})"), "loggers.csv");
+  CHECK(logger->name() == "mnist");
+  CHECK(logger->version() == "version_4");
+  CHECK_THROWS_WITH(make_logger("tensorbord", json("{}"), "loggers"),
+                    Catch::Contains("'tensorboard'"));
+  CHECK_THROWS_WITH(make_logger("csv", json(R"({"name": "../x"})"), "loggers.csv"),
+                    Catch::Contains("run.json:1"));
+}

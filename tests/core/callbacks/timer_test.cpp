@@ -1,0 +1,121 @@
+#include "grapnel/callbacks/timer.h"
+
+#include "catch.h"
+#include "grapnel/base/clock.h"
+#include "scripted.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+// A training step takes 1 s, a validation step 0.5 s.
+class SlowModule : public ToyModule {
+ public:
+  explicit SlowModule(ManualClock& clock) : clock_(clock) {}
+  StepOutput training_step(Batch& batch, int64_t index) override {
+    clock_.advance(1.0);
+    return ToyModule::training_step(batch, index);
+  }
+  StepOutput validation_step(Batch&, int64_t, int64_t) override {
+    clock_.advance(0.5);
+    return {};
+  }
+
+ private:
+  ManualClock& clock_;
+};
+
+struct Fixture {
+  std::shared_ptr<Timer> run(TimerOptions timer_options, int64_t max_epochs = 10,
+                             int64_t min_epochs = 0) {
+    auto timer = std::make_shared<Timer>(timer_options);
+    TrainerOptions options = quiet(max_epochs);
+    options.clock = &clock;
+    if (min_epochs > 0) options.min_epochs = min_epochs;
+    SlowModule module(clock);
+    Trainer trainer(options, {timer});
+    trainer.fit(module, toy_data(3, 2));
+    steps = trainer.global_step();
+    epochs = trainer.current_epoch();
+    return timer;
+  }
+  ManualClock clock;
+  int64_t steps = 0;
+  int64_t epochs = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a timer stops the training after the batch in which its time is over") {
+  Fixture fixture;
+  const auto timer = fixture.run({.duration = 5.0});
+  CHECK(fixture.steps == 4);
+  // Its time was over after 5 s; the validation that is due at a stop took another.
+  CHECK(timer->time_elapsed() == 6.0);
+  CHECK(timer->time_remaining().value() == -1.0);
+  CHECK(timer->start_time() == 1000.0);
+  CHECK(timer->time_elapsed(Stage::validate) == 1.0);
+  CHECK_FALSE(timer->start_time(Stage::test).has_value());
+}
+
+TEST_CASE("with the interval of an epoch it looks at the clock only at its end") {
+  Fixture fixture;
+  fixture.run({.duration = 5.0, .interval = Interval::epoch});
+  CHECK(fixture.steps == 6);
+}
+
+TEST_CASE("no time at all means no training") {
+  Fixture fixture;
+  const auto timer = fixture.run({.duration = 0.0});
+  CHECK(fixture.steps == 0);
+  CHECK_FALSE(timer->start_time().has_value());
+}
+
+TEST_CASE(
+    "min_epochs defers the stop; the timer says each time that its time is over, unless it is "
+    "quiet") {
+  Fixture fixture;
+  const CapturedLog log;
+  fixture.run({.duration = 2.0}, 10, 2);
+  CHECK(fixture.epochs == 2);
+  CHECK_THAT(log.text(), Catch::Contains("Timer asks to stop at step 2") &&
+                             Catch::Contains("info: the time limit"));
+  const size_t before = log.text().size();
+  fixture.run({.duration = 2.0, .verbose = false}, 10, 2);
+  CHECK(log.text().substr(before).find("info: the time limit") == std::string::npos);
+}
+
+TEST_CASE("without a limit it only measures") {
+  Fixture fixture;
+  const auto timer = fixture.run({}, 1);
+  CHECK(fixture.epochs == 1);
+  CHECK(timer->time_elapsed() == 4.0);
+  CHECK_FALSE(timer->time_remaining().has_value());
+  CHECK_FALSE(timer->bounds_run());
+}
+
+TEST_CASE("the time of the runs before a resume counts") {
+  const TempDir directory;
+  ManualClock clock;
+  TrainerOptions options = quiet(1);
+  options.clock = &clock;
+  {
+    SlowModule module(clock);
+    Trainer trainer(options, {std::make_shared<Timer>()});
+    trainer.fit(module, toy_data(3, 2));
+    trainer.save_checkpoint(directory / "a.ckpt");
+  }
+  options.max_epochs = 9;
+  auto timer = std::make_shared<Timer>(TimerOptions{.duration = 6.0});
+  SlowModule module(clock);
+  Trainer trainer(options, {timer});
+  trainer.fit(module, toy_data(3, 2), {.ckpt_path = (directory / "a.ckpt").string()});
+  CHECK(trainer.global_step() == 5);  // 3 of the first run, 2 after its 4 s
+  CHECK(timer->time_elapsed() >= 6.0);
+}
+
+TEST_CASE("a negative duration is refused") {
+  CHECK_THROWS_AS(Timer({.duration = -1.0}), ConfigError);
+}
