@@ -21,8 +21,11 @@ struct InspectOptions : PluginOptions {
   DeadlineOption deadline;
 };
 
+// Behind its name, wrapped below itself.
 void print_field(std::string_view name, const std::string& value) {
-  if (!value.empty()) print(fmt::format("  {:<12}{}\n", name, printable(value)));
+  constexpr std::size_t indent = 14;
+  std::string lines = host::wrap(printable(value), output_width(), indent);
+  if (!lines.empty()) print(lines.replace(0, indent, fmt::format("  {:<12}", name)));
 }
 
 void print_manifest(const host::Manifest& manifest) {
@@ -48,9 +51,9 @@ void print_library(const host::LibraryFacts& facts) {
 }
 
 void print_callback(const host::CallbackManifest& callback) {
-  print(fmt::format("\nCallback {}: {}\n", paint(printable(callback.name), Color::bold),
-                    printable(callback.summary)));
   const std::size_t width = output_width();
+  print(fmt::format("\nCallback {}\n", paint(printable(callback.name), Color::bold)));
+  print(host::wrap(printable(callback.summary), width, 0));
   print(callback.parameters.specs().empty()
             ? std::string("  takes no parameters\n")
             : callback.parameters.to_help(2, width == 0 ? 100 : width));
@@ -59,9 +62,9 @@ void print_callback(const host::CallbackManifest& callback) {
 void print_text(const host::Inspection& inspection) {
   if (inspection.manifest) {
     const host::Manifest& manifest = *inspection.manifest;
-    print(fmt::format("{} {}: {}\n{}\n\n", paint(printable(manifest.id), Color::bold),
-                      printable(manifest.version), printable(manifest.name),
-                      printable(manifest.summary)));
+    print(fmt::format("{} {}: {}\n", paint(printable(manifest.id), Color::bold),
+                      printable(manifest.version), printable(manifest.name)));
+    print(host::wrap(printable(manifest.summary), output_width(), 0) + "\n");
   }
   std::string state(to_string(inspection.state));
   if (!inspection.enabled_at.empty()) {
@@ -76,10 +79,9 @@ void print_text(const host::Inspection& inspection) {
   print_field("SHA-256", inspection.digest);
   if (inspection.manifest) print_manifest(*inspection.manifest);
   if (inspection.facts) print_library(*inspection.facts);
-  print(fmt::format("  {:<12}{}\n", "Probe",
-                    inspection.probe ? fmt::format("{} ({})", describe_probe(*inspection.probe),
-                                                   printable(inspection.probe->probed_at))
-                                     : "not tried out yet; --probe does that"));
+  print_field("Probe", inspection.probe ? fmt::format("{} ({})", describe_probe(*inspection.probe),
+                                                      inspection.probe->probed_at)
+                                        : "not tried out yet; --probe does that");
   if (inspection.probe && !inspection.probe->ok()) print(probe_error_lines(*inspection.probe));
   if (!inspection.manifest) return;
   for (const std::string& warning : inspection.manifest->warnings) {

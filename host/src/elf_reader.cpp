@@ -60,6 +60,8 @@ enum : std::uint64_t {
   tag_gnu_hash = 0x6ffffef5,
   tag_flags_1 = 0x6ffffffb,
 };
+constexpr std::uint64_t max_name_bytes = std::uint64_t{64} << 20;
+
 constexpr std::uint64_t flags_text_relocations = 4;
 constexpr std::uint64_t flags_1_program = 0x08000000;  // a position-independent program
 
@@ -212,7 +214,8 @@ class ElfReader {
     return it == dynamic_.end() ? std::nullopt : std::optional(it->value);
   }
 
-  std::string_view name(std::uint64_t offset) const {
+  // Many entries may share one long name, so that a small file could ask for any amount of memory.
+  std::string_view name(std::uint64_t offset) {
     if (offset >= strings_.size()) {
       throw DataError(
           fmt::format("a name at {} lies outside its table of {} bytes", offset, strings_.size()));
@@ -220,6 +223,10 @@ class ElfReader {
     const std::string_view rest = strings_.substr(static_cast<std::size_t>(offset));
     const std::size_t end = rest.find('\0');
     if (end == std::string_view::npos) throw DataError("its last name does not end");
+    name_bytes_ += end;
+    if (name_bytes_ > max_name_bytes) {
+      throw DataError(fmt::format("its tables hold more than {} bytes of names", max_name_bytes));
+    }
     return rest.substr(0, end);
   }
 
@@ -287,6 +294,7 @@ class ElfReader {
   std::vector<ProgramHeader> segments_;
   std::vector<DynamicEntry> dynamic_;
   std::string_view strings_;
+  std::uint64_t name_bytes_ = 0;  // handed out so far
   LibraryFacts facts_;
 };
 

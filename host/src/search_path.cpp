@@ -56,9 +56,9 @@ HostDirectories HostDirectories::of_this_user() {
 std::string_view to_string(SearchOrigin origin) noexcept {
   switch (origin) {
     case SearchOrigin::command_line:
-      return "--plugin-path";
+      return "option";
     case SearchOrigin::environment:
-      return "GRAPNEL_PLUGIN_PATH";
+      return "environment";
     case SearchOrigin::project:
       return "project";
     case SearchOrigin::user:

@@ -7,6 +7,7 @@
 
 #include <grapnel/abi.h>
 #include <grapnel/base/error.h>
+#include <grapnel/host/manifest.h>
 #include <grapnel/note.h>
 
 #include "catch.h"
@@ -139,6 +140,35 @@ TEST_CASE("a library that is cut short anywhere is refused, or read without what
   }
   CHECK_THROWS_AS(read(whole.substr(0, 100)), DataError);
   CHECK_THROWS_WITH(read(whole.substr(0, 1000)), Contains("cut short"));
+}
+
+TEST_CASE("a small file cannot ask for much memory by naming one long name often") {
+  // A segment at address 0 that is the whole file: headers, 40,000 times DT_NEEDED, a name of 640 KB.
+  constexpr std::uint64_t entries = 40'000, name_size = 640'000;
+  std::string file(64 + 2 * 56, '\0');
+  const std::uint64_t dynamic_at = file.size(), names_at = dynamic_at + (entries + 2) * 16;
+  file.replace(0, 6,
+               std::string("\x7f"
+                           "ELF\2\1",
+                           6));
+  put<std::uint16_t>(file, 16, 3);
+  put<std::uint16_t>(file, 18, this_platform().ends_with("x86_64") ? 62 : 183);
+  put<std::uint64_t>(file, 32, 64);
+  put<std::uint16_t>(file, 54, 56);
+  put<std::uint16_t>(file, 56, 2);
+  put<std::uint32_t>(file, 64, 1);  // loaded
+  put<std::uint64_t>(file, 64 + 32, names_at + name_size);
+  put<std::uint32_t>(file, 120, 2);  // dynamic
+  put<std::uint64_t>(file, 120 + 8, dynamic_at);
+  put<std::uint64_t>(file, 120 + 32, (entries + 2) * 16);
+  const auto add_entry = [&](std::uint64_t tag, std::uint64_t value) {
+    file.append(reinterpret_cast<const char*>(&tag), 8).append(reinterpret_cast<char*>(&value), 8);
+  };
+  add_entry(5, names_at);
+  add_entry(10, name_size);
+  for (std::uint64_t i = 0; i < entries; ++i) add_entry(1, 0);
+  file += std::string(name_size - 1, 'x') + '\0';
+  CHECK_THROWS_WITH(read(file), Contains("more than 67108864 bytes of names"));
 }
 
 TEST_CASE("a library with forged bytes never crashes its reader") {

@@ -129,7 +129,7 @@ TEST_CASE("the list as JSON names each plugin with its state") {
   const ConfigValue& plugin = json.at("plugins").as_array().front();
   CHECK(plugin.at("id").as_string() == "ema");
   CHECK(plugin.at("state").as_string() == "disabled");
-  CHECK(plugin.at("origin").as_string() == "--plugin-path");
+  CHECK(plugin.at("origin").as_string() == "option");
   CHECK(json.at("directories").size() == 4);
   CHECK_FALSE(json.at("trust_all_drop_ins").as_bool());
 }

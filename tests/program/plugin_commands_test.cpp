@@ -22,8 +22,8 @@ TEST_CASE("list, enable, list, disable") {
   const GrapnelUser user;
   const fs::path library = user.add_plugin("ema", {.version = "1.2.0"});
   CHECK(user.answer({"plugin", "list"}) ==
-        "ID   VERSION  STATE     FROM                 SUMMARY\n"
-        "ema  1.2.0    disabled  GRAPNEL_PLUGIN_PATH  About ema.\n"
+        "ID   VERSION  STATE     FROM         SUMMARY\n"
+        "ema  1.2.0    disabled  environment  About ema.\n"
         "\n"
         "1 plugin: 1 disabled\n"
         "To use one in every training: grapnel plugin enable ID\n");
@@ -189,7 +189,7 @@ TEST_CASE("path shows the search path in its order, and what is wrong with it") 
   const GrapnelUser user;
   fs::permissions(user.plugins(), fs::perms{0777});
   const std::string answer = user.answer({"plugin", "path"});
-  const std::size_t environment = answer.find("GRAPNEL_PLUGIN_PATH");
+  const std::size_t environment = answer.find("environment");
   const std::size_t project = answer.find("project");
   const std::size_t mine = answer.find("user");
   CHECK(environment < project);

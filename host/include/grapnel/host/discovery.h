@@ -40,7 +40,7 @@ enum class SearchOrigin : std::uint8_t {
   file,          // named by path: --plugin FILE, enable FILE
 };
 
-// "--plugin-path", "GRAPNEL_PLUGIN_PATH", "project", "user", "installed", "file"
+// "option", "environment", "project", "user", "installed", "file"
 [[nodiscard]] std::string_view to_string(SearchOrigin origin) noexcept;
 
 struct SearchDirectory {

@@ -1,0 +1,141 @@
+// grapnel callbacks list, grapnel callbacks show: what run.json may name under "callbacks".
+#include <CLI/CLI.hpp>
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/text.h>
+#include <grapnel/bridge/plugins.h>
+#include <grapnel/callbacks/registry.h>
+#include <grapnel/host/text_table.h>
+
+#include "commands.h"
+#include "output.h"
+
+namespace grapnel::program {
+namespace {
+
+struct CallbacksRequest {
+  std::string name;
+  std::vector<std::string> plugins;
+  std::vector<std::string> plugin_path;
+  bool json = false;
+};
+
+// One callback, built in or of an enabled plugin.
+struct Known {
+  std::string name;
+  std::string origin;  // "built in", "ema 1.0.0"
+  std::string summary;
+  const ParameterTable* parameters;
+};
+
+std::vector<Known> known_callbacks(const host::PluginSelection& selection) {
+  std::vector<Known> known;
+  for (const CallbackEntry& entry : callback_registry()) {
+    known.push_back({entry.name(), "built in", entry.summary(), &entry.parameters()});
+  }
+  for (const host::SelectedPlugin& plugin : selection.plugins) {
+    for (const host::CallbackManifest& callback : plugin.manifest.callbacks) {
+      const bool alone = callback.name == plugin.manifest.id;
+      known.push_back({alone ? callback.name : plugin.manifest.id + "." + callback.name,
+                       plugin.manifest.id + " " + plugin.manifest.version, callback.summary,
+                       &callback.parameters});
+    }
+  }
+  return known;
+}
+
+host::PluginSelection select(const CallbacksRequest& request) {
+  return host::select_plugins({.discovery = {.plugin_path = request.plugin_path},
+                               .plugins = request.plugins,
+                               .no_plugins = {},
+                               .environment = std::nullopt});
+}
+
+ConfigValue to_json(const Known& callback) {
+  ConfigValue entry = ConfigValue::object();
+  entry.set("name", callback.name);
+  entry.set("origin", callback.origin);
+  entry.set("summary", callback.summary);
+  entry.set("parameters", callback.parameters->to_manifest());
+  return entry;
+}
+
+void list(const CallbacksRequest& request) {
+  const host::PluginSelection selection = select(request);
+  if (request.json) {
+    ConfigValue all = ConfigValue::array();
+    for (const Known& callback : known_callbacks(selection)) all.append(to_json(callback));
+    return print_json(all);
+  }
+  host::TextTable table({"callback", "origin", "what it does"});
+  for (const Known& callback : known_callbacks(selection)) {
+    table.add({printable(callback.name), printable(callback.origin), printable(callback.summary)});
+  }
+  print(table.to_text(output_width()));
+}
+
+void show(const CallbacksRequest& request) {
+  const host::PluginSelection selection = select(request);
+  const std::vector<Known> known = known_callbacks(selection);
+  const CallbackEntry* entry = find_callback_entry(request.name);  // by its class's name, too
+  const std::string name = entry != nullptr ? entry->name() : request.name;
+  std::vector<std::string> names;
+  for (const Known& callback : known) {
+    names.push_back(callback.name);
+    if (callback.name != name) continue;
+    if (request.json) return print_json(to_json(callback));
+    const std::string help = callback.parameters->to_help();
+    return print(fmt::format("{} ({})\n{}\n\n{}", printable(callback.name),
+                             printable(callback.origin), printable(callback.summary),
+                             help.empty() ? "It has no parameters.\n" : help));
+  }
+  const std::string meant = nearest(name, names).value_or("");
+  throw ConfigError(
+      {},
+      fmt::format("there is no callback {}{}; 'grapnel callbacks list' shows all of "
+                  "them, those of enabled plugins too",
+                  quote(name), meant.empty() ? "" : "; did you mean " + quote(meant) + "?"),
+      name, meant);
+}
+
+CLI::App& add_command(CLI::App& parent, const char* name, const char* summary, const char* example,
+                      const std::shared_ptr<CallbacksRequest>& request,
+                      void (*run)(const CallbacksRequest&)) {
+  CLI::App& command = *parent.add_subcommand(name, summary);
+  command.add_flag("--json", request->json, "Answer with JSON on standard output");
+  command.add_option("--plugin", request->plugins, "A plugin that is not enabled, too; repeatable")
+      ->type_name("ID|FILE")
+      ->allow_extra_args(false);
+  command
+      .add_option("--plugin-path", request->plugin_path,
+                  "Look for plugins in this directory first; repeatable")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  command.footer(fmt::format("Example:\n  {}", example));
+  command.callback([request, run] { run(*request); });
+  return command;
+}
+
+}  // namespace
+
+void add_callbacks(CLI::App& app, Context&) {
+  CLI::App& group = *app.add_subcommand("callbacks", "List the callbacks that a run.json can name");
+  group.require_subcommand(1);
+  const auto request = std::make_shared<CallbacksRequest>();
+  add_command(group, "list", "All of them, one line each", "grapnel callbacks list", request,
+              &list);
+  add_command(group, "show", "One of them with its parameters",
+              "grapnel callbacks show early_stopping", request, &show)
+      .add_option("name", request->name, "Its name")
+      ->required()
+      ->type_name("NAME");
+}
+
+}  // namespace grapnel::program

@@ -1,0 +1,91 @@
+#include "callbacks_section.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include <grapnel/base/text.h>
+#include <grapnel/callbacks/registry.h>
+
+#include "named_items.h"
+
+namespace grapnel::program {
+namespace {
+
+// Takes a key out of an object; null when it isn't there.
+ConfigValue take(ConfigValue& object, std::string_view key) {
+  const ConfigValue* found = object.find(key);
+  if (found == nullptr) return {};
+  ConfigValue value = *found;
+  object.erase(key);
+  return value;
+}
+
+std::string take_label(NamedItem& item, const ParameterTable& table) {
+  if (table.find("label") != nullptr) return {};  // a parameter of its own
+  const ConfigValue label = take(item.parameters, "label");
+  return label.is_null() ? std::string() : label.as_string(item.context + ".label");
+}
+
+CallbackHandle make_built_in(const CallbackEntry& entry, NamedItem item) {
+  const std::string label = take_label(item, entry.parameters());
+  CallbackHandle handle = make_callback(item.name, item.parameters, item.context);
+  if (!label.empty()) handle.callback->set_name(label);
+  handle.source = item.position.to_string();
+  return handle;
+}
+
+bridge::PluginCallbackConfig plugin_config(const bridge::PluginCallbackRef& ref, NamedItem item) {
+  bridge::PluginCallbackConfig config{.name = item.name};
+  config.enabled = item.enabled;
+  config.position = item.position;
+  config.options.name = take_label(item, ref.callback->parameters);
+  if (ref.callback->parameters.find("on_error") == nullptr) {
+    const ConfigValue on_error = take(item.parameters, "on_error");
+    if (!on_error.is_null()) config.options.on_error = bridge::parse_on_error(on_error);
+  }
+  config.options.parameters = std::move(item.parameters);
+  return config;
+}
+
+[[noreturn]] void refuse_unknown(const NamedItem& item, const host::PluginSelection& selection,
+                                 const host::DiscoveryOptions& discovery) {
+  if (const host::Candidate* candidate = host::discover(discovery).find(item.name)) {
+    throw ConfigError(item.position,
+                      fmt::format("'{}' is a plugin that is not enabled; to use it: grapnel plugin "
+                                  "enable {}, or --plugin {} for this run alone",
+                                  item.name, candidate->summary.id, candidate->summary.id),
+                      item.context);
+  }
+  std::vector<std::string> known;
+  for (const CallbackEntry& entry : callback_registry()) known.push_back(entry.name());
+  for (std::string& name : bridge::plugin_callback_names(selection)) {
+    known.push_back(std::move(name));
+  }
+  const std::string meant = nearest(item.name, known).value_or("");
+  throw ConfigError(
+      item.position,
+      fmt::format("there is no callback {}{}; known are {}", quote(item.name),
+                  meant.empty() ? "" : "; did you mean " + quote(meant) + "?", join(known)),
+      item.context, meant);
+}
+
+}  // namespace
+
+CallbacksSection read_callbacks(const ConfigValue& section, const host::PluginSelection& selection,
+                                const host::DiscoveryOptions& discovery) {
+  CallbacksSection result;
+  for (NamedItem& item : read_named_items(section, "callbacks")) {
+    if (const CallbackEntry* entry = find_callback_entry(item.name)) {
+      if (item.enabled) result.built_in.push_back(make_built_in(*entry, std::move(item)));
+    } else if (const auto ref = bridge::find_plugin_callback(selection, item.name, item.position)) {
+      result.plugins.push_back(plugin_config(*ref, std::move(item)));
+    } else {
+      refuse_unknown(item, selection, discovery);
+    }
+  }
+  return result;
+}
+
+}  // namespace grapnel::program

@@ -1,0 +1,114 @@
+#include "explain.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include <grapnel/base/text.h>
+#include <grapnel/bridge/plugin_callback.h>
+#include <grapnel/dispatcher.h>
+#include <grapnel/host/text_table.h>
+
+namespace grapnel::program {
+namespace {
+
+std::string label_of(const Callback& callback) {
+  return callback.name().empty() ? callback.type_name() : callback.name();
+}
+
+std::string origin_of(const CallbackHandle& handle) {
+  switch (handle.origin) {
+    case CallbackOrigin::user:
+      return "run.json";
+    case CallbackOrigin::trainer_default:
+      return "default";
+    case CallbackOrigin::plugin:
+      return "plugin";
+    case CallbackOrigin::module:
+      return "module";
+  }
+  return "";
+}
+
+// Why a callback stands where it does: "enabled, after 'nan_guard'", "last: it writes checkpoints".
+std::string reason_of(const Session& session, const CallbackHandle& handle) {
+  if (handle.callback->place() == Callback::Place::checkpoint) return "last: it writes checkpoints";
+  if (handle.callback->place() == Callback::Place::tuner) return "first: it tunes";
+  const auto* plugin = dynamic_cast<const bridge::PluginCallback*>(handle.callback.get());
+  if (plugin == nullptr) return "";
+  for (const host::SelectedPlugin& selected : session.selection().plugins) {
+    if (selected.manifest.id != plugin->site().plugin) continue;
+    return selected.order_reason.empty() ? selected.reason
+                                         : selected.reason + ", " + selected.order_reason;
+  }
+  return "";
+}
+
+// Whom a hook reaches, the module included where it overrides the hook.
+std::vector<std::string> receivers_of(const Session& session, Hook hook) {
+  std::vector<std::string> names;
+  const bool in_module = session.model().mask.has(hook);
+  bool module_named = !in_module;
+  for (const Dispatcher::Receiver& receiver : session.trainer().dispatcher().receivers(hook)) {
+    // At the end of a training epoch, those that monitor a metric come after the module.
+    if (hook == Hook::on_train_epoch_end && receiver.callback->monitors() && !module_named) {
+      names.push_back("module");
+      module_named = true;
+    }
+    names.push_back(label_of(*receiver.callback));
+  }
+  if (!module_named) names.push_back("module");
+  return names;
+}
+
+std::vector<std::string> hooks_of(const CallbackHandle& handle) {
+  std::vector<std::string> names;
+  const HookMask wanted = handle.callback->wanted(handle.overridden);
+  for (std::size_t hook = 0; hook < kHookCount; ++hook) {
+    if (wanted.test(hook) && handle.overridden.test(hook)) names.emplace_back(kHookNames[hook]);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string explain_text(const Session& session) {
+  host::TextTable callbacks({"", "callback", "origin", "source", "why there"});
+  std::size_t number = 0;
+  for (const CallbackHandle& handle : session.trainer().callbacks()) {
+    callbacks.add({std::to_string(++number), label_of(*handle.callback), origin_of(handle),
+                   printable(handle.source), printable(reason_of(session, handle))});
+  }
+  host::TextTable hooks({"hook", "reaches, in this order"});
+  for (std::size_t hook = 0; hook < kHookCount; ++hook) {
+    const auto names = receivers_of(session, static_cast<Hook>(hook));
+    if (!names.empty()) hooks.add({std::string(kHookNames[hook]), join(names)});
+  }
+  return callbacks.to_text(0) + "\n" + hooks.to_text(0);
+}
+
+ConfigValue explain_json(const Session& session) {
+  ConfigValue callbacks = ConfigValue::array();
+  for (const CallbackHandle& handle : session.trainer().callbacks()) {
+    ConfigValue entry = ConfigValue::object();
+    entry.set("name", label_of(*handle.callback));
+    entry.set("type", handle.callback->type_name());
+    entry.set("origin", origin_of(handle));
+    entry.set("source", handle.source);
+    entry.set("reason", reason_of(session, handle));
+    entry.set("state_key", handle.callback->state_key());
+    entry.set("hooks", hooks_of(handle));
+    callbacks.append(std::move(entry));
+  }
+  ConfigValue hooks = ConfigValue::object();
+  for (std::size_t hook = 0; hook < kHookCount; ++hook) {
+    auto names = receivers_of(session, static_cast<Hook>(hook));
+    if (!names.empty()) hooks.set(kHookNames[hook], names);
+  }
+  ConfigValue plan = ConfigValue::object();
+  plan.set("callbacks", std::move(callbacks));
+  plan.set("hooks", std::move(hooks));
+  return plan;
+}
+
+}  // namespace grapnel::program

@@ -1,0 +1,59 @@
+// grapnel-run: trains, and evaluates, as run.json says. `grapnel` hands its commands over to it.
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+#include <grapnel/base/error.h>
+#include <grapnel/version.h>
+
+#include "commands.h"
+#include "output.h"
+#include "run_log.h"
+#include "usage.h"
+
+namespace grapnel::program {
+namespace {
+
+constexpr void (*kCommands[])(CLI::App&, Context&) = {add_fit, add_validate, add_test, add_predict,
+                                                      add_callbacks};
+
+int run(std::vector<std::string> arguments) {
+  Context context;
+  CLI::App app("Trains LibTorch models, extended by callback plugins.", "grapnel");
+  app.get_formatter()->column_width(28);
+  const std::string version = fmt::format("grapnel {}\n", version_string());
+  app.set_version_flag("--version", version, "Print the version and exit");
+  app.require_subcommand(1);
+  for (const auto add : kCommands) add(app, context);
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    print(innermost(app).help());
+  } catch (const CLI::CallForVersion&) {
+    print(version);
+  } catch (const CLI::ParseError& error) {
+    print_error(explain_usage(app, error), full_name(innermost(app)));
+    return static_cast<int>(ExitCode::usage);
+  }
+  return context.exit_code;
+}
+
+}  // namespace
+}  // namespace grapnel::program
+
+int main(int argc, char** argv) {
+  using namespace grapnel;
+  program::RunLog log;
+  try {
+    return program::run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const c10::Error& error) {  // without its stack of addresses
+    program::print_error(error.what_without_backtrace());
+    return exit_code_of(error);
+  } catch (const std::exception& error) {
+    program::print_error(error.what());
+    return exit_code_of(error);
+  }
+}

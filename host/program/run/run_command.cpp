@@ -1,0 +1,167 @@
+// grapnel fit, validate, test, predict: one set of options, four kinds of run.
+#include <CLI/CLI.hpp>
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/text.h>
+
+#include "commands.h"
+#include "explain.h"
+#include "output.h"
+#include "predictions.h"
+#include "report.h"
+#include "run_log.h"
+#include "session.h"
+
+namespace grapnel::program {
+namespace {
+
+constexpr const char* kFitFooter =
+    "Without --config a small network learns the embedded digits. Everything of a run goes into "
+    "its\n"
+    "run directory, runs/NAME-N unless told otherwise: run.json as it ran, metrics.csv, and\n"
+    "checkpoints/ with the best and the last state, from which a run goes on bit by bit.\n"
+    "\n"
+    "Examples:\n"
+    "  grapnel fit\n"
+    "  grapnel fit --config run.json --set trainer.max_epochs=5 --set optimizer=AdamW\n"
+    "  grapnel fit --set model=cnn --set callbacks.early_stopping.monitor=val_loss\n"
+    "  grapnel fit --ckpt last --set trainer.max_epochs=10\n"
+    "  grapnel fit --plugin ./my_plugin.so --explain";
+
+constexpr const char* kEvaluationFooter =
+    "The model, its data and its best checkpoint are those of the latest run below runs/, unless\n"
+    "--run-dir, --config or --ckpt say otherwise.\n"
+    "\n"
+    "Examples:\n"
+    "  grapnel {0}\n"
+    "  grapnel {0} --run-dir runs/mlp-digits-0 --ckpt last --json";
+
+// A run that a signal ended: what there is, and the exit code that says so.
+void report_interrupt(const Session& session, const Interrupted& interrupt, Context& context) {
+  if (session.request().json) {
+    print_json(report_json(session, interrupt.what()));
+  } else {
+    print(report_text(session, interrupt.what()));
+  }
+  context.exit_code = exit_code_of(interrupt);
+}
+
+void run(const RunRequest& request, Context& context) {
+  Session session(request);
+  if (request.explain) {
+    if (request.json) {
+      print_json(explain_json(session));
+    } else {
+      print(explain_text(session));
+    }
+    return;
+  }
+  try {
+    session.run();
+  } catch (const Interrupted& interrupt) {
+    RunLog::show(LogLevel::warning, nullptr);
+    return report_interrupt(session, interrupt, context);
+  } catch (...) {
+    RunLog::show(LogLevel::warning, nullptr);  // the bar stays above what main says
+    throw;
+  }
+  RunLog::show(request.quiet ? LogLevel::warning : LogLevel::info, nullptr);
+  if (request.json) {
+    print_json(report_json(session, ""));
+  } else {
+    print(report_text(session, ""));
+  }
+}
+
+void add_run_options(CLI::App& command, RunRequest& request) {
+  const auto several = [](CLI::Option* option) { option->allow_extra_args(false); };
+  command.add_option("--config", request.config, "The file that says what to run")
+      ->type_name("run.json");
+  several(command
+              .add_option("--set", request.assignments,
+                          "Set a value of the file, as in trainer.max_epochs=5; repeatable")
+              ->type_name("PATH=VALUE"));
+  command
+      .add_option("--ckpt", request.checkpoint,
+                  request.kind == RunKind::fit
+                      ? "Go on from this checkpoint; 'last' or 'best': of the run directory, else "
+                        "of the latest run"
+                      : "Use this checkpoint's weights; 'last' or 'best' (the default): of the run "
+                        "directory, else of the latest run")
+      ->type_name("PATH|last|best");
+  command.add_option("--run-dir", request.run_directory, "Where everything of the run goes")
+      ->type_name("DIR");
+  several(
+      command
+          .add_option("--plugin", request.plugins, "Use this plugin too, for this run; repeatable")
+          ->type_name("ID|FILE"));
+  several(command
+              .add_option("--no-plugin", request.no_plugins,
+                          "Leave out this enabled plugin; repeatable")
+              ->type_name("ID"));
+  several(command
+              .add_option("--plugin-path", request.plugin_path,
+                          "Look for plugins in this directory first; repeatable")
+              ->type_name("DIR"));
+  command
+      .add_option("--threads", request.threads,
+                  "Threads per operator (default 1, the fastest for small models)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  command.add_flag("--json", request.json, "End with one JSON object on standard output");
+  command.add_flag("--quiet", request.quiet,
+                   "No progress, and of the log only warnings and errors");
+  command.add_flag("--explain", request.explain,
+                   "Print which callbacks the run has and what reaches them, and end");
+}
+
+CLI::App& add_run_command(CLI::App& app, Context& context, const char* name, const char* summary,
+                          RunKind kind) {
+  const auto request = std::make_shared<RunRequest>();
+  request->kind = kind;
+  CLI::App& command = *app.add_subcommand(name, summary);
+  add_run_options(command, *request);
+  command.footer(kind == RunKind::fit ? std::string(kFitFooter)
+                                      : fmt::format(fmt::runtime(kEvaluationFooter), name));
+  if (kind == RunKind::predict) {
+    command
+        .add_option("--output", request->output,
+                    "The file to write: .csv (default predictions.csv in the run directory) or "
+                    ".safetensors")
+        ->type_name("FILE")
+        ->check(CLI::Validator(
+            [](const std::string& file) {
+              return is_predictions_file(file) ? std::string()
+                                               : quote(file) + " must end in .csv or .safetensors";
+            },
+            ""));
+  }
+  command.callback([request, &context] { run(*request, context); });
+  return command;
+}
+
+}  // namespace
+
+void add_fit(CLI::App& app, Context& context) {
+  add_run_command(app, context, "fit", "Train a model as a run.json says", RunKind::fit);
+}
+
+void add_validate(CLI::App& app, Context& context) {
+  add_run_command(app, context, "validate", "Evaluate a model on its validation data",
+                  RunKind::validate);
+}
+
+void add_test(CLI::App& app, Context& context) {
+  add_run_command(app, context, "test", "Evaluate a model on its test data", RunKind::test);
+}
+
+void add_predict(CLI::App& app, Context& context) {
+  add_run_command(app, context, "predict", "Write a model's predictions", RunKind::predict);
+}
+
+}  // namespace grapnel::program

@@ -1,0 +1,110 @@
+#include "run_config.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include <grapnel/base/text.h>
+#include <grapnel/data/registry.h>
+#include <grapnel/trainer_options.h>
+
+namespace grapnel::program {
+namespace {
+
+// "AdamW" or {"name": "AdamW", ...} as the latter; its place in the file stays known.
+ConfigValue as_object(const ConfigValue& config) {
+  if (!config.is_string()) return config;
+  ConfigValue object = ConfigValue::object();
+  const SourcePosition position = config.position();
+  object.set_position(std::make_shared<const std::string>(position.file), position.line,
+                      position.column);
+  object.set("name", config);
+  return object;
+}
+
+// The name in such a config, when it is of the right shape.
+std::string name_in(const ConfigValue& config) {
+  const ConfigValue* name = config.is_object() ? config.find("name") : &config;
+  return name != nullptr && name->is_string() ? name->as_string() : std::string();
+}
+
+// A name that is a file's, too: letters, digits, '-', '_' and '.'.
+std::string file_name(const std::string& text) {
+  std::string name;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.';
+    name += plain ? c : '_';
+  }
+  return name.empty() || name.front() == '.' ? "run" + name : name;
+}
+
+bool takes_seed(const std::string& data) {
+  for (const DataEntry& entry : data_registry()) {
+    if (entry.parameters.name() == data) return entry.parameters.find("seed") != nullptr;
+  }
+  return false;
+}
+
+}  // namespace
+
+const ParameterTable& run_parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "run.json", "What to train, on what, how long and with what around it.",
+      {any("model", "mlp").doc("The model: its name, or an object with its parameters."),
+       any("data", "digits").doc("The data: their name, or an object with their parameters."),
+       any("optimizer").nullable().doc("The optimizer, unless it stands in the model."),
+       any("scheduler").nullable().doc("The learning-rate scheduler, unless it stands there."),
+       object("trainer", trainer_parameters())
+           .doc("How long, on how much data and with what around it."),
+       any("callbacks", ConfigValue::object())
+           .doc("Callbacks by name with their parameters, or a list of such; those of enabled "
+                "plugins too, which false turns off."),
+       any("loggers", "csv").doc("Loggers: a name, a list of names, or an object by name."),
+       integer("seed", 0).nullable().at_least(0).doc(
+           "Of everything random: weights, order of the data, dropout; null: from the clock."),
+       parameter::string("name", "")
+           .doc("Of the run directory; empty: the model's and the data's."),
+       parameter::string("run_dir", "")
+           .doc("Where everything of the run goes; empty: runs/NAME-N, the next free one.")});
+  return table;
+}
+
+RunConfig read_run_config(const std::optional<std::filesystem::path>& file,
+                          const std::vector<std::string>& assignments) {
+  RunConfig config;
+  config.source = file ? read_json_file(*file) : ConfigValue::object();
+  for (const std::string& assignment : assignments) set_by_path(config.source, assignment);
+  config.parameters = run_parameters().validate(config.source, "");
+  return config;
+}
+
+ConfigValue RunConfig::model() const {
+  ConfigValue model = as_object(parameters.get<ConfigValue>("model"));
+  for (const char* key : {"optimizer", "scheduler"}) {
+    if (parameters.is_null(key)) continue;
+    if (model.contains(key)) {
+      throw parameters.error(key,
+                             fmt::format("'{}' stands in 'model' too; keep one of the two", key));
+    }
+    if (model.is_object()) model.set(key, parameters.get<ConfigValue>(key));
+  }
+  return model;
+}
+
+ConfigValue RunConfig::data() const {
+  ConfigValue data = as_object(parameters.get<ConfigValue>("data"));
+  if (parameters.is_null("seed") || !data.is_object() || data.contains("seed")) return data;
+  if (takes_seed(name_in(data))) data.set("seed", parameters.get<std::int64_t>("seed"));
+  return data;
+}
+
+std::string RunConfig::name() const {
+  const std::string given = parameters.get<std::string>("name");
+  if (!given.empty()) return file_name(given);
+  return file_name(name_in(parameters.get<ConfigValue>("model")) + "-" +
+                   name_in(parameters.get<ConfigValue>("data")));
+}
+
+}  // namespace grapnel::program

@@ -1,0 +1,24 @@
+// Where the library's log goes while the program runs: to standard error, above the progress bar when
+// there is one.
+#pragma once
+
+#include <memory>
+
+#include <grapnel/base/log.h>
+#include <grapnel/progress.h>
+
+namespace grapnel::program {
+
+// Sets the process's log sink; warnings and errors until show() says otherwise.
+class RunLog {
+ public:
+  RunLog();
+  ~RunLog();
+  RunLog(const RunLog&) = delete;
+  RunLog& operator=(const RunLog&) = delete;
+
+  // From which level on messages are shown, and above which bar; nullptr: no bar.
+  static void show(LogLevel level, std::shared_ptr<ProgressSink> progress);
+};
+
+}  // namespace grapnel::program

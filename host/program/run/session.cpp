@@ -1,0 +1,234 @@
+#include "session.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <system_error>
+#include <utility>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/log.h>
+#include <grapnel/base/text.h>
+#include <grapnel/bridge/plugins.h>
+#include <grapnel/callbacks/model_checkpoint.h>
+#include <grapnel/loggers/registry.h>
+#include <grapnel/terminal_progress.h>
+
+#include "callbacks_section.h"
+#include "named_items.h"
+#include "predictions.h"
+#include "run_directory.h"
+#include "run_log.h"
+#include "signals.h"
+
+namespace grapnel::program {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_in_a_run(const std::string& checkpoint) {
+  return checkpoint == "last" || checkpoint == "best";
+}
+
+// Loggers that say nothing of a directory write into the run's.
+ConfigValue with_directory(ConfigValue parameters, const ParameterTable& table,
+                           const fs::path& run_directory) {
+  if (table.find("save_dir") == nullptr || parameters.contains("save_dir") ||
+      parameters.contains("name") || parameters.contains("version")) {
+    return parameters;
+  }
+  const fs::path directory = fs::absolute(run_directory).lexically_normal();
+  parameters.set("save_dir", directory.parent_path().string());
+  parameters.set("name", "");
+  parameters.set("version", directory.filename().string());
+  return parameters;
+}
+
+std::vector<std::shared_ptr<Logger>> make_loggers(const ConfigValue& section,
+                                                  const fs::path& run_directory) {
+  std::vector<std::shared_ptr<Logger>> loggers;
+  for (const NamedItem& item : read_named_items(section, "loggers")) {
+    if (!item.enabled) continue;
+    const LoggerEntry* entry = find_logger_entry(item.name);
+    ConfigValue parameters = item.parameters;
+    if (entry != nullptr) {
+      parameters = with_directory(std::move(parameters), entry->parameters(), run_directory);
+    }
+    try {
+      loggers.push_back(make_logger(item.name, parameters, item.context));
+    } catch (const ConfigError& error) {  // an unknown name has no place of its own there
+      if (error.line > 0 || entry != nullptr) throw;
+      throw ConfigError(item.position, error.what(), item.context, error.nearest);
+    }
+  }
+  return loggers;
+}
+
+// Metrics of all loaders; those of several have the loader's number in their names.
+MetricDict merged(const std::vector<MetricDict>& results) {
+  MetricDict all;
+  for (const MetricDict& result : results) all.update(result);
+  return all;
+}
+
+}  // namespace
+
+Session::Session(const RunRequest& request) : request_(request) {
+  RunLog::show(request_.quiet ? LogLevel::warning : LogLevel::info, nullptr);
+  choose_directory();
+  load_config();
+  selection_ = host::select_plugins({.discovery = {.plugin_path = request_.plugin_path},
+                                     .plugins = request_.plugins,
+                                     .no_plugins = request_.no_plugins,
+                                     .environment = std::nullopt});
+  for (const std::string& notice : selection_.notices) log_text(LogLevel::info, notice);
+  make_parts();
+}
+
+// Where the run goes, and which checkpoint it begins with. The directory of a new fit is made later, once
+// everything else is known to be right.
+void Session::choose_directory() {
+  const std::string& wanted = request_.checkpoint;
+  const bool fit = request_.kind == RunKind::fit;
+  run_directory_ = request_.run_directory;
+  if (!wanted.empty() && !is_in_a_run(wanted)) {
+    checkpoint_ = wanted;
+    if (run_directory_.empty()) run_directory_ = run_directory_of(checkpoint_).value_or("");
+    return;
+  }
+  if (fit && wanted.empty()) return;
+  if (run_directory_.empty()) {
+    const auto latest = latest_run_directory();
+    if (!latest) {
+      throw CheckpointError(
+          kRunsDirectory,
+          fmt::format(
+              "there is no run with a checkpoint here{}; {}",
+              wanted.empty() ? "" : fmt::format(" that --ckpt {} could mean", wanted),
+              "train one with 'grapnel fit', or give the path of a checkpoint with --ckpt"));
+    }
+    run_directory_ = *latest;
+  }
+  checkpoint_ =
+      wanted == "last" ? last_checkpoint(run_directory_) : best_checkpoint(run_directory_);
+}
+
+void Session::load_config() {
+  std::optional<fs::path> file = request_.config;
+  std::error_code error;
+  if (!file && !run_directory_.empty() && fs::exists(run_directory_ / kRunFile, error)) {
+    file = run_directory_ / kRunFile;  // a run that goes on, or its model that is looked at
+  }
+  config_ = read_run_config(file, request_.assignments);
+  const std::string configured = config_.parameters.get<std::string>("run_dir");
+  if (run_directory_.empty() && !configured.empty()) run_directory_ = configured;
+}
+
+void Session::make_parts() {
+  // Small models are faster on one thread than on many that wait for each other.
+  at::set_num_threads(request_.threads > 0 ? request_.threads : 1);
+  if (!config_.parameters.is_null("seed")) {
+    at::manual_seed(static_cast<std::uint64_t>(config_.parameters.get<std::int64_t>("seed")));
+  }
+  data_ = make_data(config_.data(), "data");
+  model_ = make_model(config_.model(), "model");
+  std::vector<CallbackHandle> callbacks = make_callbacks();
+  trainer_ = std::make_unique<Trainer>(make_trainer_options(), std::move(callbacks));
+}
+
+std::vector<CallbackHandle> Session::make_callbacks() {
+  CallbacksSection section = read_callbacks(config_.parameters.get<ConfigValue>("callbacks"),
+                                            selection_, {.plugin_path = request_.plugin_path});
+  std::vector<CallbackHandle> callbacks = std::move(section.built_in);
+  const Parameters trainer = config_.parameters.get<Parameters>("trainer");
+  bool has_checkpoint = false;
+  for (const CallbackHandle& handle : callbacks) {
+    has_checkpoint = has_checkpoint || dynamic_cast<Checkpoint*>(handle.callback.get()) != nullptr;
+  }
+  if (!has_checkpoint && trainer.get<bool>("enable_checkpointing") &&
+      !trainer.get<bool>("barebones")) {
+    // What the trainer would add, and always one to go on from.
+    callbacks.emplace_back(std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
+                               .save_last = SaveLast::link, .save_on_exception = true}),
+                           CallbackOrigin::trainer_default, "grapnel");
+  }
+  for (CallbackHandle& handle : bridge::make_plugin_callbacks(selection_, section.plugins)) {
+    callbacks.push_back(std::move(handle));
+  }
+  return callbacks;
+}
+
+TrainerOptions Session::make_trainer_options() {
+  const Parameters trainer = config_.parameters.get<Parameters>("trainer");
+  TrainerOptions options = trainer_options(trainer);
+  if (!options.seed && !config_.parameters.is_null("seed")) {
+    options.seed = static_cast<std::uint64_t>(config_.parameters.get<std::int64_t>("seed"));
+  }
+  if (request_.quiet) {
+    options.enable_progress_bar = false;
+  } else if (!request_.explain && options.enable_progress_bar.value_or(true)) {
+    options.progress = std::make_shared<TerminalSink>();
+    RunLog::show(LogLevel::info, options.progress);
+  }
+  if (request_.explain || options.fast_dev_run != 0) return options;  // nothing is written
+  const bool fit = request_.kind == RunKind::fit;
+  if (fit && run_directory_.empty()) run_directory_ = make_run_directory(config_.name());
+  if (options.default_root_dir.empty()) options.default_root_dir = run_directory_;
+  if (fit) {
+    options.loggers = make_loggers(config_.parameters.get<ConfigValue>("loggers"), run_directory_);
+    record_config();
+  }
+  return options;
+}
+
+void Session::record_config() const {
+  fs::create_directories(run_directory_);
+  write_file(run_directory_ / kRunFile, write_json(config_.source, JsonStyle::pretty),
+             Durability::fast);
+}
+
+void Session::run() {
+  const SignalScope signals(*trainer_);
+  run_kind();
+  if (request_.kind == RunKind::fit) metrics_ = trainer_->callback_metrics();
+}
+
+void Session::run_kind() {
+  RunOptions options{.ckpt_path = checkpoint_.string(), .verbose = false};
+  switch (request_.kind) {
+    case RunKind::fit:
+      trainer_->fit(model_.ref(), data_.data, options);
+      return;
+    case RunKind::validate:
+      metrics_ = merged(trainer_->validate(model_.ref(), data_.data, options));
+      return;
+    case RunKind::test:
+      metrics_ = merged(trainer_->test(model_.ref(), data_.data, options));
+      return;
+    case RunKind::predict: {
+      const auto predictions = trainer_->predict(model_.ref(), data_.data, options);
+      predictions_file_ =
+          request_.output.empty() ? run_directory_ / "predictions.csv" : request_.output;
+      write_predictions(predictions_file_, predictions);
+      return;
+    }
+    case RunKind::none:
+      return;
+  }
+}
+
+fs::path Session::checkpoint() const {
+  if (request_.kind == RunKind::fit) {
+    for (const CallbackHandle& handle : trainer_->callbacks()) {
+      const auto* writer = dynamic_cast<const ModelCheckpoint*>(handle.callback.get());
+      if (writer == nullptr) continue;
+      if (!writer->best_model_path().empty()) return writer->best_model_path();
+      if (!writer->last_model_path().empty()) return writer->last_model_path();
+    }
+  }
+  return checkpoint_;
+}
+
+}  // namespace grapnel::program
