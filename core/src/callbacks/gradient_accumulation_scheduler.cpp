@@ -21,7 +21,7 @@ namespace {
 
 }  // namespace
 
-GradientAccumulationScheduler::GradientAccumulationScheduler(std::map<int64_t, int64_t> scheduling)
+GradientAccumulationScheduler::GradientAccumulationScheduler(AccumulationSchedule scheduling)
     : scheduling_(std::move(scheduling)) {
   if (scheduling_.empty()) refuse("the schedule is empty; give at least one {epoch: batches}");
   for (const auto& [epoch, factor] : scheduling_) {
@@ -48,7 +48,7 @@ const ParameterTable& GradientAccumulationScheduler::parameters() {
 
 std::shared_ptr<GradientAccumulationScheduler> GradientAccumulationScheduler::from(
     const Parameters& p) {
-  std::map<int64_t, int64_t> scheduling;
+  AccumulationSchedule scheduling;
   for (const auto& [epoch, factor] : p.get<std::map<int64_t, double>>("scheduling")) {
     if (factor != std::floor(factor)) {
       throw p.error(

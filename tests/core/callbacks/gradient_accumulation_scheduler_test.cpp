@@ -9,7 +9,7 @@ using namespace grapnel;
 using namespace grapnel::test;
 
 TEST_CASE("the factor of an epoch is that of the largest key that is not past it") {
-  const GradientAccumulationScheduler scheduler({{2, 3}, {5, 1}, {7, 8}});
+  const GradientAccumulationScheduler scheduler(AccumulationSchedule{{2, 3}, {5, 1}, {7, 8}});
   std::vector<int64_t> factors;
   for (int64_t epoch = 0; epoch < 9; ++epoch)
     factors.push_back(scheduler.get_accumulate_grad_batches(epoch));
@@ -20,7 +20,7 @@ TEST_CASE("the factor of an epoch is that of the largest key that is not past it
 
 TEST_CASE("the trainer steps as the schedule says, also in a second fit") {
   auto scheduler =
-      std::make_shared<GradientAccumulationScheduler>(std::map<int64_t, int64_t>{{1, 2}, {3, 4}});
+      std::make_shared<GradientAccumulationScheduler>(AccumulationSchedule{{1, 2}, {3, 4}});
   ToyModule module;
   Trainer trainer(quiet(4), {scheduler});
   trainer.fit(module, toy_data(5, 0));
@@ -31,8 +31,7 @@ TEST_CASE("the trainer steps as the schedule says, also in a second fit") {
 }
 
 TEST_CASE("it does not go with manual optimization or a factor of the trainer's") {
-  auto scheduler =
-      std::make_shared<GradientAccumulationScheduler>(std::map<int64_t, int64_t>{{0, 2}});
+  auto scheduler = std::make_shared<GradientAccumulationScheduler>(AccumulationSchedule{{0, 2}});
   ToyModule module;
   module.automatic_optimization = false;
   Trainer manual(quiet(1), {scheduler});
@@ -47,9 +46,11 @@ TEST_CASE("it does not go with manual optimization or a factor of the trainer's"
 }
 
 TEST_CASE("a schedule without meaning is refused, in code and in run.json") {
-  CHECK_THROWS_AS(GradientAccumulationScheduler({}), ConfigError);
-  CHECK_THROWS_WITH(GradientAccumulationScheduler({{-1, 2}}), Catch::Contains("epoch -1"));
-  CHECK_THROWS_WITH(GradientAccumulationScheduler({{1, 0}}), Catch::Contains("factor 0"));
+  CHECK_THROWS_AS(GradientAccumulationScheduler(AccumulationSchedule{}), ConfigError);
+  CHECK_THROWS_WITH(GradientAccumulationScheduler(AccumulationSchedule{{-1, 2}}),
+                    Catch::Contains("epoch -1"));
+  CHECK_THROWS_WITH(GradientAccumulationScheduler(AccumulationSchedule{{1, 0}}),
+                    Catch::Contains("factor 0"));
   const auto make = [](const char* text) {
     return make_callback("gradient_accumulation_scheduler", parse_json(text, "run.json"),
                          "callbacks.gas");

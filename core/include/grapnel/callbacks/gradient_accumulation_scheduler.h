@@ -1,6 +1,6 @@
 // Changes accumulate_grad_batches as the epochs go by.
 //
-//   GradientAccumulationScheduler({{0, 1}, {4, 2}, {8, 4}})
+//   GradientAccumulationScheduler(AccumulationSchedule{{4, 2}, {8, 4}})
 //
 // After Lightning's class of that name. The factor of an epoch is that of the largest key that is
 // not past it, 1 before the first. It keeps no state: the factor follows from the epoch.
@@ -16,17 +16,19 @@
 
 namespace grapnel {
 
+// Epoch, counted from 0 -> batches per optimizer step from then on, at least 1.
+using AccumulationSchedule = std::map<int64_t, int64_t>;
+
 class GRAPNEL_CORE_API GradientAccumulationScheduler : public Callback {
  public:
-  // Epoch, counted from 0 -> batches per optimizer step, at least 1. Throws ConfigError for an
-  // empty schedule, a negative epoch, or a factor below 1.
-  explicit GradientAccumulationScheduler(std::map<int64_t, int64_t> scheduling);
+  // Throws ConfigError for an empty schedule, a negative epoch, or a factor below 1.
+  explicit GradientAccumulationScheduler(AccumulationSchedule scheduling);
 
   static const ParameterTable& parameters();
   static std::shared_ptr<GradientAccumulationScheduler> from(const Parameters& parameters);
 
   // With a factor for epoch 0, whether it was given or not.
-  const std::map<int64_t, int64_t>& scheduling() const { return scheduling_; }
+  const AccumulationSchedule& scheduling() const { return scheduling_; }
   int64_t get_accumulate_grad_batches(int64_t epoch) const;
   bool going_to_accumulate_grad_batches() const;
 
@@ -35,7 +37,7 @@ class GRAPNEL_CORE_API GradientAccumulationScheduler : public Callback {
   void on_train_epoch_start(Event& event) override;
 
  private:
-  std::map<int64_t, int64_t> scheduling_;
+  AccumulationSchedule scheduling_;
 };
 
 }  // namespace grapnel
