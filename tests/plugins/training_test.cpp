@@ -1,0 +1,132 @@
+// The plugins that ship in a real training, with LibTorch: their libraries, loaded as they are, on the toy
+// of tests/bridge.
+#include <dlfcn.h>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/norm.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <grapnel/bridge/plugin_callback.h>
+#include <grapnel/host/manifest.h>
+
+#include "../bridge/support/toy.h"
+#include "catch.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+/// The callback of a shipped plugin, with parameters as run.json would give them.
+CallbackHandle plugin(const std::string& id, const std::string& parameters = "{}") {
+  const auto directory = std::filesystem::path(PLUGINS);
+  void* library = dlopen((directory / (id + ".so")).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) throw std::runtime_error(dlerror());
+  const auto* entry =
+      static_cast<const grapnel_plugin*>(dlsym(library, GRAPNEL_PLUGIN_SYMBOL_NAME));
+  const auto manifest = host::parse_manifest(read_file(directory / (id + ".grapnel.json")), id);
+  bridge::PluginCallbackOptions options;
+  options.parameters = parse_json(parameters, "parameters");
+  return as_plugin(
+      std::make_shared<bridge::PluginCallback>(manifest, id, *entry->factories[0], options));
+}
+
+/// What the weight is after each training batch, and while validating.
+struct Watcher final : Callback {
+  explicit Watcher(ToyModule& watched) : module(watched) {}
+  void on_train_batch_end(TrainBatchEnd&) override {
+    trained.push_back(module.weight.detach().clone());
+  }
+  void on_validation_batch_end(EvalBatchEnd&) override {
+    validated.push_back(module.weight.detach().clone());
+  }
+  ToyModule& module;
+  std::vector<at::Tensor> trained, validated;
+};
+
+bool close(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>() < 1e-6;
+}
+
+}  // namespace
+
+TEST_CASE("ema validates the average and leaves the model the average at the end") {
+  Toy toy;
+  toy.options.max_epochs = 2;
+  auto watcher = std::make_shared<Watcher>(toy.module);
+  toy.fit({watcher, plugin("ema", R"({"decay": 0.5})")});
+
+  REQUIRE(watcher->trained.size() == 8);
+  REQUIRE(watcher->validated.size() == 4);
+  at::Tensor average = watcher->trained[0].clone();
+  for (std::size_t i = 1; i < 4; ++i) average.lerp_(watcher->trained[i], 0.5);
+  CHECK(close(watcher->validated[0], average));
+  CHECK(close(watcher->validated[1], average));
+  for (std::size_t i = 4; i < 8; ++i) average.lerp_(watcher->trained[i], 0.5);
+  CHECK(close(watcher->validated[3], average));
+  CHECK_FALSE(close(watcher->trained[7], average));
+  CHECK(close(toy.module.weight.detach(), average));
+  CHECK(toy.module.weight.requires_grad());
+}
+
+TEST_CASE("grad_norm logs the norm of each gradient and of all together") {
+  struct Norms final : Callback {
+    explicit Norms(ToyModule& watched) : module(watched) {}
+    void on_before_optimizer_step(OptimizerEvent&) override {
+      weight = at::norm(module.weight.grad()).item<double>();
+      bias = at::norm(module.bias.grad()).item<double>();
+    }
+    ToyModule& module;
+    double weight = 0, bias = 0;
+  };
+  Toy toy;
+  toy.options.max_epochs = 1;
+  toy.options.log_every_n_steps = 1;
+  auto norms = std::make_shared<Norms>(toy.module);
+  toy.fit({norms, plugin("grad_norm")});
+  const auto& metrics = toy.trainer->callback_metrics();
+  CHECK(metrics.at("grad_norm/weight") == Approx(norms->weight));
+  CHECK(metrics.at("grad_norm/bias") == Approx(norms->bias));
+  CHECK(metrics.at("grad_norm/total") == Approx(std::hypot(norms->weight, norms->bias)));
+}
+
+TEST_CASE("grad_norm takes the largest magnitude, too, and leaves out steps that are not logged") {
+  Toy toy;
+  toy.options.max_epochs = 1;
+  toy.options.log_every_n_steps = 100;
+  toy.fit({plugin("grad_norm", R"({"norm_type": "inf"})")});
+  CHECK_FALSE(toy.trainer->callback_metrics().contains("grad_norm/total"));
+  toy.options.log_every_n_steps = 1;
+  toy.fit({plugin("grad_norm", R"({"norm_type": "inf", "per_parameter": false})")});
+  CHECK(toy.trainer->callback_metrics().contains("grad_norm/total"));
+  CHECK_FALSE(toy.trainer->callback_metrics().contains("grad_norm/weight"));
+}
+
+TEST_CASE("nan_guard stops the run and names the parameter") {
+  Toy toy;
+  toy.options.max_epochs = 3;
+  CapturedLog log;
+  int batches = 0;
+  toy.module.during_step = [&](const std::string& stage, Batch& batch) {
+    if (stage == "train" && ++batches == 3) batch[0].mul_(std::numeric_limits<double>::infinity());
+  };
+  toy.fit({plugin("nan_guard")});
+  CHECK(batches == 3);
+  CHECK(log.count("the gradient of weight has NaN elements") == 1);
+}
+
+TEST_CASE("loss_limit stops the run") {
+  Toy toy;
+  toy.options.max_epochs = 3;
+  auto watcher = std::make_shared<Watcher>(toy.module);
+  toy.fit({watcher, plugin("loss_limit", R"({"limit": 1e-9})")});
+  CHECK(watcher->trained.size() == 1);
+}
