@@ -23,11 +23,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Candidate to_candidate(const Examined& examined) {
-  return {.library = examined.library,
-          .manifest = examined.manifest,
-          .summary = examined.summary,
-          .refused = examined.refused,
+Candidate to_candidate(Examined examined) {
+  return {.library = std::move(examined.library),
+          .manifest = std::move(examined.manifest),
+          .summary = std::move(examined.summary),
+          .refused = std::move(examined.refused),
           .identity = examined.library_identity};
 }
 
@@ -62,34 +62,19 @@ class Scan {
 
   // nullopt when it was there and is gone, or was met before under another name.
   std::optional<Candidate> file(const fs::path& path) {
-    std::optional<FileIdentity> identity = file_identity(path, Links::refuse);
+    const std::optional<FileIdentity> identity = file_identity(path, Links::refuse);
     if (!identity) return std::nullopt;
-    fs::path resolved = path;
-    if (identity->kind == FileKind::symbolic_link) {
-      std::error_code broken;
-      resolved = fs::canonical(path, broken);
-      if (!broken) identity = file_identity(resolved, Links::refuse);
-      if (broken || !identity) {
-        return Candidate{.library = path, .refused = "it is a symbolic link to nothing"};
-      }
+    if (identity->kind != FileKind::symbolic_link) return resolved_file(path, *identity);
+    std::error_code broken;
+    const fs::path target = fs::canonical(path, broken);
+    const auto target_identity = broken ? std::nullopt : file_identity(target, Links::refuse);
+    if (!target_identity) {
+      return Candidate{.library = path, .refused = "it is a symbolic link to nothing"};
     }
-    if (!seen_.insert(resolved.string()).second) return std::nullopt;
-    if (identity->kind != FileKind::regular) {
-      return Candidate{
-          .library = path, .refused = trust_.refusal(resolved, *identity), .identity = *identity};
-    }
-    Examined fresh;
-    const Examined& examined = examine_cached(resolved, *identity, fresh);
+    std::optional<Candidate> candidate = resolved_file(target, *target_identity);
     // Whoever can exchange the link chooses the file.
-    const std::string link_refusal =
-        resolved == path ? std::string() : trust_.directory_refusal(path.parent_path());
-    if (!examined.manifest.empty()) seen_.insert(examined.library.string());
-    Candidate candidate = to_candidate(examined);
-    if (std::string refusal = trust_refusal(examined); !refusal.empty()) {
-      candidate.refused = std::move(refusal);
-    } else if (!link_refusal.empty()) {
-      candidate.refused = link_refusal;
-    }
+    std::string refusal = trust_.directory_refusal(path.parent_path());
+    if (candidate && candidate->refused.empty()) candidate->refused = std::move(refusal);
     return candidate;
   }
 
@@ -98,21 +83,32 @@ class Scan {
  private:
   void add(const SearchDirectory& directory, Candidate candidate) {
     candidate.origin = directory.origin;
-    candidate.directory = directory.path;
     found_.push_back(std::move(candidate));
   }
 
-  // From the cache, or looked at now and put into `fresh`.
-  const Examined& examine_cached(const fs::path& path, const FileIdentity& identity,
-                                 Examined& fresh) {
-    const std::string& key = path.native();
-    if (cache_ != nullptr) {
-      if (const Examined* known = cache_->find(key, identity)) return *known;
+  std::optional<Candidate> resolved_file(const fs::path& path, const FileIdentity& identity) {
+    if (!seen_.insert(path.string()).second) return std::nullopt;
+    if (identity.kind != FileKind::regular) {
+      return Candidate{
+          .library = path, .refused = trust_.refusal(path, identity), .identity = identity};
     }
-    fresh =
+    Examined examined = examine_cached(path, identity);
+    if (!examined.manifest.empty()) seen_.insert(examined.library.string());
+    std::string refusal = trust_refusal(examined);
+    Candidate candidate = to_candidate(std::move(examined));
+    if (!refusal.empty()) candidate.refused = std::move(refusal);
+    return candidate;
+  }
+
+  Examined examine_cached(const fs::path& path, const FileIdentity& identity) {
+    const std::string& key = path.string();
+    if (cache_ != nullptr) {
+      if (auto known = cache_->find(key, identity)) return std::move(*known);
+    }
+    Examined examined =
         is_manifest_name(key) ? examine_manifest(path, identity) : examine_library(path, identity);
-    if (cache_ != nullptr) cache_->store(key, fresh);
-    return fresh;
+    if (cache_ != nullptr) cache_->store(key, examined);
+    return examined;
   }
 
   // What nobody else may be able to change: the library, and the manifest that speaks for it.
@@ -187,7 +183,6 @@ Candidate examine(const fs::path& file) {
   if (!found || found->library != resolved) found = Scan(nullptr).file(resolved);
   if (!found) throw IoError("find", file, ENOENT);
   found->origin = SearchOrigin::file;
-  found->directory = resolved.parent_path();
   return std::move(*found);
 }
 

@@ -58,16 +58,16 @@ ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discover
   return listed;
 }
 
-ListedPlugin list_candidate(const Candidate& candidate) {
+ListedPlugin list_candidate(Candidate candidate) {
   ListedPlugin listed;
-  listed.summary = candidate.summary;
   listed.label =
       candidate.summary.id.empty() ? candidate.library.filename().string() : candidate.summary.id;
-  listed.path = candidate.library;
+  listed.summary = std::move(candidate.summary);
+  listed.path = std::move(candidate.library);
   listed.origin = candidate.origin;
   if (!candidate.refused.empty()) {
     listed.state = PluginState::refused;
-    listed.note = candidate.refused;
+    listed.note = std::move(candidate.refused);
   } else if (!candidate.shadowed_by.empty()) {
     listed.state = PluginState::shadowed;
     listed.note = fmt::format("by {}", quote(candidate.shadowed_by.string()));
@@ -128,7 +128,7 @@ std::string_view to_string(PluginState state) noexcept {
 }
 
 PluginList list_plugins(const DiscoveryOptions& options) {
-  const Discovery discovery = discover(options);
+  Discovery discovery = discover(options);
   const EnabledPlugins enabled = read_enabled(options.directories);
   const Store store(options.directories);
 
@@ -138,9 +138,9 @@ PluginList list_plugins(const DiscoveryOptions& options) {
   for (const EnabledPlugin& plugin : enabled.plugins) {
     list.plugins.push_back(list_enabled(plugin, discovery, store));
   }
-  for (const Candidate& candidate : discovery.candidates) {
+  for (Candidate& candidate : discovery.candidates) {
     if (candidate.usable() && enabled.find(candidate.summary.id) != nullptr) continue;
-    list.plugins.push_back(list_candidate(candidate));
+    list.plugins.push_back(list_candidate(std::move(candidate)));
     ListedPlugin& listed = list.plugins.back();
     if (listed.state == PluginState::disabled && list.trust_all_drop_ins &&
         !enabled.is_disabled(listed.summary.id)) {

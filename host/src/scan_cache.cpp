@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <span>
@@ -164,8 +165,8 @@ ScanCache::ScanCache(const std::filesystem::path& cache_directory)
     : file_(cache_directory / "plugins.cache") {
   try {
     if (!file_identity(file_)) return;
-    const std::string content = grapnel::read_file(file_, max_cache_bytes);
-    std::string_view bytes = content;
+    content_ = grapnel::read_file(file_, max_cache_bytes);
+    std::string_view bytes = content_;
     const std::string expected = header();
     if (!bytes.starts_with(expected) || bytes.size() < expected.size() + sizeof(std::uint64_t)) {
       return;
@@ -174,9 +175,10 @@ ScanCache::ScanCache(const std::filesystem::path& cache_directory)
     bytes.remove_suffix(end.size());
     if (Decoder(end).value<std::uint64_t>() != checksum(bytes)) return;
     Decoder in(bytes.substr(expected.size()));
+    entries_.reserve(std::min<std::size_t>(in.value<std::uint32_t>(), max_entries));
     while (!in.at_end()) {
-      std::string path = in.string();
-      entries_.emplace(std::move(path), Entry{decode(in), false});
+      const std::string_view path = in.text();
+      entries_.emplace(path, Entry{.record = in.text()});
     }
   } catch (const Damaged&) {
     entries_.clear();
@@ -186,27 +188,38 @@ ScanCache::ScanCache(const std::filesystem::path& cache_directory)
   }
 }
 
-const Examined* ScanCache::find(const std::string& path, const FileIdentity& identity) {
+std::optional<Examined> ScanCache::find(const std::string& path, const FileIdentity& identity) {
   const auto it = entries_.find(path);
-  if (it == entries_.end()) return nullptr;
-  const Examined& known = it->second.examined;
-  if (known.identity != identity) return nullptr;
-  if (!known.manifest.empty() &&
-      file_identity(known.library, Links::refuse) != known.library_identity) {
-    return nullptr;
+  if (it == entries_.end()) return std::nullopt;
+  try {
+    Decoder in(it->second.record);
+    if (in.identity() != identity) return std::nullopt;
+    in = Decoder(it->second.record);
+    Examined known = decode(in);
+    if (!known.manifest.empty() &&
+        file_identity(known.library, Links::refuse) != known.library_identity) {
+      return std::nullopt;
+    }
+    it->second.seen = true;
+    return known;
+  } catch (const Damaged&) {
+    return std::nullopt;
   }
-  it->second.seen = true;
-  return &known;
 }
 
-void ScanCache::store(const std::string& path, Examined examined) {
+void ScanCache::store(const std::string& path, const Examined& examined) {
   const std::int64_t newest =
       std::max(examined.identity.changed_ns, examined.library_identity.changed_ns);
   if (!examined.is_cacheable || newest > now_ns() - youngest_ns) {
     changed_ |= entries_.erase(path) > 0;
     return;
   }
-  entries_.insert_or_assign(path, Entry{std::move(examined), true});
+  Encoder record;
+  encode(record, examined);
+  const std::string& kept = new_texts_.emplace_back(record.bytes());
+  auto it = entries_.find(path);
+  if (it == entries_.end()) it = entries_.emplace(new_texts_.emplace_back(path), Entry{}).first;
+  it->second = {.record = kept, .seen = true};
   changed_ = true;
 }
 
@@ -215,10 +228,11 @@ void ScanCache::save() noexcept {
   try {
     const bool keep_unseen = entries_.size() <= max_entries;
     Encoder out;
+    out.value(static_cast<std::uint32_t>(std::min(entries_.size(), max_entries)));
     for (const auto& [path, entry] : entries_) {
       if (!entry.seen && !keep_unseen) continue;
       out.text(path);
-      encode(out, entry.examined);
+      out.text(entry.record);
     }
     const std::string bytes = header() + out.bytes();
     Encoder end;

@@ -6,7 +6,7 @@
 // directories (trust, shadowing) is never cached.
 #pragma once
 
-#include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -24,21 +24,23 @@ class ScanCache {
   // Reads <cache>/plugins.cache.
   explicit ScanCache(const std::filesystem::path& cache_directory);
 
-  // What was noted about the file found at `path`; nullptr when it must be looked at anew.
-  [[nodiscard]] const Examined* find(const std::string& path, const FileIdentity& identity);
-  void store(const std::string& path, Examined examined);
+  // What was noted about the file found at `path`; nullopt when it must be looked at anew.
+  [[nodiscard]] std::optional<Examined> find(const std::string& path, const FileIdentity& identity);
+  void store(const std::string& path, const Examined& examined);
 
   // Writes the file when anything changed. Failing is no error: the next run is slower.
   void save() noexcept;
 
  private:
   struct Entry {
-    Examined examined;
-    bool seen = false;  // in this run; others are dropped when the cache grows
+    std::string_view record;  // decoded when it is asked for
+    bool seen = false;        // in this run; others are dropped when the cache grows
   };
 
   std::filesystem::path file_;
-  std::unordered_map<std::string, Entry> entries_;
+  std::string content_;                // of the file; old records point into it
+  std::deque<std::string> new_texts_;  // paths and records made in this run
+  std::unordered_map<std::string_view, Entry> entries_;
   bool changed_ = false;
 };
 

@@ -70,7 +70,6 @@ struct Candidate {
   std::filesystem::path library{};   // absolute, links resolved; where it should be when missing
   std::filesystem::path manifest{};  // the file beside the library; empty: embedded in the library
   SearchOrigin origin = SearchOrigin::command_line;
-  std::filesystem::path directory{};    // of the search path, in which it was found
   PluginSummary summary{};              // its id is empty when no manifest could be read
   std::string refused{};                // why it can't be used: "it needs ABI 1.4, ..."; or empty
   std::filesystem::path shadowed_by{};  // the library of the same id that comes first; or empty
