@@ -1,0 +1,139 @@
+// The ready models, alone and trained on the digits.
+#include <ATen/Functions.h>
+
+#include <cmath>
+
+#include "catch.h"
+#include "grapnel/base/error.h"
+#include "grapnel/data/digits.h"
+#include "grapnel/models/cnn.h"
+#include "grapnel/models/mlp.h"
+#include "grapnel/models/registry.h"
+#include "grapnel/models/supervised.h"
+#include "grapnel/trainer.h"
+
+using namespace grapnel;
+using Catch::Contains;
+
+namespace {
+
+std::vector<std::string> parameter_names(Module& module) {
+  std::vector<std::string> names;
+  for (const StateEntry& entry : module.state_view().parameters()) names.push_back(entry.name);
+  return names;
+}
+
+MadeModel from(std::string_view text) {
+  return make_model(parse_json(text, "run.json"), "model");
+}
+
+double accuracy_after(Module& module, const ModuleMask& mask, int64_t epochs) {
+  DigitsDataModule data({.batch_size = 64});
+  Trainer trainer(
+      {.max_epochs = epochs, .num_sanity_val_steps = 0, .enable_checkpointing = false, .seed = 1});
+  trainer.fit(ModuleRef(module, mask), data);
+  return trainer.callback_metrics().at("val_acc");
+}
+
+}  // namespace
+
+TEST_CASE("an MLP takes inputs of any shape with as many numbers") {
+  MLP mlp({.hidden = {32, 16}, .dropout = 0.5});
+  CHECK(parameter_names(mlp) ==
+        std::vector<std::string>{"hidden0_linear.weight", "hidden0_linear.bias",
+                                 "hidden1_linear.weight", "hidden1_linear.bias", "out.weight",
+                                 "out.bias"});
+  CHECK(mlp.forward(at::rand({5, 1, 8, 8})).sizes() == at::IntArrayRef({5, 10}));
+  CHECK(mlp.forward(at::rand({5, 64})).sizes() == at::IntArrayRef({5, 10}));
+  MLP linear({.in_features = 4, .hidden = {}, .classes = 3});
+  CHECK(parameter_names(linear).size() == 2);
+  CHECK(mlp.type_name() == "MLP");
+}
+
+TEST_CASE("a CNN takes images of any size that its blocks leave something of") {
+  CNN cnn({.in_channels = 3, .channels = {4, 8}, .classes = 5, .dropout = 0.1});
+  CHECK(cnn.forward(at::rand({2, 3, 8, 8})).sizes() == at::IntArrayRef({2, 5}));
+  CHECK(cnn.forward(at::rand({2, 3, 33, 28})).sizes() == at::IntArrayRef({2, 5}));
+  CHECK(cnn.state_view().find("block1_norm.running_mean") != nullptr);
+}
+
+TEST_CASE("sizes that make no network are refused") {
+  CHECK_THROWS_WITH(MLP({.hidden = {0}}), Contains("MLP: hidden must be at least 1, found 0"));
+  CHECK_THROWS_WITH(MLP({.dropout = 1.0}), Contains("dropout"));
+  CHECK_THROWS_WITH(CNN({.channels = {}}), Contains("channels"));
+  CHECK_THROWS_AS(MLP({.training = {.optimizer = "Adamm"}}), ConfigError);
+}
+
+TEST_CASE("models learn the digits") {
+  at::manual_seed(7);
+  MLP mlp;
+  CHECK(accuracy_after(mlp, overridden_module_functions<MLP>(), 12) > 0.9);
+  CNN cnn({.channels = {8, 16}});
+  CHECK(accuracy_after(cnn, overridden_module_functions<CNN>(), 8) > 0.9);
+}
+
+TEST_CASE("each stage logs what is promised") {
+  MLP mlp;
+  DigitsDataModule data({.batch_size = 200});
+  Trainer trainer({.max_epochs = 1, .num_sanity_val_steps = 0, .enable_checkpointing = false});
+  trainer.fit(mlp, data);
+  CHECK(trainer.callback_metrics().contains("train_loss"));
+  CHECK(trainer.progress_bar_metrics().contains("train_loss"));
+  CHECK(trainer.callback_metrics().contains("val_loss"));
+  CHECK_FALSE(trainer.progress_bar_metrics().contains("val_loss"));
+  const auto results = trainer.test(mlp, data);
+  CHECK(results.at(0).contains("test_loss"));
+  CHECK(results.at(0).at("test_acc") <= 1.0);
+  CHECK(trainer.predict(mlp, data).at(0).at(0).tensor.sizes() == at::IntArrayRef({180, 10}));
+}
+
+TEST_CASE("the rate can be changed by name, under any optimizer and schedule") {
+  const auto made =
+      from(R"({"name": "mlp", "optimizer": {"name": "SGD", "lr": 0.25, "momentum": 0.9},
+                            "scheduler": {"name": "StepLR", "step_size": 2, "interval": "step"}})");
+  REQUIRE(made.module->number_attribute("lr") != nullptr);
+  CHECK(*made.module->number_attribute("learning_rate") == 0.25);
+  CHECK(made.module->number_attribute("momentum") == nullptr);
+  *made.module->number_attribute("lr") = 0.5;
+  const OptimizerConfig config = made.module->configure_optimizers();
+  CHECK(config.optimizers.at(0)->groups().at(0).options.at("lr") == 0.5);
+  CHECK(config.optimizers.at(0)->groups().at(0).options.at("momentum") == 0.9);
+  CHECK(config.schedulers.at(0).interval == Interval::step);
+}
+
+TEST_CASE("run.json chooses a model by name, and keeps what it was made with") {
+  const MadeModel made = from(R"({"name": "cnn", "channels": [4], "optimizer": "SGD"})");
+  CHECK(made.module->type_name() == "CNN");
+  CHECK(made.mask.has(ModuleMethod::training_step));
+  CHECK(made.mask.has(ModuleMethod::configure_optimizers));
+  CHECK_FALSE(made.mask.has(ModuleMethod::predict_step));
+  CHECK(made.module->hyper_parameters.at("channels").to_list().at(0).to_int() == 4);
+  CHECK(made.module->hyper_parameters.at("optimizer").to_string() == "SGD");
+  CHECK_THROWS_WITH(from(R"({"name": "mpl"})"),
+                    Contains("run.json:1:10") && Contains("did you mean 'mlp'"));
+  CHECK_THROWS_WITH(from(R"({"name": "mlp", "hiden": [3]})"), Contains("'hidden'"));
+  CHECK_THROWS_WITH(from(R"({"name": "mlp", "optimizer": {"name": "SGD", "momentun": 1}})"),
+                    Contains("run.json:1:") && Contains("'momentum'"));
+  CHECK_THROWS_WITH(from(R"({"name": "torchscript", "path": "none.pt"})"),
+                    Contains("run.json:1:1") && Contains("no such file"));
+}
+
+TEST_CASE("a batch without a target and a loss without a name are refused") {
+  MLP mlp;
+  Batch batch({at::rand({2, 64})});
+  CHECK_THROWS_AS(mlp.training_step(batch, 0), DataError);
+  CHECK_THROWS_WITH(parse_loss("mae"), Contains("'mse'"));
+  CHECK(parse_loss("bce_with_logits") == Loss::bce_with_logits);
+}
+
+TEST_CASE("losses are LibTorch's means") {
+  const at::Tensor a = at::tensor({1.0F, 2.0F});
+  const at::Tensor b = at::tensor({0.0F, 4.0F});
+  CHECK(compute_loss(Loss::mse, a, b).item().toDouble() == Approx(2.5));
+  CHECK(compute_loss(Loss::l1, a, b).item().toDouble() == Approx(1.5));
+  CHECK(compute_loss(Loss::cross_entropy, at::zeros({1, 4}), at::tensor({2}, at::kLong))
+            .item()
+            .toDouble() == Approx(std::log(4)));
+  CHECK(compute_loss(Loss::bce_with_logits, at::zeros({2}), b.clamp_max(1)).item().toDouble() ==
+        Approx(std::log(2)));
+}
