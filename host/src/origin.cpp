@@ -3,6 +3,7 @@
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
 #include <grapnel/base/platform.h>
+#include <grapnel/base/text.h>
 
 namespace grapnel::host {
 namespace {
@@ -33,6 +34,12 @@ Origin look_at_origin(const EnabledPlugin& plugin, const Discovery& discovery) {
   origin.state =
       is_enabled_version(plugin, *origin.found) ? Origin::State::same : Origin::State::changed;
   return origin;
+}
+
+std::string enable_command(const Candidate& candidate) {
+  return "grapnel plugin enable " + (candidate.origin == SearchOrigin::file
+                                         ? quote(candidate.library.string())
+                                         : candidate.summary.id);
 }
 
 }  // namespace grapnel::host

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include <grapnel/host/discovery.h>
 #include <grapnel/host/enabled.h>
@@ -22,5 +23,8 @@ struct Origin {
 // Looks for the plugin's id in the search path first, then at the path it came from. Reads a file
 // only when its identity is not the recorded one.
 [[nodiscard]] Origin look_at_origin(const EnabledPlugin& plugin, const Discovery& discovery);
+
+// "grapnel plugin enable ema"; by its path where the search path does not lead to it.
+[[nodiscard]] std::string enable_command(const Candidate& candidate);
 
 }  // namespace grapnel::host

@@ -37,11 +37,11 @@ ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discover
       listed.state = PluginState::update_waits;
       listed.note =
           origin.found->refused.empty()
-              ? fmt::format("{} waits; to use it: grapnel plugin enable {}",
+              ? fmt::format("{} waits; to use it: {}",
                             origin.found->summary.version == plugin.version
                                 ? fmt::format("another build of {}", plugin.version)
                                 : origin.found->summary.version,
-                            plugin.id)
+                            enable_command(*origin.found))
               : fmt::format("the file that replaced it cannot be used: {}", origin.found->refused);
       break;
     case Origin::State::gone:

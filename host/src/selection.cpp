@@ -196,11 +196,10 @@ class Selector {
                         "to use it no more: grapnel plugin disable {}",
                         plugin.describe(), plugin.id));
       } else if (origin.state == Origin::State::changed && origin.found->refused.empty()) {
-        notices_.push_back(
-            fmt::format("plugin {} runs as it was enabled; an update to {} waits in {}; "
-                        "to use that: grapnel plugin enable {}",
-                        plugin.describe(), printable(origin.found->summary.version),
-                        quote(origin.found->library.string()), plugin.id));
+        notices_.push_back(fmt::format(
+            "plugin {} runs as it was enabled; an update to {} waits in {}; to use that: {}",
+            plugin.describe(), printable(origin.found->summary.version),
+            quote(origin.found->library.string()), enable_command(*origin.found)));
       }
     }
   }

@@ -64,6 +64,16 @@ TEST_CASE("another build of the same version is an update too") {
   CHECK_THAT(find(world, "ema").note, Contains("another build of 1.0.0 waits"));
 }
 
+TEST_CASE("an update of a plugin outside the search path is enabled by its path") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema", {}, world.dir / "build");
+  (void)enable_plugin(examine(library), world.directories);
+  CHECK(find(world, "ema").state == PluginState::enabled);
+  test::change_library(library);
+  CHECK_THAT(find(world, "ema").note,
+             Contains("to use it: grapnel plugin enable '" + library.string() + "'"));
+}
+
 TEST_CASE("an update that cannot be used says why") {
   const PluginWorld world;
   world.add_plugin("ema");
