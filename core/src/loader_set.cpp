@@ -16,25 +16,26 @@ int64_t LoaderSet::total() const {
   return sum;
 }
 
-int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const char* option) {
+int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const char* stage) {
   if (size == 0) return 0;
   if (amount.is_count) return size.has_value() ? std::min(*size, amount.count) : amount.count;
+  const std::string option = fmt::format("limit_{}_batches", stage);
   if (!size.has_value()) {
     if (amount.fraction == 1.0) return kUnlimited;
     throw ConfigError(
         {},
-        fmt::format("{0}={1} is a fraction, but the data loader doesn't know how many "
+        fmt::format("{}={} is a fraction, but the {}_dataloader doesn't know how many "
                     "batches it has; give a whole number of batches, or 1.0",
-                    option, amount.fraction),
+                    option, amount.fraction, stage),
         option);
   }
   const auto batches = static_cast<int64_t>(static_cast<double>(*size) * amount.fraction);
   if (batches == 0 && amount.fraction > 0) {
     throw ConfigError(
         {},
-        fmt::format("{0}={1} of {2} batches is less than one; use at least {0}={3:g}, "
-                    "or a whole number of batches",
-                    option, amount.fraction, *size, 1.0 / static_cast<double>(*size)),
+        fmt::format("{0}={1} of the {4}_dataloader is {1} * {2} < 1 batches; use at least "
+                    "{0}={3:g}, or a whole number of batches",
+                    option, amount.fraction, *size, 1.0 / static_cast<double>(*size), stage),
         option);
   }
   return batches;

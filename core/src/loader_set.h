@@ -27,8 +27,8 @@ struct LoaderSet {
 };
 
 // Batches to take of a loader: throws ConfigError when a fraction amounts to none, or is asked of a
-// loader without a size. option: "limit_val_batches".
-int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const char* option);
+// loader without a size. stage: "train", "val", "test" or "predict", for the text.
+int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const char* stage);
 
 // Walks over loaders one after the other.
 class Fetcher {

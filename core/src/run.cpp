@@ -242,8 +242,7 @@ void Run::verify_configuration() {
   const bool has_step = has(ModuleMethod::validation_step);
   if (has_loader && !has_step) {
     log_warning(
-        "there is validation data, but the module has no validation_step; nothing is "
-        "validated");
+        "there is a val_dataloader, but the module has no validation_step; nothing is validated");
   }
   if (has_step && !has_loader) {
     log_warning(
@@ -412,7 +411,8 @@ void Run::fail(const std::exception_ptr& exception) {
   }
   end(facts.signal != 0 ? Outcome::interrupted : Outcome::failed, facts.message);
   loaded.reset();
-  state.stage = Stage::none;
+  // After a signal the stage tells where it came.
+  if (facts.signal == 0) state.stage = Stage::none;
 }
 
 }  // namespace grapnel

@@ -47,10 +47,10 @@ const ParameterTable& trainer_parameters() {
        batches("limit_test_batches", 1.0),
        batches("limit_predict_batches", 1.0),
        batches("overfit_batches", 0.0),
-       integer("fast_dev_run", 0)
+       either({ParameterType::boolean, ParameterType::integer}, "fast_dev_run", int64_t{0})
            .at_least(0)
            .unit("batches")
-           .doc("Run so many batches of everything, once, and write nothing; 0: off."),
+           .doc("Run so many batches of everything (true: one), once, and write nothing; 0: off."),
        integer("reload_dataloaders_every_n_epochs", 0)
            .at_least(0)
            .unit("epochs")
@@ -115,7 +115,9 @@ TrainerOptions trainer_options(const Parameters& p) {
   options.limit_test_batches = amount(p, "limit_test_batches");
   options.limit_predict_batches = amount(p, "limit_predict_batches");
   options.overfit_batches = amount(p, "overfit_batches");
-  options.fast_dev_run = p.get<int64_t>("fast_dev_run");
+  options.fast_dev_run = p.kind("fast_dev_run") == ConfigValue::Kind::boolean
+                             ? int64_t{p.get<bool>("fast_dev_run")}
+                             : p.get<int64_t>("fast_dev_run");
   options.reload_dataloaders_every_n_epochs = p.get<int64_t>("reload_dataloaders_every_n_epochs");
   switch (p.kind("val_check_interval")) {
     case ConfigValue::Kind::integer:

@@ -76,8 +76,7 @@ void EvaluationLoop::setup_data() {
       log_warning("overfit_batches turns shuffling off for the validation data");
       loader->set_shuffle(false);
     }
-    set_.limits.push_back(limited_batches(loader->size(), limit,
-                                          testing() ? "limit_test_batches" : "limit_val_batches"));
+    set_.limits.push_back(limited_batches(loader->size(), limit, testing() ? "test" : "val"));
   }
   set_.loaded = true;
   seen_batches_.assign(set_.loaders.size(), 0);

@@ -92,7 +92,7 @@ void FitLoop::setup_data() {
     loader->set_shuffle(false);
   }
   set_.loaders = {loader};
-  set_.limits = {limited_batches(loader->size(), run_.limits.train, "limit_train_batches")};
+  set_.limits = {limited_batches(loader->size(), run_.limits.train, "train")};
   set_.loaded = true;
   run_.state.num_training_batches = set_.limits[0];
   if (set_.limits[0] == 0) return;

@@ -41,8 +41,7 @@ void PredictionLoop::setup_data() {
   set_.limits.clear();
   for (const auto& loader : set_.loaders) {
     if (loader == nullptr) throw ConfigError({}, "a prediction data loader is null");
-    set_.limits.push_back(
-        limited_batches(loader->size(), run_.limits.predict, "limit_predict_batches"));
+    set_.limits.push_back(limited_batches(loader->size(), run_.limits.predict, "predict"));
   }
   set_.loaded = true;
 }
