@@ -62,11 +62,9 @@ class BarRecorder final : public ProgressSink {
 
   std::unique_ptr<Bar> make_bar(const BarOptions& options) override {
     Json init = Json::object();
-    if (!options.disable) {
-      init.set("desc", options.description);
-      init.set("position", options.position);
-      init.set("leave", options.leave);
-    }
+    init.set("desc", options.description);
+    init.set("position", options.position);
+    init.set("leave", options.leave);
     init.set("disable", options.disable);
     Json entry = Json::object();
     entry.set("init", std::move(init));

@@ -72,7 +72,8 @@ Difference thrown_difference(const Case& test, const Json& expected, const Json&
   const std::string& message = expected.at("message").as_string();
   const std::string our_type = text_or(got, "type", "(none)");
   const std::string our_message = text_or(got, "message", "");
-  if (is_scripted(test, message)) {
+  // An interrupt has no message of its own.
+  if (is_scripted(test, message) && type != "SystemExit") {
     if (our_type == type && our_message == message) return {};
     return path + ": expected " + type + " '" + message + "', got " + our_type + " '" +
            our_message + "'";
@@ -220,10 +221,28 @@ Difference result_difference(const Case& test, const Json& expected, const Json&
   return value_difference(expected, got, path);
 }
 
+// A bar that is never shown was recorded without what it would look like.
+Difference bars_difference(const Json& expected, const Json& got) {
+  for (std::size_t i = 0; i < std::max(expected.size(), got.size()); ++i) {
+    const std::string path = "bars[" + std::to_string(i) + "]";
+    if (i >= expected.size()) return path + ": one too many: " + brief(got.as_array()[i]);
+    if (i >= got.size()) return path + ": missing: " + brief(expected.as_array()[i]);
+    const Json& theirs = expected.as_array()[i];
+    const Json& ours = got.as_array()[i];
+    auto found = subset_difference(theirs.at("init"), ours.at("init"), path + ".init");
+    if (!found) {
+      found = value_difference(theirs.at("events"), ours.at("events"), path + ".events");
+    }
+    if (found) return found;
+  }
+  return {};
+}
+
 Difference difference_of(const Case& test, const std::string& key, const Json& expected,
                          const Json& got) {
   if (key == "exception") return exception_difference(test, expected, got, key);
   if (key == "trace") return trace_difference(expected, got);
+  if (key == "bars") return bars_difference(expected, got);
   if (key == "checkpoints") return checkpoints_difference(expected, got);
   if (key == "callbacks") return callbacks_difference(test, expected, got, key);
   if (key == "snapshots") return snapshots_difference(test, expected, got);

@@ -33,6 +33,35 @@ Json expect_without(const Case& test, std::initializer_list<std::string_view> le
   return expect;
 }
 
+// A ConfigError whose message names these.
+std::vector<std::string> check_config_error(const Json& observed,
+                                            const std::vector<std::string>& facts) {
+  const Json& exception = get(observed, "exception");
+  if (exception.is_null()) return {"nothing was refused"};
+  if (exception.at("type").as_string() != "ConfigError") {
+    return {"refused by " + brief(exception) + " instead of a ConfigError"};
+  }
+  const std::string& message = exception.at("message").as_string();
+  for (const std::string& fact : facts) {
+    if (message.find(fact) == std::string::npos) {
+      return {"'" + message + "' doesn't name '" + fact + "'"};
+    }
+  }
+  return {};
+}
+
+// The first key of a scheduler's spec that says neither what it is nor how it is used.
+std::string unknown_scheduler_key(const Case& test) {
+  static const std::set<std::string> known = {"type",      "args",    "optimizer", "interval",
+                                              "frequency", "monitor", "strict",    "name"};
+  for (const Json& spec : items(get(test.model(), "schedulers"))) {
+    for (const auto& [key, value, line, column] : spec.as_object()) {
+      if (!known.contains(key)) return key;
+    }
+  }
+  return {};
+}
+
 // ---- resume_mid_epoch
 
 // A fit, then another fit from a checkpoint, and something that saves within an epoch.
@@ -142,20 +171,62 @@ bool has_meaningless_option(const Case& test) {
 
 std::vector<std::string> check_refused(const Case& test, const Json& observed) {
   const Json found = meaningless_option(test);
-  const Json& exception = get(observed, "exception");
-  if (exception.is_null()) return {"the option is accepted"};
-  if (exception.at("type").as_string() != "ConfigError") {
-    return {"refused by " + brief(exception) + " instead of a ConfigError"};
-  }
-  const std::string& message = exception.at("message").as_string();
   const Json& value = found.at("value");
-  const std::string text = value.is_string() ? value.as_string() : write_json(value);
-  for (const std::string& fact : {found.at("option").as_string(), text}) {
-    if (message.find(fact) == std::string::npos) {
-      return {"'" + message + "' doesn't name '" + fact + "'"};
+  return check_config_error(observed, {found.at("option").as_string(),
+                                       value.is_string() ? value.as_string() : write_json(value)});
+}
+
+// ---- unknown_scheduler_keys
+
+bool has_unknown_scheduler_key(const Case& test) {
+  return !unknown_scheduler_key(test).empty();
+}
+
+std::vector<std::string> check_key_refused(const Case& test, const Json& observed) {
+  return check_config_error(observed, {unknown_scheduler_key(test)});
+}
+
+// ---- first_error_is_thrown
+
+const Json* raise_in_on_exception(const Case& test) {
+  for (const Json& action : items(get(test.document, "script"))) {
+    const std::string& at = action.at("at").as_string();
+    if (at.ends_with(".on_exception") && text_or(action, "do", "") == "raise") return &action;
+  }
+  return nullptr;
+}
+
+bool raises_in_on_exception(const Case& test) {
+  return raise_in_on_exception(test) != nullptr;
+}
+
+std::vector<std::string> check_first_error(const Case& test, const Json& observed) {
+  std::vector<std::string> problems =
+      differences(test, expect_without(test, {"exception", "trace", "final"}), observed);
+  // What is thrown is not what on_exception raised, but what it was called for.
+  const Json& exception = get(observed, "exception");
+  const std::string second = text_or(*raise_in_on_exception(test), "msg", "scripted");
+  if (exception.is_null() || exception.at("message").as_string() == second) {
+    problems.push_back("expected the first error, got " + brief(exception));
+  }
+  // The trace goes on with the other callbacks' on_exception, and with nothing else.
+  const Json::Array& recorded = items(get(test.expect(), "trace"));
+  const Json::Array& ours = items(get(observed, "trace"));
+  Json beginning = Json::array();
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    if (i < recorded.size()) {
+      beginning.append(ours[i]);
+    } else if (ours[i].as_string().find(".on_exception(") == std::string::npos) {
+      problems.push_back("after the error: " + ours[i].as_string());
     }
   }
-  return {};
+  Json expect = Json::object();
+  expect.set("trace", Json(recorded));
+  Json got = Json::object();
+  got.set("trace", std::move(beginning));
+  for (std::string& problem : differences(test, expect, got))
+    problems.push_back(std::move(problem));
+  return problems;
 }
 
 // ---- spike_state_loads
@@ -187,6 +258,14 @@ const std::vector<Deviation>& deviations() {
       {"options_without_meaning",
        "Lightning takes values that mean nothing; here they are refused, naming option and value",
        has_meaningless_option, check_refused},
+      {"unknown_scheduler_keys",
+       "Lightning warns of a key that it doesn't know and goes on; here it is refused by name",
+       has_unknown_scheduler_key, check_key_refused},
+      {"first_error_is_thrown",
+       "Lightning throws what on_exception raised and drops the error it was called for, and the "
+       "other "
+       "callbacks never hear of either; here every callback is told and the first error is thrown",
+       raises_in_on_exception, check_first_error},
       {"spike_state_loads",
        "Lightning's SpikeDetection fails to load the state that it saved; here it loads",
        loads_spike_state, check_loads},

@@ -131,6 +131,11 @@ std::string without_defaults(const std::string& text, const Vocabulary& vocabula
   return result + text.substr(from);
 }
 
+// Where the library calls a thing otherwise.
+std::string our_name(const std::string& name) {
+  return name == "reduce_fx" ? "reduce" : name;
+}
+
 // A search keeps its snapshot in memory: there is no file to tell about.
 bool about_trial_files(std::string_view recorded) {
   return recorded.find("/.lr_find_") != std::string_view::npos ||
@@ -142,7 +147,8 @@ bool about_trial_files(std::string_view recorded) {
 Facts facts_of(std::string_view recorded, const Case& test, MessageKind kind) {
   const Vocabulary vocabulary = vocabulary_of(test);
   Facts facts;
-  std::string text(recorded);
+  // What follows a hint is advice, not fact.
+  std::string text(recorded.substr(0, recorded.find("HINT:")));
   facts.names = take_paths(text);
   for (const std::string& word : vocabulary.words) {
     // A word of the case that holds a path was compared by its file's name.
@@ -150,7 +156,9 @@ Facts facts_of(std::string_view recorded, const Case& test, MessageKind kind) {
       facts.names.push_back(word);
     }
   }
-  if (const auto name = subject(first_sentence(text))) facts.names.push_back(*name);
+  if (facts.names.empty()) {
+    if (const auto name = subject(first_sentence(text))) facts.names.push_back(*name);
+  }
 
   if (kind == MessageKind::log) text = without_defaults(text, vocabulary);
   for (const Number& found : numbers_in(text)) {
@@ -169,7 +177,7 @@ Facts facts_of(std::string_view recorded, const Case& test, MessageKind kind) {
 
 std::optional<std::string> missing_fact(const Facts& facts, std::string_view ours) {
   for (const std::string& name : facts.names) {
-    if (ours.find(name) == std::string_view::npos) return "'" + name + "'";
+    if (ours.find(our_name(name)) == std::string_view::npos) return "'" + our_name(name) + "'";
   }
   const std::vector<Number> present = numbers_in(ours);
   for (const std::string& text : facts.numbers) {

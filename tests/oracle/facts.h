@@ -4,12 +4,13 @@
 // the recorded text by rules that know nothing of the case's name:
 //
 //   names    words that are also written in the case: option names and values, monitored and logged
-//            metrics, callbacks, schedulers, hooks (not its data, nor its expectation)
+//            metrics, callbacks, schedulers, hooks (not its data, nor its expectation); where there
+//            is none, the first hook, method or trainer option in the first sentence
 //   numbers  of a log message: all; of an error or a warning: those that the case gives as a
 //            callback's argument, or as the value of an option that the text names
 //   paths    below {DIR}; the file's own name is enough
 //
-// A name counts as named when it stands anywhere in our text. A number counts as named when our text
+// What follows "HINT:" is advice and holds no facts. A name counts as named when it stands anywhere in our text. A number counts as named when our text
 // has one equal to it in the digits that are printed; durations "0:01:30" are 90 seconds.
 #pragma once
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/loggers/registry.h>
 
 #include <algorithm>
 #include <string>
@@ -67,7 +68,12 @@ class RowsLogger final : public Logger {
 std::shared_ptr<Logger> make_logger(const std::string& kind, Journal& journal,
                                     const std::filesystem::path& directory) {
   if (kind == "rows") return std::make_shared<RowsLogger>(journal, directory);
-  throw Error("this build has no logger '" + kind + "'");
+  if (find_logger_entry(kind) == nullptr) throw Error("this build has no logger '" + kind + "'");
+  Json options = Json::object();
+  options.set("save_dir", directory.string());
+  options.set("name", kind == "tensorboard" ? "tb" : kind);
+  options.set("version", "version_0");
+  return grapnel::make_logger(kind, options, "loggers." + kind);
 }
 
 }  // namespace

@@ -15,7 +15,10 @@ TrainerOptions make_options(const Json& arguments, Journal& journal,
     const bool elsewhere =
         key == "logger" || key == "enable_model_summary" || key == "devices" ||
         (key == "accelerator" && value.is_string() && value.as_string() == "cpu");
-    if (!elsewhere) values.set(key, value);
+    if (elsewhere) continue;
+    // Python's True is one batch.
+    const bool flag = key == "fast_dev_run" && value.is_bool();
+    values.set(key, flag ? Json(value.as_bool() ? 1 : 0) : value);
   }
   TrainerOptions options = trainer_options(trainer_parameters().validate(values, "trainer"));
   options.default_root_dir = directory;

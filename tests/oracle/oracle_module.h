@@ -99,6 +99,7 @@ class OracleModule final : public NNModule {
   StepOutput manual_step(const at::Tensor& x, const at::Tensor& y, std::int64_t batch_idx);
   at::Tensor loss_of(const at::Tensor& prediction, const at::Tensor& target, bool training);
   void enter_step(std::string_view name, const std::string& arguments, const at::Tensor& x);
+  void enter_if_traced(std::string_view hook, const std::string& arguments = {});
   void check_memory(const at::Tensor& x) const;
   void run_directives(std::string_view hook, std::int64_t batch_idx, const at::Tensor& loss);
   DataLoaders loaders(const char* kind, const char* method);

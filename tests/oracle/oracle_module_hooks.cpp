@@ -36,6 +36,10 @@ void OracleModule::traced_hook(std::string_view hook, EventType& event) {
 #undef ORACLE_HOOK_0
 #undef ORACLE_HOOK_1
 
+void OracleModule::enter_if_traced(std::string_view hook, const std::string& arguments) {
+  if (traced_) journal_.enter("module", hook, arguments);
+}
+
 std::string OracleModule::optimizer_idx(const Optimizer& optimizer) const {
   const auto& all = trainer().optimizers();
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -45,7 +49,7 @@ std::string OracleModule::optimizer_idx(const Optimizer& optimizer) const {
 }
 
 void OracleModule::backward(const at::Tensor& loss) {
-  journal_.enter("module", "backward");
+  enter_if_traced("backward");
   NNModule::backward(loss);
 }
 
@@ -76,8 +80,8 @@ void OracleModule::configure_gradient_clipping(Optimizer& optimizer, std::option
   }
   std::string name = "None";
   if (algorithm) name = *algorithm == ClipAlgorithm::norm ? "norm" : "value";
-  journal_.enter("module", "configure_gradient_clipping",
-                 fmt::format("{},val={},algorithm={}", optimizer_idx(optimizer), value, name));
+  enter_if_traced("configure_gradient_clipping",
+                  fmt::format("{},val={},algorithm={}", optimizer_idx(optimizer), value, name));
   NNModule::configure_gradient_clipping(optimizer, clip_val, algorithm);
 }
 
@@ -85,16 +89,16 @@ void OracleModule::lr_scheduler_step(LRScheduler& scheduler, std::optional<doubl
   const auto& all = trainer().schedulers();
   std::size_t index = 0;
   while (index < all.size() && all[index].scheduler.get() != &scheduler) ++index;
-  journal_.enter("module", "lr_scheduler_step",
-                 fmt::format("scheduler_idx={},metric={}", index,
-                             metric ? fmt::format("{:.6g}", *metric) : "None"));
+  enter_if_traced("lr_scheduler_step",
+                  fmt::format("scheduler_idx={},metric={}", index,
+                              metric ? fmt::format("{:.6g}", *metric) : "None"));
   NNModule::lr_scheduler_step(scheduler, metric);
 }
 
-#define ORACLE_MODE(name)            \
-  void OracleModule::name() {        \
-    journal_.enter("module", #name); \
-    NNModule::name();                \
+#define ORACLE_MODE(name)     \
+  void OracleModule::name() { \
+    enter_if_traced(#name);   \
+    NNModule::name();         \
   }
 ORACLE_MODE(on_validation_model_zero_grad)
 ORACLE_MODE(on_validation_model_eval)

@@ -60,7 +60,7 @@ Json observe_case(const Case& test, std::vector<std::string>& log) {
       if (line.level == LogLevel::warning) warnings.append(line.text);
     }
     observed.set("warnings", std::move(warnings));
-    return observed;
+    return replace_text(observed, directory.string(), "{DIR}");
   }
 
   Player player(placed, directory);

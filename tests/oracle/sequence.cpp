@@ -73,7 +73,7 @@ void Player::play() {
         continue;
       }
       exception_ = std::move(error);
-      return;
+      break;
     }
   }
   if (trainer_ && module_) take_snapshot("end", {}, journal_, *module_);
@@ -88,6 +88,7 @@ void Player::prepare(const Json& call) {
   if (!trainer_ || call.contains("new_trainer")) {
     const Json* other = call.find("callbacks");
     trainer_.reset();
+    fitted_ = false;
     trainer_ = std::make_unique<Trainer>(
         make_options(merged(test_.trainer(), get(call, "new_trainer")), journal_, directory_),
         make_callbacks(other == nullptr ? test_.callbacks() : *other, journal_));
@@ -139,6 +140,7 @@ Json Player::run(const Json& call) {
   const bool last_module = flag_or(call, "model_none", false);
   Data data = data_for(name);
   if (name == "fit") {
+    fitted_ = true;
     trainer_->fit(*module_, std::move(data), options);
     return {};
   }
@@ -197,20 +199,20 @@ Json Player::observe(const std::string& key) const {
                                test_.records("ckpt_loops"));
   }
   if (key == "lr_attr") {
-    return module_->learning_rate() ? number(*module_->learning_rate()) : Json();
+    return module_ && module_->learning_rate() ? number(*module_->learning_rate()) : Json();
   }
   if (key == "batch_size_attr") {
     const auto size = [](const std::optional<std::int64_t>& value) {
       return value ? Json(*value) : Json();
     };
     Json both = Json::object();
-    both.set("model", size(module_->batch_size()));
+    both.set("model", module_ ? size(module_->batch_size()) : Json());
     both.set("datamodule", data_module_ ? size(data_module_->batch_size()) : Json());
     return both;
   }
   // The rest is seen on the trainer and its module.
   if (!trainer_) return {};
-  if (key == "final") return observe_final(*trainer_);
+  if (key == "final") return observe_final(*trainer_, fitted_);
   if (key == "callbacks") return observe_callbacks(*trainer_);
   if (key == "callbacks_order") return observe_callbacks_order(*trainer_);
   if (key == "callback_metrics") return observe_metrics(trainer_->callback_metrics());

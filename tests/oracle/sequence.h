@@ -43,6 +43,7 @@ class Player {
   std::unique_ptr<OracleModule> module_;
   std::unique_ptr<OracleDataModule> data_module_;
   std::unique_ptr<Trainer> trainer_;
+  bool fitted_ = false;  // with this trainer
 
   Json exception_;
   Json errors_ = Json::array();   // of calls with continue_on_error

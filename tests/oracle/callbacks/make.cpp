@@ -21,6 +21,8 @@ Json plain_arguments(const Json& arguments) {
   for (const auto& [key, value, line, column] : members(arguments)) {
     if (value.contains("$timedelta")) {
       plain.set(key, timedelta_seconds(value));
+    } else if (key == "duration" && value.is_object()) {
+      plain.set(key, timedelta_seconds(value));
     } else if (value.contains("$intkeys")) {
       plain.set(key, value.at("$intkeys"));
     } else {
@@ -39,10 +41,17 @@ Maker trace(const char* who) {
   };
 }
 
+// A tag may be written as a number.
+std::string tag_of(const Json& arguments) {
+  const Json& tag = get(arguments, "tag");
+  if (tag.is_null()) return {};
+  return tag.is_string() ? tag.as_string() : write_json(tag);
+}
+
 template <class T>
 Maker tagged() {
   return [](const Json& arguments, Journal&) -> CallbackHandle {
-    return std::make_shared<T>(text_or(arguments, "tag", ""));
+    return std::make_shared<T>(tag_of(arguments));
   };
 }
 
@@ -77,7 +86,7 @@ const std::map<std::string, Maker>& makers() {
       {"TraceC", trace<TraceC>("C")},
       {"TraceKeyed",
        [](const Json& arguments, Journal& journal) -> CallbackHandle {
-         return std::make_shared<TraceKeyed>(journal, text_or(arguments, "tag", ""));
+         return std::make_shared<TraceKeyed>(journal, tag_of(arguments));
        }},
   };
   return table;

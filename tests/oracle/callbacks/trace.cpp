@@ -13,8 +13,8 @@ std::string tagged_state_key(const std::string& type, const std::string& tag) {
 
 #define GRAPNEL_HOOK(id, name, EventType, stage, module)              \
   void Trace::name(EventType& event) {                                \
-    journal_.enter(who_, #name, hook_arguments(event));               \
     if constexpr (Hook::name == Hook::on_train_batch_end) ++batches_; \
+    journal_.enter(who_, #name, hook_arguments(event));               \
   }
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK

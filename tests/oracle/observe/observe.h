@@ -22,8 +22,8 @@ Json observe_requires_grad(Module& module);
 Json observe_optimizers(const Trainer& trainer);
 Json observe_lr(const Trainer& trainer);
 
-// "global_step", "current_epoch", "should_stop", ...
-Json observe_final(const Trainer& trainer);
+// "global_step", "current_epoch", "should_stop", ... fitted: there was a fit, which settles max_epochs.
+Json observe_final(const Trainer& trainer, bool fitted);
 Json observe_metrics(const MetricDict& metrics);
 
 // Sorted paths below a directory; links as "a -> target".

@@ -83,14 +83,15 @@ Json observe_lr(const Trainer& trainer) {
   return all;
 }
 
-Json observe_final(const Trainer& trainer) {
+Json observe_final(const Trainer& trainer, bool fitted) {
   const RunState& state = trainer.state();
   Json result = Json::object();
   result.set("global_step", trainer.global_step());
   result.set("current_epoch", trainer.current_epoch());
   result.set("should_stop", trainer.should_stop());
   result.set("num_training_batches", limit(state.num_training_batches));
-  result.set("max_epochs", state.max_epochs);
+  const bool open = !fitted && !trainer.options().max_epochs.has_value();
+  result.set("max_epochs", open ? Json() : Json(state.max_epochs));
   result.set("max_steps", state.max_steps);
   result.set("batches_that_stepped", state.batches_that_stepped);
   result.set("total_batch_idx", state.batch.total.ready - 1);
