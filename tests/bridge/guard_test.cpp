@@ -44,21 +44,24 @@ TEST_CASE("a plugin runs without gradients and outside of inference mode, wherev
   };
   plugin.on(Hook::on_train_batch_start, look);
   plugin.on(Hook::on_validation_batch_end, look);
+  plugin.on(Hook::on_predict_batch_end, look);
   Toy toy;
-  bool inference_in_validation = false;
+  bool inference_in_predict = false;
   toy.module.during_step = [&](const std::string& stage, Batch&) {
-    if (stage == "train") CHECK(c10::GradMode::is_enabled());
-    if (stage == "validate") inference_in_validation = c10::InferenceMode::is_enabled();
+    CHECK(c10::GradMode::is_enabled() == (stage == "train"));
+    if (stage == "predict") inference_in_predict = c10::InferenceMode::is_enabled();
   };
   toy.fit({plugin.handle()});
   CHECK(calls == 4 + 2);
-  CHECK(inference_in_validation);
+  toy.predict({plugin.handle()});
+  CHECK(calls == 4 + 2 + 2);
+  CHECK(inference_in_predict);
 }
 
-TEST_CASE("a tensor made in a validation hook can be trained with") {
+TEST_CASE("a tensor made in a predict hook can be trained with") {
   InProcessPlugin plugin;
   bool inference = true;
-  plugin.on(Hook::on_validation_start, [&](const Caller& caller, const grapnel_Event*) {
+  plugin.on(Hook::on_predict_batch_start, [&](const Caller& caller, const grapnel_Event*) {
     grapnel_tensor* tensor = caller.floats({1});
     std::vector<grapnel_value> doubled(1), is_inference(1);
     CHECK(caller.call("aten::add", "Tensor", {value_of(tensor), value_of(tensor)}, doubled) ==
@@ -69,7 +72,7 @@ TEST_CASE("a tensor made in a validation hook can be trained with") {
     return caller.tensors().release(caller.host, tensor);
   });
   Toy toy;
-  toy.fit({plugin.handle()});
+  toy.predict({plugin.handle()});
   CHECK(!inference);
 }
 

@@ -94,6 +94,7 @@ TEST_CASE("a gradient is there after backward, not before") {
   });
   Toy toy;
   toy.options.limit_train_batches = 1;
+  toy.options.limit_val_batches = 0;  // a validation drops the gradients
   toy.fit({plugin.handle()});
   CHECK(norm == Approx(toy.module.weight.grad().pow(2).sum().item<double>()));
 }
@@ -133,6 +134,7 @@ TEST_CASE("a module without FLOPs says so, one with them tells") {
       return GRAPNEL_OK;
     });
     toy.fit({plugin.handle()});
+    toy.trainer.reset();
   };
   ask();
   CHECK(status == GRAPNEL_NOT_FOUND);

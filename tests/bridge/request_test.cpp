@@ -121,11 +121,14 @@ TEST_CASE("a request where it has no meaning is answered with NOT_NOW") {
   Toy toy;
   toy.fit({plugin.handle()});
   CHECK(toy.trainer->granted_requests().empty());
+}
 
+TEST_CASE("only a fit can be asked for anything") {
   InProcessPlugin elsewhere;
   elsewhere.on(Hook::on_validation_start, [](const Caller& caller, const grapnel_Event*) {
-    CHECK(request(caller, GRAPNEL_REQUEST_STOP) == GRAPNEL_NOT_NOW);  // only fit can be stopped
+    CHECK(request(caller, GRAPNEL_REQUEST_STOP) == GRAPNEL_NOT_NOW);
     return GRAPNEL_OK;
   });
+  Toy toy;
   toy.validate({elsewhere.handle()});
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <grapnel/base/checkpoint_file.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/text.h>
 #include <grapnel/bridge/plugin_callback.h>
@@ -48,6 +49,21 @@ ConfigValue plugins_json(const Session& session) {
   return plugins;
 }
 
+// Where the training stood: now, or when the weights that were evaluated were written.
+struct Standing {
+  std::int64_t global_step = 0;
+  std::int64_t epoch = 0;
+};
+
+Standing standing_of(const Session& session) {
+  if (session.request().kind == RunKind::fit || session.checkpoint().empty()) {
+    return {session.trainer().global_step(), session.trainer().current_epoch()};
+  }
+  const CheckpointFile file = CheckpointFile::open(session.checkpoint(), CheckpointCheck::on_use);
+  const ConfigValue& written = file.document().at("checkpoint");
+  return {written.at("global_step").as_int(), written.at("epoch").as_int()};
+}
+
 std::string how_to_go_on(const Session& session) {
   const std::string directory = display_path(session.run_directory());
   return fmt::format("grapnel fit --run-dir {} --ckpt last", directory);
@@ -63,8 +79,9 @@ ConfigValue report_json(const Session& session, std::string_view interrupted) {
   const std::filesystem::path checkpoint = session.checkpoint();
   ConfigValue report = ConfigValue::object();
   report.set("metrics", std::move(metrics));
-  report.set("global_step", session.trainer().global_step());
-  report.set("epoch", session.trainer().current_epoch());
+  const Standing standing = standing_of(session);
+  report.set("global_step", standing.global_step);
+  report.set("epoch", standing.epoch);
   report.set("stop_reason", stop_reason(session, interrupted));
   report.set("checkpoint", checkpoint.empty() ? ConfigValue() : ConfigValue(checkpoint.string()));
   report.set("run_directory", session.run_directory().string());

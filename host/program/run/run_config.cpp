@@ -11,6 +11,14 @@
 namespace grapnel::program {
 namespace {
 
+// What runs without a file: a second or two, and nineteen of twenty digits right.
+constexpr std::string_view kDefaultRun = R"({
+  "model": {"name": "mlp", "hidden": [64]},
+  "data": {"name": "digits", "batch_size": 32},
+  "optimizer": {"name": "Adam", "lr": 0.001},
+  "trainer": {"max_epochs": 20, "log_every_n_steps": 10}
+})";
+
 // "AdamW" or {"name": "AdamW", ...} as the latter; its place in the file stays known.
 ConfigValue as_object(const ConfigValue& config) {
   if (!config.is_string()) return config;
@@ -74,7 +82,7 @@ const ParameterTable& run_parameters() {
 RunConfig read_run_config(const std::optional<std::filesystem::path>& file,
                           const std::vector<std::string>& assignments) {
   RunConfig config;
-  config.source = file ? read_json_file(*file) : ConfigValue::object();
+  config.source = file ? read_json_file(*file) : parse_json(kDefaultRun, "the default run");
   for (const std::string& assignment : assignments) set_by_path(config.source, assignment);
   config.parameters = run_parameters().validate(config.source, "");
   return config;

@@ -1,6 +1,7 @@
 #include "in_process_plugin.h"
 
-#include <cstring>
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "toy.h"
@@ -78,6 +79,9 @@ grapnel_value value_of(std::string_view content) {
   grapnel_value value{GRAPNEL_VALUE_STRING, 0, content.size(), {nullptr}};
   value.u.string = content.data();
   return value;
+}
+grapnel_value value_of(const char* content) {
+  return value_of(std::string_view(content));
 }
 
 // ---- InProcessPlugin
@@ -165,7 +169,11 @@ InProcessPlugin::InProcessPlugin(std::string parameters, std::string version)
   factory_->plugin = this;
 }
 
-InProcessPlugin::~InProcessPlugin() = default;
+InProcessPlugin::~InProcessPlugin() {
+  if (created == destroyed) return;
+  std::fputs("a test destroys a plugin while an instance of it lives\n", stderr);
+  std::abort();
+}
 
 std::shared_ptr<bridge::PluginCallback> InProcessPlugin::make(
     const bridge::PluginCallbackOptions& options) {

@@ -61,6 +61,7 @@ grapnel_value value_of(std::int64_t number);
 grapnel_value value_of(double number);
 grapnel_value value_of(bool flag);
 grapnel_value value_of(std::string_view text);
+grapnel_value value_of(const char* text);  // which would be taken for a bool
 grapnel_value none();
 
 class InProcessPlugin {
@@ -70,6 +71,7 @@ class InProcessPlugin {
 
   // parameters: the "parameters" object of the manifest's only callback, "probe" of plugin "probe".
   explicit InProcessPlugin(std::string parameters = "{}", std::string version = "1.2.3");
+  // Every instance must be gone: declare the plugin before the trainer that it runs in.
   ~InProcessPlugin();
 
   void on(Hook hook, HookFunction function) {

@@ -1,0 +1,191 @@
+// Plugins that lie (tests/hostile), as real libraries in a real training: each ends with the error that it
+// deserves, names the guilty, and the host goes on.
+#include <clocale>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <limits>
+
+#include <grapnel/base/error.h>
+
+#include "../../host/bridge/src/floating_point.h"
+#include "catch.h"
+#include "support/plugin_home.h"
+#include "support/toy.h"
+
+using namespace grapnel;
+using namespace grapnel::bridge;
+using namespace grapnel::test;
+
+namespace {
+
+// A library of tests/hostile by name, dropped in and enabled.
+struct Hostile {
+  explicit Hostile(const std::string& id) : name(id) {
+    const std::filesystem::path directory = std::filesystem::path(HOSTILE) / id;
+    home.drop_in(directory / (id + ".so"));
+    home.enable(id);
+  }
+
+  std::vector<CallbackHandle> handles(OnError on_error = OnError::fail) const {
+    PluginCallbackConfig config{.name = name};
+    config.options.on_error = on_error;
+    return enabled_plugins(home.selection(), {config});
+  }
+  void fit(OnError on_error = OnError::fail) { toy.fit(handles(on_error)); }
+  // What the PluginError of a fit says.
+  std::string failure() {
+    try {
+      fit();
+    } catch (const PluginError& error) {
+      CHECK(error.plugin == name);
+      return error.what();
+    } catch (const std::exception& error) {
+      return std::string("no PluginError: ") + error.what();
+    }
+    return "no error";
+  }
+
+  std::string name;
+  PluginHome home;
+  Toy toy;
+};
+
+}  // namespace
+
+TEST_CASE("a library without its factory, or with a broken one, is refused by name") {
+  for (const char* id : {"entry_no_factories", "entry_other_minor", "entry_short", "factory_null",
+                         "factory_other_name", "factory_short", "factory_without_create"}) {
+    INFO(id);
+    Hostile plugin(id);
+    CHECK_THROWS_AS(plugin.fit(), PluginError);
+    CHECK_THAT(plugin.failure(), Catch::Contains(std::string("'") + id + "'"));
+  }
+}
+
+TEST_CASE("a create that fails, or makes nothing usable, refuses the plugin") {
+  CHECK_THAT(Hostile("create_fails").failure(), Catch::Contains("failed in create: "));
+  CHECK_THAT(Hostile("create_fails_silently").failure(), Catch::Contains("it gave no reason"));
+  CHECK_THAT(Hostile("create_makes_nothing").failure(), Catch::Contains("without an instance"));
+  CHECK_THAT(Hostile("instance_short").failure(), Catch::Contains("bytes, at least"));
+  CHECK_THAT(Hostile("instance_without_destroy").failure(),
+             Catch::Contains("lacks init or destroy"));
+  CHECK_THAT(Hostile("constructor_throws").failure(), Catch::Contains("failed in create"));
+  CHECK_THAT(Hostile("init_refuses").failure(), Catch::Contains("failed in init"));
+}
+
+TEST_CASE("hooks that make no sense refuse the plugin before the run") {
+  CHECK_THAT(Hostile("hook_twice").failure(), Catch::Contains("twice"));
+  CHECK_THAT(Hostile("hook_without_function").failure(), Catch::Contains("has no function"));
+  CHECK_THAT(Hostile("hooks_null").failure(), Catch::Contains("without a list of them"));
+  CHECK_THAT(Hostile("hook_unknown_required").failure(), Catch::Contains("it wants the hook"));
+  CapturedLog log;
+  Hostile("hook_unknown_optional").fit();
+  CHECK(log.count("warning: [hook_unknown_optional] it wants the hook") == 1);
+}
+
+TEST_CASE("what goes wrong in a hook names the plugin and the hook") {
+  CHECK_THAT(Hostile("hook_fails").failure(), Catch::Contains("failed in on_"));
+  CHECK_THAT(Hostile("hook_fails_silently").failure(), Catch::Contains("it gave no reason"));
+  CHECK_THAT(Hostile("hook_returns_garbage").failure(),
+             Catch::Contains("the fault is the plugin's"));
+  CHECK_THAT(Hostile("hook_throws").failure(), Catch::Contains("failed in on_"));
+  CHECK_THAT(Hostile("pending_invented").failure(), Catch::Contains("no service of the host"));
+}
+
+TEST_CASE("a service's failure that is passed on comes out as it was, a swallowed one is logged") {
+  CHECK_THAT(Hostile("pending_passed").failure(), Catch::Contains("aten::clone"));
+  CapturedLog log;
+  Hostile("pending_swallowed").fit();
+  CHECK(log.count("the failure of a service was ignored") > 0);
+}
+
+TEST_CASE("any of them can be disabled instead, and the run is the same as without") {
+  Toy alone;
+  alone.fit({});
+  for (const char* id : {"hook_fails", "hook_returns_garbage", "hook_throws", "pending_invented"}) {
+    INFO(id);
+    CapturedLog log;
+    Hostile plugin(id);
+    plugin.fit(OnError::disable);
+    CHECK(log.count("is disabled, the run goes on without it") == 1);
+    CHECK(plugin.toy.module.weight.equal(alone.module.weight));
+  }
+}
+
+TEST_CASE("denormals survive a plugin that flips them") {
+  const auto before = FloatingPoint::current();
+  CapturedLog log;
+  Hostile("hook_flips_denormals").fit();
+  CHECK(FloatingPoint::current() == before);
+  CHECK(log.count("changed the floating-point environment") == 1);
+}
+
+TEST_CASE("what a library changes in the process while it is loaded or created is put back") {
+  const auto directory = std::filesystem::current_path();
+  const std::string locale = std::setlocale(LC_ALL, nullptr);
+  CapturedLog log;
+  Hostile("load_changes_process").fit();
+  Hostile("create_changes_process").fit();
+  CHECK(std::filesystem::current_path() == directory);
+  CHECK(std::setlocale(LC_ALL, nullptr) == locale);
+  CHECK(log.count("load_changes_process") > 0);
+  CHECK(log.count("[create_changes_process] changed ") > 0);
+}
+
+TEST_CASE("services refuse what makes no sense, and threads of the plugin's own") {
+  CapturedLog log;
+  Hostile("arguments_bad").fit();
+  Hostile("thread_wrong").fit();
+  CHECK(log.count("a line from another thread") > 0);
+}
+
+TEST_CASE("a lease that a plugin never ends is undone with the run") {
+  Hostile plugin("lease_kept");
+  double during = -1;
+  plugin.toy.module.during_step = [&](const std::string& stage, Batch&) {
+    if (stage == "train") during = plugin.toy.module.weight.abs().sum().item<double>();
+  };
+  plugin.fit();
+  CHECK(during >= 0);
+  CHECK(plugin.toy.module.weight.abs().sum().item<double>() > 0);
+}
+
+TEST_CASE("a state that is too large, or has bad keys, is the plugin's failure") {
+  Hostile huge("state_huge");
+  huge.fit();
+  CHECK_THROWS_AS(huge.toy.trainer->dump_checkpoint(), PluginError);
+  Hostile keys("state_bad_keys");
+  keys.fit();
+  CHECK_NOTHROW(keys.toy.trainer->dump_checkpoint());
+  Hostile fails("state_save_fails");
+  fails.fit();
+  CHECK_THROWS_AS(fails.toy.trainer->dump_checkpoint(), PluginError);
+  CHECK_THAT(Hostile("state_short").failure(), Catch::Contains("lacks save or load"));
+}
+
+TEST_CASE("a state that the plugin refuses to load names it and both versions") {
+  TempDir directory;
+  Hostile plugin("state_load_fails");
+  plugin.fit();
+  plugin.toy.trainer->save_checkpoint(directory / "a.ckpt");
+  CHECK_THROWS_WITH(
+      plugin.toy.fit(plugin.handles(), {.ckpt_path = (directory / "a.ckpt").string()}),
+      Catch::Contains("'state_load_fails'") && Catch::Contains("this state smells of fish"));
+}
+
+TEST_CASE("a witness sees a whole life, in order, and ends once") {
+  CapturedLog log;
+  {
+    Hostile witness("witness");
+    witness.fit();
+  }
+  CHECK(log.count("[witness] created") == 1);
+  CHECK(log.count("[witness] destroyed") == 1);
+}
+
+TEST_CASE("a destroy that fails is logged and no more") {
+  CapturedLog log;
+  { Hostile("destroy_fails").fit(); }
+  CHECK(log.count("failed in destroy") == 1);
+}

@@ -1,0 +1,42 @@
+// grapnel callbacks list, grapnel callbacks show.
+#include "trainee.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Catch::Contains;
+
+TEST_CASE("callbacks list has the built-in ones, and those of enabled plugins") {
+  const Trainee user;
+  user.drop_in("ema");
+  CHECK_THAT(user.answer({"callbacks", "list"}),
+             Contains("early_stopping") && Contains("model_checkpoint") && !Contains("ema "));
+  user.run({"plugin", "enable", "ema"});
+  CHECK_THAT(user.answer({"callbacks", "list"}), Contains("ema 0.1.0"));
+  const ConfigValue all = user.json({"callbacks", "list"});
+  CHECK(std::any_of(all.as_array().begin(), all.as_array().end(), [](const ConfigValue& entry) {
+    return entry.at("name").as_string() == "ema" && entry.at("parameters").contains("decay");
+  }));
+}
+
+TEST_CASE("callbacks show tells parameters with type, default and meaning") {
+  const Trainee user;
+  CHECK_THAT(user.answer({"callbacks", "show", "early_stopping"}),
+             Contains("patience") && Contains("integer") && Contains("monitor"));
+  CHECK_THAT(user.answer({"callbacks", "show", "EarlyStopping"}), Contains("patience"));
+  CHECK(user.json({"callbacks", "show", "timer"}).at("name").as_string() == "timer");
+  const ProcessResult unknown = user.run({"callbacks", "show", "early_stoping"});
+  CHECK(unknown.exit_code == 3);
+  CHECK_THAT(unknown.error, Contains("did you mean 'early_stopping'?"));
+}
+
+TEST_CASE("every command has a help with an example") {
+  const Trainee user;
+  for (const char* command : {"fit", "validate", "test", "predict"}) {
+    INFO(command);
+    CHECK_THAT(user.answer({command, "--help"}),
+               Contains(std::string("  grapnel ") + command) && Contains("--ckpt"));
+  }
+  for (const char* command : {"list", "show"}) {
+    CHECK_THAT(user.answer({"callbacks", command, "--help"}), Contains("Example"));
+  }
+}

@@ -1,0 +1,122 @@
+// What is wrong in run.json or on the command line is said with its place and what was probably meant, before
+// anything is made.
+#include "trainee.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+// What a fit with this file says.
+struct Complaint {
+  int exit_code;
+  std::string error;
+};
+
+Complaint complaint(const std::string& content, const Arguments& more = {}) {
+  const Trainee user;
+  user.write("run.json", content);
+  Arguments arguments = {"fit", "--config", "run.json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const ProcessResult result = user.run(arguments);
+  CHECK(result.output.empty());
+  CHECK(!fs::exists(user.here("runs")));
+  return {result.exit_code, result.error};
+}
+
+}  // namespace
+
+TEST_CASE("an unknown key names line, column and the nearest known one, in every section") {
+  struct Case {
+    const char* content;
+    const char* place;
+    const char* meant;
+  };
+  const Case cases[] = {
+      {"{\n  \"trainr\": {}}", "run.json:2:3: ", "'trainer'"},
+      {"{\"trainer\": {\n\"max_epoch\": 5}}", "run.json:2:1: ", "'max_epochs'"},
+      {"{\"model\": {\"name\": \"mlp\",\n  \"hiden\": [3]}}", "run.json:2:3: ", "'hidden'"},
+      {"{\"model\":\n \"mpl\"}", "run.json:2:2: ", "'mlp'"},
+      {"{\"data\":\n \"digit\"}", "run.json:2:2: ", "'digits'"},
+      {"{\"data\": {\"name\": \"digits\",\n \"batchsize\": 3}}", "run.json:2:2: ", "'batch_size'"},
+      {"{\"optimizer\": {\"name\": \"Adam\",\n \"rate\": 3, \"weight_deca\": 1}}",
+       "run.json:2:", "'weight_decay'"},
+      {"{\"optimizer\":\n \"Adamw\"}", "run.json:2:2: ", "'AdamW'"},
+      {"{\"scheduler\":\n {\"name\": \"StepLr\"}}", "run.json:2:", "'StepLR'"},
+      {"{\"callbacks\": {\n\"early_stoping\": {}}}", "run.json:2:1: ", "'early_stopping'"},
+      {"{\"callbacks\": {\"early_stopping\": {\"monitor\": \"x\",\n\"patiense\": 1}}}",
+       "run.json:2:1: ", "'patience'"},
+      {"{\"callbacks\": [\n{\"name\": \"early_stoping\"}]}", "run.json:2:10: ", "'early_stopping'"},
+      {"{\"loggers\": {\n\"cvs\": {}}}", "run.json:2:1: ", "'csv'"},
+  };
+  for (const Case& wrong : cases) {
+    INFO(wrong.content);
+    const Complaint said = complaint(wrong.content);
+    CHECK(said.exit_code == 3);
+    CHECK_THAT(said.error, Catch::StartsWith("grapnel: error: ") && Contains(wrong.place) &&
+                               Contains(wrong.meant));
+    CHECK(std::count(said.error.begin(), said.error.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("a wrong type or value says what was found and what is accepted") {
+  CHECK_THAT(complaint(R"({"trainer": {"max_epochs": "five"}})").error,
+             Contains("run.json:1:28: ") && Contains("'five'") && Contains("integer"));
+  CHECK_THAT(complaint(R"({"trainer": {"accumulate_grad_batches": 0}})").error,
+             Contains("run.json:1:") && Contains("at least 1"));
+  CHECK_THAT(complaint(R"({"callbacks": 5})").error, Contains("run.json:1:15: "));
+  CHECK_THAT(complaint(R"({"model": {"hidden": [1]}})").error, Contains("\"name\""));
+  CHECK_THAT(
+      complaint(R"({"model": {"name": "mlp", "optimizer": "SGD"}, "optimizer": "SGD"})").error,
+      Contains("stands in 'model' too"));
+}
+
+TEST_CASE("what is no JSON, or no file, is said as such") {
+  const Complaint comma = complaint("{\"trainer\": {},\n}");
+  CHECK(comma.exit_code == 3);
+  CHECK_THAT(comma.error, Contains("run.json:2:1: "));
+  const Trainee user;
+  const ProcessResult missing = user.run({"fit", "--config", "nowhere.json"});
+  CHECK(missing.exit_code == 1);
+  CHECK_THAT(missing.error, Contains("cannot open 'nowhere.json'"));
+}
+
+TEST_CASE("an error in --set names the option") {
+  const Complaint said = complaint("{}", {"--set", "trainer.max_epoch=5"});
+  CHECK(said.exit_code == 3);
+  CHECK_THAT(said.error, Contains("--set trainer.max_epoch") && Contains("'max_epochs'"));
+  CHECK_THAT(complaint("{}", {"--set", "trainer.max_epochs=abc"}).error,
+             Contains("--set trainer.max_epochs: ") && Contains("'abc'"));
+}
+
+TEST_CASE("a plugin that is not enabled is not taken for a slip") {
+  const Trainee user;
+  user.drop_in("ema");
+  user.write("run.json", R"({"callbacks": {"ema": {"decay": 0.9}}})");
+  const ProcessResult result = user.run({"fit", "--config", "run.json"});
+  CHECK(result.exit_code == 3);
+  CHECK_THAT(result.error, Contains("run.json:1:16: ") && Contains("grapnel plugin enable ema"));
+}
+
+TEST_CASE("an unknown option, command or checkpoint is refused with what was probably meant") {
+  const Trainee user;
+  const ProcessResult option = user.run({"fit", "--conifg", "run.json"});
+  CHECK(option.exit_code == 2);
+  CHECK_THAT(option.error, Contains("did you mean '--config'?"));
+  const ProcessResult checkpoint = user.run({"fit", "--ckpt", "nowhere.ckpt"});
+  CHECK(checkpoint.exit_code != 0);
+  CHECK_THAT(checkpoint.error, Contains("nowhere.ckpt"));
+  const ProcessResult none = user.run({"validate"});
+  CHECK(none.exit_code == 5);
+  CHECK_THAT(none.error, Contains("train one with 'grapnel fit'"));
+}
+
+TEST_CASE("a file that is no checkpoint is refused, with its own exit code") {
+  const Trainee user;
+  user.write("not.ckpt", "this is not a checkpoint");
+  const ProcessResult result = user.run({"fit", "--ckpt", "not.ckpt"});
+  CHECK(result.exit_code == 5);
+  CHECK_THAT(result.error, Contains("not.ckpt"));
+}

@@ -1,0 +1,114 @@
+// grapnel fit: what it needs (nothing), what it says, what it leaves behind.
+#include <cstdlib>
+
+#include "trainee.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+TEST_CASE("fit alone learns the embedded digits and ends with the accuracy") {
+  const Trainee user;
+  const ProcessResult result = user.run({"fit", "--set", "trainer.max_epochs=8"});
+  INFO(result.error);
+  REQUIRE(result.exit_code == 0);
+  const std::size_t line = result.output.rfind("val_acc ", result.output.size() - 2);
+  REQUIRE(line != std::string::npos);
+  CHECK(result.output.find('\n', line) == result.output.size() - 1);
+  CHECK(std::strtod(result.output.c_str() + line + 8, nullptr) > 0.9);
+  CHECK_THAT(result.output, Contains("checkpoint") && Contains("grapnel fit --run-dir "
+                                                               "runs/mlp-digits-0 --ckpt last"));
+  CHECK(fs::exists(user.here("runs/mlp-digits-0/metrics.csv")));
+  CHECK(fs::exists(user.here("runs/mlp-digits-0/run.json")));
+  CHECK(fs::exists(user.here("runs/mlp-digits-0/checkpoints/last.ckpt")));
+}
+
+TEST_CASE("with --json standard output is one object, and progress goes elsewhere") {
+  const Trainee user;
+  const ConfigValue answer = user.fit_json(2);
+  for (const char* key : {"metrics", "global_step", "epoch", "stop_reason", "checkpoint",
+                          "run_directory", "plugins"}) {
+    INFO(key);
+    CHECK(answer.contains(key));
+  }
+  CHECK(answer.at("global_step").as_int() == 20);
+  CHECK(answer.at("epoch").as_int() == 2);
+  CHECK(answer.at("stop_reason").as_string() == "max_epochs");
+  CHECK(answer.at("metrics").contains("val_loss"));
+  CHECK(answer.at("plugins").size() == 0);
+  CHECK(fs::exists(user.here(answer.at("checkpoint").as_string())));
+}
+
+TEST_CASE("every run has a directory of its own, and the same bits") {
+  const Trainee user;
+  const ConfigValue first = user.fit_json(1), second = user.fit_json(1);
+  CHECK(first.at("run_directory").as_string() == "runs/mlp-digits-0");
+  CHECK(second.at("run_directory").as_string() == "runs/mlp-digits-1");
+  CHECK(tensors_of(user.here("runs/mlp-digits-0/checkpoints/last.ckpt")) ==
+        tensors_of(user.here("runs/mlp-digits-1/checkpoints/last.ckpt")));
+  user.fit_json(1, {"--set", "seed=1"});
+  CHECK(tensors_of(user.here("runs/mlp-digits-0/checkpoints/last.ckpt")) !=
+        tensors_of(user.here("runs/mlp-digits-2/checkpoints/last.ckpt")));
+}
+
+TEST_CASE("run.json chooses model, optimizer, callbacks, loggers and the directory") {
+  const Trainee user;
+  user.write("run.json", R"({
+    "model": {"name": "mlp", "hidden": [16]},
+    "optimizer": {"name": "SGD", "lr": 0.1},
+    "scheduler": {"name": "StepLR", "step_size": 1, "gamma": 0.5},
+    "callbacks": [{"name": "lr_monitor"}, {"name": "early_stopping", "monitor": "val_loss"}],
+    "loggers": ["csv", "tensorboard"],
+    "run_dir": "here/it/is",
+    "trainer": {"log_every_n_steps": 1}})");
+  const ConfigValue answer = user.fit_json(2, {"--config", "run.json"});
+  CHECK(answer.at("run_directory").as_string() == "here/it/is");
+  const std::string table = read_file(user.here("here/it/is/metrics.csv"));
+  CHECK_THAT(table, Contains("lr-SGD") && Contains("val_loss"));
+  bool has_events = false;
+  for (const auto& entry : fs::directory_iterator(user.here("here/it/is"))) {
+    has_events = has_events || entry.path().filename().string().starts_with("events.");
+  }
+  CHECK(has_events);
+}
+
+TEST_CASE("a run says why it stopped") {
+  const Trainee user;
+  const ConfigValue answer =
+      user.fit_json(50, {"--set", "callbacks.early_stopping.monitor=val_loss", "--set",
+                         "callbacks.early_stopping.stopping_threshold=100"});
+  CHECK_THAT(answer.at("stop_reason").as_string(), Catch::StartsWith("EarlyStopping: "));
+  CHECK(answer.at("epoch").as_int() == 1);
+  CHECK(user.fit_json(5, {"--set", "trainer.max_steps=7"}).at("stop_reason").as_string() ==
+        "max_steps");
+}
+
+TEST_CASE("fast_dev_run leaves nothing behind") {
+  const Trainee user;
+  const ProcessResult result = user.fit(1, {"--set", "trainer.fast_dev_run=1"});
+  INFO(result.error);
+  CHECK(result.exit_code == 0);
+  CHECK(fs::is_empty(user.directories.project));
+}
+
+TEST_CASE("--quiet says nothing on standard error when nothing is wrong") {
+  const Trainee user;
+  const ProcessResult result = user.fit(1, {"--quiet"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.error.empty());
+}
+
+TEST_CASE("--explain tells who is there and whom each hook reaches, and runs nothing") {
+  const Trainee user;
+  const ProcessResult text =
+      user.run({"fit", "--explain", "--set", "callbacks.early_stopping.monitor=val_loss"});
+  INFO(text.error);
+  REQUIRE(text.exit_code == 0);
+  CHECK_THAT(text.output, Contains("EarlyStopping") && Contains("last: it writes checkpoints") &&
+                              Contains("on_validation_end"));
+  CHECK(fs::is_empty(user.directories.project));
+  const ConfigValue plan = user.json({"fit", "--explain"});
+  CHECK(plan.at("callbacks").size() >= 1);
+  CHECK(plan.at("hooks").at("on_train_epoch_end").size() >= 1);
+}

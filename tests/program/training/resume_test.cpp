@@ -1,0 +1,68 @@
+// A run that goes on from its checkpoint ends with the same bits as one that was never stopped.
+#include "trainee.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path last_of(const Trainee& user, const std::string& run) {
+  return user.here(fs::path("runs") / run / "checkpoints/last.ckpt");
+}
+
+// Two epochs, then on to four, is the same as four at once.
+void check_resume(const Trainee& user, const Arguments& more = {}) {
+  user.fit_json(4, more);
+  user.fit_json(2, more);
+  CHECK(tensors_of(last_of(user, "mlp-digits-0")) != tensors_of(last_of(user, "mlp-digits-1")));
+  Arguments resumed = more;
+  resumed.insert(resumed.end(), {"--run-dir", "runs/mlp-digits-1", "--ckpt", "last"});
+  const ConfigValue answer = user.fit_json(4, resumed);
+  CHECK(answer.at("global_step").as_int() == 40);
+  CHECK(answer.at("run_directory").as_string() == "runs/mlp-digits-1");
+  const auto whole = tensors_of(last_of(user, "mlp-digits-0"));
+  CHECK(!whole.empty());
+  CHECK(tensors_of(last_of(user, "mlp-digits-1")) == whole);
+  CHECK(!fs::exists(user.here("runs/mlp-digits-2")));
+}
+
+}  // namespace
+
+TEST_CASE("two epochs and two more are four, bit by bit") {
+  const Trainee user;
+  check_resume(user, {"--set", "model.name=mlp", "--set", "model.dropout=0.2"});
+  // The table of metrics is that of one run, too.
+  CHECK(read_file(user.here("runs/mlp-digits-1/metrics.csv")) ==
+        read_file(user.here("runs/mlp-digits-0/metrics.csv")));
+}
+
+TEST_CASE("an average that a plugin keeps goes on bit by bit, too") {
+  const Trainee user;
+  user.drop_in("ema");
+  user.run({"plugin", "enable", "ema"});
+  check_resume(user, {"--set", "callbacks.ema.decay=0.9"});
+}
+
+TEST_CASE("--ckpt last without a directory goes on with the latest run, as it was configured") {
+  const Trainee user;
+  user.fit_json(1, {"--set", "model.name=mlp", "--set", "model.hidden=[7]"});
+  const ProcessResult result =
+      user.run({"fit", "--ckpt", "last", "--set", "trainer.max_epochs=2", "--json"});
+  INFO(result.error);
+  REQUIRE(result.exit_code == 0);
+  CHECK(parse_json(result.output, "answer").at("run_directory").as_string() == "runs/mlp-digits-0");
+  CHECK(parse_json(result.output, "answer").at("epoch").as_int() == 2);
+}
+
+TEST_CASE("a checkpoint of another model is refused before anything is changed") {
+  const Trainee user;
+  user.fit_json(1);
+  const auto before = tensors_of(last_of(user, "mlp-digits-0"));
+  const ProcessResult result =
+      user.fit(2, {"--ckpt", "last", "--set", "model.name=mlp", "--set", "model.hidden=[5]"});
+  CHECK(result.exit_code == 5);
+  CHECK_THAT(result.error, Contains("shape"));
+  CHECK(tensors_of(last_of(user, "mlp-digits-0")) == before);
+}
