@@ -16,6 +16,9 @@ std::string Callback::type_name() const {
 std::string Callback::state_key() const {
   return name_.empty() ? type_name() : name_;
 }
+std::vector<std::string> Callback::former_state_keys() const {
+  return {};
+}
 
 StateDict Callback::state_dict() const {
   return {};

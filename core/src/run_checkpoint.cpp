@@ -255,6 +255,11 @@ void Run::restore_module_and_callbacks() {
     const std::string key = handle.callback->state_key();
     known.push_back(key);
     const StateValue* own = states->to_dict().find(key);
+    for (const std::string& former : handle.callback->former_state_keys()) {
+      if (own != nullptr) break;
+      own = states->to_dict().find(former);
+      if (own != nullptr) known.push_back(former);
+    }
     if (own == nullptr || own->to_dict().empty()) continue;
     Dispatcher::CallbackScope scope(hooks, "load_state_dict", handle.callback.get());
     handle.callback->load_state_dict(own->to_dict());

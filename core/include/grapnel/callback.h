@@ -68,6 +68,7 @@
 #include <string>
 #include <typeinfo>
 #include <utility>
+#include <vector>
 
 #include "grapnel/events.h"
 #include "grapnel/export.h"
@@ -94,6 +95,9 @@ class GRAPNEL_CORE_API Callback {
   // Identifies this callback's state in checkpoints. Two callbacks with state must not share one.
   // Default: the explicit name if set_name was called, else type_name.
   virtual std::string state_key() const;
+  // Keys under which it used to be kept, the latest first: looked at when there is no state under
+  // state_key.
+  virtual std::vector<std::string> former_state_keys() const;
 
   // What to keep in checkpoints; empty: nothing. Restored by load_state_dict, which throws
   // CheckpointError, having changed nothing, when the state is not what it expects.
