@@ -94,7 +94,8 @@ struct Counting {
   std::int64_t number = 0;
   std::string version_that_wrote;
 
-  explicit Counting(const std::string& version = "1.2.3") : plugin("{}", version) {
+  explicit Counting(const std::string& version = "1.2.3", const std::string& id = "probe")
+      : plugin("{}", version, id) {
     plugin.on(Hook::on_train_batch_end, [this](const Caller&, const grapnel_Event*) {
       ++number;
       return GRAPNEL_OK;
@@ -152,6 +153,23 @@ TEST_CASE("a resumed plugin goes on where it stood, and learns which version wro
   toy.fit({second.plugin.handle()}, {.ckpt_path = file.string()});
   CHECK(second.version_that_wrote == "1.0.0");
   CHECK(second.number == 8);
+}
+
+TEST_CASE("a plugin that was renamed takes the state of its former id, once and for all") {
+  TempDir directory;
+  CapturedLog log;
+  Counting before("1.0.0"), after("2.0.0", "renamed");
+  Toy toy;
+  toy.fit({before.plugin.handle()});
+  toy.trainer->save_checkpoint(directory / "before.ckpt");
+  toy.options.max_epochs = 2;
+  toy.fit({after.plugin.handle()}, {.ckpt_path = (directory / "before.ckpt").string()});
+  CHECK(after.version_that_wrote == "1.0.0");
+  CHECK(after.number == 8);
+  const StateDict states = toy.trainer->dump_checkpoint().at("callbacks").to_dict();
+  CHECK(states.contains("renamed/probe/default"));
+  CHECK(!states.contains(kKey));
+  CHECK(log.count("not here now") == 0);
 }
 
 TEST_CASE("the state of a plugin that is absent is kept and written again") {

@@ -156,11 +156,12 @@ struct InProcessPlugin::Instance {
   }
 };
 
-InProcessPlugin::InProcessPlugin(std::string parameters, std::string version)
+InProcessPlugin::InProcessPlugin(const std::string& parameters, const std::string& version,
+                                 const std::string& id)
     : manifest_(host::parse_manifest(
-          R"({"manifest_version": 1, "id": "probe", "version": ")" + version +
-              R"(", "summary": "A test.", "abi": {"major": 0, "minor": )" +
-              std::to_string(GRAPNEL_ABI_MINOR) +
+          R"({"manifest_version": 1, "id": ")" + id + R"(", "version": ")" + version +
+              R"(", "summary": "A test.", "aliases": [)" + (id == "probe" ? "" : "\"probe\"") +
+              R"(], "abi": {"major": 0, "minor": )" + std::to_string(GRAPNEL_ABI_MINOR) +
               R"(}, "callbacks": [{"name": "probe", "summary": "A test.", "parameters": )" +
               parameters + "}]}",
           "plugin.json")),

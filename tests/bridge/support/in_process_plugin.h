@@ -70,7 +70,9 @@ class InProcessPlugin {
   using LifeFunction = std::function<std::int32_t(const Caller&)>;
 
   // parameters: the "parameters" object of the manifest's only callback, "probe" of plugin "probe".
-  explicit InProcessPlugin(std::string parameters = "{}", std::string version = "1.2.3");
+  // id: of the plugin, which was "probe" once when it isn't now.
+  explicit InProcessPlugin(const std::string& parameters = "{}",
+                           const std::string& version = "1.2.3", const std::string& id = "probe");
   // Every instance must be gone: declare the plugin before the trainer that it runs in.
   ~InProcessPlugin();
 
