@@ -60,6 +60,9 @@ PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string
   if (key.empty()) key = instance_->own_state_key().value_or(from_parameters);
   if (key.empty()) key = "default";
   state_key_ = fmt::format("{}/{}/{}", manifest.id, callback, key);
+  for (const std::string& former_id : manifest.aliases) {
+    former_state_keys_.push_back(fmt::format("{}/{}/{}", former_id, callback, key));
+  }
 }
 
 PluginCallback::~PluginCallback() = default;
@@ -79,6 +82,9 @@ std::string PluginCallback::type_name() const {
 }
 std::string PluginCallback::state_key() const {
   return state_key_;
+}
+std::vector<std::string> PluginCallback::former_state_keys() const {
+  return former_state_keys_;
 }
 HookMask PluginCallback::wanted(const HookMask&) const {
   return instance_->hooks();

@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <grapnel/abi.h>
 #include <grapnel/base/json.h>
@@ -54,6 +55,8 @@ class PluginCallback final : public Callback {
   // "<plugin id>/<callback>/<key>", where key is the explicit name, else the instance's own key, else
   // made of its identifying parameters, else "default".
   std::string state_key() const override;
+  // The same under the former ids of the plugin.
+  std::vector<std::string> former_state_keys() const override;
   // {"version", "keep_if_absent": true, "state"}; empty when it keeps none. A disabled plugin's is
   // the last that it saved or loaded.
   StateDict state_dict() const override;
@@ -74,6 +77,7 @@ class PluginCallback final : public Callback {
 
   std::string label_;
   std::string state_key_;
+  std::vector<std::string> former_state_keys_;
   std::unique_ptr<PluginInstance> instance_;
 };
 
