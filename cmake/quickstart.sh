@@ -40,20 +40,24 @@ show() {
 }
 
 plugin=$repository/build/release/plugins/ema.so
-printf '\n# A plugin is a file in a directory: here it keeps an average of the weights and validates with it.\n'
+settings=(--quiet --set trainer.seed=1)
+printf '\n# A training as it comes.\n'
+show grapnel fit "${settings[@]}" --set trainer.max_epochs=15
+
+printf '\n# A plugin is a file in a directory: this one keeps an average of the weights and validates with it.\n'
 show cp "${plugin/#$repository/../..}" .grapnel/plugins/
 show grapnel plugin list
 show grapnel plugin enable ema
 
-printf '\n# Enabled once, it takes part in every training.\n'
-settings=(--quiet --set trainer.seed=1 --set callbacks.ema.decay=0.98)
-show grapnel fit "${settings[@]}" --set trainer.max_epochs=10
+printf '\n# Enabled once, it takes part in every training: the same one, validated with the average.\n'
+settings+=(--set callbacks.ema.decay=0.95)
+show grapnel fit "${settings[@]}" --set trainer.max_epochs=15
 
 printf '\n# Its state is in the checkpoint, under its own name.\n'
-show grapnel checkpoint show runs/mlp-digits-0/checkpoints/last.ckpt
+show grapnel checkpoint show runs/mlp-digits-1/checkpoints/last.ckpt
 
 printf '\n# The training goes on where it was, with the average that the plugin had.\n'
-show grapnel fit "${settings[@]}" --ckpt last --set trainer.max_epochs=15 | tee resumed.txt
+show grapnel fit --set trainer.seed=1 --set callbacks.ema.decay=0.95 --ckpt last --set trainer.max_epochs=30 | tee resumed.txt
 phase_end
 say "-- everything: $(seconds_since "$script_started") s"
 
