@@ -15,6 +15,7 @@
 #include <grapnel/base/text.h>
 
 #if !defined(_WIN32)
+#include <sys/stat.h>
 #include <unistd.h>
 extern char** environ;
 #endif
@@ -30,6 +31,12 @@ void unset_variable(const std::string& name) {
   _putenv_s(name.c_str(), "");
 }
 
+// Rights of new files are not a matter of the process there.
+unsigned read_umask() {
+  return 0;
+}
+void set_umask(unsigned) {}
+
 // There are no signal handlers to speak of.
 class SignalHandlers {
  public:
@@ -42,6 +49,16 @@ void set_variable(const std::string& name, const std::string& value) {
 }
 void unset_variable(const std::string& name) {
   unsetenv(name.c_str());
+}
+
+// It can only be read by setting it.
+unsigned read_umask() {
+  const mode_t mask = umask(077);
+  umask(mask);
+  return mask;
+}
+void set_umask(unsigned mask) {
+  umask(static_cast<mode_t>(mask));
 }
 
 class SignalHandlers {
@@ -101,6 +118,7 @@ std::string read_directory() {
 struct ProcessStateGuard::State {
   std::string locale = read_locale();
   std::string directory = read_directory();
+  unsigned umask = read_umask();
   Environment environment = read_environment();
   SignalHandlers handlers;
 };
@@ -121,6 +139,9 @@ std::vector<std::string> ProcessStateGuard::changes() const {
   if (now.directory != state_->directory) {
     changes.push_back(fmt::format("the working directory ({} to {})", printable(state_->directory),
                                   printable(now.directory)));
+  }
+  if (now.umask != state_->umask) {
+    changes.push_back(fmt::format("the umask ({:03o} to {:03o})", state_->umask, now.umask));
   }
   const auto note = [&](const std::string& name) {
     changes.push_back("the environment variable " + printable(name));
@@ -145,6 +166,7 @@ std::vector<std::string> ProcessStateGuard::restore() {
   }
   std::error_code gone;
   if (now.directory != state_->directory) std::filesystem::current_path(state_->directory, gone);
+  if (now.umask != state_->umask) set_umask(state_->umask);
   for (const auto& [name, value] : now.environment) {
     if (!state_->environment.contains(name)) unset_variable(name);
   }

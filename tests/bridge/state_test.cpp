@@ -196,11 +196,11 @@ TEST_CASE("a load that the plugin refuses names it, its version and the version 
     caller.fail("it smells of fish");
     return GRAPNEL_ERROR;
   };
+  Counting third("3.0.0");
   Toy toy;
   toy.fit({first.plugin.handle()});
   toy.trainer->save_checkpoint(file);
   CHECK_THROWS_AS(toy.fit({second.plugin.handle()}, {.ckpt_path = file.string()}), CheckpointError);
-  Counting third("3.0.0");
   third.plugin.load = second.plugin.load;
   CHECK_THROWS_WITH(toy.fit({third.plugin.handle()}, {.ckpt_path = file.string()}),
                     Catch::Contains("plugin 'probe' 3.0.0") && Catch::Contains("version 1.0.0") &&

@@ -12,7 +12,7 @@ set(CMAKE_SHARED_LIBRARY_PREFIX lib)
 set(CMAKE_SHARED_LIBRARY_SUFFIX .so)
 list(APPEND CMAKE_MODULE_PATH "$sources/cmake" "\${CMAKE_CURRENT_SOURCE_DIR}")
 find_package(LibTorch 2.6 REQUIRED)
-get_target_property(includes grapnel::libtorch INTERFACE_INCLUDE_DIRECTORIES)
+get_target_property(includes grapnel::libtorch INTERFACE_COMPILE_OPTIONS)
 get_target_property(links grapnel::libtorch INTERFACE_LINK_LIBRARIES)
 message("version \${LibTorch_VERSION} directory \${LibTorch_DIRECTORY}")
 message("includes \${includes}")
@@ -50,7 +50,7 @@ everywhere() {
   libtorch prefix 2.6.0
   configure -DCMAKE_PREFIX_PATH="$PWD/prefix"
   expect_output "version 2.6.0 directory $PWD/prefix"
-  expect_output "includes $PWD/prefix/include;$PWD/prefix/include/torch/csrc/api/include"
+  expect_output "-idirafter $PWD/prefix/include/torch/csrc/api/include"
   expect_output "links grapnel::libtorch_cpu;grapnel::libtorch_c10"
 
   libtorch root/torch 2.8.0

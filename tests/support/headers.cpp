@@ -1,2 +1,4 @@
 // Holds the precompiled headers of the tests; see GrapnelAddTest.cmake.
-int main() { return 0; }
+int main() {
+  return 0;
+}

@@ -85,7 +85,8 @@ void TQDMProgressBar::on_sanity_check_start(Event&) {
   eval_ = make(sanity_check_description(), 0, false);
   // Stands in for the training's bar, so that what is sent there before the training goes nowhere.
   train_ = {};
-  if (sink() != nullptr) train_.bar = sink()->make_bar(BarOptions{.description = "", .disable = true});
+  if (sink() != nullptr)
+    train_.bar = sink()->make_bar(BarOptions{.description = "", .disable = true});
 }
 
 void TQDMProgressBar::on_sanity_check_end(Event&) {

@@ -58,9 +58,11 @@ std::vector<std::shared_ptr<Logger>> make_loggers(const ConfigValue& section,
     }
     try {
       loggers.push_back(make_logger(item.name, parameters, item.context));
-    } catch (const ConfigError& error) {  // an unknown name has no place of its own there
-      if (error.line > 0 || entry != nullptr) throw;
-      throw ConfigError(item.position, error.what(), item.context, error.nearest);
+    } catch (const ConfigError& error) {
+      if (entry != nullptr) throw;  // an unknown name: what is wrong is the key
+      const std::string text = error.what();
+      const size_t sentence = error.line > 0 ? text.find(": ") + 2 : 0;
+      throw ConfigError(item.position, text.substr(sentence), item.context, error.nearest);
     }
   }
   return loggers;
@@ -174,6 +176,8 @@ TrainerOptions Session::make_trainer_options() {
   }
   if (request_.explain || options.fast_dev_run != 0) return options;  // nothing is written
   const bool fit = request_.kind == RunKind::fit;
+  if (fit)
+    make_loggers(config_.parameters.get<ConfigValue>("loggers"), "unused");  // only their checks
   if (fit && run_directory_.empty()) run_directory_ = make_run_directory(config_.name());
   if (options.default_root_dir.empty()) options.default_root_dir = run_directory_;
   if (fit) {

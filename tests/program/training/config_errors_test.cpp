@@ -41,7 +41,7 @@ TEST_CASE("an unknown key names line, column and the nearest known one, in every
       {"{\"model\":\n \"mpl\"}", "run.json:2:2: ", "'mlp'"},
       {"{\"data\":\n \"digit\"}", "run.json:2:2: ", "'digits'"},
       {"{\"data\": {\"name\": \"digits\",\n \"batchsize\": 3}}", "run.json:2:2: ", "'batch_size'"},
-      {"{\"optimizer\": {\"name\": \"Adam\",\n \"rate\": 3, \"weight_deca\": 1}}",
+      {"{\"optimizer\": {\"name\": \"Adam\",\n \"weight_deca\": 1}}",
        "run.json:2:", "'weight_decay'"},
       {"{\"optimizer\":\n \"Adamw\"}", "run.json:2:2: ", "'AdamW'"},
       {"{\"scheduler\":\n {\"name\": \"StepLr\"}}", "run.json:2:", "'StepLR'"},

@@ -58,7 +58,7 @@ TEST_CASE("run.json chooses model, optimizer, callbacks, loggers and the directo
     "model": {"name": "mlp", "hidden": [16]},
     "optimizer": {"name": "SGD", "lr": 0.1},
     "scheduler": {"name": "StepLR", "step_size": 1, "gamma": 0.5},
-    "callbacks": [{"name": "lr_monitor"}, {"name": "early_stopping", "monitor": "val_loss"}],
+    "callbacks": [{"name": "learning_rate_monitor"}, {"name": "early_stopping", "monitor": "val_loss"}],
     "loggers": ["csv", "tensorboard"],
     "run_dir": "here/it/is",
     "trainer": {"log_every_n_steps": 1}})");

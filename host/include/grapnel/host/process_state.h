@@ -17,7 +17,7 @@ class ProcessStateGuard {
   ProcessStateGuard& operator=(const ProcessStateGuard&) = delete;
 
   // What differs now, one part of a sentence each: "the locale (C to de_DE.UTF-8)", "the handler of
-  // SIGINT", "the working directory (/a to /b)", "the environment variable OMP_NUM_THREADS".
+  // SIGINT", "the working directory (/a to /b)", "the umask (022 to 000)", "the environment variable OMP_NUM_THREADS".
   [[nodiscard]] std::vector<std::string> changes() const;
   // Puts everything back as it was and returns what had changed.
   std::vector<std::string> restore();
