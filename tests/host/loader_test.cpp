@@ -115,7 +115,7 @@ TEST_CASE("what a library changes in the process while it is loaded is named and
   const PluginWorld world;
   const fs::path directory = fs::current_path();
   const LoadedPlugin& loaded = load_plugin(selected(world, hostile("load_changes_process")));
-  CHECK(loaded.changed().size() == 4);
+  CHECK(loaded.changed().size() == 5);
   CHECK(fs::current_path() == directory);
   CHECK(getenv("GRAPNEL_HOSTILE") == nullptr);
 }
