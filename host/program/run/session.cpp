@@ -13,11 +13,10 @@
 #include <grapnel/base/text.h>
 #include <grapnel/bridge/plugins.h>
 #include <grapnel/callbacks/model_checkpoint.h>
-#include <grapnel/loggers/registry.h>
 #include <grapnel/terminal_progress.h>
 
 #include "callbacks_section.h"
-#include "named_items.h"
+#include "loggers_section.h"
 #include "predictions.h"
 #include "run_directory.h"
 #include "run_log.h"
@@ -32,40 +31,26 @@ bool is_in_a_run(const std::string& checkpoint) {
   return checkpoint == "last" || checkpoint == "best";
 }
 
-// Loggers that say nothing of a directory write into the run's.
-ConfigValue with_directory(ConfigValue parameters, const ParameterTable& table,
-                           const fs::path& run_directory) {
-  if (table.find("save_dir") == nullptr || parameters.contains("save_dir") ||
-      parameters.contains("name") || parameters.contains("version")) {
-    return parameters;
+// Adds what a run needs so that there is always a last state to go on from: the ModelCheckpoint that the
+// trainer would add, or one beside those of run.json when they keep only the best.
+void keep_last_state(std::vector<CallbackHandle>& callbacks) {
+  bool has_checkpoint = false;
+  for (const CallbackHandle& handle : callbacks) {
+    const Callback* callback = handle.callback.get();
+    has_checkpoint = has_checkpoint || dynamic_cast<const Checkpoint*>(callback) != nullptr;
+    const auto* writer = dynamic_cast<const ModelCheckpoint*>(callback);
+    if (writer != nullptr && writer->options().save_last != SaveLast::no) return;
   }
-  const fs::path directory = fs::absolute(run_directory).lexically_normal();
-  parameters.set("save_dir", directory.parent_path().string());
-  parameters.set("name", "");
-  parameters.set("version", directory.filename().string());
-  return parameters;
-}
-
-std::vector<std::shared_ptr<Logger>> make_loggers(const ConfigValue& section,
-                                                  const fs::path& run_directory) {
-  std::vector<std::shared_ptr<Logger>> loggers;
-  for (const NamedItem& item : read_named_items(section, "loggers")) {
-    if (!item.enabled) continue;
-    const LoggerEntry* entry = find_logger_entry(item.name);
-    ConfigValue parameters = item.parameters;
-    if (entry != nullptr) {
-      parameters = with_directory(std::move(parameters), entry->parameters(), run_directory);
-    }
-    try {
-      loggers.push_back(make_logger(item.name, parameters, item.context));
-    } catch (const ConfigError& error) {
-      if (entry != nullptr) throw;  // an unknown name: what is wrong is the key
-      const std::string text = error.what();
-      const size_t sentence = error.line > 0 ? text.find(": ") + 2 : 0;
-      throw ConfigError(item.position, text.substr(sentence), item.context, error.nearest);
-    }
+  ModelCheckpointOptions options{.save_on_exception = true};
+  if (has_checkpoint) {
+    options.filename = "last";
+    options.enable_version_counter = false;
+  } else {
+    options.save_last = SaveLast::link;
   }
-  return loggers;
+  const auto keeper = std::make_shared<ModelCheckpoint>(options);
+  if (has_checkpoint) keeper->set_name("last");
+  callbacks.emplace_back(keeper, CallbackOrigin::trainer_default, "grapnel");
 }
 
 // Metrics of all loaders; those of several have the loader's number in their names.
@@ -145,16 +130,8 @@ std::vector<CallbackHandle> Session::make_callbacks() {
                                             selection_, {.plugin_path = request_.plugin_path});
   std::vector<CallbackHandle> callbacks = std::move(section.built_in);
   const Parameters trainer = config_.parameters.get<Parameters>("trainer");
-  bool has_checkpoint = false;
-  for (const CallbackHandle& handle : callbacks) {
-    has_checkpoint = has_checkpoint || dynamic_cast<Checkpoint*>(handle.callback.get()) != nullptr;
-  }
-  if (!has_checkpoint && trainer.get<bool>("enable_checkpointing") &&
-      !trainer.get<bool>("barebones")) {
-    // What the trainer would add, and always one to go on from.
-    callbacks.emplace_back(std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
-                               .save_last = SaveLast::link, .save_on_exception = true}),
-                           CallbackOrigin::trainer_default, "grapnel");
+  if (trainer.get<bool>("enable_checkpointing") && !trainer.get<bool>("barebones")) {
+    keep_last_state(callbacks);
   }
   for (CallbackHandle& handle : bridge::make_plugin_callbacks(selection_, section.plugins)) {
     callbacks.push_back(std::move(handle));
@@ -176,12 +153,11 @@ TrainerOptions Session::make_trainer_options() {
   }
   if (request_.explain || options.fast_dev_run != 0) return options;  // nothing is written
   const bool fit = request_.kind == RunKind::fit;
-  if (fit)
-    make_loggers(config_.parameters.get<ConfigValue>("loggers"), "unused");  // only their checks
+  const auto loggers = read_loggers(config_.parameters.get<ConfigValue>("loggers"));
   if (fit && run_directory_.empty()) run_directory_ = make_run_directory(config_.name());
   if (options.default_root_dir.empty()) options.default_root_dir = run_directory_;
   if (fit) {
-    options.loggers = make_loggers(config_.parameters.get<ConfigValue>("loggers"), run_directory_);
+    options.loggers = make_loggers(loggers, run_directory_);
     record_config();
   }
   return options;
