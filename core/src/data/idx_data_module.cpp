@@ -85,16 +85,8 @@ IdxDataOptions IdxDataModule::read(const Parameters& parameters) {
 }
 
 void IdxDataModule::load() {
-  const DataSplit all = read_pair(options_.images, options_.labels);
-  const int64_t size = all[0].size(0);
-  const auto held_out = static_cast<int64_t>(static_cast<double>(size) * options_.val_fraction);
-  if (held_out == 0) {
-    train_ = all;
-  } else {
-    const auto [train, val] = split_indices(size, held_out, options_.split_seed);
-    train_ = take_samples(all, train);
-    val_ = take_samples(all, val);
-  }
+  split(read_pair(options_.images, options_.labels),
+        {.val_fraction = options_.val_fraction, .test_fraction = 0.0, .seed = options_.split_seed});
   if (!options_.test_images.empty()) {
     test_ = read_pair(options_.test_images, options_.test_labels);
   }

@@ -1,8 +1,10 @@
 #include "grapnel/data/registry.h"
 
 #include "config_state.h"
+#include "grapnel/data/csv.h"
 #include "grapnel/data/digits.h"
 #include "grapnel/data/idx_data_module.h"
+#include "grapnel/data/safetensors_data.h"
 #include "grapnel/named_config.h"
 
 namespace grapnel {
@@ -17,12 +19,22 @@ MadeData make_idx(const Parameters& p) {
   return made_data(std::make_shared<IdxDataModule>(IdxDataModule::read(p)));
 }
 
+MadeData make_csv(const Parameters& p) {
+  return made_data(std::make_shared<CsvDataModule>(CsvDataModule::read(p)));
+}
+
+MadeData make_safetensors(const Parameters& p) {
+  return made_data(std::make_shared<SafetensorsDataModule>(SafetensorsDataModule::read(p)));
+}
+
 }  // namespace
 
 const std::vector<DataEntry>& data_registry() {
   static const std::vector<DataEntry> registry = {
       {DigitsDataModule::table(), make_digits},
       {IdxDataModule::table(), make_idx},
+      {CsvDataModule::table(), make_csv},
+      {SafetensorsDataModule::table(), make_safetensors},
   };
   return registry;
 }

@@ -1,10 +1,12 @@
 #include "grapnel/data/tensor_data_module.h"
 
 #include <ATen/ops/empty.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
 
+#include "grapnel/base/error.h"
 #include "grapnel/data/permutation.h"
 #include "grapnel/data/tensor_loader.h"
 
@@ -23,6 +25,19 @@ DataOptions read_data_options(const Parameters& parameters) {
           .shuffle = parameters.get<bool>("shuffle"),
           .drop_last = parameters.get<bool>("drop_last"),
           .seed = static_cast<uint64_t>(parameters.get<int64_t>("seed"))};
+}
+
+std::vector<ParameterSpec> split_option_specs() {
+  using namespace parameter;
+  return {number("val_fraction", 0.1).at_least(0).below(1).doc("Share kept for validation."),
+          number("test_fraction", 0.1).at_least(0).below(1).doc("Share kept for testing."),
+          integer("split_seed", 0).at_least(0).doc("Decides which samples those are.")};
+}
+
+SplitOptions read_split_options(const Parameters& parameters) {
+  return {.val_fraction = parameters.get<double>("val_fraction"),
+          .test_fraction = parameters.get<double>("test_fraction"),
+          .seed = static_cast<uint64_t>(parameters.get<int64_t>("split_seed"))};
 }
 
 void TensorDataModule::setup(RunKind /*run*/) {
@@ -66,19 +81,36 @@ DataSplit take_samples(const DataSplit& tensors, const std::vector<int64_t>& ind
   return taken;
 }
 
-std::pair<std::vector<int64_t>, std::vector<int64_t>> split_indices(int64_t size, int64_t held_out,
-                                                                    uint64_t seed) {
+void TensorDataModule::split(const DataSplit& all, const SplitOptions& options) {
+  const auto is_share = [](double share) { return share >= 0.0 && share < 1.0; };
+  if (!is_share(options.val_fraction) || !is_share(options.test_fraction) ||
+      !is_share(options.val_fraction + options.test_fraction)) {
+    throw ConfigError({},
+                      fmt::format("val_fraction and test_fraction must be at least 0 and "
+                                  "together below 1, found {} and {}",
+                                  options.val_fraction, options.test_fraction),
+                      "val_fraction");
+  }
+  const int64_t size = all.at(0).size(0);
   std::vector<int64_t> order(static_cast<size_t>(size));
   std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [seed](int64_t a, int64_t b) {
-    return mix_bits(seed, static_cast<uint64_t>(a)) < mix_bits(seed, static_cast<uint64_t>(b));
+  std::sort(order.begin(), order.end(), [&options](int64_t a, int64_t b) {
+    return mix_bits(options.seed, static_cast<uint64_t>(a)) <
+           mix_bits(options.seed, static_cast<uint64_t>(b));
   });
-  const auto cut = order.begin() + held_out;
-  std::vector<int64_t> second(order.begin(), cut);
-  std::vector<int64_t> first(cut, order.end());
-  std::sort(first.begin(), first.end());
-  std::sort(second.begin(), second.end());
-  return {std::move(first), std::move(second)};
+  auto from = order.begin();
+  const auto take = [&](int64_t count) {
+    std::vector<int64_t> part(from, from + count);
+    from += count;
+    std::sort(part.begin(), part.end());
+    return count == 0 ? DataSplit() : take_samples(all, part);
+  };
+  const auto share = [size](double fraction) {
+    return static_cast<int64_t>(static_cast<double>(size) * fraction);
+  };
+  test_ = take(share(options.test_fraction));
+  val_ = take(share(options.val_fraction));
+  train_ = take(order.end() - from);
 }
 
 }  // namespace grapnel

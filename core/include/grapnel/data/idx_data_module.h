@@ -16,7 +16,7 @@ struct IdxDataOptions {
   std::filesystem::path labels;            // [N]
   std::filesystem::path test_images = {};  // empty: no test part
   std::filesystem::path test_labels = {};
-  double val_fraction = 0.1;  // of the training samples, rounded down; which: split_indices
+  double val_fraction = 0.1;  // of the training samples; which: see SplitOptions
   uint64_t split_seed = 0;
   DataOptions loading = {};
 };

@@ -25,9 +25,26 @@ struct DataOptions {
 GRAPNEL_CORE_API std::vector<ParameterSpec> data_option_specs();
 GRAPNEL_CORE_API DataOptions read_data_options(const Parameters& parameters);
 
+// Which samples of a set that comes as one are kept from training: in the order of mix_bits(seed,
+// index), first the test part, then the validation part; their numbers are rounded down. Within
+// each part the samples keep the set's order.
+struct SplitOptions {
+  double val_fraction = 0.1;
+  double test_fraction = 0.1;
+  uint64_t seed = 0;
+};
+
+// The rows "val_fraction", "test_fraction", "split_seed", and reading them.
+GRAPNEL_CORE_API std::vector<ParameterSpec> split_option_specs();
+GRAPNEL_CORE_API SplitOptions read_split_options(const Parameters& parameters);
+
 // One part of a data set: tensors [N, ...], named alike in each part. Without tensors: no such
 // part.
 using DataSplit = std::vector<at::Tensor>;
+
+// The samples at these places, in this order, of each tensor.
+GRAPNEL_CORE_API DataSplit take_samples(const DataSplit& tensors,
+                                        const std::vector<int64_t>& indices);
 
 class GRAPNEL_CORE_API TensorDataModule : public DataModule {
  public:
@@ -52,6 +69,10 @@ class GRAPNEL_CORE_API TensorDataModule : public DataModule {
   // Fills the splits. Throws DataError when the data can't be had.
   virtual void load() = 0;
 
+  // Fills the splits from a whole set. Throws ConfigError for fractions below 0 or that together
+  // leave nothing to train with.
+  void split(const DataSplit& all, const SplitOptions& options);
+
   DataSplit train_;
   DataSplit val_;
   DataSplit test_;
@@ -62,14 +83,5 @@ class GRAPNEL_CORE_API TensorDataModule : public DataModule {
   DataOptions options_;
   bool loaded_ = false;
 };
-
-// The samples at these places, in this order, of each tensor.
-GRAPNEL_CORE_API DataSplit take_samples(const DataSplit& tensors,
-                                        const std::vector<int64_t>& indices);
-
-// The numbers 0 ... size - 1, `held_out` of them (chosen by the smallest mix_bits(seed, i)) in the
-// second list, the others in the first; both in rising order.
-GRAPNEL_CORE_API std::pair<std::vector<int64_t>, std::vector<int64_t>> split_indices(
-    int64_t size, int64_t held_out, uint64_t seed);
 
 }  // namespace grapnel

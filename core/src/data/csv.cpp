@@ -1,0 +1,174 @@
+#include "grapnel/data/csv.h"
+
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
+#include "grapnel/base/text.h"
+
+namespace grapnel {
+
+namespace {
+
+constexpr uint64_t kMaxBytes = uint64_t{8} << 30;
+
+std::string_view trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+std::string_view unquoted(std::string_view text) {
+  text = trimmed(text);
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
+    return text.substr(1, text.size() - 2);
+  }
+  return text;
+}
+
+// The fields of a line; a delimiter between double quotes is none.
+std::vector<std::string_view> fields_of(std::string_view line, char delimiter) {
+  std::vector<std::string_view> fields;
+  bool in_quotes = false;
+  size_t start = 0;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"') in_quotes = !in_quotes;
+    if (line[i] != delimiter || in_quotes) continue;
+    fields.push_back(unquoted(line.substr(start, i - start)));
+    start = i + 1;
+  }
+  fields.push_back(unquoted(line.substr(start)));
+  return fields;
+}
+
+std::optional<double> number_of(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  double number = 0.0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return number;
+}
+
+size_t column_of(const CsvTable& table, const std::string& name,
+                 const std::filesystem::path& path) {
+  const auto found = std::find(table.columns.begin(), table.columns.end(), name);
+  if (found != table.columns.end()) return static_cast<size_t>(found - table.columns.begin());
+  const auto candidate = nearest(name, table.columns);
+  throw DataError(fmt::format("there is no column {}{}; there are {}", quote(name),
+                              candidate ? "; did you mean " + quote(*candidate) + "?" : "",
+                              join_quoted(table.columns, "and")),
+                  path);
+}
+
+}  // namespace
+
+CsvTable read_csv(const std::filesystem::path& path, char delimiter) {
+  const std::string text = read_file(path, kMaxBytes);
+  CsvTable table;
+  std::vector<double> numbers;
+  int64_t rows = 0;
+  int64_t line_number = 0;
+  std::string_view rest = text;
+  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a UTF-8 byte order mark
+  while (!rest.empty()) {
+    const size_t end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    ++line_number;
+    if (trimmed(line).empty()) continue;
+    const auto fields = fields_of(line, delimiter);
+    if (table.columns.empty()) {
+      table.columns.assign(fields.begin(), fields.end());
+      continue;
+    }
+    if (fields.size() != table.columns.size()) {
+      throw DataError(fmt::format("line {} has {} fields, the first line names {} columns",
+                                  line_number, fields.size(), table.columns.size()),
+                      path);
+    }
+    for (size_t i = 0; i < fields.size(); ++i) {
+      const std::optional<double> number = number_of(fields[i]);
+      if (!number) {
+        throw DataError(fmt::format("line {}, column {}: {} is no number", line_number,
+                                    quote(table.columns[i]), quote(fields[i])),
+                        path);
+      }
+      numbers.push_back(*number);
+    }
+    ++rows;
+  }
+  if (rows == 0) {
+    throw DataError("there are no rows; the first line names the columns, the others are the data",
+                    path);
+  }
+  table.rows = at::empty({rows, static_cast<int64_t>(table.columns.size())}, at::kDouble);
+  std::copy(numbers.begin(), numbers.end(), table.rows.mutable_data_ptr<double>());
+  return table;
+}
+
+CsvDataModule::CsvDataModule(CsvDataOptions options)
+    : TensorDataModule(options.loading), options_(std::move(options)) {}
+
+const ParameterTable& CsvDataModule::table() {
+  using namespace parameter;
+  static const ParameterTable table = [] {
+    std::vector<ParameterSpec> specs = {
+        string("path").doc("Path of the file; its first line names the columns."),
+        string("target").doc("Name of the column to predict."),
+        string_list("features", {}).doc("Names of the inputs' columns; empty: all others."),
+        boolean("classes", true).doc("The target is a class 0, 1, ..., else a number."),
+        string("delimiter", ",").one_of({",", ";", "\t", " "}).doc("Between the fields.")};
+    for (ParameterSpec& spec : split_option_specs()) specs.push_back(std::move(spec));
+    for (ParameterSpec& spec : data_option_specs()) specs.push_back(std::move(spec));
+    return ParameterTable("csv", "Rows of numbers from a CSV file.", std::move(specs));
+  }();
+  return table;
+}
+
+CsvDataOptions CsvDataModule::read(const Parameters& p) {
+  return {.path = p.get<std::string>("path"),
+          .target = p.get<std::string>("target"),
+          .features = p.get<std::vector<std::string>>("features"),
+          .classes = p.get<bool>("classes"),
+          .delimiter = p.get<std::string>("delimiter").front(),
+          .parts = read_split_options(p),
+          .loading = read_data_options(p)};
+}
+
+void CsvDataModule::load() {
+  const CsvTable table = read_csv(options_.path, options_.delimiter);
+  const size_t target = column_of(table, options_.target, options_.path);
+  std::vector<int64_t> features;
+  for (const std::string& name : options_.features) {
+    features.push_back(static_cast<int64_t>(column_of(table, name, options_.path)));
+  }
+  for (size_t i = 0; options_.features.empty() && i < table.columns.size(); ++i) {
+    if (i != target) features.push_back(static_cast<int64_t>(i));
+  }
+  const at::Tensor chosen = at::empty({static_cast<int64_t>(features.size())}, at::kLong);
+  std::copy(features.begin(), features.end(), chosen.mutable_data_ptr<int64_t>());
+
+  at::Tensor targets = table.rows.select(1, static_cast<int64_t>(target)).contiguous();
+  if (options_.classes) {
+    const double* values = targets.const_data_ptr<double>();
+    for (int64_t i = 0; i < targets.numel(); ++i) {
+      if (values[i] >= 0.0 && values[i] == std::floor(values[i])) continue;
+      throw DataError(fmt::format("row {}, column {}: {} is no class; classes are whole numbers "
+                                  "from 0 (for other targets set \"classes\" to false)",
+                                  i + 1, quote(options_.target), values[i]),
+                      options_.path);
+    }
+    targets = targets.to(at::kLong);
+  } else {
+    targets = targets.to(at::kFloat).unsqueeze(1);
+  }
+  split({table.rows.index_select(1, chosen).to(at::kFloat), targets}, options_.parts);
+}
+
+}  // namespace grapnel

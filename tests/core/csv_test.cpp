@@ -1,0 +1,101 @@
+#include "grapnel/data/csv.h"
+
+#include <ATen/Functions.h>
+
+#include <cmath>
+
+#include "catch.h"
+#include "grapnel/base/error.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using Catch::Contains;
+using grapnel::test::TempDir;
+
+TEST_CASE("rows of numbers are read under the names of the first line") {
+  const TempDir directory;
+  const auto path = directory.write(
+      "a.csv",
+      "\xEF\xBB\xBFheight, \"the, weight\",label\r\n1.5,-2e3,0\r\n\r\n +7 ,\"0.25\",nan\n");
+  const CsvTable table = read_csv(path);
+  CHECK(table.columns == std::vector<std::string>{"height", "the, weight", "label"});
+  REQUIRE(table.rows.sizes() == at::IntArrayRef({2, 3}));
+  CHECK(table.rows[0][0].item().toDouble() == 1.5);
+  CHECK(table.rows[0][1].item().toDouble() == -2000.0);
+  CHECK(table.rows[1][0].item().toDouble() == 7.0);
+  CHECK(table.rows[1][1].item().toDouble() == 0.25);
+  CHECK(std::isnan(table.rows[1][2].item().toDouble()));
+  CHECK(read_csv(directory.write("b.csv", "a;b\n1;2"), ';').rows.numel() == 2);
+}
+
+TEST_CASE("what is no table of numbers is refused with line and column") {
+  const TempDir directory;
+  const auto refused = [&](const std::string& text, const std::string& part) {
+    const auto path = directory.write("bad.csv", text);
+    CHECK_THROWS_AS(read_csv(path), DataError);
+    CHECK_THROWS_WITH(read_csv(path), Contains("bad.csv") && Contains(part));
+  };
+  refused("", "no rows");
+  refused("a,b\n", "no rows");
+  refused("a,b\n1,2\n\n3\n", "line 4 has 1 fields, the first line names 2");
+  refused("a,b\n1,two\n", "line 2, column 'b': 'two' is no number");
+  refused("a,b\n1,2x\n", "'2x'");
+  refused("a,b\n1,\n", "''");
+  refused("a,b\n1,0x10\n", "'0x10'");
+  refused(std::string("a\n1\0\n", 5), "no number");
+  CHECK_THROWS_AS(read_csv(directory / "none.csv"), IoError);
+}
+
+TEST_CASE("columns become inputs and classes, parts of the rows are kept for validation and test") {
+  const TempDir directory;
+  std::string text = "x,label,y\n";
+  for (int i = 0; i < 40; ++i)
+    text += std::to_string(i) + "," + std::to_string(i % 3) + "," + std::to_string(-i) + "\n";
+  CsvDataModule data({.path = directory.write("a.csv", text),
+                      .target = "label",
+                      .parts = {.val_fraction = 0.25, .test_fraction = 0.1},
+                      .loading = {.batch_size = 5}});
+  data.setup(RunKind::fit);
+  CHECK(data.train_split()[0].sizes() == at::IntArrayRef({26, 2}));
+  CHECK(data.val_split()[0].size(0) == 10);
+  CHECK(data.test_split()[0].size(0) == 4);
+  const auto batch = data.train_dataloader()->next();
+  CHECK((*batch)["input"].scalar_type() == at::kFloat);
+  CHECK((*batch)["target"].scalar_type() == at::kLong);
+  std::vector<double> all;
+  for (const DataSplit* part : {&data.train_split(), &data.val_split(), &data.test_split()}) {
+    CHECK((*part)[0].select(1, 0).to(at::kLong).remainder(3).equal((*part)[1]));
+    CHECK((*part)[0].select(1, 0).equal((*part)[0].select(1, 1).neg()));
+    for (int64_t i = 0; i < (*part)[0].size(0); ++i)
+      all.push_back((*part)[0][i][0].item().toDouble());
+  }
+  std::sort(all.begin(), all.end());
+  for (int i = 0; i < 40; ++i) CHECK(all.at(i) == i);
+}
+
+TEST_CASE("chosen columns come in the order in which they are named, with a number to predict") {
+  const TempDir directory;
+  CsvDataModule data({.path = directory.write("a.csv", "a,b,c\n1,2,0.5\n3,4,1.5\n"),
+                      .target = "c",
+                      .features = {"b", "a"},
+                      .classes = false,
+                      .parts = {.val_fraction = 0.0, .test_fraction = 0.0}});
+  data.setup(RunKind::fit);
+  CHECK(data.train_split()[0].equal(at::tensor({2.0F, 1.0F, 4.0F, 3.0F}).view({2, 2})));
+  CHECK(data.train_split()[1].equal(at::tensor({0.5F, 1.5F}).view({2, 1})));
+  CHECK(data.val_dataloaders().empty());
+}
+
+TEST_CASE("a missing column, a class that is none and shares that leave nothing are refused") {
+  const TempDir directory;
+  const auto path = directory.write("a.csv", "height,label\n1,0\n2,0.5\n");
+  CsvDataModule missing({.path = path, .target = "lable"});
+  CHECK_THROWS_WITH(missing.setup(RunKind::fit),
+                    Contains("'lable'") && Contains("did you mean 'label'"));
+  CsvDataModule fraction({.path = path, .target = "label"});
+  CHECK_THROWS_WITH(fraction.setup(RunKind::fit),
+                    Contains("row 2, column 'label': 0.5 is no class"));
+  CsvDataModule shares(
+      {.path = path, .target = "height", .parts = {.val_fraction = 0.5, .test_fraction = 0.5}});
+  CHECK_THROWS_WITH(shares.setup(RunKind::fit), Contains("together below 1"));
+}
