@@ -71,9 +71,9 @@ TEST_CASE("records have the checksums of TFRecord files") {
   REQUIRE(found.size() == 2);
   CHECK_THAT(found[0], Catch::Contains("brain.Event:2"));
   // wall_time = 1000 (field 1, 8 bytes), step = 7 (field 2), summary (field 5) {value {tag "loss", 0.5}}
-  std::string expected(
-      "\x09\0\0\0\0\0\x40\x8f\x40\x10\x07\x2a\x0d\x0a\x0b\x0a\x04loss\x15\0\0\0\x3f", 28);
-  CHECK(found[1] == expected);
+  constexpr char kExpected[] =
+      "\x09\0\0\0\0\0\x40\x8f\x40\x10\x07\x2a\x0d\x0a\x0b\x0a\x04loss\x15\0\0\0\x3f";
+  CHECK(found[1] == std::string(kExpected, sizeof kExpected - 1));
 }
 
 TEST_CASE("a resumed run tells TensorBoard which steps to forget") {
