@@ -18,6 +18,12 @@ namespace grapnel {
 
 namespace {
 
+// Three digits after the point, as Lightning shows scores; of small ones three digits all the same.
+std::string shown(double score) {
+  const bool small = score != 0.0 && std::abs(score) < 0.001;
+  return small ? fmt::format("{:.3g}", score) : fmt::format("{:.3f}", score);
+}
+
 // What the module is made of, by name; tensors of their own.
 StateDict copy_weights(Module& module) {
   StateDict weights;
@@ -166,8 +172,8 @@ void EarlyStopping::on_train_end(Event& event) {
     at::Tensor live = entry.tensor.detach();
     live.copy_(saved->to_tensor());
   }
-  log_info("EarlyStopping restored the weights of the best {} ({:.3f})", quote(monitor_),
-           best_score_);
+  log_info("EarlyStopping restored the weights of the best {} ({})", quote(monitor_),
+           shown(best_score_));
 }
 
 void EarlyStopping::check(Event& event) {
@@ -209,8 +215,8 @@ EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
   const bool less = options_.mode == MonitorMode::min;
   if (options_.check_finite && !std::isfinite(current)) {
     return stop_for(Reason::non_finite_metric,
-                    fmt::format("{} = {} is not finite (best so far {:.3f})", monitor_,
-                                python_repr(current), best_score_));
+                    fmt::format("{} = {} is not finite (best so far {})", monitor_,
+                                python_repr(current), shown(best_score_)));
   }
   if (options_.stopping_threshold &&
       is_better(options_.mode, current, *options_.stopping_threshold)) {
@@ -230,10 +236,10 @@ EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
   if (is_better(options_.mode, handicapped, best_score_)) {
     std::string message =
         std::isfinite(best_score_)
-            ? fmt::format("{} improved by {:.3f} (at least min_delta = {}) to {:.3f}", monitor_,
-                          std::abs(best_score_ - current),
-                          python_repr(std::abs(options_.min_delta)), current)
-            : fmt::format("{} has its first best value {:.3f}", monitor_, current);
+            ? fmt::format("{} improved by {} (at least min_delta = {}) to {}", monitor_,
+                          shown(std::abs(best_score_ - current)),
+                          python_repr(std::abs(options_.min_delta)), shown(current))
+            : fmt::format("{} has its first best value {}", monitor_, shown(current));
     best_score_ = current;
     wait_count_ = 0;
     return {.stop = false, .message = std::move(message)};
@@ -241,8 +247,8 @@ EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
   ++wait_count_;
   if (wait_count_ < options_.patience) return {};
   return stop_for(Reason::patience_exhausted,
-                  fmt::format("{} did not improve in the last {} checks (best {:.3f})", monitor_,
-                              wait_count_, best_score_));
+                  fmt::format("{} did not improve in the last {} checks (best {})", monitor_,
+                              wait_count_, shown(best_score_)));
 }
 
 EarlyStopping::Verdict EarlyStopping::stop_for(Reason reason, std::string message) {
