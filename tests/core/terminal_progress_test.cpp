@@ -140,6 +140,31 @@ TEST_CASE("a wide terminal gets a long bar, a narrow one a short one and then a 
   }
 }
 
+TEST_CASE("a metric that doesn't fit is left out whole") {
+  Fixture fixture(64);
+  const auto bar = fixture.bar("Epoch 3");
+  bar->set_n(7);
+  bar->set_postfix({{"loss", 0.5}, {"accuracy", 0.123}, {"lr", 1e-5}});
+  const std::string line = fixture.terminal.lines().at(0);
+  CHECK_THAT(line, Catch::EndsWith("loss=0.500, …]"));
+  fixture.terminal.resize(120);
+  fixture.clock.advance(1.0);
+  bar->set_n(8);
+  CHECK_THAT(fixture.terminal.lines().at(0),
+             Catch::EndsWith("loss=0.500, accuracy=0.123, lr=1e-5]"));
+}
+
+TEST_CASE("a pause after the last count does not slow its rate down") {
+  Fixture fixture;
+  const auto bar = fixture.bar("Epoch 0");
+  bar->set_n(1);
+  fixture.clock.advance(9.0);
+  bar->set_n(10);
+  fixture.clock.advance(100.0);
+  bar->close();
+  CHECK_THAT(fixture.terminal.lines().at(0), Catch::Contains("[01:49<01:30, 1.00it/s]"));
+}
+
 TEST_CASE("steps that come fast are drawn ten times a second") {
   Fixture fixture;
   const auto bar = fixture.bar("Epoch 0", 0, true, 10000);

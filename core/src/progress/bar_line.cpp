@@ -84,33 +84,54 @@ int display_width(std::string_view text) {
   return used;
 }
 
-std::string postfix_text(const Postfix& postfix) {
-  std::string out;
+std::vector<std::string> postfix_texts(const Postfix& postfix) {
+  std::vector<std::string> out;
   for (const auto& [name, value] : postfix) {
-    out += fmt::format(", {}={}", printable(name), printable(format_postfix_value(value)));
+    out.push_back(fmt::format("{}={}", printable(name), printable(format_postfix_value(value))));
   }
   return out;
 }
 
 std::string bar_line(const BarState& state, std::optional<int> width, bool utf8) {
   const std::string head = state.description.empty() ? "" : state.description + ": ";
-  const std::string rate = rate_text(state.per_second) + state.postfix;
-  std::string line;
-  if (!state.total.has_value() || *state.total < std::max<std::int64_t>(state.n, 1)) {
-    line = fmt::format("{}{}it [{}, {}]", head, state.n, clock_text(state.elapsed), rate);
-  } else {
-    const double fraction = static_cast<double>(state.n) / static_cast<double>(*state.total);
-    const double left = static_cast<double>(*state.total - state.n);
+  const bool has_end =
+      state.total.has_value() && *state.total >= std::max<std::int64_t>(state.n, 1);
+  std::string left;   // of the bar
+  std::string right;  // of it, up to the metrics
+  double fraction = 0.0;
+  if (has_end) {
+    fraction = static_cast<double>(state.n) / static_cast<double>(*state.total);
+    const double missing = static_cast<double>(*state.total - state.n);
     const std::string remaining =
-        state.per_second.has_value() ? clock_text(left / *state.per_second) : "?";
-    const std::string left_side = fmt::format("{}{:3.0f}%|", head, std::floor(fraction * 100));
-    const std::string right_side = fmt::format("| {}/{} [{}<{}, {}]", state.n, *state.total,
-                                               clock_text(state.elapsed), remaining, rate);
-    const int room = width.has_value()
-                         ? *width - display_width(left_side) - display_width(right_side)
-                         : kDefaultBar;
-    line = left_side + fill(fraction, std::max(room, kSmallestBar), utf8) + right_side;
+        state.per_second.has_value() ? clock_text(missing / *state.per_second) : "?";
+    left = fmt::format("{}{:3.0f}%|", head, std::floor(fraction * 100));
+    right = fmt::format("| {}/{} [{}<{}, {}", state.n, *state.total, clock_text(state.elapsed),
+                        remaining, rate_text(state.per_second));
+  } else {
+    right = fmt::format("{}{}it [{}, {}", head, state.n, clock_text(state.elapsed),
+                        rate_text(state.per_second));
   }
+
+  const int fixed = display_width(left) + display_width(right) + 1 + (has_end ? kSmallestBar : 0);
+  std::string metrics;
+  for (size_t i = 0; i < state.postfix.size(); ++i) {
+    const std::string next = metrics + ", " + state.postfix[i];
+    const bool last = i + 1 == state.postfix.size();
+    const std::string more = utf8 ? ", …" : ", ...";
+    const int needed = fixed + display_width(next) + (last ? 0 : display_width(more));
+    if (width.has_value() && needed > *width) {
+      if (fixed + display_width(metrics) + display_width(more) <= *width) metrics += more;
+      break;
+    }
+    metrics = next;
+  }
+  right += metrics + "]";
+  if (has_end) {
+    const int room =
+        width.has_value() ? *width - display_width(left) - display_width(right) : kDefaultBar;
+    left += fill(fraction, std::max(room, kSmallestBar), utf8);
+  }
+  const std::string line = left + right;
   return width.has_value() ? cut(line, *width) : line;
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "grapnel/progress.h"
 
@@ -15,14 +17,15 @@ struct BarState {
   std::optional<std::int64_t> total;
   double elapsed = 0.0;              // seconds
   std::optional<double> per_second;  // nothing while there is no telling
-  std::string postfix;               // ", loss=0.123"; see postfix_text
+  std::vector<std::string> postfix;  // "loss=0.123"; see postfix_texts
 };
 
-// width: columns, at most; nothing: as long as it takes, with a bar of 10.
+// width: columns, at most; nothing: as long as it takes, with a bar of 10. Metrics that don't fit
+// are left out whole: half a number would be another number.
 std::string bar_line(const BarState& state, std::optional<int> width, bool utf8);
 
-// ", v_num=0, loss=0.123"
-std::string postfix_text(const Postfix& postfix);
+// "v_num=0", "loss=0.123"
+std::vector<std::string> postfix_texts(const Postfix& postfix);
 
 // Columns that a text takes on a terminal: East Asian wide characters take two.
 int display_width(std::string_view text);

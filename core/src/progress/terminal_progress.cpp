@@ -115,8 +115,9 @@ class TerminalSink::TerminalBar final : public Bar {
   }
 
   bool set_n(std::int64_t n) override {
-    n_.store(n, std::memory_order_relaxed);
     const double now = screen_->now();
+    n_.store(n, std::memory_order_relaxed);
+    counted_at_.store(now, std::memory_order_relaxed);
     if (!counted_) note_first(n, now);
     drawing_ = open && screen_->due(now, n == state_.total);
     if (drawing_) screen_->draw(*this);
@@ -126,7 +127,7 @@ class TerminalSink::TerminalBar final : public Bar {
   void set_postfix(const Postfix& postfix) override {
     {
       const std::scoped_lock lock(screen_->mutex);
-      state_.postfix = postfix_text(postfix);
+      state_.postfix = postfix_texts(postfix);
     }
     // Belongs to the count that was just drawn, or comes on its own.
     if (open && (drawing_ || screen_->due(screen_->now(), false))) screen_->draw(*this);
@@ -142,7 +143,7 @@ class TerminalSink::TerminalBar final : public Bar {
   std::string line(std::optional<int> columns, bool utf8, double now) {
     state_.n = n_.load(std::memory_order_relaxed);
     state_.elapsed = now - started_;
-    state_.per_second = rate(now);
+    state_.per_second = rate();
     return bar_line(state_, columns, utf8);
   }
 
@@ -161,12 +162,14 @@ class TerminalSink::TerminalBar final : public Bar {
     first_ = {n, now};
     counted_ = true;
   }
-  // A resumed epoch doesn't start at 0: from the first count on there is a rate. Before the second
-  // one, it is that since the start.
-  std::optional<double> rate(double now) const {
+  // Up to the last count: what comes after it, a validation say, doesn't slow it down. A resumed
+  // epoch doesn't start at 0: from its first count on there is a rate; before the second one, it is
+  // that since the start.
+  std::optional<double> rate() const {
     const Reading from = state_.n > first_.n ? first_ : Reading{0, started_};
-    if (state_.n <= from.n || now <= from.at) return std::nullopt;
-    return static_cast<double>(state_.n - from.n) / (now - from.at);
+    const double until = counted_at_.load(std::memory_order_relaxed);
+    if (state_.n <= from.n || until <= from.at) return std::nullopt;
+    return static_cast<double>(state_.n - from.n) / (until - from.at);
   }
 
   std::shared_ptr<Screen> screen_;
@@ -174,6 +177,7 @@ class TerminalSink::TerminalBar final : public Bar {
   const bool leave_;
   BarState state_;
   std::atomic<std::int64_t> n_ = 0;
+  std::atomic<double> counted_at_ = 0.0;
   double started_ = 0.0;
   Reading first_{0, 0.0};  // the first count since reset()
   bool counted_ = false;   // there is one
