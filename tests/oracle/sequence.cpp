@@ -29,8 +29,9 @@ Json metrics_per_loader(const std::vector<MetricDict>& results) {
   return list;
 }
 
-// One loader's batches stand without a list around them.
+// One loader's batches stand without a list around them; null when nothing was predicted.
 Json prediction_lists(const std::vector<Predictions>& results) {
+  if (results.empty()) return {};
   Json loaders = Json::array();
   for (const Predictions& batches : results) {
     Json& list = loaders.append(Json::array());
@@ -153,8 +154,11 @@ Json Player::run(const Json& call) {
                                           : trainer_->test(*module_, std::move(data), options));
   }
   if (name == "predict") {
-    return prediction_lists(last_module ? trainer_->predict(std::move(data), options)
-                                        : trainer_->predict(*module_, std::move(data), options));
+    Json lists =
+        prediction_lists(last_module ? trainer_->predict(std::move(data), options)
+                                     : trainer_->predict(*module_, std::move(data), options));
+    // Predictions are always returned here; asked for none, Lightning returns None.
+    return flag_or(call, "return_predictions", true) ? lists : Json();
   }
   throw Error("this runner knows no call '" + name + "'");
 }

@@ -86,7 +86,8 @@ const std::map<std::string, Maker>& makers() {
       {"TraceC", trace<TraceC>("C")},
       {"TraceKeyed",
        [](const Json& arguments, Journal& journal) -> CallbackHandle {
-         return std::make_shared<TraceKeyed>(journal, tag_of(arguments));
+         return std::make_shared<TraceKeyed>(journal, tag_of(arguments),
+                                             get(arguments, "tag").is_string());
        }},
   };
   return table;

@@ -7,8 +7,9 @@
 
 namespace grapnel::oracle {
 
-std::string tagged_state_key(const std::string& type, const std::string& tag) {
-  return type + "{'tag': '" + tag + "'}";
+std::string TraceKeyed::state_key() const {
+  const std::string quote = quoted_ ? "'" : "";
+  return "TraceKeyed{'tag': " + quote + tag() + quote + "}";
 }
 
 #define GRAPNEL_HOOK(id, name, EventType, stage, module)              \

@@ -22,9 +22,6 @@ class Tagged {
   std::string tag_;
 };
 
-// "Class{'tag': 'x'}"
-std::string tagged_state_key(const std::string& type, const std::string& tag);
-
 class Trace : public Callback {
  public:
   Trace(std::string who, Journal& journal) : who_(std::move(who)), journal_(journal) {}
@@ -67,8 +64,14 @@ class TraceC final : public TraceA {
 
 class TraceKeyed final : public Trace, public Tagged {
  public:
-  TraceKeyed(Journal& journal, const std::string& tag) : Trace("K" + tag, journal), Tagged(tag) {}
-  std::string state_key() const override { return tagged_state_key("TraceKeyed", tag()); }
+  // quoted: the tag is a text, which stands in quotes in the key.
+  TraceKeyed(Journal& journal, const std::string& tag, bool quoted)
+      : Trace("K" + tag, journal), Tagged(tag), quoted_(quoted) {}
+  // "TraceKeyed{'tag': 'x'}"
+  std::string state_key() const override;
+
+ private:
+  bool quoted_;
 };
 
 }  // namespace grapnel::oracle
