@@ -70,6 +70,7 @@ Run::Run(Trainer& owner, TrainerOptions given, std::vector<CallbackHandle> base)
   check_state_keys(callbacks);
   hooks.assign(callbacks);
   state.num_training_batches = kUnlimited;
+  state.max_epochs = options.max_epochs.value_or(-1);
   state.max_steps = options.max_steps;
   state.min_steps = options.min_steps.value_or(0);
   state.accumulate_grad_batches = options.accumulate_grad_batches;

@@ -144,6 +144,7 @@ class Run {
   std::filesystem::path select_checkpoint(const RunOptions& run_options, bool module_given);
   void load_checkpoint(const std::filesystem::path& path);
   void restore_module_and_callbacks();
+  void sort_out_absent_states(const StateDict& states);
   void restore_training_state();
   void finish_restore();
   void restore_gradients();

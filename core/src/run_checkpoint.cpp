@@ -33,6 +33,15 @@ std::string shape_text(const at::Tensor& tensor) {
   return fmt::format("[{}]", fmt::join(tensor.sizes(), ", "));
 }
 
+// A callback's own state in a checkpoint, under its key or a former one; nullptr: none.
+const StateValue* state_of(const Callback& callback, const StateDict& states) {
+  if (const StateValue* own = states.find(callback.state_key())) return own;
+  for (const std::string& former : callback.former_state_keys()) {
+    if (const StateValue* own = states.find(former)) return own;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 StateDict Run::dump_checkpoint(bool weights_only) {
@@ -145,10 +154,12 @@ std::filesystem::path Run::select_checkpoint(const RunOptions& run_options, bool
   }
   if (choice == "best") {
     if (writers.size() > 1) {
+      std::vector<std::string> types;
+      for (const Checkpoint* writer : writers) types.push_back(writer->type_name());
       log_warning(
-          "{}(ckpt_path=\"best\") with several checkpoint callbacks: the best of the first one "
-          "is used",
-          name);
+          "{}(ckpt_path=\"best\") with several checkpoint callbacks ({}): the best of the first "
+          "one is used",
+          name, fmt::join(types, ", "));
     }
     if (writers.empty()) {
       throw ConfigError({},
@@ -246,27 +257,28 @@ void Run::restore_module_and_callbacks() {
   }
   const StateValue* states = loaded->find("callbacks");
   if (states == nullptr) return;
+  sort_out_absent_states(states->to_dict());
   // The module has had its turn, before the weights.
   hooks.set_module(nullptr, {});
   hooks.on_load_checkpoint(load);
   hooks.set_module(module, mask);
-  std::vector<std::string> known;
   for (const CallbackHandle& handle : callbacks) {
-    const std::string key = handle.callback->state_key();
-    known.push_back(key);
-    const StateValue* own = states->to_dict().find(key);
-    for (const std::string& former : handle.callback->former_state_keys()) {
-      if (own != nullptr) break;
-      own = states->to_dict().find(former);
-      if (own != nullptr) known.push_back(former);
-    }
+    const StateValue* own = state_of(*handle.callback, states->to_dict());
     if (own == nullptr || own->to_dict().empty()) continue;
     Dispatcher::CallbackScope scope(hooks, "load_state_dict", handle.callback.get());
     handle.callback->load_state_dict(own->to_dict());
   }
+}
+
+// States of callbacks that are not here: those that ask for it are kept, the others are named.
+void Run::sort_out_absent_states(const StateDict& states) {
+  std::vector<const StateValue*> taken;
+  for (const CallbackHandle& handle : callbacks) {
+    taken.push_back(state_of(*handle.callback, states));
+  }
   std::vector<std::string> unknown;
-  for (const auto& [key, value] : states->to_dict()) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+  for (const auto& [key, value] : states) {
+    if (std::find(taken.begin(), taken.end(), &value) != taken.end()) continue;
     const StateValue* keep = value.to_dict().find("keep_if_absent");
     if (keep != nullptr && keep->is_bool() && keep->to_bool()) {
       kept_states[key] = value;
@@ -288,15 +300,18 @@ void Run::restore_module_and_callbacks() {
 
 void Run::restore_training_state() {
   if (!loaded.has_value() || !fitting()) return;
-  const StateValue* loops = loaded->find("loops");
-  RunState restored = state;
-  if (loops != nullptr) load_progress(loops->to_dict(), restored);
-  if (state.max_epochs != -1 && restored.epoch.current.completed > state.max_epochs) {
+  // First the counters: the weights and the callbacks' states are those of the checkpoint by now, and
+  // what ends the run here must not leave counters of another time beside them.
+  if (const StateValue* loops = loaded->find("loops")) {
+    load_progress(loops->to_dict(), state);
+    fit->restart_from_checkpoint();
+  }
+  if (state.max_epochs != -1 && state.epoch.current.completed > state.max_epochs) {
     refuse(
         checkpoint_path,
         fmt::format("it was written in epoch {}, but max_epochs={} ends the training before that; "
                     "raise max_epochs",
-                    restored.epoch.current.completed, state.max_epochs));
+                    state.epoch.current.completed, state.max_epochs));
   }
   const StateValue* optimizer_states = loaded->find("optimizer_states");
   const StateValue* scheduler_states = loaded->find("lr_schedulers");
@@ -308,10 +323,6 @@ void Run::restore_training_state() {
   if (optimizer_states->to_list().size() != optimizers.size()) {
     refuse(checkpoint_path, fmt::format("it has the state of {} optimizers, but the module made {}",
                                         optimizer_states->to_list().size(), optimizers.size()));
-  }
-  if (loops != nullptr) {
-    state = restored;
-    fit->restart_from_checkpoint();
   }
   for (size_t i = 0; i < optimizers.size(); ++i) {
     optimizers[i]->load_state_dict(optimizer_states->to_list()[i].to_dict());

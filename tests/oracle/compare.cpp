@@ -114,7 +114,36 @@ Json without(const Json& keys, std::initializer_list<std::string_view> left_out)
   return kept;
 }
 
-Difference checkpoint_difference(const Json& expected, const Json& got, const std::string& path) {
+// The message in a callback's state is compared by its facts, and then ours passes for the recorded one.
+Difference take_message(const Case& test, const Json& expected, Json& got,
+                        const std::string& path) {
+  static constexpr std::string_view key = "stopping_reason_message";
+  const Json* theirs = expected.find(key);
+  Json* ours = got.find(key);
+  if (theirs == nullptr || ours == nullptr || !theirs->is_string() || !ours->is_string()) return {};
+  const Facts facts = facts_of(theirs->as_string(), test, MessageKind::log);
+  if (const auto missing = missing_fact(facts, ours->as_string())) {
+    return path + "." + std::string(key) + ": lacks " + *missing + ": expected '" +
+           theirs->as_string() + "', got '" + ours->as_string() + "'";
+  }
+  *ours = *theirs;
+  return {};
+}
+
+Difference callbacks_difference(const Case& test, const Json& expected, const Json& got,
+                                const std::string& path) {
+  Json found = got;
+  for (std::size_t i = 0; i < expected.size() && i < found.size(); ++i) {
+    if (auto difference = take_message(test, expected.as_array()[i], found.as_array()[i],
+                                       path + "[" + std::to_string(i) + "]")) {
+      return difference;
+    }
+  }
+  return value_difference(expected, found, path);
+}
+
+Difference checkpoint_difference(const Case& test, const Json& expected, const Json& got,
+                                 const std::string& path) {
   for (const auto& [key, value, line, column] : expected.as_object()) {
     const Json& ours = get(got, key);
     const std::string at = path + "." + key;
@@ -128,7 +157,10 @@ Difference checkpoint_difference(const Json& expected, const Json& got, const st
     } else if (key == "callback_states") {
       // A state may hold more than Lightning's: what exact resume needs.
       for (const auto& [name, state, l, c] : value.as_object()) {
-        if (!found) found = subset_difference(state, get(ours, name), at + "[" + name + "]");
+        const std::string of = at + "[" + name + "]";
+        Json own = get(ours, name);
+        if (!found) found = take_message(test, state, own, of);
+        if (!found) found = subset_difference(state, own, of);
       }
     } else {
       found = value_difference(value, ours, at);
@@ -138,36 +170,15 @@ Difference checkpoint_difference(const Json& expected, const Json& got, const st
   return {};
 }
 
-Difference checkpoints_difference(const Json& expected, const Json& got) {
+Difference checkpoints_difference(const Case& test, const Json& expected, const Json& got) {
   for (const auto& [file, value, line, column] : expected.as_object()) {
     if (!got.contains(file)) return "checkpoints: there is no '" + file + "'";
-    if (auto found = checkpoint_difference(value, got.at(file), "checkpoints[" + file + "]")) {
+    if (auto found =
+            checkpoint_difference(test, value, got.at(file), "checkpoints[" + file + "]")) {
       return found;
     }
   }
   return {};
-}
-
-// The messages of callbacks' states are compared by their facts, all else by value.
-Difference callbacks_difference(const Case& test, const Json& expected, const Json& got,
-                                const std::string& path) {
-  Json wanted = expected;
-  Json found = got;
-  for (std::size_t i = 0; i < wanted.size() && i < found.size(); ++i) {
-    static constexpr std::string_view key = "stopping_reason_message";
-    Json* theirs = wanted.as_array()[i].find(key);
-    Json* ours = found.as_array()[i].find(key);
-    if (theirs == nullptr || ours == nullptr || !theirs->is_string() || !ours->is_string()) {
-      continue;
-    }
-    const Facts facts = facts_of(theirs->as_string(), test, MessageKind::log);
-    if (const auto missing = missing_fact(facts, ours->as_string())) {
-      return path + "[" + std::to_string(i) + "]." + std::string(key) + ": lacks " + *missing +
-             ": expected '" + theirs->as_string() + "', got '" + ours->as_string() + "'";
-    }
-    *ours = *theirs;
-  }
-  return value_difference(wanted, found, path);
 }
 
 Difference snapshots_difference(const Case& test, const Json& expected, const Json& got) {
@@ -243,7 +254,7 @@ Difference difference_of(const Case& test, const std::string& key, const Json& e
   if (key == "exception") return exception_difference(test, expected, got, key);
   if (key == "trace") return trace_difference(expected, got);
   if (key == "bars") return bars_difference(expected, got);
-  if (key == "checkpoints") return checkpoints_difference(expected, got);
+  if (key == "checkpoints") return checkpoints_difference(test, expected, got);
   if (key == "callbacks") return callbacks_difference(test, expected, got, key);
   if (key == "snapshots") return snapshots_difference(test, expected, got);
   if (key == "csv") return csv_difference(expected, got);

@@ -55,17 +55,15 @@ void OracleModule::backward(const at::Tensor& loss) {
 
 void OracleModule::optimizer_step(std::int64_t epoch, std::int64_t batch_idx, Optimizer& optimizer,
                                   const Closure& closure) {
-  journal_.enter(
-      "module", "optimizer_step",
-      fmt::format("epoch={},batch_idx={},{}", epoch, batch_idx, optimizer_idx(optimizer)));
+  enter_if_traced("optimizer_step", fmt::format("epoch={},batch_idx={},{}", epoch, batch_idx,
+                                                optimizer_idx(optimizer)));
   NNModule::optimizer_step(epoch, batch_idx, optimizer, closure);
 }
 
 void OracleModule::optimizer_zero_grad(std::int64_t epoch, std::int64_t batch_idx,
                                        Optimizer& optimizer) {
-  journal_.enter(
-      "module", "optimizer_zero_grad",
-      fmt::format("epoch={},batch_idx={},{}", epoch, batch_idx, optimizer_idx(optimizer)));
+  enter_if_traced("optimizer_zero_grad", fmt::format("epoch={},batch_idx={},{}", epoch, batch_idx,
+                                                     optimizer_idx(optimizer)));
   NNModule::optimizer_zero_grad(epoch, batch_idx, optimizer);
 }
 
