@@ -5,6 +5,7 @@
 #include <array>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
 
 namespace grapnel {
 
@@ -86,6 +87,25 @@ LogLevels resolve_log_levels(std::string_view function, std::string_view name,
                     fmt::format("log('{}', ...) is not possible inside {}; log it in a step or a "
                                 "batch or epoch hook of training, validation or test",
                                 name, function));
+}
+
+DeviceScalar metric_scalar(const std::string& name, const LogValue& value) {
+  if (const double* number = std::get_if<double>(&value.value)) return {*number};
+  const at::Tensor& tensor = std::get<at::Tensor>(value.value);
+  if (!tensor.defined() || tensor.numel() != 1) {
+    throw MetricError(
+        fmt::format("log('{}', ...) takes one number, found {}; reduce it first, for example with "
+                    ".mean()",
+                    name,
+                    tensor.defined() ? fmt::format("a tensor with {} elements", tensor.numel())
+                                     : "an undefined tensor"),
+        name, {});
+  }
+  if (!tensor.is_floating_point()) {
+    log_once("log-integer/" + name, LogLevel::warning,
+             "log('{}', ...) was given an integer tensor; it is converted to floating point", name);
+  }
+  return DeviceScalar(tensor);
 }
 
 }  // namespace grapnel

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include "grapnel/device_scalar.h"
 #include "grapnel/log_options.h"
 
 namespace grapnel {
@@ -17,5 +19,8 @@ struct LogLevels {
 // Throws ConfigError when the function may not log at all, not on this level, or neither level is on.
 LogLevels resolve_log_levels(std::string_view function, std::string_view name,
                              const LogOptions& options);
+
+// What is logged as one number, still on its device. MetricError when it isn't one.
+DeviceScalar metric_scalar(const std::string& name, const LogValue& value);
 
 }  // namespace grapnel

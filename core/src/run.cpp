@@ -134,6 +134,13 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
   }
 }
 
+void Run::adopt(const ModuleRef& ref) {
+  if (module != nullptr && module != ref.module) module->trainer_ = nullptr;
+  module = ref.module;
+  mask = ref.module->implemented(ref.overridden);
+  module->trainer_ = &trainer;
+}
+
 void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
   state.kind = kind;
   state.status = Status::running;

@@ -41,6 +41,9 @@ class Run {
   Run(Trainer& trainer, TrainerOptions options, std::vector<CallbackHandle> callbacks);
   ~Run();
 
+  // The run behind a trainer.
+  static Run& of(Trainer& trainer) { return *trainer.run_; }
+
   // One fit, validate, test or predict, from configure_callbacks to on_run_end (run.cpp).
   void execute(RunKind kind, const ModuleRef& module, Data data, const RunOptions& options,
                bool module_given);
@@ -74,6 +77,8 @@ class Run {
   std::vector<Predictions> predictions;
 
   Event event() { return {trainer, *module}; }
+  // Makes a module the one that callbacks see without running it, for Fabric.
+  void adopt(const ModuleRef& ref);
   bool has(ModuleMethod method) const { return mask.has(method); }
   bool fitting() const { return state.kind == RunKind::fit; }
   int64_t current_epoch() const { return state.epoch.current.completed; }
@@ -93,6 +98,8 @@ class Run {
   Batch transfer(Batch batch, int64_t dataloader_idx);
 
   // ---- Metrics (run_metrics.cpp)
+  // Where log() goes instead of into an epoch's metrics; of a Fabric, which has no epochs.
+  std::function<void(const std::string& name, const LogValue& value)> log_directly;
   void log(std::string_view function, const std::string& name, const LogValue& value,
            const LogOptions& log_options);
   void on_batch_start(const Batch& batch, std::optional<int64_t> dataloader_idx = {});
@@ -144,6 +151,9 @@ class Run {
   std::filesystem::path select_checkpoint(const RunOptions& run_options, bool module_given);
   void load_checkpoint(const std::filesystem::path& path);
   void restore_module_and_callbacks();
+  // By state key: of the callbacks, and kept for those that are not here.
+  StateDict callback_states();
+  void load_callback_states(const StateDict& states);
   void sort_out_absent_states(const StateDict& states);
   void restore_training_state();
   void finish_restore();

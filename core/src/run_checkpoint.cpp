@@ -44,6 +44,19 @@ const StateValue* state_of(const Callback& callback, const StateDict& states) {
 
 }  // namespace
 
+StateDict Run::callback_states() {
+  StateDict states;
+  for (const CallbackHandle& handle : callbacks) {
+    Dispatcher::CallbackScope scope(hooks, "state_dict", handle.callback.get());
+    StateDict own = handle.callback->state_dict();
+    if (!own.empty()) states[handle.callback->state_key()] = std::move(own);
+  }
+  for (const auto& [key, kept] : kept_states) {
+    if (!states.contains(key)) states[key] = kept;
+  }
+  return states;
+}
+
 StateDict Run::dump_checkpoint(bool weights_only) {
   if (module == nullptr) {
     throw ConfigError({},
@@ -70,16 +83,7 @@ StateDict Run::dump_checkpoint(bool weights_only) {
   if (!leased.empty()) checkpoint["leased_state_dict"] = std::move(leased);
   checkpoint["loops"] = progress_state(state);
   if (!weights_only) {
-    StateDict states;
-    for (const CallbackHandle& handle : callbacks) {
-      Dispatcher::CallbackScope scope(hooks, "state_dict", handle.callback.get());
-      StateDict own = handle.callback->state_dict();
-      if (!own.empty()) states[handle.callback->state_key()] = std::move(own);
-    }
-    for (const auto& [key, kept] : kept_states) {
-      if (!states.contains(key)) states[key] = kept;
-    }
-    checkpoint["callbacks"] = std::move(states);
+    checkpoint["callbacks"] = callback_states();
     StateList optimizer_states;
     for (const auto& optimizer : optimizers) optimizer_states.emplace_back(optimizer->state_dict());
     checkpoint["optimizer_states"] = std::move(optimizer_states);
@@ -262,8 +266,12 @@ void Run::restore_module_and_callbacks() {
   hooks.set_module(nullptr, {});
   hooks.on_load_checkpoint(load);
   hooks.set_module(module, mask);
+  load_callback_states(states->to_dict());
+}
+
+void Run::load_callback_states(const StateDict& states) {
   for (const CallbackHandle& handle : callbacks) {
-    const StateValue* own = state_of(*handle.callback, states->to_dict());
+    const StateValue* own = state_of(*handle.callback, states);
     if (own == nullptr || own->to_dict().empty()) continue;
     Dispatcher::CallbackScope scope(hooks, "load_state_dict", handle.callback.get());
     handle.callback->load_state_dict(own->to_dict());

@@ -10,29 +10,6 @@
 
 namespace grapnel {
 
-namespace {
-
-DeviceScalar to_scalar(const std::string& name, const LogValue& value) {
-  if (const double* number = std::get_if<double>(&value.value)) return {*number};
-  const at::Tensor& tensor = std::get<at::Tensor>(value.value);
-  if (!tensor.defined() || tensor.numel() != 1) {
-    throw MetricError(
-        fmt::format("log('{}', ...) takes one number, found {}; reduce it first, for example with "
-                    ".mean()",
-                    name,
-                    tensor.defined() ? fmt::format("a tensor with {} elements", tensor.numel())
-                                     : "an undefined tensor"),
-        name, {});
-  }
-  if (!tensor.is_floating_point()) {
-    log_once("log-integer/" + name, LogLevel::warning,
-             "log('{}', ...) was given an integer tensor; it is converted to floating point", name);
-  }
-  return DeviceScalar(tensor);
-}
-
-}  // namespace
-
 MetricStore* Run::active_store() {
   switch (state.stage) {
     case Stage::train:
@@ -50,6 +27,7 @@ MetricStore* Run::active_store() {
 
 void Run::log(std::string_view function, const std::string& name, const LogValue& value,
               const LogOptions& log_options) {
+  if (log_directly != nullptr) return log_directly(name, value);
   if (options.barebones) {
     log_once("log-barebones", LogLevel::warning,
              "log('{}', ...) does nothing: the trainer runs with barebones=true, where logging is "
@@ -71,7 +49,7 @@ void Run::log(std::string_view function, const std::string& name, const LogValue
                                   "which is added by itself; or set add_dataloader_idx=false",
                                   name));
   }
-  DeviceScalar scalar = to_scalar(name, value);
+  DeviceScalar scalar = metric_scalar(name, value);
 
   // A function that logs for the first time in a new epoch starts its metrics afresh.
   if (last_function != function && first_iteration.value_or(true)) store->reset(function);

@@ -13,6 +13,7 @@
 #include "callbacks/make.h"
 #include "exceptions.h"
 #include "functions.h"
+#include "units/fabric.h"
 
 namespace grapnel::oracle {
 namespace {
@@ -142,6 +143,7 @@ using Unit = Json (*)(const Case&, Journal&);
 
 const std::map<std::string, Unit>& units() {
   static const std::map<std::string, Unit> table = {
+      {"unit_fabric", fabric_calls},
       {"unit_format_checkpoint_name", format_checkpoint_name},
       {"unit_gas", gradient_accumulation},
       {"unit_human_readable", human_readable},

@@ -1,0 +1,296 @@
+// Handlers of user-defined events: what a callback does when somebody's own loop calls a name that
+// no list of hooks knows.
+//
+//   class IterationTimer : public EventHandlers {
+//    public:
+//     IterationTimer() {
+//       on("on_iteration_end", &IterationTimer::end, {"iteration", {"unit", "s"}});
+//     }
+//     void end(int64_t iteration, const std::string& unit) { ... }
+//   };
+//
+// A handler names its arguments; {"unit", "s"} has a default. Their types are those of the function:
+//
+//   double, float           a number, or a tensor with one element (waits for its device)
+//   int64_t, int            an integer, or an integer tensor with one element
+//   bool, std::string, at::Tensor, StateList, StateDict
+//   std::optional<T>        nothing when the argument is nothing
+//   EventValue              whatever is given
+//   T&                      an object that the caller passed by std::ref, of exactly this class
+//   CustomEvent&            first: the event itself, with the trainer's state where Fabric calls
+//   const EventArguments&   last: every argument that no other one took
+//
+// A class that is a Callback too derives from both. As in Python, a caller may give arguments that a
+// handler doesn't name, which it then doesn't get; what it names and nobody gives is a ConfigError.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "grapnel/event_arguments.h"
+#include "grapnel/events.h"
+#include "grapnel/export.h"
+
+namespace grapnel {
+
+// A user-defined event as its handlers see it; log() works with it as with any Event.
+struct CustomEvent : Event {
+  std::string_view name;
+};
+
+struct EventParameter {
+  EventParameter(const char* parameter) : name(parameter) {}
+  EventParameter(std::string parameter) : name(std::move(parameter)) {}
+  EventParameter(std::string parameter, EventValue value)
+      : name(std::move(parameter)), default_value(std::move(value)) {}
+
+  std::string name;
+  std::optional<EventValue> default_value = {};  // unset: it has to be given
+  bool by_name_only = false;
+};
+
+// The arguments of a call, sorted for one handler.
+struct BoundArguments {
+  std::vector<EventValue> values;  // one per parameter
+  EventArguments rest;             // what the handler takes beyond them
+};
+
+struct EventHandler {
+  std::string event;
+  std::vector<EventParameter> parameters = {};
+  bool takes_more_positional = false;  // Python's *args
+  bool takes_more_named = false;       // Python's **kwargs
+  // Empty: the name is there, but can't be called.
+  std::function<void(CustomEvent&, const BoundArguments&)> call = {};
+};
+
+// Sorts arguments by a handler's parameters. ConfigError, in words for the one who calls: an
+// argument is missing, comes too much by place, or twice. owner: whose handler it is, for messages.
+GRAPNEL_CORE_API BoundArguments bind_arguments(const EventHandler& handler,
+                                               const std::string& owner,
+                                               const EventArguments& arguments);
+
+// An argument that a handler can't take: ConfigError naming event, argument and both types.
+[[noreturn]] GRAPNEL_CORE_API void refuse_argument(std::string_view event, std::string_view name,
+                                                   std::string_view wanted,
+                                                   const EventValue& found);
+
+class GRAPNEL_CORE_API EventHandlers {
+ public:
+  EventHandlers() = default;
+  virtual ~EventHandlers();
+  EventHandlers(const EventHandlers&) = delete;  // handlers point to their own object
+  EventHandlers& operator=(const EventHandlers&) = delete;
+
+  // A member function of a derived class. ConfigError when the names are not as many as the function
+  // has arguments. A second handler of the same event takes the place of the first.
+  template <class T, class R, class... A>
+  void on(std::string event, R (T::*method)(A...),
+          std::initializer_list<EventParameter> parameters = {});
+  template <class T, class R, class... A>
+  void on(std::string event, R (T::*method)(A...) const,
+          std::initializer_list<EventParameter> parameters = {});
+  // Anything else that can be called: a lambda, a std::function. An empty std::function is a name
+  // that can't be called: Fabric passes over it with a warning.
+  template <class F>
+  requires(!std::is_member_function_pointer_v<F>) void on(
+      std::string event, F function, std::initializer_list<EventParameter> parameters = {});
+
+  // For handlers whose parameters are known only when the program runs.
+  void add_handler(EventHandler handler);
+
+  const std::vector<EventHandler>& handlers() const { return handlers_; }
+  // nullptr when there is none of the name.
+  const EventHandler* find_handler(std::string_view event) const;
+  // For messages; default: the name of the class.
+  virtual std::string owner_name() const;
+
+ private:
+  std::vector<EventHandler> handlers_;
+};
+
+// ---- From a function's argument types to how they are taken
+
+namespace event_detail {
+
+template <class T>
+struct is_optional : std::false_type {};
+template <class T>
+struct is_optional<std::optional<T>> : std::true_type {};
+
+template <class T>
+std::optional<T> value_as(const EventValue& value) {
+  if constexpr (std::is_same_v<T, EventValue>) {
+    return value;
+  } else if constexpr (is_optional<T>::value) {
+    if (value.is_null()) return T();
+    auto inner = value_as<typename T::value_type>(value);
+    if (!inner) return {};
+    return T(std::move(*inner));
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return value.as_bool();
+  } else if constexpr (std::is_integral_v<T>) {
+    const std::optional<int64_t> number = value.as_int();
+    if (!number || !std::in_range<T>(*number)) return {};
+    return static_cast<T>(*number);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    const std::optional<double> number = value.as_double();
+    if (!number) return {};
+    return static_cast<T>(*number);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return value.as_string();
+  } else if constexpr (std::is_same_v<T, at::Tensor>) {
+    return value.as_tensor();
+  } else if constexpr (std::is_same_v<T, StateDict>) {
+    if (!value.value().is_dict()) return {};
+    return value.value().to_dict();
+  } else {
+    static_assert(std::is_same_v<T, StateList>, "a handler can't take this type by value");
+    if (!value.value().is_list()) return {};
+    return value.value().to_list();
+  }
+}
+
+template <class T>
+constexpr std::string_view wanted_text() {
+  if constexpr (is_optional<T>::value) {
+    return wanted_text<typename T::value_type>();
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return "true or false";
+  } else if constexpr (std::is_integral_v<T>) {
+    return "an integer";
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return "a number";
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return "a string";
+  } else if constexpr (std::is_same_v<T, at::Tensor>) {
+    return "a tensor";
+  } else if constexpr (std::is_same_v<T, StateDict>) {
+    return "a dict";
+  } else if constexpr (std::is_same_v<T, StateList>) {
+    return "a list";
+  } else {
+    return "an object of the handler's class, passed by std::ref";
+  }
+}
+
+template <class A>
+using Plain = std::remove_cvref_t<A>;
+template <class A>
+constexpr bool is_event = std::is_same_v<A, CustomEvent&> ||
+                          std::is_same_v<A, const CustomEvent&> || std::is_same_v<A, Event&>;
+template <class A>
+constexpr bool is_rest = std::is_same_v<A, const EventArguments&>;
+// Types that an EventValue holds; references to anything else are objects of the caller's.
+template <class A>
+constexpr bool is_value =
+    std::is_arithmetic_v<Plain<A>> || is_optional<Plain<A>>::value ||
+    std::is_same_v<Plain<A>, EventValue> || std::is_same_v<Plain<A>, std::string> ||
+    std::is_same_v<Plain<A>, std::string_view> || std::is_same_v<Plain<A>, at::Tensor> ||
+    std::is_same_v<Plain<A>, StateDict> || std::is_same_v<Plain<A>, StateList>;
+template <class A>
+constexpr bool is_parameter = !is_event<A> && !is_rest<A>;
+
+// What is kept of an argument while the function runs.
+template <class A>
+using Kept = std::conditional_t<
+    !is_value<A>, A,
+    std::conditional_t<std::is_same_v<Plain<A>, std::string_view>, std::string, Plain<A>>>;
+
+template <class A>
+Kept<A> take(CustomEvent& event, const std::vector<EventParameter>& parameters,
+             const BoundArguments& bound, size_t& next) {
+  if constexpr (is_event<A>) {
+    return event;
+  } else if constexpr (is_rest<A>) {
+    return bound.rest;
+  } else {
+    const size_t index = next++;
+    const EventValue& value = bound.values[index];
+    if constexpr (is_value<A>) {
+      auto taken = value_as<Kept<A>>(value);
+      if (!taken) {
+        refuse_argument(event.name, parameters[index].name, wanted_text<Kept<A>>(), value);
+      }
+      return *std::move(taken);
+    } else {
+      static_assert(std::is_lvalue_reference_v<A>,
+                    "a handler takes objects of the caller's by reference");
+      auto* object = value.object<std::remove_reference_t<A>>();
+      if (object == nullptr) {
+        refuse_argument(event.name, parameters[index].name, wanted_text<Plain<A>>(), value);
+      }
+      return *object;
+    }
+  }
+}
+
+GRAPNEL_CORE_API void check_parameter_count(const std::string& event, size_t named, size_t taken);
+
+template <class... A, class F>
+EventHandler make_handler(std::string event, F function,
+                          std::initializer_list<EventParameter> parameters) {
+  check_parameter_count(event, parameters.size(), (size_t{0} + ... + size_t{is_parameter<A>}));
+  EventHandler handler;
+  handler.event = std::move(event);
+  handler.parameters = parameters;
+  handler.takes_more_positional = (false || ... || is_rest<A>);
+  handler.takes_more_named = handler.takes_more_positional;
+  if constexpr (requires { function == nullptr; }) {
+    if (function == nullptr) return handler;
+  }
+  handler.call = [function = std::move(function), named = handler.parameters](
+                     CustomEvent& custom, const BoundArguments& bound) mutable {
+    [[maybe_unused]] size_t next = 0;
+    // Braces: taken from left to right.
+    std::tuple<Kept<A>...> kept{take<A>(custom, named, bound, next)...};
+    std::apply([&](auto&... each) { function(each...); }, kept);
+  };
+  return handler;
+}
+
+template <class R, class T, class... A, class F>
+EventHandler make_from_call(R (T::*)(A...), std::string event, F function,
+                            std::initializer_list<EventParameter> parameters) {
+  return make_handler<A...>(std::move(event), std::move(function), parameters);
+}
+template <class R, class T, class... A, class F>
+EventHandler make_from_call(R (T::*)(A...) const, std::string event, F function,
+                            std::initializer_list<EventParameter> parameters) {
+  return make_handler<A...>(std::move(event), std::move(function), parameters);
+}
+
+}  // namespace event_detail
+
+template <class T, class R, class... A>
+void EventHandlers::on(std::string event, R (T::*method)(A...),
+                       std::initializer_list<EventParameter> parameters) {
+  T* self = static_cast<T*>(this);
+  add_handler(event_detail::make_handler<A...>(
+      std::move(event), [self, method](auto&... each) { (self->*method)(each...); }, parameters));
+}
+
+template <class T, class R, class... A>
+void EventHandlers::on(std::string event, R (T::*method)(A...) const,
+                       std::initializer_list<EventParameter> parameters) {
+  const T* self = static_cast<const T*>(this);
+  add_handler(event_detail::make_handler<A...>(
+      std::move(event), [self, method](auto&... each) { (self->*method)(each...); }, parameters));
+}
+
+template <class F>
+requires(!std::is_member_function_pointer_v<F>) void EventHandlers::on(
+    std::string event, F function, std::initializer_list<EventParameter> parameters) {
+  add_handler(event_detail::make_from_call(&F::operator(), std::move(event), std::move(function),
+                                           parameters));
+}
+
+}  // namespace grapnel

@@ -1,0 +1,177 @@
+// Fabric: a loop of your own, with the callbacks, loggers, device and checkpoints of the Trainer.
+//
+//   Fabric fabric({.callbacks = {std::make_shared<IterationTimer>()}, .seed = 1});
+//   Net net;
+//   auto optimizer = fabric.setup(net, std::make_shared<SGD>(net.parameters()));
+//   auto batches = fabric.setup_dataloader(loader);
+//   for (int64_t epoch = 0; epoch < 5 && !fabric.should_stop(); ++epoch) {
+//     for (Batch& batch : batches) {
+//       optimizer.zero_grad();
+//       at::Tensor loss = net.loss(batch);
+//       fabric.backward(loss);
+//       optimizer.step();
+//       fabric.call("on_train_batch_end", arg("loss", loss), arg("batch", std::ref(batch)));
+//     }
+//   }
+//
+// call() reaches the callbacks in the order they were given, and only those that have the name: as a
+// handler of their own (event_handlers.h), or as a standard hook that they override. A name that
+// nobody has is no error. Fabric itself calls two: on_after_setup after setup, with `module`, and
+// on_after_optimizer_step after each step, with `optimizer` and `optimizer_idx`.
+//
+// A standard hook gets its event made of the arguments that carry the names of the event's fields
+// (events.h), all of which but on_before_backward's may be left out:
+//
+//   setup, teardown           stage ("fit")
+//   on_..._batch_start        batch, batch_idx, dataloader_idx
+//   on_..._batch_end          outputs, batch, batch_idx, dataloader_idx; loss: outputs with only it
+//   optimizer hooks           optimizer_idx
+//   on_before_backward        loss
+//   on_exception              message, type
+//   on_save/load_checkpoint   checkpoint
+//   on_checkpoint_written     path
+//   on_signal                 signal
+//   on_run_end                outcome ("finished"), reason
+//
+// batch, outputs and checkpoint are passed by std::ref. A batch_idx that isn't given counts from the
+// epoch's start. What hooks log goes to the loggers at once, at the current global_step, and to
+// callback_metrics; what they request is asked for with should_stop and take_request.
+//
+// Not thread-safe. Modules live at least as long as something is called.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "grapnel/callback.h"
+#include "grapnel/event_handlers.h"
+#include "grapnel/export.h"
+#include "grapnel/fabric_parts.h"
+#include "grapnel/logger.h"
+#include "grapnel/trainer.h"
+
+namespace grapnel {
+
+// One that Fabric calls: a Callback, or an object with handlers, or both in one. Converts from a
+// shared_ptr of the object's own type, and from a handle (as plugins come in).
+struct GRAPNEL_CORE_API FabricCallback {
+  template <class T>
+  requires std::derived_from<T, Callback> FabricCallback(std::shared_ptr<T> object)
+      : FabricCallback(CallbackHandle(std::move(object))) {}
+  template <class T>
+  requires(std::derived_from<T, EventHandlers> && !std::derived_from<T, Callback>)
+      FabricCallback(std::shared_ptr<T> object)
+      : handlers(std::move(object)) {
+    if (handlers == nullptr) refuse_null_callback();
+  }
+  FabricCallback(CallbackHandle handle);
+
+  std::optional<CallbackHandle> callback;
+  std::shared_ptr<EventHandlers> handlers;  // may be null
+};
+
+struct FabricOptions {
+  std::vector<FabricCallback> callbacks = {};
+  std::vector<std::shared_ptr<Logger>> loggers = {};
+  std::string device = "cpu";                   // "cpu", "cuda", "cuda:1"
+  std::filesystem::path default_root_dir = {};  // empty: the working directory
+  std::optional<uint64_t> seed = {};            // of LibTorch's generators, set when it is made
+  const Clock* clock = nullptr;                 // of callbacks; nullptr: the system's
+};
+
+class GRAPNEL_CORE_API Fabric {
+ public:
+  // ConfigError for options that aren't acceptable, or two callbacks whose states have one key.
+  explicit Fabric(FabricOptions options = {});
+  // Ends the loggers.
+  ~Fabric();
+  Fabric(const Fabric&) = delete;
+  Fabric& operator=(const Fabric&) = delete;
+
+  // ---- Setting up: to the device, and known to callbacks
+  // The module's own handlers and standard hooks are called too, after the callbacks'. Returns the
+  // optimizer to step with; a tuple of them for several; nothing for none. ConfigError when a module
+  // or an optimizer is set up twice, or an optimizer has parameters that are not the module's.
+  template <class M, class... O>
+  auto setup(M& module, std::shared_ptr<O>... optimizers) {
+    EventHandlers* handlers = nullptr;
+    if constexpr (std::derived_from<M, EventHandlers>) handlers = &module;
+    const std::vector<std::shared_ptr<Optimizer>> all{optimizers...};
+    const size_t first = add_module(ModuleRef(module), handlers, all);
+    call("on_after_setup", arg("module", std::ref(module)));
+    if constexpr (sizeof...(O) == 1) {
+      return optimizer(first);
+    } else if constexpr (sizeof...(O) > 1) {
+      return optimizers_from(first, std::index_sequence_for<O...>());
+    }
+  }
+  // Batches of the loader, on the device.
+  FabricDataLoader setup_dataloader(std::shared_ptr<DataLoader> loader) const;
+
+  // ---- In the loop
+  // Gradients of a scalar loss. ConfigError when it has no graph behind it.
+  void backward(const at::Tensor& loss);
+  // Clips the gradients of the optimizer's parameters, together by their norm or each by its value.
+  void clip_gradients(const FabricOptimizer& optimizer, double clip_val,
+                      ClipAlgorithm algorithm = ClipAlgorithm::norm);
+
+  // Values by place, and by name with arg("name", value).
+  template <class... Arguments>
+  void call(std::string_view name, Arguments&&... arguments) {
+    call_with(name, make_arguments(std::forward<Arguments>(arguments)...));
+  }
+  void call_with(std::string_view name, const EventArguments& arguments);
+
+  // To every logger. step: default one more than the last one that was logged, 0 at first.
+  void log(const std::string& name, const LogValue& value, std::optional<int64_t> step = {});
+  void log_dict(const std::vector<std::pair<std::string, LogValue>>& values,
+                std::optional<int64_t> step = {});
+
+  // ---- Checkpoints, in the container of the Trainer's
+  // Writes the items and the states of all callbacks in one atomic step.
+  void save(const std::filesystem::path& path, const FabricState& state);
+  // Puts the items of these names back, and the states of the callbacks; returns the plain values
+  // of the file. All or nothing: CheckpointError, and everything as it was, when one can't be put
+  // back. An item that the file lacks is an error too, unless strict is false.
+  StateDict load(const std::filesystem::path& path, const FabricState& state = {},
+                 bool strict = true);
+
+  // ---- Where the loop stands
+  int64_t global_step() const;  // steps of the optimizers that setup returned
+  // A hook asked to stop; ask after each call, or once per batch.
+  bool should_stop() const;
+  // Whether a hook asked for it since the last time; the request is logged.
+  bool take_request(RequestKind kind);
+  const MetricDict& callback_metrics() const;
+  const at::Device& device() const;
+  const std::vector<std::shared_ptr<Logger>>& loggers() const;
+  // What callbacks see as event.trainer: its state, parts and metrics are this loop's. Don't run it.
+  Trainer& trainer() const;
+
+  // Sets LibTorch's default generators and returns the seed.
+  static uint64_t seed_everything(uint64_t seed);
+
+ private:
+  friend class FabricOptimizer;
+  struct Impl;
+
+  size_t add_module(const ModuleRef& module, EventHandlers* handlers,
+                    const std::vector<std::shared_ptr<Optimizer>>& optimizers);
+  FabricOptimizer optimizer(size_t index);
+  template <size_t... I>
+  auto optimizers_from(size_t first, std::index_sequence<I...>) {
+    return std::make_tuple(optimizer(first + I)...);
+  }
+  void stepped(size_t index);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace grapnel

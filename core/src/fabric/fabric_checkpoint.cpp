@@ -1,0 +1,187 @@
+// Fabric's checkpoints: the items that the loop names, and the states of the callbacks beside them.
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/text.h"
+#include "grapnel/checkpoint.h"
+#include "grapnel/fabric.h"
+#include "grapnel/version.h"
+#include "run.h"
+
+namespace grapnel {
+
+namespace {
+
+constexpr std::string_view kCallbacks = "callbacks";
+constexpr std::string_view kVersion = "grapnel_version";
+
+// The module's weights as they are trained, whatever a lease has put in their place meanwhile.
+StateDict weights_of(Run& run, Module& module) {
+  StateDict weights;
+  for (const StateEntry& entry : module.state_view().entries()) {
+    if (!entry.persistent) continue;
+    const auto original = run.leased_originals.find(entry.name);
+    const bool leased = &module == run.module && original != run.leased_originals.end();
+    weights[entry.name] = (leased ? original->second : entry.tensor).detach();
+  }
+  return weights;
+}
+
+void load_weights(Run& run, Module& module, const StateDict& weights) {
+  at::NoGradGuard no_grad;
+  for (const StateEntry& entry : module.state_view().entries()) {
+    const StateValue* saved = entry.persistent ? weights.find(entry.name) : nullptr;
+    if (saved == nullptr) continue;
+    const auto original = run.leased_originals.find(entry.name);
+    const bool leased = &module == run.module && original != run.leased_originals.end();
+    load_into(leased ? original->second : entry.tensor, saved->to_tensor(), entry.name);
+  }
+}
+
+// Throws Error unless all of a module's weights are there and fit.
+void check_weights(Module& module, const StateDict& weights, bool strict) {
+  std::vector<std::string> missing;
+  std::vector<std::string> unexpected;
+  for (const StateEntry& entry : module.state_view().entries()) {
+    if (!entry.persistent) continue;
+    if (const StateValue* saved = weights.find(entry.name)) {
+      check_loadable(entry.tensor, saved->to_tensor(), entry.name);
+    } else {
+      missing.push_back(entry.name);
+    }
+  }
+  for (const auto& [name, value] : weights) {
+    if (module.state_view().find(name) == nullptr) unexpected.push_back(name);
+  }
+  if (!strict || (missing.empty() && unexpected.empty())) return;
+  throw Error(fmt::format("its weights are not those of {}: missing {}; unexpected {}",
+                          module.type_name(), missing.empty() ? "none" : join(missing),
+                          unexpected.empty() ? "none" : join(unexpected)));
+}
+
+StateValue saved_form(Run& run, const FabricItem& item) {
+  const auto& target = item.target();
+  if (Module* const* module = std::get_if<Module*>(&target)) return weights_of(run, **module);
+  if (Optimizer* const* optimizer = std::get_if<Optimizer*>(&target)) {
+    return (*optimizer)->state_dict();
+  }
+  if (LRScheduler* const* scheduler = std::get_if<LRScheduler*>(&target)) {
+    return (*scheduler)->state_dict();
+  }
+  return std::get<StateValue>(target);
+}
+
+bool has_state(const FabricItem& item) {
+  return !std::holds_alternative<StateValue>(item.target());
+}
+
+void put_back(Run& run, const FabricItem& item, const StateDict& saved) {
+  const auto& target = item.target();
+  if (Module* const* module = std::get_if<Module*>(&target)) {
+    load_weights(run, **module, saved);
+  } else if (Optimizer* const* optimizer = std::get_if<Optimizer*>(&target)) {
+    (*optimizer)->load_state_dict(saved);
+  } else {
+    std::get<LRScheduler*>(target)->load_state_dict(saved);
+  }
+}
+
+void check_names(const FabricState& state) {
+  for (size_t i = 0; i < state.size(); ++i) {
+    const std::string& name = state[i].first;
+    if (name == kCallbacks || name == kVersion) {
+      throw ConfigError({},
+                        fmt::format("an item of a checkpoint can't be called {}, which is "
+                                    "Fabric's own; choose another name",
+                                    quote(name)),
+                        name);
+    }
+    for (size_t j = 0; j < i; ++j) {
+      if (state[j].first == name) {
+        throw ConfigError({}, fmt::format("two items of a checkpoint are called {}", quote(name)),
+                          name);
+      }
+    }
+  }
+}
+
+const StateValue* find_item(const std::filesystem::path& path, const StateDict& loaded,
+                            const std::string& name, bool strict) {
+  const StateValue* saved = loaded.find(name);
+  if (saved != nullptr || !strict) return saved;
+  std::vector<std::string> there;
+  for (const auto& [key, value] : loaded) {
+    if (key != kCallbacks && key != kVersion) there.push_back(key);
+  }
+  throw CheckpointError(path, fmt::format("it has no {}; it has {}", quote(name),
+                                          there.empty() ? "nothing" : join_quoted(there, "and")));
+}
+
+}  // namespace
+
+void Fabric::save(const std::filesystem::path& path, const FabricState& state) {
+  check_names(state);
+  Run& run = Run::of(trainer());
+  StateDict checkpoint;
+  for (const auto& [name, item] : state) checkpoint[name] = saved_form(run, item);
+  checkpoint[kCallbacks] = run.callback_states();
+  checkpoint[kVersion] = std::string(version_string());
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  save_checkpoint_file(path, checkpoint);
+}
+
+StateDict Fabric::load(const std::filesystem::path& path, const FabricState& state, bool strict) {
+  check_names(state);
+  Run& run = Run::of(trainer());
+  StateDict loaded = load_checkpoint_file(path);
+
+  std::vector<std::pair<const FabricItem*, StateDict>> restored;
+  for (const auto& [name, item] : state) {
+    const StateValue* saved = find_item(path, loaded, name, strict);
+    if (saved == nullptr || !has_state(item)) continue;
+    if (Module* const* module = std::get_if<Module*>(&item.target())) {
+      try {
+        check_weights(**module, saved->to_dict(), strict);
+      } catch (const Error& error) {
+        throw CheckpointError(path, fmt::format("{}: {}", quote(name), error.what()));
+      }
+    }
+    restored.emplace_back(&item, saved->to_dict());
+  }
+
+  // Whatever refuses its state: what came before it is put back.
+  std::vector<std::function<void()>> undo;
+  try {
+    for (const auto& [item, saved] : restored) {
+      undo.push_back([&run, item = item, before = snapshot(saved_form(run, *item).to_dict())] {
+        put_back(run, *item, before);
+      });
+      put_back(run, *item, saved);
+    }
+    if (const StateValue* states = loaded.find(kCallbacks)) {
+      undo.push_back(
+          [&run, before = snapshot(run.callback_states())] { run.load_callback_states(before); });
+      run.load_callback_states(states->to_dict());
+      run.sort_out_absent_states(states->to_dict());
+    }
+  } catch (...) {
+    for (auto step = undo.rbegin(); step != undo.rend(); ++step) (*step)();
+    throw;
+  }
+
+  StateDict rest;
+  for (const auto& [name, value] : loaded) {
+    if (name == kCallbacks || name == kVersion) continue;
+    const auto named =
+        std::find_if(state.begin(), state.end(),
+                     [&, &name = name](const auto& item) { return item.first == name; });
+    if (named == state.end() || !has_state(named->second)) rest[name] = value;
+  }
+  return rest;
+}
+
+}  // namespace grapnel
