@@ -20,6 +20,8 @@ std::vector<std::string> Callback::former_state_keys() const {
   return {};
 }
 
+void Callback::before_weights_loaded(LoadCheckpoint&) {}
+
 StateDict Callback::state_dict() const {
   return {};
 }

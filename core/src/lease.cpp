@@ -37,6 +37,12 @@ void Lease::end() noexcept {
   if (record) run_undo(record->reason, record->undo);
 }
 
+void Lease::keep() noexcept {
+  if (const std::shared_ptr<Record> record = std::exchange(record_, nullptr)) {
+    record->undo = nullptr;
+  }
+}
+
 bool Lease::active() const {
   return record_ && record_->undo;
 }

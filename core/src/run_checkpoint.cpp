@@ -120,10 +120,17 @@ StateDict Run::dump_checkpoint(bool weights_only) {
     StateDict own = in_module("state_dict", [&] { return data.module->state_dict(); });
     if (!own.empty()) checkpoint[data.module->type_name()] = std::move(own);
   }
-  SaveCheckpoint save{event(), checkpoint};
+  SaveCheckpoint save{event(), checkpoint, weights_only};
   if (!weights_only) {
     hooks.on_save_checkpoint(save);
-  } else if (mask.has(Hook::on_save_checkpoint)) {
+    return checkpoint;
+  }
+  for (const CallbackHandle& handle : callbacks) {
+    if (!handle.callback->edits_weights()) continue;
+    Dispatcher::CallbackScope scope(hooks, "on_save_checkpoint", handle.callback.get());
+    handle.callback->on_save_checkpoint(save);
+  }
+  if (mask.has(Hook::on_save_checkpoint)) {
     in_module("on_save_checkpoint", [&] { module->on_save_checkpoint(save); });
   }
   return checkpoint;
@@ -214,6 +221,11 @@ void Run::restore_module_and_callbacks() {
   LoadCheckpoint load{event(), *loaded};
   if (mask.has(Hook::on_load_checkpoint)) {
     in_module("on_load_checkpoint", [&] { module->on_load_checkpoint(load); });
+  }
+
+  for (const CallbackHandle& handle : callbacks) {
+    Dispatcher::CallbackScope scope(hooks, "before_weights_loaded", handle.callback.get());
+    handle.callback->before_weights_loaded(load);
   }
 
   // The weights: all are checked before the first is copied.

@@ -269,4 +269,16 @@ void Trainer::set_max_steps(int64_t n) {
   run_->state.max_steps = n;
 }
 
+void Trainer::set_skip_backward(bool value) {
+  run_->skip_backward = value;
+}
+
+void Trainer::set_schedulers(std::vector<SchedulerConfig> schedulers) {
+  for (const SchedulerConfig& config : schedulers) {
+    if (config.scheduler == nullptr)
+      throw ConfigError({}, "set_schedulers was given a null scheduler");
+  }
+  run_->schedulers = std::move(schedulers);
+}
+
 }  // namespace grapnel

@@ -95,3 +95,16 @@ TEST_CASE("moving a handle hands the lease on; assigning ends the one before") {
   moved = Lease();
   CHECK(order == "ab");
 }
+
+TEST_CASE("a change that is kept is not undone, neither by its handle nor with the others") {
+  Leases leases;
+  int undone = 0;
+  {
+    Lease lease = leases.take("freeze", [&] { ++undone; });
+    lease.keep();
+    CHECK_FALSE(lease.active());
+  }
+  leases.end_all();
+  CHECK(undone == 0);
+  CHECK(leases.active().empty());
+}

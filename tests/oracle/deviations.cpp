@@ -127,6 +127,35 @@ std::vector<std::string> check_exact_resume(const Case& test, const Json& observ
   return problems;
 }
 
+// ---- finetuning_goes_on
+
+bool resumes_finetuning(const Case& test) {
+  const std::vector<Json> calls = test.calls();
+  return (has_callback(test, "BackboneFinetuning") || has_callback(test, "PlanFinetuning")) &&
+         calls.size() == 2 && calls[0].at("call").as_string() == "fit" &&
+         calls[1].at("call").as_string() == "fit" && calls[1].contains("ckpt_path") &&
+         get(test.expect(), "exception").is_null();
+}
+
+// What was unfrozen stays so: the end is that of one fit without a stop. All that doesn't follow from
+// which parameters are trained is as recorded.
+std::vector<std::string> check_finetuning_goes_on(const Case& test, const Json& observed) {
+  std::vector<std::string> problems = differences(
+      test,
+      expect_without(test, {"weights", "train_losses", "val_losses", "requires_grad", "snapshots",
+                            "callback_metrics", "logged_metrics", "progress_bar_metrics", "rows"}),
+      observed);
+  std::vector<std::string> log;
+  const Json whole = observe_case(uninterrupted(test), log);
+  for (const char* key : {"weights", "requires_grad", "optimizers", "callback_metrics"}) {
+    if (!observed.contains(key)) continue;
+    if (auto found = value_difference(whole.at(key), observed.at(key), key)) {
+      problems.push_back("other than without the interruption: " + *found);
+    }
+  }
+  return problems;
+}
+
 // ---- options_without_meaning
 
 struct Meaningless {
@@ -255,6 +284,11 @@ const std::vector<Deviation>& deviations() {
        "batch, "
        "and ends as if it had never been stopped",
        resumes_mid_epoch, check_exact_resume},
+      {"finetuning_goes_on",
+       "Lightning freezes on resume what had been unfrozen, for the rest of the training; here it "
+       "stays "
+       "trainable, and the run ends as if it had never been stopped",
+       resumes_finetuning, check_finetuning_goes_on},
       {"options_without_meaning",
        "Lightning takes values that mean nothing; here they are refused, naming option and value",
        has_meaningless_option, check_refused},

@@ -86,6 +86,9 @@ void Player::make_call(const Json& call) {
 }
 
 void Player::prepare(const Json& call) {
+  if (!test_.model().is_null() && (!module_ || flag_or(call, "new_model", false))) {
+    module_ = std::make_unique<OracleModule>(test_.model(), journal_);
+  }
   if (!trainer_ || call.contains("new_trainer")) {
     const Json* other = call.find("callbacks");
     trainer_.reset();
@@ -98,9 +101,6 @@ void Player::prepare(const Json& call) {
     if (!data.is_null() && text_or(data, "source", "datamodule") == "datamodule") {
       data_module_ = std::make_unique<OracleDataModule>(data, journal_);
     }
-  }
-  if (!test_.model().is_null() && (!module_ || flag_or(call, "new_model", false))) {
-    module_ = std::make_unique<OracleModule>(test_.model(), journal_);
   }
   for (const auto& [path, value, line, column] : members(get(call, "set"))) {
     if (path == "fit_loop.max_epochs") {
@@ -214,7 +214,13 @@ Json Player::observe(const std::string& key) const {
     both.set("datamodule", data_module_ ? size(data_module_->batch_size()) : Json());
     return both;
   }
-  // The rest is seen on the trainer and its module.
+  if (module_) {
+    if (key == "weights") return observe_weights(*module_);
+    if (key == "masks") return observe_masks(*module_);
+    if (key == "requires_grad") return observe_requires_grad(*module_);
+    if (key == "state_dict_keys") return observe_state_dict_keys(*module_);
+  }
+  // The rest is seen on the trainer.
   if (!trainer_) return {};
   if (key == "final") return observe_final(*trainer_, fitted_);
   if (key == "callbacks") return observe_callbacks(*trainer_);
@@ -224,10 +230,6 @@ Json Player::observe(const std::string& key) const {
   if (key == "progress_bar_metrics") return observe_metrics(trainer_->progress_bar_metrics());
   if (key == "optimizers") return observe_optimizers(*trainer_);
   if (!module_) return {};
-  if (key == "weights") return observe_weights(*module_);
-  if (key == "masks") return observe_masks(*module_);
-  if (key == "requires_grad") return observe_requires_grad(*module_);
-  if (key == "state_dict_keys") return observe_state_dict_keys(*module_);
   throw Error("this runner doesn't observe '" + key + "'");
 }
 

@@ -104,6 +104,16 @@ class GRAPNEL_CORE_API Callback {
   virtual StateDict state_dict() const;
   virtual void load_state_dict(const StateDict& state);
 
+  // Before the weights of a checkpoint are copied into the model: the place to give it the entries
+  // that it had when the checkpoint was written (pruning's masks).
+  virtual void before_weights_loaded(LoadCheckpoint& event);
+
+  // Its on_save_checkpoint changes what a checkpoint has as the model's weights (averages, masks),
+  // and is called for files that hold only weights too.
+  virtual bool edits_weights() const {
+    return false;
+  }
+
   // Monitors a metric: its on_train_epoch_end comes after the module's, so that it sees what that
   // logged (EarlyStopping, Checkpoint).
   virtual bool monitors() const {

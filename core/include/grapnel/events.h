@@ -75,7 +75,8 @@ struct ExceptionEvent : Event {
 };
 
 struct SaveCheckpoint : Event {
-  StateDict& checkpoint;  // may be edited
+  StateDict& checkpoint;      // may be edited
+  bool weights_only = false;  // no optimizers, no states of callbacks
 };
 
 struct LoadCheckpoint : Event {

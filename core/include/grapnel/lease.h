@@ -26,6 +26,8 @@ class GRAPNEL_CORE_API Lease {
 
   // Undoes the change now; does nothing when it is already undone.
   void end() noexcept;
+  // Makes the change one for good: it is no longer undone.
+  void keep() noexcept;
   bool active() const;
 
  private:

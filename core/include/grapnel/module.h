@@ -12,6 +12,7 @@
 #include <typeinfo>
 #include <vector>
 
+#include "grapnel/batch_norm.h"
 #include "grapnel/callback.h"
 #include "grapnel/data.h"
 #include "grapnel/events.h"
@@ -176,6 +177,16 @@ class GRAPNEL_CORE_API Module {
   }
   virtual void set_training_modes(const std::vector<std::pair<std::string, bool>>&) {}
   virtual void to(const at::Device& device);
+  // Its batch normalization layers, for callbacks that freeze them or compute their running
+  // statistics anew; none where the module doesn't know them.
+  virtual std::vector<BatchNormLayer> batch_norms() {
+    return {};
+  }
+  // Draws the parameters of a part ("layers.0") anew, as they are when it is made. Returns false,
+  // having changed nothing, when the module doesn't know how.
+  virtual bool reset_parameters(const std::string& /*part*/) {
+    return false;
+  }
   virtual std::optional<double> flops_per_batch() const {
     return {};
   }

@@ -69,6 +69,11 @@ class GRAPNEL_CORE_API NNModule : public Module {
   void set_training_modes(const std::vector<std::pair<std::string, bool>>& modes) override;
   void to(const at::Device& device) override;
 
+  // The network's torch::nn::BatchNorm1d, 2d and 3d that keep running statistics.
+  std::vector<BatchNormLayer> batch_norms() override;
+  // Knows torch::nn's layers that have a reset_parameters of their own.
+  bool reset_parameters(const std::string& part) override;
+
  private:
   using Forward = std::function<at::Tensor(const at::Tensor&)>;
   void set(std::shared_ptr<torch::nn::Module> network, Forward forward);

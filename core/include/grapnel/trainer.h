@@ -175,6 +175,11 @@ class GRAPNEL_CORE_API Trainer {
   void set_accumulate_grad_batches(int64_t n);
   void set_max_epochs(int64_t n);
   void set_max_steps(int64_t n);
+  // Steps run training_step alone: no zero_grad, no backward; the optimizer is still called where
+  // an accumulation window ends.
+  void set_skip_backward(bool value);
+  // Replaces the running fit's schedulers. Throws ConfigError for one that is null.
+  void set_schedulers(std::vector<SchedulerConfig> schedulers);
 
  private:
   friend class DataModule;

@@ -1,12 +1,18 @@
 #include "grapnel/callbacks/registry.h"
 
+#include "grapnel/callbacks/backbone_finetuning.h"
 #include "grapnel/callbacks/early_stopping.h"
+#include "grapnel/callbacks/ema_weight_averaging.h"
 #include "grapnel/callbacks/gradient_accumulation_scheduler.h"
 #include "grapnel/callbacks/learning_rate_monitor.h"
 #include "grapnel/callbacks/model_checkpoint.h"
+#include "grapnel/callbacks/model_pruning.h"
 #include "grapnel/callbacks/on_exception_checkpoint.h"
+#include "grapnel/callbacks/spike_detection.h"
+#include "grapnel/callbacks/stochastic_weight_averaging.h"
 #include "grapnel/callbacks/timer.h"
 #include "grapnel/callbacks/tqdm_progress_bar.h"
+#include "grapnel/callbacks/weight_averaging.h"
 #include "named_registry.h"
 
 namespace grapnel {
@@ -26,13 +32,19 @@ constexpr CallbackEntry row() {
 // In the order of the names.
 // clang-format off
 constexpr CallbackEntry kCallbacks[] = {
+    row<BackboneFinetuning>(),
     row<EarlyStopping>(),
+    row<EMAWeightAveraging>(),
     row<GradientAccumulationScheduler>(),
     row<LearningRateMonitor>(),
     row<ModelCheckpoint>(),
+    row<ModelPruning>(),
     row<OnExceptionCheckpoint>(),
+    row<SpikeDetection>(),
+    row<StochasticWeightAveraging>(),
     row<Timer>(),
     row<TQDMProgressBar>(),
+    row<WeightAveraging>(),
 };
 // clang-format on
 

@@ -99,7 +99,10 @@ std::vector<MetricDict> EvaluationLoop::run() {
   setup_data();
   if (set_.loaders.empty() || skip()) return {};
   reset();
-  modes_ = run_.module->training_modes();
+  modes_ = run_.leases.take("modes of the model during evaluation",
+                            [module = run_.module, modes = run_.module->training_modes()] {
+                              module->set_training_modes(modes);
+                            });
   if (testing()) {
     run_.in_module("on_test_model_eval", [&] { run_.module->on_test_model_eval(); });
   } else {
@@ -186,12 +189,13 @@ std::vector<MetricDict> EvaluationLoop::on_run_end() {
   const auto overridden =
       testing() ? ModuleMethod::on_test_model_train : ModuleMethod::on_validation_model_train;
   if (!run_.has(overridden)) {
-    run_.module->set_training_modes(modes_);
+    modes_.end();
   } else if (testing()) {
     run_.in_module("on_test_model_train", [&] { run_.module->on_test_model_train(); });
   } else {
     run_.in_module("on_validation_model_train", [&] { run_.module->on_validation_model_train(); });
   }
+  modes_.keep();
   if (inside_fit()) run_.fit->note_validation(run_.clock->now());
   return results;
 }

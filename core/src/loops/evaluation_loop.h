@@ -45,7 +45,7 @@ class EvaluationLoop {
   Fetcher fetcher_;
   std::vector<MetricDict> logged_;
   std::vector<int64_t> seen_batches_;  // per loader, over the loop's life: the loggers' x-axis
-  std::vector<std::pair<std::string, bool>> modes_;
+  Lease modes_;  // puts train and eval modes back
   bool last_ = false;
 };
 

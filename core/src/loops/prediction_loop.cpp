@@ -54,7 +54,10 @@ std::vector<Predictions> PredictionLoop::run() {
     return {};
   }
   run_.state.predict_batch.reset_on_run();
-  const auto modes = run_.module->training_modes();
+  Lease modes = run_.leases.take("modes of the model during prediction",
+                                 [module = run_.module, modes = run_.module->training_modes()] {
+                                   module->set_training_modes(modes);
+                                 });
   run_.in_module("on_predict_model_eval", [&] { run_.module->on_predict_model_eval(); });
   Event event = run_.event();
   run_.hooks.on_predict_start(event);
@@ -74,9 +77,9 @@ std::vector<Predictions> PredictionLoop::run() {
   run_.predictions.clear();
   if (run_.has(ModuleMethod::on_predict_model_train)) {
     run_.in_module("on_predict_model_train", [&] { run_.module->on_predict_model_train(); });
-  } else {
-    run_.module->set_training_modes(modes);
+    modes.keep();
   }
+  modes.end();
   return results;
 }
 

@@ -27,7 +27,10 @@ TEST_CASE("every built-in callback can be made from its parameters, by name or b
     ConfigValue required = ConfigValue::object();
     for (const ParameterSpec& spec : entry.parameters().specs()) {
       if (!spec.is_required()) continue;
-      if (spec.types.at(0) == ParameterType::string) required.set(spec.name, "x");
+      if (spec.types.at(0) == ParameterType::string) {
+        required.set(spec.name, spec.choices.empty() ? "x" : spec.choices.front());
+      }
+      if (spec.types.at(0) == ParameterType::number) required.set(spec.name, 0.1);
       if (spec.types.at(0) == ParameterType::number_map)
         required.set(spec.name, json(R"({"0": 2})"));
     }

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "callbacks/log.h"
+#include "callbacks/model_changes.h"
 #include "callbacks/plain.h"
 #include "callbacks/trace.h"
 #include "functions.h"
@@ -55,6 +56,11 @@ Maker tagged() {
   };
 }
 
+// Makers that need no journal.
+Maker of_arguments(CallbackHandle (*make)(const Json& arguments)) {
+  return [make](const Json& arguments, Journal&) { return make(arguments); };
+}
+
 CallbackHandle lambda_callback(const Json& arguments, Journal& journal) {
   LambdaHooks hooks;
   for (const Json& item : items(get(arguments, "hooks"))) {
@@ -71,16 +77,20 @@ CallbackHandle lambda_callback(const Json& arguments, Journal& journal) {
 // The callbacks that are written here, or that take functions; the rest is in the library's registry.
 const std::map<std::string, Maker>& makers() {
   static const std::map<std::string, Maker> table = {
+      {"BackboneFinetuning", of_arguments(make_backbone_finetuning)},
       {"LambdaCallback", lambda_callback},
       {"LogCallback",
        [](const Json& arguments, Journal&) -> CallbackHandle {
          return std::make_shared<LogCallback>(get(arguments, "log"));
        }},
+      {"ModelPruning", of_arguments(make_model_pruning)},
       {"MyCheckpoint", tagged<MyCheckpoint>()},
       {"MyProgressBar",
        [](const Json&, Journal&) -> CallbackHandle { return std::make_shared<MyProgressBar>(); }},
       {"Plain", tagged<Plain>()},
       {"PlainChild", tagged<PlainChild>()},
+      {"PlanFinetuning", of_arguments(make_plan_finetuning)},
+      {"TableWeightAveraging", of_arguments(make_table_weight_averaging)},
       {"TraceA", trace<TraceA>("A")},
       {"TraceB", trace<TraceB>("B")},
       {"TraceC", trace<TraceC>("C")},

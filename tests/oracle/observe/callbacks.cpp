@@ -1,11 +1,16 @@
 // The end state of each ready callback. One function each; a new callback is one more of them and its
 // line in the table.
+#include <grapnel/callbacks/backbone_finetuning.h>
 #include <grapnel/callbacks/early_stopping.h>
 #include <grapnel/callbacks/gradient_accumulation_scheduler.h>
 #include <grapnel/callbacks/learning_rate_monitor.h>
 #include <grapnel/callbacks/model_checkpoint.h>
+#include <grapnel/callbacks/model_pruning.h>
 #include <grapnel/callbacks/on_exception_checkpoint.h>
+#include <grapnel/callbacks/spike_detection.h>
+#include <grapnel/callbacks/stochastic_weight_averaging.h>
 #include <grapnel/callbacks/timer.h>
+#include <grapnel/callbacks/weight_averaging.h>
 
 #include <algorithm>
 #include <functional>
@@ -96,6 +101,54 @@ void see(const OnExceptionCheckpoint& callback, Json& out) {
   out.set("ckpt_path", callback.ckpt_path().string());
 }
 
+void see(const BackboneFinetuning& callback, Json& out) {
+  out.set("previous_backbone_lr", maybe(callback.previous_backbone_lr()));
+}
+
+Json weights_json(const StateDict& weights) {
+  if (weights.empty()) return {};
+  Json all = Json::object();
+  for (const auto& [name, value] : weights) all.set(name, tensor_json(value.to_tensor()));
+  return all;
+}
+
+void see(const WeightAveraging& callback, Json& out) {
+  out.set("latest_update_step", callback.latest_update_step());
+  out.set("latest_update_epoch", callback.latest_update_epoch());
+  out.set("n_averaged", callback.n_averaged());
+  out.set("average_weights", weights_json(callback.average_weights()));
+}
+
+void see(const StochasticWeightAveraging& callback, Json& out) {
+  const auto n_averaged = callback.n_averaged();
+  out.set("n_averaged", n_averaged ? Json(*n_averaged) : Json());
+  out.set("latest_update_epoch", callback.latest_update_epoch());
+  const auto& start = callback.swa_epoch_start();
+  const auto* epoch = std::get_if<std::int64_t>(&start);
+  out.set("swa_epoch_start", epoch != nullptr ? Json(*epoch) : number(std::get<double>(start)));
+  // One rate for all groups is recorded as a number until the averaging begins.
+  const std::vector<double>& lrs = callback.swa_lrs();
+  out.set("swa_lrs", n_averaged || lrs.size() > 1 ? numbers(lrs) : number(lrs.front()));
+  out.set("average_weights", weights_json(callback.average_weights()));
+}
+
+void see(const ModelPruning& callback, Json& out) {
+  Json names = Json::array();
+  for (const std::string& name : callback.parameters_to_prune()) {
+    names.append(name.substr(name.rfind('.') + 1));
+  }
+  out.set("n_parameters_to_prune", names.size());
+  out.set("names", std::move(names));
+}
+
+void see(const SpikeDetection& callback, Json& out) {
+  Json batches = Json::array();
+  for (const std::int64_t batch : callback.bad_batches()) batches.append(batch);
+  out.set("bad_batches", std::move(batches));
+  out.set("last_val", number(callback.last_val()));
+  out.set("exclude_batches_path", callback.exclude_batches_path().string());
+}
+
 void see(const Trace& callback, Json& out) {
   out.set("batches", callback.batches());
 }
@@ -118,6 +171,11 @@ const std::vector<Observer>& observers() {
       see_as<GradientAccumulationScheduler>,
       see_as<LearningRateMonitor>,
       see_as<OnExceptionCheckpoint>,
+      see_as<BackboneFinetuning>,
+      see_as<WeightAveraging>,
+      see_as<StochasticWeightAveraging>,
+      see_as<ModelPruning>,
+      see_as<SpikeDetection>,
       see_as<Trace>,
   };
   return table;

@@ -2,6 +2,7 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/callbacks/ema_weight_averaging.h>
 #include <grapnel/callbacks/gradient_accumulation_scheduler.h>
 #include <grapnel/callbacks/model_checkpoint.h>
 #include <grapnel/callbacks/timer.h>
@@ -139,10 +140,29 @@ Json state_keys(const Case& test, Journal& journal) {
   return results;
 }
 
+Json ema_should_update(const Case& test, Journal& journal) {
+  Json results = Json::array();
+  for (const Json& input : get(test.document, "inputs").as_array()) {
+    results.append(attempt([&]() -> Json {
+      const auto callback = make<EMAWeightAveraging>("EMAWeightAveraging", input, journal);
+      Json steps = Json::array();
+      for (std::int64_t i = 0; i < 10; ++i) steps.append(callback->should_update(i, {}));
+      Json epochs = Json::array();
+      for (std::int64_t i = 0; i < 5; ++i) epochs.append(callback->should_update({}, i));
+      Json result = Json::object();
+      result.set("steps", std::move(steps));
+      result.set("epochs", std::move(epochs));
+      return result;
+    }));
+  }
+  return results;
+}
+
 using Unit = Json (*)(const Case&, Journal&);
 
 const std::map<std::string, Unit>& units() {
   static const std::map<std::string, Unit> table = {
+      {"unit_ema_should_update", ema_should_update},
       {"unit_fabric", fabric_calls},
       {"unit_format_checkpoint_name", format_checkpoint_name},
       {"unit_gas", gradient_accumulation},

@@ -1,0 +1,399 @@
+#include "grapnel/callbacks/model_pruning.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/ones_like.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
+#include "grapnel/trainer.h"
+#include "pruned_parameters.h"
+#include "pruning_method.h"
+
+namespace grapnel {
+
+namespace {
+
+std::pair<std::string, std::string> part_and_own_name(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  if (dot == std::string::npos) return {"", name};
+  return {name.substr(0, dot), name.substr(dot + 1)};
+}
+
+// Every parameter of that own name, in the model's order.
+std::vector<std::string> parameters_named(Module& module, const std::vector<std::string>& wanted,
+                                          bool of_root) {
+  std::vector<std::string> found;
+  for (const std::string& own : wanted) {
+    for (const StateEntry& entry : module.state_view().parameters()) {
+      std::string name = entry.name;
+      if (name.ends_with("_orig")) name.resize(name.size() - 5);
+      const auto [part, own_name] = part_and_own_name(name);
+      if (part.empty() == of_root && own_name == own) found.push_back(name);
+    }
+  }
+  return found;
+}
+
+template <class T>
+T of_epoch(const std::variant<T, std::function<T(int64_t)>>& choice, int64_t epoch) {
+  if (const T* value = std::get_if<T>(&choice)) return *value;
+  return std::get<std::function<T(int64_t)>>(choice)(epoch);
+}
+
+bool may_be_true(const std::variant<bool, std::function<bool(int64_t)>>& choice) {
+  const bool* value = std::get_if<bool>(&choice);
+  return value == nullptr || *value;
+}
+
+std::string percentage(int64_t part, int64_t whole) {
+  return fmt::format(
+      "{:.2f}%", whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+}  // namespace
+
+ModelPruning::ModelPruning(const std::string& pruning_fn, ModelPruningOptions options)
+    : method_(std::make_unique<PruningMethod>(
+          make_pruning_method(pruning_fn, options.pruning_dim, options.pruning_norm))),
+      options_(std::move(options)) {
+  check_options();
+}
+
+ModelPruning::ModelPruning(std::string name, PruningFunction function, ModelPruningOptions options)
+    : method_(std::make_unique<PruningMethod>()), options_(std::move(options)) {
+  if (!function) throw ConfigError({}, "ModelPruning: the pruning function is empty", "pruning_fn");
+  if (!options_.use_global_unstructured) {
+    throw ConfigError({},
+                      "ModelPruning: a pruning function of your own chooses among the elements of "
+                      "all parameters; it needs use_global_unstructured = true",
+                      "use_global_unstructured");
+  }
+  method_->name = std::move(name);
+  method_->compute = [function = std::move(function)](const at::Tensor& scores, const at::Tensor&,
+                                                      const PruningAmount& amount) {
+    return function(scores, amount);
+  };
+  check_options();
+}
+
+ModelPruning::~ModelPruning() = default;
+
+void ModelPruning::check_options() const {
+  if (options_.use_global_unstructured && method_->structured) {
+    throw ConfigError(
+        {},
+        fmt::format("ModelPruning: use_global_unstructured is for unstructured methods; "
+                    "{} is structured: set it to false",
+                    method_->name),
+        "use_global_unstructured");
+  }
+  static const std::vector<std::string> accepted = {"weight", "bias"};
+  for (const std::string& name : options_.parameter_names) {
+    if (std::find(accepted.begin(), accepted.end(), name) != accepted.end()) continue;
+    throw ConfigError({},
+                      fmt::format("ModelPruning: parameter_names has {}; accepted are {}",
+                                  quote(name), join_quoted(accepted, "and")),
+                      "parameter_names");
+  }
+  if (options_.verbose < 0 || options_.verbose > 2) {
+    throw ConfigError(
+        {}, fmt::format("ModelPruning: verbose is {}; accepted are 0, 1 and 2", options_.verbose),
+        "verbose");
+  }
+  if (const auto* amount = std::get_if<PruningAmount>(&options_.amount)) {
+    check_pruning_amount(*amount);
+  }
+}
+
+std::pair<int64_t, int64_t> ModelPruning::sparsity(Module& module, const std::string& name) const {
+  const at::Tensor mask = pruning_mask(module, name);
+  if (mask.defined()) return {(mask == 0).sum().item<int64_t>(), mask.numel()};
+  const at::Tensor parameter = pruning_parameter(module, name);
+  return {0, parameter.defined() ? parameter.numel() : 0};
+}
+
+void ModelPruning::setup(StageEvent& event) {
+  Module& module = event.module;
+  std::vector<std::string> names = options_.parameters_to_prune;
+  if (names.empty()) names = parameters_named(module, options_.parameter_names, false);
+  if (names.empty()) names = parameters_named(module, options_.parameter_names, true);
+  std::vector<std::string> missing;
+  for (const std::string& name : names) {
+    if (!pruning_parameter(module, name).defined()) missing.push_back(quote(name));
+  }
+  if (!missing.empty()) {
+    std::vector<std::string> known;
+    for (const StateEntry& entry : module.state_view().parameters()) known.push_back(entry.name);
+    throw ConfigError(
+        {},
+        fmt::format("ModelPruning: parameters_to_prune has names that the model lacks: "
+                    "{}; its parameters are {}",
+                    fmt::join(missing, ", "), join_quoted(known, "and")),
+        "parameters_to_prune");
+  }
+  names_ = filter_parameters_to_prune(module, std::move(names));
+
+  // Another model, or one whose failed run took the masks away.
+  std::erase_if(pruned_, [&](const auto& item) {
+    return module.state_view().find(orig_name(item.first)) == nullptr;
+  });
+  if (event.run != RunKind::fit) return;
+  originals_.clear();
+  if (!may_be_true(options_.use_lottery_ticket_hypothesis)) return;
+  for (const std::string& name : names_) {
+    originals_[name] = pruning_parameter(module, name).detach().clone();
+  }
+}
+
+// ---- Masks
+
+void ModelPruning::set_mask(Trainer& trainer, Module& module, const std::string& name,
+                            at::Tensor mask) {
+  StateView& view = module.state_view();
+  const at::Tensor parameter = pruning_parameter(module, name);
+  const at::Tensor present = pruning_mask(module, name);
+  if (present.defined()) {
+    present.copy_(mask);
+    mask = present;
+  } else {
+    view.add({.name = mask_name(name), .tensor = mask, .is_parameter = false});
+    view.rename(name, orig_name(name));
+  }
+  std::unique_ptr<Pruned>& record = pruned_[name];
+  if (record == nullptr) {
+    record = std::make_unique<Pruned>();
+    if (!present.defined()) {
+      record->renamed = trainer.lease("masks of " + name, [&module, name] {
+        module.state_view().rename(orig_name(name), name);
+        module.state_view().erase(mask_name(name));
+      });
+    }
+  }
+  record->mask = mask;
+  record->effective = parameter.detach() * mask;
+}
+
+void ModelPruning::apply_masks(Trainer& trainer, Module& module) {
+  const at::NoGradGuard no_grad;
+  masked_.end();
+  std::vector<std::pair<std::string, at::Tensor>> leased;
+  for (auto& [name, record] : pruned_) {
+    const StateEntry* entry = module.state_view().find(orig_name(name));
+    // Two callbacks may prune one parameter; the one that did it first computes with the mask.
+    if (entry == nullptr || !record->mask.defined()) continue;
+    record->mask = pruning_mask(module, name);
+    record->effective = entry->tensor.detach() * record->mask;
+    leased.emplace_back(entry->name, record->effective);
+  }
+  if (!leased.empty()) masked_ = trainer.lease_weights(std::move(leased), "masked parameters");
+}
+
+void ModelPruning::make_permanent(Module& module) {
+  const at::NoGradGuard no_grad;
+  masked_.end();
+  StateView& view = module.state_view();
+  for (auto& [name, record] : pruned_) {
+    StateEntry* entry = view.find(orig_name(name));
+    if (entry == nullptr) continue;
+    at::Tensor values = entry->tensor.detach();
+    values.mul_(pruning_mask(module, name));
+    record->renamed.keep();
+    view.erase(mask_name(name));
+    view.rename(orig_name(name), name);
+  }
+  pruned_.clear();
+}
+
+// ---- When a model computes
+
+void ModelPruning::on_train_batch_start(TrainBatchStart& event) {
+  apply_masks(event.trainer, event.module);
+}
+
+void ModelPruning::on_after_backward(Event& event) {
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, record] : pruned_) {
+    const at::Tensor parameter = pruning_parameter(event.module, name);
+    if (parameter.defined() && parameter.grad().defined()) {
+      parameter.mutable_grad().mul_(record->mask);
+    }
+  }
+}
+
+void ModelPruning::on_before_optimizer_step(OptimizerEvent&) {
+  masked_.end();
+}
+
+// Under manual optimization the same training_step may compute again.
+void ModelPruning::on_after_optimizer_step(OptimizerEvent& event) {
+  if (!event.module.automatic_optimization) apply_masks(event.trainer, event.module);
+}
+
+void ModelPruning::on_train_batch_end(TrainBatchEnd&) {
+  masked_.end();
+}
+void ModelPruning::on_validation_start(Event& event) {
+  apply_masks(event.trainer, event.module);
+}
+void ModelPruning::on_validation_end(Event&) {
+  masked_.end();
+}
+void ModelPruning::on_test_start(Event& event) {
+  apply_masks(event.trainer, event.module);
+}
+void ModelPruning::on_test_end(Event&) {
+  masked_.end();
+}
+void ModelPruning::on_predict_start(Event& event) {
+  apply_masks(event.trainer, event.module);
+}
+void ModelPruning::on_predict_end(Event&) {
+  masked_.end();
+}
+
+// ---- Pruning
+
+void ModelPruning::on_train_epoch_end(Event& event) {
+  if (options_.prune_on_train_epoch_end) prune(event);
+}
+
+void ModelPruning::on_validation_epoch_end(Event& event) {
+  const Trainer& trainer = event.trainer;
+  if (options_.prune_on_train_epoch_end || trainer.sanity_checking()) return;
+  if (trainer.state().kind == RunKind::fit) prune(event);
+}
+
+void ModelPruning::prune(Event& event) {
+  Module& module = event.module;
+  const int64_t epoch = event.trainer.current_epoch();
+  if (!of_epoch(options_.apply_pruning, epoch)) return;
+  const PruningAmount amount = of_epoch(options_.amount, epoch);
+  check_pruning_amount(amount);
+  if (is_zero(amount)) return;
+
+  const at::NoGradGuard no_grad;
+  masked_.end();
+  std::vector<std::pair<int64_t, int64_t>> before;
+  if (options_.verbose > 0) {
+    for (const std::string& name : names_) before.push_back(sparsity(module, name));
+  }
+  for (auto& [name, mask] : new_masks(module, amount)) {
+    set_mask(event.trainer, module, name, mask);
+  }
+  if (options_.verbose > 0) report(module, before, amount);
+  if (of_epoch(options_.use_lottery_ticket_hypothesis, epoch)) rewind(module);
+}
+
+// All are computed before the first is set. What counts as important are the values that the model
+// last computed with, as in torch.nn.utils.prune.
+std::map<std::string, at::Tensor> ModelPruning::new_masks(Module& module,
+                                                          const PruningAmount& amount) const {
+  std::vector<at::Tensor> scores;
+  std::vector<at::Tensor> masks;
+  for (const std::string& name : names_) {
+    const at::Tensor parameter = pruning_parameter(module, name).detach();
+    const at::Tensor mask = pruning_mask(module, name);
+    const auto record = pruned_.find(name);
+    masks.push_back(mask.defined() ? mask : at::ones_like(parameter));
+    scores.push_back(record != pruned_.end() ? record->second->effective
+                     : mask.defined()        ? parameter * mask
+                                             : parameter);
+  }
+  std::map<std::string, at::Tensor> found;
+  if (!options_.use_global_unstructured) {
+    for (size_t i = 0; i < names_.size(); ++i) {
+      found[names_[i]] = method_->combine(scores[i], masks[i], amount);
+    }
+    return found;
+  }
+  if (names_.empty()) return found;
+  const auto flat = [](const std::vector<at::Tensor>& tensors) {
+    std::vector<at::Tensor> parts;
+    for (const at::Tensor& tensor : tensors) parts.push_back(tensor.flatten());
+    return at::cat(parts);
+  };
+  const at::Tensor mask = method_->combine(flat(scores), flat(masks), amount);
+  int64_t begin = 0;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    const int64_t size = masks[i].numel();
+    found[names_[i]] =
+        mask.narrow(0, begin, size).view(masks[i].sizes()).to(masks[i].dtype()).clone();
+    begin += size;
+  }
+  return found;
+}
+
+// The parameters back to their values before the training, or to new ones.
+void ModelPruning::rewind(Module& module) {
+  std::map<std::string, std::vector<std::string>> by_part;
+  for (const std::string& name : names_) by_part[part_and_own_name(name).first].push_back(name);
+  for (const auto& [part, names] : by_part) {
+    std::map<std::string, at::Tensor> values;
+    if (options_.resample_parameters) {
+      // Drawn in place, and all of the part that is not to be pruned put back.
+      std::vector<std::pair<at::Tensor, at::Tensor>> present;
+      for (const StateEntry& entry : module.state_view().entries()) {
+        if (part_and_own_name(entry.name).first != part || entry.name.ends_with("_mask")) continue;
+        present.emplace_back(entry.tensor.detach(), entry.tensor.detach().clone());
+      }
+      if (module.reset_parameters(part)) {
+        for (const std::string& name : names) {
+          values[name] = pruning_parameter(module, name).detach().clone();
+        }
+        for (auto& [live, saved] : present) live.copy_(saved);
+      }
+    }
+    for (const std::string& name : names) {
+      const auto original = originals_.find(name);
+      if (!values.contains(name) && original != originals_.end()) values[name] = original->second;
+      if (!values.contains(name)) continue;
+      at::Tensor live = pruning_parameter(module, name).detach();
+      live.copy_(values[name]);
+    }
+  }
+  if (!options_.rewind_every_time && !options_.resample_parameters) originals_.clear();
+}
+
+void ModelPruning::report(Module& module, const std::vector<std::pair<int64_t, int64_t>>& before,
+                          const PruningAmount& amount) const {
+  int64_t zeros_before = 0;
+  int64_t zeros = 0;
+  int64_t total = 0;
+  std::vector<std::pair<int64_t, int64_t>> now;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    now.push_back(sparsity(module, names_[i]));
+    zeros_before += before[i].first;
+    zeros += now[i].first;
+    total += now[i].second;
+  }
+  log_info("ModelPruning applied {}: pruned {}/{} ({}) -> {}/{} ({})", method_->name, zeros_before,
+           total, percentage(zeros_before, total), zeros, total, percentage(zeros, total));
+  if (options_.verbose < 2) return;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    log_info("ModelPruning applied {} to {} with amount={}: pruned {} ({}) -> {} ({})",
+             method_->name, names_[i], shown(amount), before[i].first,
+             percentage(before[i].first, before[i].second), now[i].first,
+             percentage(now[i].first, now[i].second));
+  }
+}
+
+// ---- The end
+
+void ModelPruning::on_train_end(Event& event) {
+  if (options_.make_pruning_permanent) make_permanent(event.module);
+}
+
+// A resumed run that had nothing left to do has no on_train_end.
+void ModelPruning::on_fit_end(Event& event) {
+  if (options_.make_pruning_permanent) make_permanent(event.module);
+  for (auto& [name, record] : pruned_) record->renamed.keep();
+}
+
+}  // namespace grapnel

@@ -1,0 +1,187 @@
+#include "grapnel/callbacks/spike_detection.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "grapnel/base/files.h"
+#include "grapnel/base/text.h"
+#include "grapnel/trainer.h"
+
+namespace grapnel {
+
+namespace {
+
+constexpr const char* kBatchesFile = "skip_batches.json";
+
+std::optional<double> tolerance_from(const StateDict& state, std::string_view key) {
+  const StateValue& value = state.at(key);
+  return value.is_null() ? std::nullopt : std::optional(value.to_double());
+}
+
+StateValue tolerance_state(const std::optional<double>& tolerance) {
+  return tolerance ? StateValue(*tolerance) : StateValue();
+}
+
+void check_tolerance(const char* name, const std::optional<double>& value) {
+  if (!value || (*value >= 0.0 && std::isfinite(*value))) return;
+  throw ConfigError(
+      {}, fmt::format("SpikeDetection: {} is {}; accepted are 0 and more", name, *value), name);
+}
+
+}  // namespace
+
+TrainingSpikeError::TrainingSpikeError(const std::string& message, int64_t batch)
+    : Error(message), batch_idx(batch) {}
+
+TrainingSpikeError::~TrainingSpikeError() = default;
+
+SpikeDetection::SpikeDetection(SpikeDetectionOptions options) : options_(std::move(options)) {
+  if (options_.window < 1) {
+    throw ConfigError(
+        {}, fmt::format("SpikeDetection: window is {}; accepted are 1 and more", options_.window),
+        "window");
+  }
+  if (options_.warmup < 0) {
+    throw ConfigError(
+        {}, fmt::format("SpikeDetection: warmup is {}; accepted are 0 and more", options_.warmup),
+        "warmup");
+  }
+  check_tolerance("atol", options_.atol);
+  check_tolerance("rtol", options_.rtol);
+}
+
+const ParameterTable& SpikeDetection::parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "spike_detection", "Ends the training when the loss jumps, and lists the batches to skip.",
+      {string("mode", "min").one_of({"min", "max"}).doc("Which direction of the loss is better."),
+       integer("window", 10).at_least(1).unit("batches").doc("Losses in the running mean."),
+       integer("warmup", 1)
+           .at_least(0)
+           .unit("batches")
+           .doc("No check on the first batches of an epoch."),
+       number("atol").nullable().at_least(0).doc("Smallest difference from the mean."),
+       number("rtol", 2.0)
+           .nullable()
+           .at_least(0)
+           .doc("Smallest difference from the mean, as a share of it."),
+       string("exclude_batches_path")
+           .nullable()
+           .doc("A .json file, or a directory for skip_batches.json; null: default_root_dir."),
+       boolean("finite_only", true).doc("A loss that is NaN or infinite is a spike.")});
+  return table;
+}
+
+std::shared_ptr<SpikeDetection> SpikeDetection::from(const Parameters& p) {
+  return std::make_shared<SpikeDetection>(SpikeDetectionOptions{
+      .mode = parse_monitor_mode(p.get<std::string>("mode")),
+      .window = p.get<int64_t>("window"),
+      .warmup = p.get<int64_t>("warmup"),
+      .atol = p.get<std::optional<double>>("atol"),
+      .rtol = p.get<std::optional<double>>("rtol"),
+      .exclude_batches_path =
+          p.get<std::optional<std::string>>("exclude_batches_path").value_or(""),
+      .finite_only = p.get<bool>("finite_only")});
+}
+
+StateDict SpikeDetection::state_dict() const {
+  StateList running;
+  for (const float loss : running_) running.emplace_back(static_cast<double>(loss));
+  return {{"last_val", static_cast<double>(last_val_)},
+          {"mode", std::string(to_string(options_.mode))},
+          {"warmup", options_.warmup},
+          {"atol", tolerance_state(options_.atol)},
+          {"rtol", tolerance_state(options_.rtol)},
+          {"bad_batches", StateList(bad_batches_.begin(), bad_batches_.end())},
+          {"bad_batches_path", options_.exclude_batches_path.string()},
+          {"running", std::move(running)}};
+}
+
+void SpikeDetection::load_state_dict(const StateDict& state) {
+  SpikeDetectionOptions options = options_;
+  const std::string& mode = state.at("mode").to_string();
+  if (mode != "min" && mode != "max") {
+    throw CheckpointError(
+        {}, fmt::format("SpikeDetection: mode is {}; known are 'min' and 'max'", quote(mode)));
+  }
+  options.mode = parse_monitor_mode(mode);
+  options.warmup = state.at("warmup").to_int();
+  options.atol = tolerance_from(state, "atol");
+  options.rtol = tolerance_from(state, "rtol");
+  options.exclude_batches_path = state.at("bad_batches_path").to_string();
+  std::vector<int64_t> bad_batches;
+  for (const StateValue& batch : state.at("bad_batches").to_list()) {
+    bad_batches.push_back(batch.to_int());
+  }
+  std::deque<float> running;
+  for (const StateValue& loss : state.at("running").to_list()) {
+    running.push_back(static_cast<float>(loss.to_double()));
+  }
+  while (running.size() > static_cast<size_t>(options_.window)) running.pop_front();
+  const double last_val = state.at("last_val").to_double();
+
+  options_ = std::move(options);
+  bad_batches_ = std::move(bad_batches);
+  running_ = std::move(running);
+  last_val_ = static_cast<float>(last_val);
+}
+
+// In single precision throughout, as the loss is: a difference of exactly rtol times the mean counts.
+float SpikeDetection::mean() const {
+  float sum = 0;
+  float count = 0;
+  for (const float loss : running_) {
+    if (std::isnan(loss)) continue;
+    sum += loss;
+    count += 1;
+  }
+  return sum / count;
+}
+
+bool SpikeDetection::is_spike(float loss) const {
+  if (options_.finite_only && !std::isfinite(loss)) return true;
+  const float change = loss - last_val_;
+  if (options_.mode == MonitorMode::min ? change <= 0 : change >= 0) return false;
+  const float reference = mean();
+  const float difference = std::abs(loss - reference);
+  const auto reaches = [difference](float limit) { return difference >= std::abs(limit); };
+  return (!options_.atol || reaches(static_cast<float>(*options_.atol))) &&
+         (!options_.rtol || reaches(static_cast<float>(*options_.rtol) * reference));
+}
+
+void SpikeDetection::on_train_batch_end(TrainBatchEnd& event) {
+  std::filesystem::path& path = options_.exclude_batches_path;
+  if (path.empty()) path = event.trainer.default_root_dir();
+  if (path.extension() != ".json") path /= kBatchesFile;
+  if (!event.outputs.loss.defined()) return;  // training_step returned none
+
+  const auto loss = event.outputs.loss.detach().item<float>();
+  if (event.batch_idx >= options_.warmup && is_spike(loss)) {
+    bad_batches_.push_back(event.batch_idx - 1);
+    bad_batches_.push_back(event.batch_idx);
+    write_bad_batches();
+    throw TrainingSpikeError(
+        fmt::format("the training loss jumped in batch {}: {} after {}, with a mean of {}; the "
+                    "batches to leave out are listed in {}",
+                    event.batch_idx, loss, last_val_, mean(), quote(display_path(path))),
+        event.batch_idx);
+  }
+  // With finite_only such a loss comes as far as here only within the warm-up.
+  if (!std::isfinite(loss) && !options_.finite_only) return;
+  running_.push_back(loss);
+  if (running_.size() > static_cast<size_t>(options_.window)) running_.pop_front();
+  last_val_ = loss;
+}
+
+void SpikeDetection::write_bad_batches() const {
+  ConfigValue list = ConfigValue::array();
+  for (const int64_t batch : bad_batches_) list.append(batch);
+  const std::filesystem::path& path = options_.exclude_batches_path;
+  std::error_code failed;
+  std::filesystem::create_directories(path.parent_path(), failed);
+  if (failed) throw IoError("create the directory", path.parent_path(), failed.value());
+  write_file(path, write_json(list, JsonStyle::pretty));
+}
+
+}  // namespace grapnel

@@ -1,0 +1,179 @@
+#include "grapnel/callbacks/weight_averaging.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <fmt/format.h>
+
+#include "averaged_weights.h"
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/trainer.h"
+
+namespace grapnel {
+
+namespace {
+
+// The trained weights of a checkpoint back into the model; all are checked before the first.
+void load_current_model(Module& module, const StateDict& state) {
+  std::vector<std::pair<at::Tensor, at::Tensor>> copies;
+  for (const StateEntry& entry : module.state_view().entries()) {
+    const StateValue* saved = state.find(entry.name);
+    if (saved == nullptr) continue;
+    if (saved->to_tensor().sizes() != entry.tensor.sizes()) {
+      throw CheckpointError(
+          {}, fmt::format("current_model_state: '{}' is {}, the model's is {}", entry.name,
+                          saved->describe(), StateValue(entry.tensor).describe()));
+    }
+    copies.emplace_back(entry.tensor.detach(), saved->to_tensor());
+  }
+  const at::NoGradGuard no_grad;
+  for (auto& [live, saved] : copies) live.copy_(saved);
+}
+
+}  // namespace
+
+WeightAveraging::WeightAveraging(WeightAveragingOptions options)
+    : options_(std::move(options)),
+      device_(averaging_device(options_.device, "WeightAveraging")),
+      average_(std::make_unique<AveragedWeights>()) {}
+
+WeightAveraging::~WeightAveraging() = default;
+
+const ParameterTable& WeightAveraging::parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "weight_averaging", "Averages the weights, validates with the average and ends with it.",
+      {string("device").nullable().doc("Where to keep the average; null: with the model."),
+       boolean("use_buffers", true).doc("Average buffers (running statistics) too.")});
+  return table;
+}
+
+std::shared_ptr<WeightAveraging> WeightAveraging::from(const Parameters& p) {
+  return std::make_shared<WeightAveraging>(
+      WeightAveragingOptions{.device = p.get<std::optional<std::string>>("device").value_or(""),
+                             .use_buffers = p.get<bool>("use_buffers")});
+}
+
+bool WeightAveraging::should_update(std::optional<int64_t> step_idx, std::optional<int64_t>) {
+  return step_idx.has_value();
+}
+
+int64_t WeightAveraging::n_averaged() const {
+  return average_->n_averaged();
+}
+
+StateDict WeightAveraging::average_weights() const {
+  StateDict weights;
+  for (const AveragedWeights::Entry& entry : average_->entries()) {
+    weights[entry.name] = entry.average;
+  }
+  return weights;
+}
+
+StateDict WeightAveraging::state_dict() const {
+  return {{"latest_update_step", latest_update_step_},
+          {"latest_update_epoch", latest_update_epoch_}};
+}
+
+void WeightAveraging::load_state_dict(const StateDict& state) {
+  const int64_t step = state.at("latest_update_step").to_int();
+  const StateValue* epoch = state.find("latest_update_epoch");
+  latest_update_epoch_ = epoch == nullptr ? -1 : epoch->to_int();
+  latest_update_step_ = step;
+}
+
+void WeightAveraging::setup(StageEvent& event) {
+  if (event.run != RunKind::fit) return;
+  average_->clear();
+  if (event.trainer.global_step() > 0) return;
+  latest_update_step_ = 0;
+  latest_update_epoch_ = -1;
+}
+
+// The model has its layers by now, also where configure_model made them.
+void WeightAveraging::on_fit_start(Event& event) {
+  if (average_->empty()) average_->start(event.module, device_);
+}
+
+void WeightAveraging::update(Module& module) {
+  average_->update(module, options_.avg_fn, options_.use_buffers);
+  if (!options_.use_buffers) average_->follow_buffers(module);
+}
+
+void WeightAveraging::on_train_batch_end(TrainBatchEnd& event) {
+  const int64_t step = event.trainer.global_step();
+  if (step <= latest_update_step_ || !should_update(step - 1, std::nullopt)) return;
+  update(event.module);
+  latest_update_step_ = step;
+}
+
+void WeightAveraging::on_train_epoch_end(Event& event) {
+  const int64_t epoch = event.trainer.current_epoch();
+  if (epoch <= latest_update_epoch_ || !should_update(std::nullopt, epoch)) return;
+  update(event.module);
+  latest_update_epoch_ = epoch;
+}
+
+void WeightAveraging::on_train_end(Event& event) {
+  average_->copy_to(event.module, /*buffers=*/true);
+}
+
+void WeightAveraging::on_validation_epoch_start(Event& event) {
+  if (average_->empty() || event.trainer.state().kind != RunKind::fit) return;
+  std::vector<std::pair<std::string, at::Tensor>> swaps;
+  for (const AveragedWeights::Entry& entry : average_->entries()) {
+    if (event.module.state_view().find(entry.name) != nullptr) {
+      swaps.emplace_back(entry.name, entry.average);
+    }
+  }
+  swapped_ = event.trainer.lease_weights(std::move(swaps), "averaged weights for the validation");
+}
+
+void WeightAveraging::on_validation_epoch_end(Event&) {
+  swapped_.end();
+}
+
+void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
+  if (event.trainer.state().kind != RunKind::fit) {
+    if (event.weights_only) return;
+    log_info(
+        "{} saves a checkpoint outside of fit: it has the model's weights as they are, which after "
+        "a training are the averaged ones, and not the state of the averaging",
+        type_name());
+    return;
+  }
+  if (average_->empty()) return;
+  StateDict& checkpoint = event.checkpoint;
+  StateDict current = checkpoint.at("state_dict").to_dict();
+  StateDict averaged = current;
+  for (const auto& [name, tensor] : average_->state()) {
+    if (averaged.contains(name)) averaged[name] = tensor;
+  }
+  checkpoint["state_dict"] = std::move(averaged);
+  checkpoint.erase("leased_state_dict");  // during validation: the average, which is there already
+  if (event.weights_only) return;
+  checkpoint["current_model_state"] = std::move(current);
+  checkpoint["averaging_state"] =
+      StateDict{{"n_averaged", at::scalar_tensor(average_->n_averaged(), at::kLong)}};
+}
+
+void WeightAveraging::on_load_checkpoint(LoadCheckpoint& event) {
+  // validate, test and predict have what they need: the average stands as the model's weights.
+  if (event.trainer.state().kind != RunKind::fit) return;
+  average_->start(event.module, device_);
+  const StateValue* current = event.checkpoint.find("current_model_state");
+  const StateValue* averaging = event.checkpoint.find("averaging_state");
+  if (current == nullptr || averaging == nullptr) {
+    log_warning(
+        "{}: the checkpoint was written without an average of the weights; the average starts "
+        "with the weights that it has",
+        type_name());
+    return;
+  }
+  const int64_t n_averaged = averaging->to_dict().at("n_averaged").to_tensor().item<int64_t>();
+  average_->load(event.checkpoint.at("state_dict").to_dict());
+  load_current_model(event.module, current->to_dict());
+  average_->set_n_averaged(n_averaged);
+}
+
+}  // namespace grapnel
