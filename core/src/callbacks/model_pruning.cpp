@@ -378,7 +378,7 @@ void ModelPruning::report(Module& module, const std::vector<std::pair<int64_t, i
   if (options_.verbose < 2) return;
   for (size_t i = 0; i < names_.size(); ++i) {
     log_info("ModelPruning applied {} to {} with amount={}: pruned {} ({}) -> {} ({})",
-             method_->name, names_[i], shown(amount), before[i].first,
+             method_->name, names_[i], amount_text(amount), before[i].first,
              percentage(before[i].first, before[i].second), now[i].first,
              percentage(now[i].first, now[i].second));
   }

@@ -195,7 +195,7 @@ void check_pruning_amount(const PruningAmount& amount) {
   throw ConfigError({},
                     fmt::format("ModelPruning: amount is {}; accepted are a count from 0, or a "
                                 "share from 0.0 to 1.0",
-                                shown(amount)),
+                                amount_text(amount)),
                     "amount");
 }
 
@@ -203,7 +203,7 @@ bool is_zero(const PruningAmount& amount) {
   return std::visit([](auto value) { return value == 0; }, amount);
 }
 
-std::string shown(const PruningAmount& amount) {
+std::string amount_text(const PruningAmount& amount) {
   if (const int64_t* count = std::get_if<int64_t>(&amount)) return fmt::format("{}", *count);
   return python_repr(std::get<double>(amount));
 }

@@ -39,6 +39,6 @@ PruningMethod make_pruning_method(const std::string& name, std::optional<int64_t
 // Throws ConfigError unless it is a count of at least 0, or a share from 0.0 to 1.0.
 void check_pruning_amount(const PruningAmount& amount);
 bool is_zero(const PruningAmount& amount);
-std::string shown(const PruningAmount& amount);
+std::string amount_text(const PruningAmount& amount);
 
 }  // namespace grapnel
