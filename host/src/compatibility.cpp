@@ -55,9 +55,10 @@ std::string_view this_platform() noexcept {
 const std::vector<std::string>& offered_extensions() {
   static const std::vector<std::string> ids = [] {
     std::vector<std::string> all = {
-        GRAPNEL_EXT_ATEN,    GRAPNEL_EXT_BATCH,      GRAPNEL_EXT_LOG,     GRAPNEL_EXT_METRICS,
-        GRAPNEL_EXT_MODULE,  GRAPNEL_EXT_OPTIMIZERS, GRAPNEL_EXT_OUTPUTS, GRAPNEL_EXT_PARAMS,
-        GRAPNEL_EXT_REQUEST, GRAPNEL_EXT_STATE,      GRAPNEL_EXT_TENSORS, GRAPNEL_EXT_TRAINER,
+        GRAPNEL_EXT_ATEN,    GRAPNEL_EXT_BATCH,   GRAPNEL_EXT_EVENT,      GRAPNEL_EXT_LOG,
+        GRAPNEL_EXT_METRICS, GRAPNEL_EXT_MODULE,  GRAPNEL_EXT_OPTIMIZERS, GRAPNEL_EXT_OUTPUTS,
+        GRAPNEL_EXT_PARAMS,  GRAPNEL_EXT_REQUEST, GRAPNEL_EXT_STATE,      GRAPNEL_EXT_TENSORS,
+        GRAPNEL_EXT_TRAINER,
     };
     std::ranges::sort(all);
     return all;

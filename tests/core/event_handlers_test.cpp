@@ -81,7 +81,7 @@ TEST_CASE("objects of the caller's go by reference, and only as what they are") 
   const std::string refused = config_error([&] { fabric.call("grow", std::cref(shape)); });
   CHECK(refused ==
         "grow: the argument 'shape' must be an object of the handler's class, passed by std::ref, "
-        "found a const Shape by reference");
+        "found a const object of class Shape");
   CHECK_THROWS_AS(fabric.call("grow", 3), ConfigError);
 }
 

@@ -153,6 +153,47 @@ std::int32_t RunningCallback::before_optimizer_step() {
   return fire(GRAPNEL_HOOK_on_before_optimizer_step, grapnel_OptimizerEvent{});
 }
 
+namespace {
+
+std::vector<const grapnel_event_handler*> handlers_of(grapnel_instance* instance) {
+  std::vector<const grapnel_event_handler*> handlers;
+  const auto* table = static_cast<const grapnel_event_handlers*>(
+      instance->get_extension(instance, to_abi(GRAPNEL_EXT_EVENT)));
+  if (table == nullptr) return handlers;
+  std::uint64_t count = 0;
+  table->count(instance, &count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const grapnel_event_handler* handler = nullptr;
+    table->handler(instance, i, &handler);
+    handlers.push_back(handler);
+  }
+  return handlers;
+}
+
+}  // namespace
+
+const grapnel_event_handler* RunningCallback::event_handler(std::string_view event) const {
+  for (const grapnel_event_handler* handler : handlers_of(instance_)) {
+    if (text(handler->event) == event) return handler;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> RunningCallback::events() const {
+  std::vector<std::string> names;
+  for (const grapnel_event_handler* handler : handlers_of(instance_)) {
+    names.push_back(text(handler->event));
+  }
+  return names;
+}
+
+std::int32_t RunningCallback::fire_event(std::string_view event,
+                                         const std::vector<grapnel_value>& values) {
+  const grapnel_event_handler* handler = event_handler(event);
+  if (handler == nullptr) throw std::runtime_error("no handler of " + std::string(event));
+  return handler->call(instance_, handler, values.data());
+}
+
 const grapnel_state* RunningCallback::state() const {
   return static_cast<const grapnel_state*>(
       instance_->get_extension(instance_, to_abi(GRAPNEL_EXT_STATE)));

@@ -182,6 +182,11 @@ class RunningCallback {
   std::int32_t train_batch_end(FakeOutputs outputs, std::int64_t batch_idx = 0);
   std::int32_t before_optimizer_step();
 
+  /// Handlers of user-defined events; null when it has none of the name.
+  const grapnel_event_handler* event_handler(std::string_view event) const;
+  std::vector<std::string> events() const;
+  std::int32_t fire_event(std::string_view event, const std::vector<grapnel_value>& values = {});
+
   const grapnel_state* state() const;  // null when it has none
   std::optional<std::string> state_key() const;
   /// Throws std::runtime_error with the status when it fails.

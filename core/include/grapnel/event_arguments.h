@@ -68,7 +68,7 @@ class GRAPNEL_CORE_API EventValue {
   std::optional<std::string> as_string() const;
   std::optional<at::Tensor> as_tensor() const;
 
-  // "an integer", "a Net by reference", ...: for messages.
+  // "the integer 5", "an object of class Net", ...: for messages.
   std::string describe() const;
 
  private:

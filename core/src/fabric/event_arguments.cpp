@@ -40,7 +40,8 @@ std::optional<at::Tensor> EventValue::as_tensor() const {
 
 std::string EventValue::describe() const {
   if (type_ == nullptr) return value_.describe();
-  return (is_const_ ? "a const " : "a ") + unqualified_name(*type_) + " by reference";
+  return (is_const_ ? "a const object of class " : "an object of class ") +
+         unqualified_name(*type_);
 }
 
 }  // namespace grapnel

@@ -11,6 +11,7 @@
 #include <grapnel/host/process_state.h>
 
 #include "describe_exception.h"
+#include "ext/event.h"
 #include "ext/lease_list.h"
 #include "ext/state_io.h"
 #include "ext/trainer_state.h"
@@ -217,25 +218,84 @@ void PluginInstance::read_hooks() {
   }
 }
 
-void PluginInstance::find_state_extension() {
+// A table of the plugin's side; nullptr when it has none.
+const void* PluginInstance::own_extension(std::string_view id) {
   if (instance_->struct_size < GRAPNEL_END_OF(grapnel_instance, get_extension) ||
       instance_->get_extension == nullptr) {
-    return;
+    return nullptr;
   }
   const Call call = call_of("get_extension");
   const void* table = nullptr;
   const std::int32_t status = enter(call, [&] {
-    table = instance_->get_extension(instance_, to_abi(GRAPNEL_EXT_STATE));
+    table = instance_->get_extension(instance_, to_abi(id));
     return GRAPNEL_OK;
   });
   if (status != GRAPNEL_OK) refuse(call, status);
-  const auto* state = static_cast<const grapnel_state*>(table);
+  return table;
+}
+
+void PluginInstance::find_state_extension() {
+  const auto* state = static_cast<const grapnel_state*>(own_extension(GRAPNEL_EXT_STATE));
   if (state == nullptr) return;
   if (state->struct_size < GRAPNEL_END_OF(grapnel_state, load) || state->save == nullptr ||
       state->load == nullptr) {
     refuse("its extension grapnel.state/1 lacks save or load");
   }
   state_ = state;
+}
+
+// ---- User-defined events
+
+std::vector<EventHandler> PluginInstance::event_handlers() {
+  constexpr std::uint64_t kMostHandlers = 4096;
+  std::vector<EventHandler> handlers;
+  const auto* table = static_cast<const grapnel_event_handlers*>(own_extension(GRAPNEL_EXT_EVENT));
+  if (table == nullptr) return handlers;
+  if (table->struct_size < GRAPNEL_END_OF(grapnel_event_handlers, handler) ||
+      table->count == nullptr || table->handler == nullptr) {
+    refuse("its extension grapnel.event/1 lacks count or handler");
+  }
+  const Call call = call_of("event.handler");
+  std::uint64_t count = 0;
+  std::int32_t status = enter(call, [&] { return table->count(instance_, &count); });
+  if (status != GRAPNEL_OK) refuse(call, status);
+  if (count > kMostHandlers) refuse(fmt::format("it declares {} handlers of events", count));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const grapnel_event_handler* declared = nullptr;
+    status = enter(call, [&] { return table->handler(instance_, i, &declared); });
+    if (status != GRAPNEL_OK) refuse(call, status);
+    try {
+      EventHandler handler = read_event_handler(declared);
+      for (const EventHandler& other : handlers) {
+        if (other.event == handler.event) {
+          throw ContractBreach{fmt::format("two handlers of {}", quote(handler.event))};
+        }
+      }
+      handler.call = [this, declared](CustomEvent& event, const BoundArguments& arguments) {
+        call_event(*declared, event, arguments);
+      };
+      handlers.push_back(std::move(handler));
+    } catch (const ContractBreach& breach) {
+      refuse("it broke the contract of grapnel.event/1: " + breach.text);
+    }
+  }
+  return handlers;
+}
+
+void PluginInstance::call_event(const grapnel_event_handler& handler, CustomEvent& event,
+                                const BoundArguments& arguments) {
+  if (disabled_) return;
+  const EventValues values(host_, handler, arguments);
+  const std::string name(event.name);
+  Call call = call_of(name.c_str());
+  call.in_hook = true;
+  call.custom = true;
+  call.trainer = &event.trainer;
+  call.module = &event.module;
+  call.event = &event;
+  const std::int32_t status =
+      enter(call, [&] { return handler.call(instance_, &handler, values.data()); });
+  if (status != GRAPNEL_OK || host_.has_pending()) settle(call, status);
 }
 
 void PluginInstance::destroy() noexcept {

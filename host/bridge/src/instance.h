@@ -8,9 +8,13 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <grapnel/abi.h>
 #include <grapnel/bridge/plugin_callback.h>
+#include <grapnel/event_handlers.h>
+#include <grapnel/ext/event.h>
 #include <grapnel/ext/state.h>
 #include <grapnel/hook_mask.h>
 #include <grapnel/state_dict.h>
@@ -38,6 +42,9 @@ class PluginInstance {
   // One hook. `event` starts with grapnel_Event. What it throws is described at settle().
   void fire(const Call& call, const grapnel_Event* event);
 
+  // Handlers of user-defined events, each calling the plugin as a hook does. Once.
+  std::vector<EventHandler> event_handlers();
+
   // The instance's own key; nullopt when it has none.
   std::optional<std::string> own_state_key();
   // {"version", "keep_if_absent", "state"}; empty when there is nothing to keep. Of an instance that is
@@ -61,7 +68,10 @@ class PluginInstance {
   void create(const grapnel_factory& factory);
   void init();
   void read_hooks();
+  const void* own_extension(std::string_view id);
   void find_state_extension();
+  void call_event(const grapnel_event_handler& handler, CustomEvent& event,
+                  const BoundArguments& arguments);
   void destroy() noexcept;
   [[noreturn]] void refuse(const Call& call, std::int32_t status);
   [[noreturn]] void refuse(const std::string& message);

@@ -59,6 +59,7 @@ struct Call {
   const char* name = "create";  // of the hook or function, for messages
   bool in_hook = false;
   Hook hook = Hook::on_init_start;
+  bool custom = false;  // a user-defined event; hook then says nothing
   Trainer* trainer = nullptr;
   Module* module = nullptr;
   Event* event = nullptr;

@@ -56,6 +56,7 @@ PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string
   instance_ =
       std::make_unique<PluginInstance>(PluginSite{manifest.id, manifest.version, callback, {}},
                                        std::move(parameters), factory, options.on_error, *this);
+  for (EventHandler& handler : instance_->event_handlers()) add_handler(std::move(handler));
   std::string key = options.name;
   if (key.empty()) key = instance_->own_state_key().value_or(from_parameters);
   if (key.empty()) key = "default";

@@ -148,4 +148,12 @@ std::unique_ptr<Trainer> make_trainer(TrainerOptions options, std::vector<Callba
   return std::make_unique<Trainer>(std::move(options), std::move(callbacks));
 }
 
+std::unique_ptr<Fabric> make_fabric(FabricOptions options, const host::SelectionOptions& plugins,
+                                    const std::vector<PluginCallbackConfig>& configs) {
+  for (CallbackHandle& handle : enabled_plugins(plugins, configs)) {
+    options.callbacks.emplace_back(std::move(handle));
+  }
+  return std::make_unique<Fabric>(std::move(options));
+}
+
 }  // namespace grapnel::bridge

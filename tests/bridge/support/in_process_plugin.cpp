@@ -127,7 +127,9 @@ struct InProcessPlugin::Instance {
   static const void* get_extension(grapnel_instance* instance, grapnel_string id) {
     static const grapnel_state state = {sizeof(grapnel_state), 0, &call_key, &call_save,
                                         &call_load};
-    return text(id) == GRAPNEL_EXT_STATE && of(instance).plugin->save ? &state : nullptr;
+    InProcessPlugin& plugin = *of(instance).plugin;
+    if (text(id) == GRAPNEL_EXT_STATE) return plugin.save ? &state : nullptr;
+    return plugin.extension ? plugin.extension(text(id)) : nullptr;
   }
 
   static std::int32_t make(const grapnel_factory* factory, const grapnel_host* host,
@@ -168,6 +170,10 @@ InProcessPlugin::InProcessPlugin(const std::string& parameters, const std::strin
       factory_(std::make_unique<Factory>()) {
   factory_->abi = {sizeof(grapnel_factory), 0, text(std::string_view("probe")), &Instance::make};
   factory_->plugin = this;
+}
+
+const Caller& InProcessPlugin::caller_of(grapnel_instance* instance) {
+  return Instance::of(instance).caller;
 }
 
 InProcessPlugin::~InProcessPlugin() {

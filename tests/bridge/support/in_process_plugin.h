@@ -88,6 +88,8 @@ class InProcessPlugin {
   std::function<std::int32_t(const Caller&, const grapnel_state_writer*)> save;
   std::function<std::int32_t(const Caller&, const grapnel_state_reader*)> load;
   std::string key;  // of the state; empty: none of its own
+  // The plugin's side of any other extension, by its id; NULL for none.
+  std::function<const void*(std::string_view id)> extension;
 
   int created = 0;
   int destroyed = 0;
@@ -95,6 +97,8 @@ class InProcessPlugin {
   std::shared_ptr<bridge::PluginCallback> make(const bridge::PluginCallbackOptions& options = {});
   CallbackHandle handle(const bridge::PluginCallbackOptions& options = {});
   const host::Manifest& manifest() const { return manifest_; }
+  // For functions of such an extension.
+  static const Caller& caller_of(grapnel_instance* instance);
 
  private:
   struct Instance;

@@ -44,7 +44,9 @@ bool outside_of_run(Hook hook) {
   }
 }
 
-bool has_meaning(RequestKind kind, Hook hook) {
+bool has_meaning(RequestKind kind, const Call& call) {
+  const Hook hook = call.hook;
+  if (call.custom) return kind != RequestKind::skip_batch && kind != RequestKind::skip_step;
   switch (kind) {
     case RequestKind::stop:
       return !outside_of_run(hook);
@@ -69,7 +71,7 @@ std::int32_t GRAPNEL_CALL request(const grapnel_host* host, std::int32_t kind,
     const std::string text = printable(checked_text(reason, "reason"));
     const auto wanted = static_cast<RequestKind>(kind);
     const Call& call = *self.call();
-    if (!call.in_hook || call.trainer == nullptr || !has_meaning(wanted, call.hook) ||
+    if (!call.in_hook || call.trainer == nullptr || !has_meaning(wanted, call) ||
         call.trainer->state().kind != RunKind::fit) {
       return GRAPNEL_NOT_NOW;
     }

@@ -6,6 +6,7 @@
 
 #include "aten.h"
 #include "batch.h"
+#include "event.h"
 #include "log.h"
 #include "metrics.h"
 #include "module.h"
@@ -35,6 +36,23 @@ GRAPNEL_LAYOUT(grapnel_batches, name, 16);
 GRAPNEL_LAYOUT(grapnel_batches, get, 24);
 GRAPNEL_LAYOUT(grapnel_batches, replace, 32);
 GRAPNEL_LAYOUT(grapnel_batches, sample_indices, 40);
+
+/* event.h */
+GRAPNEL_SIZE(grapnel_event_argument, 56);
+GRAPNEL_LAYOUT(grapnel_event_argument, flags, 4);
+GRAPNEL_LAYOUT(grapnel_event_argument, name, 8);
+GRAPNEL_LAYOUT(grapnel_event_argument, type, 24);
+GRAPNEL_LAYOUT(grapnel_event_argument, reserved, 28);
+GRAPNEL_LAYOUT(grapnel_event_argument, default_value, 32);
+GRAPNEL_SIZE(grapnel_event_handler, 40);
+GRAPNEL_LAYOUT(grapnel_event_handler, argument_count, 4);
+GRAPNEL_LAYOUT(grapnel_event_handler, event, 8);
+GRAPNEL_LAYOUT(grapnel_event_handler, arguments, 24);
+GRAPNEL_LAYOUT(grapnel_event_handler, call, 32);
+GRAPNEL_SIZE(grapnel_event_handlers, 24);
+GRAPNEL_LAYOUT(grapnel_event_handlers, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_event_handlers, count, 8);
+GRAPNEL_LAYOUT(grapnel_event_handlers, handler, 16);
 
 /* log.h */
 GRAPNEL_SIZE(grapnel_log, 24);

@@ -11,10 +11,16 @@
 // may throw: the host then fails the run, or disables the plugin, as its user chose.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <initializer_list>
 #include <string>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
+#include <grapnel/plugin/custom_event.hpp>
 #include <grapnel/plugin/events.hpp>
 #include <grapnel/plugin/state.hpp>
 
@@ -43,6 +49,7 @@ class Callback {
   using CheckpointWritten = plugin::CheckpointWritten;
   using SignalEvent = plugin::SignalEvent;
   using RunEnd = plugin::RunEnd;
+  using CustomEvent = plugin::CustomEvent;
 
   Callback() = default;
   Callback(const Callback&) = delete;
@@ -66,6 +73,52 @@ class Callback {
   virtual std::string state_key() const {
     return {};
   }
+
+  // For the wrapper.
+  std::deque<detail::EventHandler>& event_handlers() {
+    return event_handlers_;
+  }
+
+ protected:
+  /// Handles a user-defined event with a member function of this class; see custom_event.hpp. In the
+  /// constructor or in init. Throws Error when the names are not as many as the arguments.
+  template <class T, class R, class... A>
+  void on(std::string event, R (T::*method)(A...),
+          std::initializer_list<EventArgument> arguments = {}) {
+    add_handler<T, A...>(std::move(event), method, arguments);
+  }
+  template <class T, class R, class... A>
+  void on(std::string event, R (T::*method)(A...) const,
+          std::initializer_list<EventArgument> arguments = {}) {
+    add_handler<T, A...>(std::move(event), method, arguments);
+  }
+
+ private:
+  template <class T, class... A, class Method>
+  void add_handler(std::string event, Method method,
+                   std::initializer_list<EventArgument> arguments) {
+    std::vector<std::int32_t> types;
+    (add_type<A>(types), ...);
+    event_handlers_.emplace_back(
+        std::move(event), arguments, types,
+        [method](Callback& self, CustomEvent& custom, const grapnel_value* values) {
+          detail::Context& context = custom.host_context();
+          [[maybe_unused]] std::size_t next = 0;
+          // Braces: read from left to right.
+          auto taken =
+              std::tuple<decltype(detail::take_argument<A>(custom, context, values, next))...>{
+                  detail::take_argument<A>(custom, context, values, next)...};
+          std::apply([&](auto&... each) { (static_cast<T&>(self).*method)(each...); }, taken);
+        });
+  }
+  template <class A>
+  static void add_type(std::vector<std::int32_t>& types) {
+    if constexpr (!detail::is_custom_event<A>) {
+      types.push_back(detail::EventType<detail::Plain<A>>::tag);
+    }
+  }
+
+  std::deque<detail::EventHandler> event_handlers_;
 };
 
 namespace detail {

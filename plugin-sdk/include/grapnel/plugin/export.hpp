@@ -146,6 +146,35 @@ std::int32_t GRAPNEL_CALL load_state(grapnel_instance* abi,
   }
 }
 
+// ---- User-defined events
+
+template <class T>
+std::int32_t GRAPNEL_CALL call_event(grapnel_instance* abi, const grapnel_event_handler* handler,
+                                     const grapnel_value* values) noexcept {
+  Instance<T>& instance = Instance<T>::of(abi);
+  try {
+    EventHandler::of(handler).call(instance.base(), instance.context, values);
+    return GRAPNEL_OK;
+  } catch (...) {
+    return caught(instance.context.host());
+  }
+}
+
+template <class T>
+std::int32_t GRAPNEL_CALL event_count(grapnel_instance* abi, std::uint64_t* count) noexcept {
+  *count = Instance<T>::of(abi).base().event_handlers().size();
+  return GRAPNEL_OK;
+}
+
+template <class T>
+std::int32_t GRAPNEL_CALL event_handler(grapnel_instance* abi, std::uint64_t index,
+                                        const grapnel_event_handler** handler) noexcept {
+  auto& handlers = Instance<T>::of(abi).base().event_handlers();
+  if (index >= handlers.size()) return GRAPNEL_NOT_FOUND;
+  *handler = handlers[static_cast<std::size_t>(index)].abi(&call_event<T>);
+  return GRAPNEL_OK;
+}
+
 // ---- Tables of constants, one of each per callback
 
 template <class T>
@@ -154,6 +183,8 @@ struct Tables {
   static constexpr grapnel_state state{
       sizeof(grapnel_state), 0, Overrides_state_key<T>::value ? &detail::state_key<T> : nullptr,
       &save_state<T>, &load_state<T>};
+  static constexpr grapnel_event_handlers events{sizeof(grapnel_event_handlers), 0, &event_count<T>,
+                                                 &event_handler<T>};
   static constexpr bool has_state =
       Overrides_save_state<T>::value || Overrides_load_state<T>::value;
 };
@@ -179,9 +210,11 @@ std::int32_t GRAPNEL_CALL destroy(grapnel_instance* abi) noexcept {
 }
 
 template <class T>
-const void* GRAPNEL_CALL get_extension([[maybe_unused]] grapnel_instance* abi,
-                                       grapnel_string id) noexcept {
+const void* GRAPNEL_CALL get_extension(grapnel_instance* abi, grapnel_string id) noexcept {
   if (Tables<T>::has_state && from_abi(id) == GRAPNEL_EXT_STATE) return &Tables<T>::state;
+  if (from_abi(id) == GRAPNEL_EXT_EVENT && !Instance<T>::of(abi).base().event_handlers().empty()) {
+    return &Tables<T>::events;
+  }
   return nullptr;
 }
 

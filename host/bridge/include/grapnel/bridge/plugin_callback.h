@@ -15,6 +15,7 @@
 #include <grapnel/abi.h>
 #include <grapnel/base/json.h>
 #include <grapnel/callback.h>
+#include <grapnel/event_handlers.h>
 #include <grapnel/host/manifest.h>
 
 namespace grapnel::bridge {
@@ -37,7 +38,8 @@ struct PluginCallbackOptions {
   OnError on_error = OnError::fail;
 };
 
-class PluginCallback final : public Callback {
+// Its handlers are those of user-defined events, which a Fabric calls.
+class PluginCallback final : public Callback, public EventHandlers {
  public:
   // Makes and initializes the instance. `callback` is one of the manifest's; `factory` must live as
   // long as the object (a loaded library stays for ever). ConfigError when the parameters are not
@@ -52,6 +54,9 @@ class PluginCallback final : public Callback {
 
   // The plugin's id; "<id>.<callback>" where the callback has another name.
   std::string type_name() const override;
+  std::string owner_name() const override {
+    return label_;
+  }
   // "<plugin id>/<callback>/<key>", where key is the explicit name, else the instance's own key, else
   // made of its identifying parameters, else "default".
   std::string state_key() const override;

@@ -1,4 +1,4 @@
-// The callbacks of all enabled plugins, for a Trainer: what the program `grapnel` gives its runs, in one
+// The callbacks of all enabled plugins, for a Trainer or a Fabric: what the program `grapnel` gives its runs, in one
 // call for users of the library.
 //
 //   grapnel::Trainer trainer({.max_epochs = 5}, grapnel::bridge::enabled_plugins());
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <grapnel/bridge/plugin_callback.h>
+#include <grapnel/fabric.h>
 #include <grapnel/host/selection.h>
 #include <grapnel/trainer.h>
 
@@ -56,5 +57,10 @@ std::unique_ptr<Trainer> make_trainer(TrainerOptions options,
                                       std::vector<CallbackHandle> callbacks = {},
                                       const host::SelectionOptions& plugins = {},
                                       const std::vector<PluginCallbackConfig>& configs = {});
+
+// A Fabric with the callbacks given and, behind them, those of the enabled plugins.
+std::unique_ptr<Fabric> make_fabric(FabricOptions options = {},
+                                    const host::SelectionOptions& plugins = {},
+                                    const std::vector<PluginCallbackConfig>& configs = {});
 
 }  // namespace grapnel::bridge

@@ -1,0 +1,49 @@
+// Extension event, the plugin's side of it: the handlers that an instance declares, as core's
+// EventHandlers knows them, and one call's arguments as the plugin takes them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include <grapnel/event_handlers.h>
+#include <grapnel/ext/event.h>
+
+namespace grapnel::bridge {
+
+class InstanceHost;
+
+// The parameters and the name of a handler; `call` stays empty. ContractBreach saying what is wrong
+// with it.
+EventHandler read_event_handler(const grapnel_event_handler* handler);
+
+// Values for one call. Tensors are borrowed from the host's handles for as long as it lives.
+class EventValues {
+ public:
+  // ConfigError naming the argument when one has no such type.
+  EventValues(InstanceHost& host, const grapnel_event_handler& handler,
+              const BoundArguments& arguments);
+  ~EventValues();
+  EventValues(const EventValues&) = delete;
+  EventValues& operator=(const EventValues&) = delete;
+
+  const grapnel_value* data() const noexcept { return values_.data(); }
+
+ private:
+  grapnel_value convert(const EventValue& value, std::int32_t type);
+  grapnel_value convert_list(const StateList& list, std::int32_t type);
+  grapnel_tensor* borrow(const at::Tensor& tensor);
+  void end_borrows() noexcept;
+
+  InstanceHost& host_;
+  std::vector<grapnel_value> values_;
+  std::vector<grapnel_tensor*> borrowed_;
+  // What values point to.
+  std::deque<std::string> texts_;
+  std::deque<std::vector<std::int64_t>> integers_;
+  std::deque<std::vector<double>> numbers_;
+  std::deque<std::vector<grapnel_tensor*>> tensors_;
+};
+
+}  // namespace grapnel::bridge
