@@ -11,6 +11,31 @@
 
 namespace grapnel {
 
+namespace {
+
+constexpr std::string_view kObserved = "ObservedImpl<";
+
+// Wrapped to be observed (observed.h).
+bool is_observed(const torch::nn::Module& network) {
+  return unqualified_name(typeid(network)).starts_with(kObserved);
+}
+
+// "Linear" for a torch::nn::LinearImpl, and for one that is observed.
+std::string network_type(const torch::nn::Module& network) {
+  std::string name = unqualified_name(typeid(network));
+  if (is_observed(network)) {
+    name = name.substr(kObserved.size());
+    name = name.substr(0, name.find_first_of("<,>"));
+    if (const size_t scope = name.rfind("::"); scope != std::string::npos) {
+      name = name.substr(scope + 2);
+    }
+  }
+  if (name.ends_with("Impl")) name.resize(name.size() - 4);
+  return name;
+}
+
+}  // namespace
+
 NNModule::~NNModule() = default;
 
 void NNModule::set(std::shared_ptr<torch::nn::Module> network, Forward forward) {
@@ -66,10 +91,7 @@ StateView& NNModule::state_view() {
 
 std::string NNModule::type_name() const {
   if (typeid(*this) != typeid(NNModule) || network_ == nullptr) return Module::type_name();
-  const torch::nn::Module& held = *network_;
-  std::string name = unqualified_name(typeid(held));
-  if (name.ends_with("Impl")) name.resize(name.size() - 4);
-  return name;
+  return network_type(*network_);
 }
 
 void NNModule::train(bool on) {
@@ -98,6 +120,26 @@ void NNModule::set_training_modes(const std::vector<std::pair<std::string, bool>
 void NNModule::to(const at::Device& device) {
   network().to(device);
   Module::to(device);  // entries that a lease put beside the network's own
+}
+
+std::vector<Layer> NNModule::layers() {
+  std::vector<Layer> found;
+  if (network_ == nullptr) return found;
+  for (const auto& item : network_->named_modules("", /*include_self=*/false)) {
+    const torch::nn::Module& part = *item.value();
+    Layer layer{.name = item.key(),
+                .type = network_type(part),
+                .training = part.is_training(),
+                .identity = is_observed(part) ? &part : nullptr};
+    std::set<const c10::TensorImpl*> seen;
+    for (const at::Tensor& parameter : part.parameters()) {
+      if (parameter.defined() && seen.insert(parameter.unsafeGetTensorImpl()).second) {
+        layer.parameters.push_back(parameter);
+      }
+    }
+    found.push_back(std::move(layer));
+  }
+  return found;
 }
 
 }  // namespace grapnel

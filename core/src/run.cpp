@@ -66,6 +66,7 @@ Run::Run(Trainer& owner, TrainerOptions given, std::vector<CallbackHandle> base)
       validate_loop(std::make_unique<EvaluationLoop>(*this, RunKind::validate)),
       test_loop(std::make_unique<EvaluationLoop>(*this, RunKind::test)),
       predict_loop(std::make_unique<PredictionLoop>(*this)),
+      signal(owner.signal_),
       base_callbacks_(std::move(base)) {
   check_state_keys(callbacks);
   hooks.assign(callbacks);
@@ -128,6 +129,8 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
     restore_gradients();
     run_stage();
     finish();
+  } catch (const SearchOnly&) {
+    finish_search();
   } catch (...) {
     fail(std::current_exception());
     throw;
@@ -162,6 +165,8 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
   mask = ref.module->implemented(ref.overridden);
   module->trainer_ = &trainer;
   data = std::move(given);
+  // A single loader stands for whatever the run is about.
+  if (kind != RunKind::fit && data.loaders && data.eval.empty()) data.eval = {data.train};
   data_mask = data.module != nullptr ? data.module->implemented(data.methods) : DataMask{};
   if (data.module != nullptr) data.module->trainer_ = &trainer;
   hooks.set_module(module, mask);
@@ -380,6 +385,18 @@ void Run::finish() {
   const bool stopped = fitting() && state.should_stop;
   end(stopped ? Outcome::stopped : Outcome::finished,
       stopped && !granted.empty() ? granted.back().reason : "");
+  state.status = Status::finished;
+  state.stage = Stage::none;
+}
+
+void Run::finish_search() {
+  if (data.module != nullptr) in_module("teardown", [&] { data.module->teardown(state.kind); });
+  StageEvent event{this->event(), state.kind};
+  hooks.teardown(event);
+  for (const auto& logger : options.loggers) logger->finalize("success");
+  leases.end_all();
+  end(Outcome::finished, "");
+  loaded.reset();
   state.status = Status::finished;
   state.stage = Stage::none;
 }

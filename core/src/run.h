@@ -48,6 +48,10 @@ class Run {
   void execute(RunKind kind, const ModuleRef& module, Data data, const RunOptions& options,
                bool module_given);
 
+  // What a trainer runs now, and where it is kept, for a trial to stand there meanwhile (trial.h).
+  static Run& of(const Trainer& trainer) { return *trainer.run_; }
+  static std::unique_ptr<Run>& place_of(Trainer& trainer) { return trainer.run_; }
+
   // ---- Parts
   Trainer& trainer;
   TrainerOptions options;
@@ -141,7 +145,7 @@ class Run {
   void throw_if_interrupted();
   std::vector<Request> pending;
   std::vector<Request> granted;
-  std::atomic<int> signal{0};
+  std::atomic<int>& signal;  // the trainer's, so that a trial hears it too
   bool set_should_stop(bool value);
 
   // ---- Checkpoints (run_checkpoint.cpp)
@@ -174,11 +178,19 @@ class Run {
   void run_stage();
   void run_sanity_check();
   void finish();
+  void finish_search();
   void fail(const std::exception_ptr& exception);
   void end(Outcome outcome, const std::string& reason);
 
   std::vector<CallbackHandle> base_callbacks_;
 };
+
+// Thrown in on_fit_start and its like by a search that was not made for a run: the run ends at once,
+// as if all of it had been done.
+struct SearchOnly {};
+
+// A logger that accepts everything and writes nothing (trainer_options.cpp).
+std::shared_ptr<Logger> silent_logger();
 
 // The checks of an options struct, and what they amount to (trainer_options.cpp).
 void validate_options(const TrainerOptions& options);

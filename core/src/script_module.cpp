@@ -108,6 +108,23 @@ void ScriptModule::set_training_modes(const std::vector<std::pair<std::string, b
   }
 }
 
+std::vector<Layer> ScriptModule::layers() {
+  std::vector<Layer> found;
+  for (const auto& item : script_->module.named_modules()) {
+    if (item.name.empty()) continue;  // the module itself
+    const auto& type = item.value.type()->name();
+    Layer layer{.name = item.name, .type = type.has_value() ? type->name() : "ScriptModule"};
+    layer.training = !item.value.hasattr("training") || item.value.is_training();
+    std::set<const c10::TensorImpl*> seen;
+    for (const at::Tensor& parameter : item.value.parameters()) {
+      if (seen.insert(parameter.unsafeGetTensorImpl()).second)
+        layer.parameters.push_back(parameter);
+    }
+    found.push_back(std::move(layer));
+  }
+  return found;
+}
+
 void ScriptModule::save(const std::filesystem::path& path) const {
   // LibTorch writes as it goes; a reader sees the old file or the whole new one.
   const TemporaryDirectory directory(".grapnel-", std::filesystem::absolute(path).parent_path());

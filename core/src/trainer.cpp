@@ -89,6 +89,9 @@ int64_t Trainer::current_epoch() const {
 bool Trainer::is_logging_step() const {
   return run_->should_update_logs();
 }
+bool Trainer::is_accumulating() const {
+  return run_->fit_should_accumulate();
+}
 
 namespace {
 
@@ -141,6 +144,12 @@ void Trainer::set_callback_metric(std::string_view name, const LogValue& value) 
   run_->metric_views.callback.set(name, std::move(scalar), global_step());
 }
 
+void Trainer::log_metrics(const Logger::Metrics& metrics, std::optional<int64_t> step) {
+  MetricDict values;
+  for (const auto& [name, value] : metrics) values.set(name, DeviceScalar(value), global_step());
+  run_->log_metrics(values, step);
+}
+
 void Trainer::request(RequestKind kind, std::string reason) {
   run_->request(kind, std::move(reason));
 }
@@ -148,7 +157,7 @@ const std::vector<Request>& Trainer::granted_requests() const {
   return run_->granted;
 }
 void Trainer::interrupt(int signal) noexcept {
-  run_->signal.store(signal);
+  signal_.store(signal);
 }
 void Trainer::set_should_stop(bool value) {
   run_->set_should_stop(value);

@@ -107,6 +107,10 @@ class GRAPNEL_CORE_API DataModule {
 
   // A batch size that can be changed, for those who search a good one; nothing when there is none.
   virtual int64_t* batch_size_attribute() { return nullptr; }
+  // The same by name, for modules that have several.
+  virtual int64_t* integer_attribute(const std::string& name) {
+    return name == "batch_size" ? batch_size_attribute() : nullptr;
+  }
 
   // What was chosen by the user, to be kept in checkpoints and given to loggers.
   StateDict hyper_parameters;

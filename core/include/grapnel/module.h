@@ -16,6 +16,7 @@
 #include "grapnel/callback.h"
 #include "grapnel/data.h"
 #include "grapnel/events.h"
+#include "grapnel/layer.h"
 #include "grapnel/log_options.h"
 #include "grapnel/lr_scheduler.h"
 #include "grapnel/state_view.h"
@@ -188,6 +189,15 @@ class GRAPNEL_CORE_API Module {
     return false;
   }
   virtual std::optional<double> flops_per_batch() const {
+    return {};
+  }
+  // Its parts, at all depths, parents before their children; not the module itself. Empty where they
+  // are not known.
+  virtual std::vector<Layer> layers() {
+    return {};
+  }
+  // An input of forward, of any values, to find out the sizes between the layers; undefined: none.
+  virtual at::Tensor example_input() {
     return {};
   }
   // A batch size or learning rate that can be changed by name ("batch_size", "lr",

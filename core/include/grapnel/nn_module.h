@@ -68,6 +68,7 @@ class GRAPNEL_CORE_API NNModule : public Module {
   std::vector<std::pair<std::string, bool>> training_modes() const override;
   void set_training_modes(const std::vector<std::pair<std::string, bool>>& modes) override;
   void to(const at::Device& device) override;
+  std::vector<Layer> layers() override;
 
   // The network's torch::nn::BatchNorm1d, 2d and 3d that keep running statistics.
   std::vector<BatchNormLayer> batch_norms() override;

@@ -40,6 +40,7 @@ class GRAPNEL_CORE_API ScriptModule : public Module {
   void train(bool on) override;
   std::vector<std::pair<std::string, bool>> training_modes() const override;
   void set_training_modes(const std::vector<std::pair<std::string, bool>>& modes) override;
+  std::vector<Layer> layers() override;
 
   // Writes the module with its present weights as a TorchScript file. Throws IoError.
   void save(const std::filesystem::path& path) const;

@@ -9,6 +9,7 @@
 // prints and never installs signal handlers by itself; see interrupt().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -114,6 +115,9 @@ class GRAPNEL_CORE_API Trainer {
   std::filesystem::path ckpt_path() const;
   // True while the loop logs this step (log_every_n_steps).
   bool is_logging_step() const;
+  // True while the gradients of the running batch are kept for the next one: no optimizer step
+  // follows it.
+  bool is_accumulating() const;
   // Batches per loader of the running stage; -1: unknown.
   std::vector<int64_t> num_val_batches() const;
   std::vector<int64_t> num_sanity_val_batches() const;
@@ -127,6 +131,9 @@ class GRAPNEL_CORE_API Trainer {
   const MetricDict& progress_bar_metrics() const;
   // Adds a value that monitors can see, as callbacks do that compute one outside of log.
   void set_callback_metric(std::string_view name, const LogValue& value);
+  // Sends numbers to all loggers at once, past log()'s rules. Without a step: at that of the
+  // training (batches that an optimizer stepped after), with the epoch beside them.
+  void log_metrics(const Logger::Metrics& metrics, std::optional<int64_t> step = {});
 
   // ---- Asking for something else than planned
   void request(RequestKind kind, std::string reason);
@@ -187,7 +194,8 @@ class GRAPNEL_CORE_API Trainer {
   friend class ManualOptimizer;
   friend class Callback;
   friend class Run;
-  std::unique_ptr<Run> run_;
+  std::unique_ptr<Run> run_;  // while a tuner tries something: the trial's
+  std::atomic<int> signal_{0};
 };
 
 }  // namespace grapnel
