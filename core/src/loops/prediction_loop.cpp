@@ -6,20 +6,10 @@
 #include <algorithm>
 
 #include "../run.h"
+#include "../tensor_tree.h"
 #include "grapnel/base/error.h"
 
 namespace grapnel {
-
-namespace {
-
-TensorTree on_cpu(const TensorTree& tree) {
-  TensorTree copy;
-  if (tree.tensor.defined()) copy.tensor = tree.tensor.detach().cpu();
-  for (const auto& [name, child] : tree.children) copy.children.emplace_back(name, on_cpu(child));
-  return copy;
-}
-
-}  // namespace
 
 void PredictionLoop::setup_data() {
   if (run_.limits.predict.is_zero()) {
@@ -60,7 +50,12 @@ std::vector<Predictions> PredictionLoop::run() {
                                  });
   run_.in_module("on_predict_model_eval", [&] { run_.module->on_predict_model_eval(); });
   Event event = run_.event();
-  run_.hooks.on_predict_start(event);
+  try {
+    run_.hooks.on_predict_start(event);
+  } catch (const SearchOnly&) {
+    run_.module->set_training_modes(modes);
+    throw;
+  }
   run_.hooks.on_predict_epoch_start(event);
 
   std::vector<Predictions> results(set_.loaders.size());

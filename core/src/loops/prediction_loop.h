@@ -16,10 +16,10 @@ class PredictionLoop {
 
   // Predictions per loader and batch, on the CPU.
   std::vector<Predictions> run();
+  void setup_data();
   const LoaderSet& loaders() const { return set_; }
 
  private:
-  void setup_data();
   void predict(Batch batch, int64_t batch_idx, int64_t dataloader_idx,
                std::vector<Predictions>& results);
 

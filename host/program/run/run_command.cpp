@@ -8,11 +8,11 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/prediction_file.h>
 
 #include "commands.h"
 #include "explain.h"
 #include "output.h"
-#include "predictions.h"
 #include "report.h"
 #include "run_log.h"
 #include "session.h"

@@ -13,11 +13,11 @@
 #include <grapnel/base/text.h>
 #include <grapnel/bridge/plugins.h>
 #include <grapnel/callbacks/model_checkpoint.h>
+#include <grapnel/prediction_file.h>
 #include <grapnel/terminal_progress.h>
 
 #include "callbacks_section.h"
 #include "loggers_section.h"
-#include "predictions.h"
 #include "run_directory.h"
 #include "run_log.h"
 #include "signals.h"

@@ -1,20 +1,22 @@
-#include "predictions.h"
+#include "grapnel/prediction_file.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
-#include <map>
+#include <algorithm>
 #include <span>
 #include <string>
 #include <utility>
 
-#include <grapnel/base/error.h>
-#include <grapnel/base/files.h>
-#include <grapnel/base/safetensors.h>
-#include <grapnel/base/text.h>
-#include <grapnel/checkpoint.h>
+#include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
+#include "grapnel/base/safetensors.h"
+#include "grapnel/base/text.h"
+#include "grapnel/tensor_bytes.h"
 
-namespace grapnel::program {
+namespace grapnel {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -47,7 +49,14 @@ Outputs joined(const Predictions& batches) {
     for (at::Tensor& tensor : tensors) {
       if (tensor.dim() == 0) tensor = tensor.reshape({1});  // one number per batch
     }
-    outputs.emplace_back(name, at::cat(tensors).contiguous());
+    try {
+      outputs.emplace_back(name, at::cat(tensors).cpu().contiguous());
+    } catch (const c10::Error&) {
+      throw DataError(
+          fmt::format("the batches of the prediction {} don't fit together: their "
+                      "shapes differ beyond the first dimension, the first is [{}]",
+                      quote(name), fmt::join(tensors.front().sizes(), ", ")));
+    }
   }
   for (const auto& [name, tensor] : outputs) {
     if (tensor.size(0) == outputs.front().second.size(0)) continue;
@@ -58,21 +67,32 @@ Outputs joined(const Predictions& batches) {
   return outputs;
 }
 
-void write_csv(const fs::path& file, const Outputs& outputs) {
+// The indices of a loader's samples; empty unless there is one for every row.
+std::vector<int64_t> row_indices(const SampleIndices& indices, std::size_t loader,
+                                 const Outputs& outputs) {
+  std::vector<int64_t> rows;
+  if (loader >= indices.size()) return rows;
+  for (const auto& batch : indices[loader]) rows.insert(rows.end(), batch.begin(), batch.end());
+  const int64_t wanted = outputs.empty() ? 0 : outputs.front().second.size(0);
+  if (static_cast<int64_t>(rows.size()) != wanted) rows.clear();
+  return rows;
+}
+
+void write_csv(const fs::path& file, const Outputs& outputs, const std::vector<int64_t>& indices) {
   AtomicFile out(file, Durability::fast);
   std::string text = "index";
   std::vector<at::Tensor> columns;  // [N, numbers per sample] as doubles
-  const std::int64_t rows = outputs.empty() ? 0 : outputs.front().second.size(0);
+  const int64_t rows = outputs.empty() ? 0 : outputs.front().second.size(0);
   for (const auto& [name, tensor] : outputs) {
     columns.push_back(tensor.to(at::kDouble).reshape({rows, rows == 0 ? 0 : -1}).contiguous());
-    const std::int64_t width = columns.back().size(1);
-    for (std::int64_t i = 0; i < width; ++i) {
+    const int64_t width = columns.back().size(1);
+    for (int64_t i = 0; i < width; ++i) {
       text += width == 1 ? "," + name : fmt::format(",{}_{}", name, i);
     }
   }
   text += "\n";
-  for (std::int64_t row = 0; row < rows; ++row) {
-    text += fmt::format("{}", row);
+  for (int64_t row = 0; row < rows; ++row) {
+    text += fmt::format("{}", indices.empty() ? row : indices[static_cast<std::size_t>(row)]);
     for (const at::Tensor& column : columns) {
       const std::span numbers(column.const_data_ptr<double>() + row * column.size(1),
                               static_cast<std::size_t>(column.size(1)));
@@ -85,29 +105,20 @@ void write_csv(const fs::path& file, const Outputs& outputs) {
   out.commit();
 }
 
-void write_tensors(const fs::path& file, const std::vector<Predictions>& predictions) {
-  StateDict all;
+void write_tensors(const fs::path& file, const std::vector<Predictions>& predictions,
+                   const SampleIndices& indices) {
+  Outputs all;  // the writer borrows their memory
   for (std::size_t loader = 0; loader < predictions.size(); ++loader) {
     const std::string prefix = predictions.size() > 1 ? fmt::format("loader{}.", loader) : "";
-    for (auto& [name, tensor] : joined(predictions[loader])) all[prefix + name] = tensor;
+    const Outputs outputs = joined(predictions[loader]);
+    for (const auto& [name, tensor] : outputs) all.emplace_back(prefix + name, tensor);
+    const std::vector<int64_t> rows = row_indices(indices, loader, outputs);
+    const bool taken = std::any_of(outputs.begin(), outputs.end(),
+                                   [](const auto& output) { return output.first == "index"; });
+    if (!rows.empty() && !taken) all.emplace_back(prefix + "index", at::tensor(rows));
   }
   SafetensorsWriter writer;
-  std::vector<at::Tensor> kept;  // their memory is borrowed
-  for (const auto& [name, value] : all) {
-    kept.push_back(value.to_tensor().contiguous());
-    const at::Tensor& tensor = kept.back();
-    static const std::map<at::ScalarType, std::string> kNames = {
-        {at::kFloat, "F32"}, {at::kDouble, "F64"}, {at::kHalf, "F16"},  {at::kBFloat16, "BF16"},
-        {at::kLong, "I64"},  {at::kInt, "I32"},    {at::kShort, "I16"}, {at::kChar, "I8"},
-        {at::kByte, "U8"},   {at::kBool, "BOOL"}};
-    const auto dtype = kNames.find(tensor.scalar_type());
-    if (dtype == kNames.end()) {
-      throw DataError(fmt::format("{} has the type {}, which safetensors can't hold", quote(name),
-                                  c10::toString(tensor.scalar_type())));
-    }
-    const auto* bytes = static_cast<const std::byte*>(tensor.const_data_ptr());
-    writer.add({name, dtype->second, tensor.sizes().vec(), {bytes, tensor.nbytes()}});
-  }
+  for (const auto& [name, tensor] : all) writer.add(tensor_view(name, tensor));
   AtomicFile out(file, Durability::fast);
   writer.write([&](std::span<const std::byte> bytes) { out.write(bytes); });
   out.commit();
@@ -119,17 +130,19 @@ bool is_predictions_file(const fs::path& file) {
   return file.extension() == ".csv" || file.extension() == ".safetensors";
 }
 
-void write_predictions(const fs::path& file, const std::vector<Predictions>& predictions) {
+void write_predictions(const fs::path& file, const std::vector<Predictions>& predictions,
+                       const SampleIndices& indices) {
   if (file.has_parent_path()) fs::create_directories(file.parent_path());
-  if (file.extension() == ".safetensors") return write_tensors(file, predictions);
+  if (file.extension() == ".safetensors") return write_tensors(file, predictions, indices);
   for (std::size_t loader = 0; loader < predictions.size(); ++loader) {
     fs::path own = file;
     if (loader > 0) {
       own.replace_filename(
           fmt::format("{}-{}{}", file.stem().string(), loader, file.extension().string()));
     }
-    write_csv(own, joined(predictions[loader]));
+    const Outputs outputs = joined(predictions[loader]);
+    write_csv(own, outputs, row_indices(indices, loader, outputs));
   }
 }
 
-}  // namespace grapnel::program
+}  // namespace grapnel
