@@ -2,6 +2,7 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/observed.h>
 #include <torch/nn.h>
 
 #include <cmath>
@@ -15,12 +16,10 @@ namespace {
 // A module that owns nothing but the children given to it.
 class Root final : public nn::Module {};
 
-// LibTorch's Sequential can't stand within another one, for want of a plain forward().
-class SequentialImpl final : public nn::SequentialImpl {
- public:
-  at::Tensor forward(at::Tensor x) { return nn::SequentialImpl::forward(x); }
-};
-TORCH_MODULE(Sequential);
+// Layers that show their sizes and operations.
+template <class Holder>
+using Seen = Observed<Holder>;
+using Sequential = Observed<nn::Sequential>;
 
 template <class... Parts>
 Sequential sequence(Parts... parts) {
@@ -37,59 +36,60 @@ Holder add(const std::shared_ptr<nn::Module>& root, const std::string& name, Hol
 }
 
 Network linear(std::shared_ptr<nn::Module> root, std::int64_t outputs) {
-  auto layer = add(root, "layer", nn::Linear(4, outputs));
+  auto layer = add(root, "layer", Seen<nn::Linear>(4, outputs));
   return {root, [layer](const at::Tensor& x) mutable { return layer(x); }, {}};
 }
 
 Network mlp() {
   auto root = std::make_shared<Root>();
-  auto l1 = add(root, "l1", nn::Linear(4, 8));
-  auto act = add(root, "act", nn::Tanh());
-  auto l2 = add(root, "l2", nn::Linear(8, 1));
+  auto l1 = add(root, "l1", Seen<nn::Linear>(4, 8));
+  auto act = add(root, "act", Seen<nn::Tanh>());
+  auto l2 = add(root, "l2", Seen<nn::Linear>(8, 1));
   return {root, [=](const at::Tensor& x) mutable { return l2(act(l1(x))); }, {}};
 }
 
 Network bn() {
   auto root = std::make_shared<Root>();
-  auto l1 = add(root, "l1", nn::Linear(4, 6));
-  auto norm = add(root, "bn", nn::BatchNorm1d(6));
-  auto act = add(root, "act", nn::Tanh());
-  auto l2 = add(root, "l2", nn::Linear(6, 1));
+  auto l1 = add(root, "l1", Seen<nn::Linear>(4, 6));
+  auto norm = add(root, "bn", Seen<nn::BatchNorm1d>(6));
+  auto act = add(root, "act", Seen<nn::Tanh>());
+  auto l2 = add(root, "l2", Seen<nn::Linear>(6, 1));
   return {root, [=](const at::Tensor& x) mutable { return l2(act(norm(l1(x)))); }, {}};
 }
 
 Network backbone(Sequential body) {
   auto root = std::make_shared<Root>();
   add(root, "backbone", body);
-  auto head = add(root, "head", nn::Linear(6, 1));
+  auto head = add(root, "head", Seen<nn::Linear>(6, 1));
   return {root, [=](const at::Tensor& x) mutable { return head(body->forward(x)); }, {}};
 }
 
 Network two() {
   auto root = std::make_shared<Root>();
-  auto gen = add(root, "gen", nn::Linear(4, 4));
-  auto disc = add(root, "disc", nn::Linear(4, 1));
+  auto gen = add(root, "gen", Seen<nn::Linear>(4, 4));
+  auto disc = add(root, "disc", Seen<nn::Linear>(4, 1));
   return {root, [=](const at::Tensor& x) mutable { return disc(gen(x)); },
           [=](const at::Tensor& x) mutable { return disc(x); }};
 }
 
 Network nested() {
   auto root = std::make_shared<Root>();
-  auto encoder = sequence(nn::Linear(4, 8), nn::ReLU(),
-                          sequence(nn::Linear(8, 8), nn::Dropout(nn::DropoutOptions(0))));
+  auto encoder =
+      sequence(Seen<nn::Linear>(4, 8), Seen<nn::ReLU>(),
+               sequence(Seen<nn::Linear>(8, 8), Seen<nn::Dropout>(nn::DropoutOptions(0))));
   add(root, "encoder", encoder);
-  auto norm = add(root, "norm", nn::LayerNorm(nn::LayerNormOptions({8})));
-  auto head = add(root, "head", nn::Linear(8, 1));
+  auto norm = add(root, "norm", Seen<nn::LayerNorm>(nn::LayerNormOptions({8})));
+  auto head = add(root, "head", Seen<nn::Linear>(8, 1));
   return {root, [=](const at::Tensor& x) mutable { return head(norm(encoder->forward(x))); }, {}};
 }
 
 Network conv() {
   auto root = std::make_shared<Root>();
-  auto body = sequence(nn::Conv2d(nn::Conv2dOptions(1, 2, 3)), nn::BatchNorm2d(2), nn::ReLU(),
-                       nn::MaxPool2d(nn::MaxPool2dOptions(2)));
+  auto body = sequence(Seen<nn::Conv2d>(nn::Conv2dOptions(1, 2, 3)), Seen<nn::BatchNorm2d>(2),
+                       Seen<nn::ReLU>(), Seen<nn::MaxPool2d>(nn::MaxPool2dOptions(2)));
   add(root, "conv", body);
-  auto flat = add(root, "flat", nn::Flatten());
-  auto fc = add(root, "fc", nn::Linear(18, 3));
+  auto flat = add(root, "flat", Seen<nn::Flatten>());
+  auto fc = add(root, "fc", Seen<nn::Linear>(18, 3));
   return {root, [=](const at::Tensor& x) mutable { return fc(flat(body->forward(x))); }, {}};
 }
 
@@ -101,10 +101,10 @@ Network rootparam() {
 
 Network embed() {
   auto root = std::make_shared<Root>();
-  auto emb = add(root, "emb", nn::Embedding(10, 6));
-  auto drop = add(root, "drop", nn::Dropout(nn::DropoutOptions(0)));
-  auto rnn = add(root, "rnn", nn::LSTM(nn::LSTMOptions(6, 5).batch_first(true)));
-  auto fc = add(root, "fc", nn::Linear(5, 2));
+  auto emb = add(root, "emb", Seen<nn::Embedding>(10, 6));
+  auto drop = add(root, "drop", Seen<nn::Dropout>(nn::DropoutOptions(0)));
+  auto rnn = add(root, "rnn", Seen<nn::LSTM>(nn::LSTMOptions(6, 5).batch_first(true)));
+  auto fc = add(root, "fc", Seen<nn::Linear>(5, 2));
   return {
       root, [=](const at::Tensor& x) mutable { return fc(std::get<0>(rnn(drop(emb(x))))); }, {}};
 }
@@ -120,10 +120,14 @@ const std::map<std::string, std::function<Network()>>& nets() {
       {"mlp", mlp},
       {"bn", bn},
       {"backbone",
-       [] { return backbone(sequence(nn::Linear(4, 6), nn::BatchNorm1d(6), nn::Tanh())); }},
+       [] {
+         return backbone(
+             sequence(Seen<nn::Linear>(4, 6), Seen<nn::BatchNorm1d>(6), Seen<nn::Tanh>()));
+       }},
       {"backbone_plain",
        [] {
-         return backbone(sequence(nn::Linear(4, 6), nn::Tanh(), nn::Linear(6, 6), nn::Tanh()));
+         return backbone(sequence(Seen<nn::Linear>(4, 6), Seen<nn::Tanh>(), Seen<nn::Linear>(6, 6),
+                                  Seen<nn::Tanh>()));
        }},
       {"two", two},
       {"nested", nested},

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/mse_loss.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <grapnel/trainer.h>
 
@@ -148,6 +149,14 @@ std::vector<CallbackHandle> OracleModule::configure_callbacks() {
 
 void OracleModule::configure_model() {
   journal_.enter("module", "configure_model");
+}
+
+at::Tensor OracleModule::example_input() {
+  const Json& shape = get(spec_, "example_input");
+  if (shape.is_null()) return {};
+  std::vector<std::int64_t> sizes;
+  for (const Json& size : shape.as_array()) sizes.push_back(size.as_int());
+  return at::zeros(sizes);
 }
 
 std::int64_t* OracleModule::integer_attribute(const std::string& name) {

@@ -81,6 +81,7 @@ class OracleModule final : public NNModule {
   std::optional<double> flops_per_batch() const override {
     return flops_per_batch_;
   }
+  at::Tensor example_input() override;
   std::int64_t* integer_attribute(const std::string& name) override;
   double* number_attribute(const std::string& name) override;
   ModuleMask implemented(const ModuleMask& overridden) const override;

@@ -66,17 +66,19 @@ int columns_of(char32_t code) {
   return wide ? 2 : 1;
 }
 
-std::string cut(const std::string& text, int width) {
-  int used = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t start = at;
-    used += columns_of(next_code_point(text, at));
-    if (used > width) return text.substr(0, start);
-  }
-  return text;
-}
-
 }  // namespace
+
+std::string cut_to_width(const std::string& text, int width, std::string_view mark) {
+  if (display_width(text) <= width) return text;
+  const int room = std::max(0, width - display_width(mark));
+  int used = 0;
+  size_t kept = 0;
+  for (size_t at = 0; at < text.size(); kept = at) {
+    used += columns_of(next_code_point(text, at));
+    if (used > room) break;
+  }
+  return text.substr(0, kept) + std::string(mark);
+}
 
 int display_width(std::string_view text) {
   int used = 0;
@@ -132,7 +134,7 @@ std::string bar_line(const BarState& state, std::optional<int> width, bool utf8)
     left += fill(fraction, std::max(room, kSmallestBar), utf8);
   }
   const std::string line = left + right;
-  return width.has_value() ? cut(line, *width) : line;
+  return width.has_value() ? cut_to_width(line, *width) : line;
 }
 
 }  // namespace grapnel

@@ -30,4 +30,7 @@ std::vector<std::string> postfix_texts(const Postfix& postfix);
 // Columns that a text takes on a terminal: East Asian wide characters take two.
 int display_width(std::string_view text);
 
+// The text, or as much of it as fits in so many columns, with the mark at its end.
+std::string cut_to_width(const std::string& text, int width, std::string_view mark = "");
+
 }  // namespace grapnel
