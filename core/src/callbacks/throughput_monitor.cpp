@@ -1,0 +1,199 @@
+#include "grapnel/callbacks/throughput_monitor.h"
+
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/layer_observer.h"
+#include "grapnel/trainer.h"
+#include "stats/device_stats.h"
+
+namespace grapnel {
+
+namespace {
+
+int64_t elements_of_batch(const Batch& batch) {
+  return batch.empty() ? 0 : batch[0].numel();
+}
+
+}  // namespace
+
+ThroughputMonitor::Progress::Progress(const ThroughputMonitorOptions& options)
+    : throughput(options.window_size, options.separator, options.available_flops) {}
+
+ThroughputMonitor::ThroughputMonitor(ThroughputMonitorOptions options)
+    : options_(std::move(options)) {
+  if (!options_.batch_size_fn) {
+    options_.batch_size_fn = [](const Batch& batch) { return batch.batch_size(); };
+  }
+  const Progress checked(options_);
+}
+
+ThroughputMonitor::~ThroughputMonitor() = default;
+
+const ParameterTable& ThroughputMonitor::parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "throughput_monitor", "Logs batches, samples and operations per second.",
+      {integer("window_size", 100).at_least(2).unit("batches").doc("Batches to measure over."),
+       string("separator", "/").doc("Between the parts of the names."),
+       string("length_fn")
+           .nullable()
+           .one_of({"numel"})
+           .doc("Items of a batch to count: numel, the elements of its first tensor; null: none."),
+       number("available_flops")
+           .nullable()
+           .above(0)
+           .doc("Operations per second of the device at its best, for device/mfu."),
+       boolean("count_flops", false)
+           .doc("Count the operations of a batch where the module has no flops_per_batch.")});
+  return table;
+}
+
+std::shared_ptr<ThroughputMonitor> ThroughputMonitor::from(const Parameters& p) {
+  ThroughputMonitorOptions options;
+  options.window_size = p.get<int64_t>("window_size");
+  options.separator = p.get<std::string>("separator");
+  if (!p.is_null("length_fn")) options.length_fn = elements_of_batch;
+  options.available_flops = p.get<std::optional<double>>("available_flops");
+  options.count_flops = p.get<bool>("count_flops");
+  return std::make_shared<ThroughputMonitor>(std::move(options));
+}
+
+void ThroughputMonitor::setup(StageEvent& event) {
+  if (event.run == RunKind::fit) stages_.clear();
+  stages_.erase(event.trainer.stage());
+}
+
+ThroughputMonitor::Progress& ThroughputMonitor::progress(const Trainer& trainer) {
+  return stages_.try_emplace(trainer.stage(), options_).first->second;
+}
+
+void ThroughputMonitor::start(const Trainer& trainer) {
+  Progress& stage = progress(trainer);
+  stage.throughput.reset();
+  stage.batches = stage.samples = stage.lengths = 0;
+  stage.started = trainer.clock().now();
+}
+
+void ThroughputMonitor::before_batch(const Trainer& trainer, const Batch& batch) {
+  if (!options_.count_flops || trainer.sanity_checking() || batch.empty()) return;
+  if (trainer.module().flops_per_batch().has_value()) return;
+  if (!progress(trainer).flops_by_size.contains(options_.batch_size_fn(batch))) {
+    counter_ = std::make_unique<FlopCounter>();
+  }
+}
+
+std::optional<double> ThroughputMonitor::flops_of(Module& module, Progress& stage,
+                                                  int64_t samples) {
+  if (counter_ != nullptr) {
+    stage.flops_by_size[samples] = static_cast<double>(counter_->total());
+    counter_.reset();
+  }
+  if (const auto given = module.flops_per_batch()) return given;
+  const auto counted = stage.flops_by_size.find(samples);
+  if (counted != stage.flops_by_size.end()) return counted->second;
+  if (!warned_) {
+    log_warning(
+        "ThroughputMonitor: {} defines no flops_per_batch, so no FLOPs are logged; override it, or "
+        "set count_flops=true",
+        module.type_name());
+    warned_ = true;
+  }
+  return {};
+}
+
+void ThroughputMonitor::after_batch(const Trainer& trainer, Module& module, const Batch& batch) {
+  synchronize(trainer.device());
+  Progress& stage = progress(trainer);
+  const double elapsed = trainer.clock().now() - stage.started;
+  const at::NoGradGuard no_grad;  // the functions may compute on the batch
+  const int64_t samples = options_.batch_size_fn(batch);
+  stage.samples += samples;
+  ++stage.batches;
+  std::optional<int64_t> lengths;
+  if (options_.length_fn) lengths = stage.lengths += options_.length_fn(batch);
+  stage.throughput.update(elapsed, stage.batches, stage.samples, lengths,
+                          flops_of(module, stage, samples));
+}
+
+void ThroughputMonitor::log_rates(Trainer& trainer, std::optional<int64_t> step) {
+  if (trainer.loggers().empty() || !trainer.is_logging_step()) return;
+  Logger::Metrics metrics = progress(trainer).throughput.compute();
+  for (auto& [name, value] : metrics) {
+    name = fmt::format("{}{}{}", to_string(trainer.stage()), options_.separator, name);
+  }
+  trainer.log_metrics(metrics, step);
+}
+
+void ThroughputMonitor::on_train_start(Event& event) {
+  start(event.trainer);
+}
+
+void ThroughputMonitor::on_train_batch_start(TrainBatchStart& event) {
+  before_batch(event.trainer, event.batch);
+}
+
+void ThroughputMonitor::on_train_batch_end(TrainBatchEnd& event) {
+  after_batch(event.trainer, event.module, event.batch);
+  // Only when the window of accumulated gradients ends, so that the optimizer's time is in it.
+  if (!event.trainer.is_accumulating()) log_rates(event.trainer, {});
+}
+
+void ThroughputMonitor::on_validation_start(Event& event) {
+  if (!event.trainer.sanity_checking()) start(event.trainer);
+}
+
+void ThroughputMonitor::on_validation_batch_start(EvalBatchStart& event) {
+  before_batch(event.trainer, event.batch);
+}
+
+void ThroughputMonitor::on_validation_batch_end(EvalBatchEnd& event) {
+  if (event.trainer.sanity_checking()) return;
+  after_batch(event.trainer, event.module, event.batch);
+  const RunState& state = event.trainer.state();
+  const bool fitting = state.kind == RunKind::fit;
+  log_rates(event.trainer, (fitting ? state.val_batch : state.eval_batch).total.ready);
+}
+
+// The training's clock goes on from where its last batch ended.
+void ThroughputMonitor::on_validation_end(Event& event) {
+  if (event.trainer.sanity_checking() || event.trainer.state().kind != RunKind::fit) return;
+  const auto train = stages_.find(Stage::train);
+  const auto validation = stages_.find(Stage::validate);
+  if (train == stages_.end() || validation == stages_.end()) return;
+  const double trained_until = train->second.started + train->second.throughput.last_time();
+  const double validated_until =
+      validation->second.started + validation->second.throughput.last_time();
+  train->second.started += validated_until - trained_until;
+}
+
+void ThroughputMonitor::on_test_start(Event& event) {
+  start(event.trainer);
+}
+void ThroughputMonitor::on_test_batch_start(EvalBatchStart& event) {
+  before_batch(event.trainer, event.batch);
+}
+void ThroughputMonitor::on_test_batch_end(EvalBatchEnd& event) {
+  after_batch(event.trainer, event.module, event.batch);
+  log_rates(event.trainer, event.trainer.state().eval_batch.total.ready);
+}
+
+void ThroughputMonitor::on_predict_start(Event& event) {
+  start(event.trainer);
+}
+void ThroughputMonitor::on_predict_batch_start(EvalBatchStart& event) {
+  before_batch(event.trainer, event.batch);
+}
+void ThroughputMonitor::on_predict_batch_end(EvalBatchEnd& event) {
+  after_batch(event.trainer, event.module, event.batch);
+  log_rates(event.trainer, event.trainer.state().predict_batch.total.ready);
+}
+
+// A batch may have failed while its operations were counted.
+void ThroughputMonitor::on_run_end(RunEnd&) {
+  counter_.reset();
+}
+
+}  // namespace grapnel
