@@ -60,6 +60,10 @@ class SilentLogger final : public Logger {
 
 }  // namespace
 
+std::shared_ptr<Logger> silent_logger() {
+  return std::make_shared<SilentLogger>();
+}
+
 void validate_options(const TrainerOptions& options) {
   at_least("max_epochs", options.max_epochs, -1);
   at_least("min_epochs", options.min_epochs, 0);
@@ -142,7 +146,7 @@ RunLimits limits_of(TrainerOptions& options) {
     limits.check_val_every_n_epoch = 1;
     options.max_steps = n;
     options.max_epochs = 1;
-    if (!options.loggers.empty()) options.loggers = {std::make_shared<SilentLogger>()};
+    if (!options.loggers.empty()) options.loggers = {silent_logger()};
     log_info("fast_dev_run: {} batch(es) of everything are run; nothing is logged or saved", n);
   }
   if (!options.overfit_batches.is_zero()) {

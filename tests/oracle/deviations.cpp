@@ -275,6 +275,40 @@ std::vector<std::string> check_loads(const Case&, const Json& observed) {
   return {"the resumed run threw " + brief(exception)};
 }
 
+// ---- batch_size_without_val_data
+
+// A validation_step and no data for it, where Lightning's finder fails when it makes the loaders anew.
+bool finder_lacks_val_data(const Case& test) {
+  const Json& exception = get(test.expect(), "exception");
+  return has_callback(test, "BatchSizeFinder") && !exception.is_null() &&
+         !test.data().contains("val") &&
+         text_or(exception, "message", "").find("val_dataloader") != std::string::npos;
+}
+
+std::vector<std::string> check_searches_without_val_data(const Case& test, const Json& observed) {
+  if (const Json& exception = get(observed, "exception"); !exception.is_null()) {
+    return {"the search threw " + brief(exception)};
+  }
+  // As for a module that has no validation_step at all.
+  Case plain = test;
+  Json model = test.model();
+  Json without = Json::array();
+  for (const Json& name : items(get(model, "without"))) without.append(name);
+  without.append("validation_step");
+  model.set("without", std::move(without));
+  plain.document.set("model", std::move(model));
+  std::vector<std::string> log;
+  const Json expected = observe_case(plain, log);
+  std::vector<std::string> problems;
+  for (const char* key : {"batch_sizes", "batch_size_attr", "callbacks", "final", "weights"}) {
+    if (!observed.contains(key)) continue;
+    if (auto found = value_difference(expected.at(key), observed.at(key), key)) {
+      problems.push_back("other than without a validation_step: " + *found);
+    }
+  }
+  return problems;
+}
+
 }  // namespace
 
 const std::vector<Deviation>& deviations() {
@@ -303,6 +337,10 @@ const std::vector<Deviation>& deviations() {
       {"spike_state_loads",
        "Lightning's SpikeDetection fails to load the state that it saved; here it loads",
        loads_spike_state, check_loads},
+      {"batch_size_without_val_data",
+       "Lightning's batch-size finder fails when the module has a validation_step and there are no "
+       "validation data; here it searches as if there were no validation_step",
+       finder_lacks_val_data, check_searches_without_val_data},
   };
   return rules;
 }

@@ -1,15 +1,22 @@
 #include "grapnel/callbacks/registry.h"
 
 #include "grapnel/callbacks/backbone_finetuning.h"
+#include "grapnel/callbacks/batch_size_finder.h"
+#include "grapnel/callbacks/device_stats_monitor.h"
 #include "grapnel/callbacks/early_stopping.h"
 #include "grapnel/callbacks/ema_weight_averaging.h"
 #include "grapnel/callbacks/gradient_accumulation_scheduler.h"
+#include "grapnel/callbacks/learning_rate_finder.h"
 #include "grapnel/callbacks/learning_rate_monitor.h"
 #include "grapnel/callbacks/model_checkpoint.h"
 #include "grapnel/callbacks/model_pruning.h"
+#include "grapnel/callbacks/model_summary.h"
 #include "grapnel/callbacks/on_exception_checkpoint.h"
+#include "grapnel/callbacks/prediction_writer.h"
+#include "grapnel/callbacks/rich_model_summary.h"
 #include "grapnel/callbacks/spike_detection.h"
 #include "grapnel/callbacks/stochastic_weight_averaging.h"
+#include "grapnel/callbacks/throughput_monitor.h"
 #include "grapnel/callbacks/timer.h"
 #include "grapnel/callbacks/tqdm_progress_bar.h"
 #include "grapnel/callbacks/weight_averaging.h"
@@ -33,15 +40,22 @@ constexpr CallbackEntry row() {
 // clang-format off
 constexpr CallbackEntry kCallbacks[] = {
     row<BackboneFinetuning>(),
+    row<BatchSizeFinder>(),
+    row<DeviceStatsMonitor>(),
     row<EarlyStopping>(),
     row<EMAWeightAveraging>(),
     row<GradientAccumulationScheduler>(),
+    row<LearningRateFinder>(),
     row<LearningRateMonitor>(),
     row<ModelCheckpoint>(),
     row<ModelPruning>(),
+    row<ModelSummary>(),
     row<OnExceptionCheckpoint>(),
+    row<PredictionWriter>(),
+    row<RichModelSummary>(),
     row<SpikeDetection>(),
     row<StochasticWeightAveraging>(),
+    row<ThroughputMonitor>(),
     row<Timer>(),
     row<TQDMProgressBar>(),
     row<WeightAveraging>(),

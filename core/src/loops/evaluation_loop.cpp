@@ -90,6 +90,12 @@ void EvaluationLoop::reset() {
   fetcher_ = Fetcher(set_.loaders, max_batches(), epoch);
 }
 
+void EvaluationLoop::reload() {
+  set_ = {};
+  setup_data();
+  reset();
+}
+
 std::vector<MetricDict> EvaluationLoop::run() {
   // Inference tensors can't be used in autograd later, so inside fit only recording is turned off.
   const bool inference = !inside_fit() && run_.options.inference_mode;
@@ -109,7 +115,12 @@ std::vector<MetricDict> EvaluationLoop::run() {
     run_.in_module("on_validation_model_eval", [&] { run_.module->on_validation_model_eval(); });
   }
   Event event = run_.event();
-  testing() ? run_.hooks.on_test_start(event) : run_.hooks.on_validation_start(event);
+  try {
+    testing() ? run_.hooks.on_test_start(event) : run_.hooks.on_validation_start(event);
+  } catch (const SearchOnly&) {
+    run_.module->set_training_modes(modes_);
+    throw;
+  }
   testing() ? run_.hooks.on_test_epoch_start(event) : run_.hooks.on_validation_epoch_start(event);
 
   int64_t previous_loader = 0;

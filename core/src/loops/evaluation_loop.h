@@ -26,6 +26,8 @@ class EvaluationLoop {
   std::vector<int64_t> max_batches() const;
   const LoaderSet& loaders() const { return set_; }
   void forget_loaders() { set_ = {}; }
+  // Makes the loaders anew before the first batch, for another batch size.
+  void reload();
 
   void reset_progress();
 

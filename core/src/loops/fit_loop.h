@@ -39,6 +39,8 @@ class FitLoop {
   std::optional<int64_t> val_check_batch() const { return val_check_batch_; }
   void note_validation(double now) { last_validation_ = now; }
   void forget_loaders() { set_ = {}; }
+  // The training data, unless they are there and need not be made anew.
+  void setup_data();
   // Asked for by request: validation after this batch although none is due.
   void evaluate_once() { evaluate_requested_ = true; }
 
@@ -54,7 +56,6 @@ class FitLoop {
     epoch_end,          // what comes after on_train_epoch_end
   };
 
-  void setup_data();
   void setup_val_check();
   bool done();
   void on_epoch_start();

@@ -1,15 +1,19 @@
 #include "callbacks/make.h"
 
 #include <grapnel/base/error.h>
+#include <grapnel/callbacks/device_stats_monitor.h>
 #include <grapnel/callbacks/lambda_callback.h>
 #include <grapnel/callbacks/registry.h>
+#include <grapnel/callbacks/throughput_monitor.h>
 
 #include <functional>
 #include <map>
 
 #include "callbacks/log.h"
+#include "callbacks/lr_finder.h"
 #include "callbacks/model_changes.h"
 #include "callbacks/plain.h"
+#include "callbacks/prediction_writer.h"
 #include "callbacks/trace.h"
 #include "functions.h"
 
@@ -74,10 +78,51 @@ CallbackHandle lambda_callback(const Json& arguments, Journal& journal) {
   return std::make_shared<LambdaCallback>(std::move(hooks));
 }
 
+CallbackHandle device_stats_monitor(const Json& arguments, Journal& journal) {
+  DeviceStatsMonitorOptions options;
+  if (const Json& wanted = get(arguments, "cpu_stats"); !wanted.is_null()) {
+    options.cpu_stats = wanted.as_bool();
+  }
+  if (flag_or(journal.test().document, "fake_cpu_stats", false)) {
+    options.cpu_source = [] {
+      return Logger::Metrics{{"cpu_vm_percent", 1}, {"cpu_percent", 2}, {"cpu_swap_percent", 3}};
+    };
+  }
+  return std::make_shared<DeviceStatsMonitor>(std::move(options));
+}
+
+// {"$fn": "batch_size"} or {"$fn": "numel"}, of a batch's first tensor.
+std::function<std::int64_t(const Batch&)> batch_function(const Json& spec) {
+  const std::string name = text_or(spec, "$fn", "");
+  if (name == "batch_size") return [](const Batch& batch) { return batch[0].size(0); };
+  if (name == "numel") return [](const Batch& batch) { return batch[0].numel(); };
+  return {};
+}
+
+CallbackHandle throughput_monitor(const Json& arguments, Journal&) {
+  ThroughputMonitorOptions options;
+  options.batch_size_fn = batch_function(get(arguments, "batch_size_fn"));
+  options.length_fn = batch_function(get(arguments, "length_fn"));
+  options.window_size = int_or(arguments, "window_size", options.window_size);
+  options.separator = text_or(arguments, "separator", options.separator);
+  return std::make_shared<ThroughputMonitor>(std::move(options));
+}
+
+// Through the registry's table but for the milestones, which are the case's own.
+CallbackHandle my_lr_finder(const Json& arguments, Journal&) {
+  std::set<std::int64_t> milestones;
+  for (const Json& epoch : items(get(arguments, "milestones"))) milestones.insert(epoch.as_int());
+  Json rest = arguments;
+  rest.erase("milestones");
+  const Parameters p = LearningRateFinder::parameters().validate(rest, "MyLRFinder");
+  return std::make_shared<MyLRFinder>(LearningRateFinder::read(p), std::move(milestones));
+}
+
 // The callbacks that are written here, or that take functions; the rest is in the library's registry.
 const std::map<std::string, Maker>& makers() {
   static const std::map<std::string, Maker> table = {
       {"BackboneFinetuning", of_arguments(make_backbone_finetuning)},
+      {"DeviceStatsMonitor", device_stats_monitor},
       {"LambdaCallback", lambda_callback},
       {"LogCallback",
        [](const Json& arguments, Journal&) -> CallbackHandle {
@@ -85,12 +130,19 @@ const std::map<std::string, Maker>& makers() {
        }},
       {"ModelPruning", of_arguments(make_model_pruning)},
       {"MyCheckpoint", tagged<MyCheckpoint>()},
+      {"MyLRFinder", my_lr_finder},
       {"MyProgressBar",
        [](const Json&, Journal&) -> CallbackHandle { return std::make_shared<MyProgressBar>(); }},
       {"Plain", tagged<Plain>()},
       {"PlainChild", tagged<PlainChild>()},
       {"PlanFinetuning", of_arguments(make_plan_finetuning)},
       {"TableWeightAveraging", of_arguments(make_table_weight_averaging)},
+      {"PredWriter",
+       [](const Json& arguments, Journal& journal) -> CallbackHandle {
+         const std::string interval = text_or(arguments, "write_interval", "batch");
+         return std::make_shared<PredWriter>(journal, parse_write_interval(interval));
+       }},
+      {"ThroughputMonitor", throughput_monitor},
       {"TraceA", trace<TraceA>("A")},
       {"TraceB", trace<TraceB>("B")},
       {"TraceC", trace<TraceC>("C")},

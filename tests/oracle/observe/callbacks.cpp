@@ -1,8 +1,10 @@
 // The end state of each ready callback. One function each; a new callback is one more of them and its
 // line in the table.
 #include <grapnel/callbacks/backbone_finetuning.h>
+#include <grapnel/callbacks/batch_size_finder.h>
 #include <grapnel/callbacks/early_stopping.h>
 #include <grapnel/callbacks/gradient_accumulation_scheduler.h>
+#include <grapnel/callbacks/learning_rate_finder.h>
 #include <grapnel/callbacks/learning_rate_monitor.h>
 #include <grapnel/callbacks/model_checkpoint.h>
 #include <grapnel/callbacks/model_pruning.h>
@@ -149,6 +151,27 @@ void see(const SpikeDetection& callback, Json& out) {
   out.set("exclude_batches_path", callback.exclude_batches_path().string());
 }
 
+void see(const BatchSizeFinder& callback, Json& out) {
+  const auto size = callback.optimal_batch_size();
+  out.set("optimal_batch_size", size ? Json(*size) : Json());
+}
+
+void see(const LearningRateFinder& callback, Json& out) {
+  const auto& found = callback.optimal_lr();
+  if (!found) {
+    out.set("lr", Json());
+    return;
+  }
+  out.set("lr", numbers(found->lr));
+  out.set("loss", numbers(found->loss));
+  const auto rate = [&](std::optional<std::size_t> index) {
+    return index ? number(found->lr[*index]) : Json();
+  };
+  out.set("suggestion", rate(found->suggested_index()));
+  out.set("suggestion_skip_0_0_plus1", rate(found->suggested_index(0, 1)));
+  out.set("total_batch_idx", found->total_batch_idx);
+}
+
 void see(const Trace& callback, Json& out) {
   out.set("batches", callback.batches());
 }
@@ -165,10 +188,12 @@ bool see_as(const Callback& callback, Json& out) {
 
 const std::vector<Observer>& observers() {
   static const std::vector<Observer> table = {
+      see_as<BatchSizeFinder>,
       see_as<EarlyStopping>,
       see_as<ModelCheckpoint>,
       see_as<Timer>,
       see_as<GradientAccumulationScheduler>,
+      see_as<LearningRateFinder>,
       see_as<LearningRateMonitor>,
       see_as<OnExceptionCheckpoint>,
       see_as<BackboneFinetuning>,

@@ -6,7 +6,9 @@
 #include <grapnel/callbacks/gradient_accumulation_scheduler.h>
 #include <grapnel/callbacks/model_checkpoint.h>
 #include <grapnel/callbacks/timer.h>
+#include <grapnel/lr_find_result.h>
 #include <grapnel/progress.h>
+#include <grapnel/summary.h>
 
 #include <functional>
 #include <map>
@@ -14,6 +16,7 @@
 #include "callbacks/make.h"
 #include "exceptions.h"
 #include "functions.h"
+#include "oracle_module.h"
 #include "units/fabric.h"
 
 namespace grapnel::oracle {
@@ -128,6 +131,83 @@ Json human_readable(const Case& test, Journal&) {
   return results;
 }
 
+std::vector<double> doubles(const Json& list) {
+  std::vector<double> values;
+  for (const Json& value : items(list)) values.push_back(value.as_double());
+  return values;
+}
+
+Json lr_suggestion(const Case& test, Journal&) {
+  Json results = Json::array();
+  for (const Json& input : get(test.document, "inputs").as_array()) {
+    LRFindResult found;
+    found.lr = doubles(input.at("lr"));
+    found.loss = doubles(input.at("loss"));
+    const Json& given = get(input, "kw");
+    const auto index =
+        found.suggested_index(static_cast<std::size_t>(int_or(given, "skip_begin", 10)),
+                              static_cast<std::size_t>(int_or(given, "skip_end", 1)));
+    Json& result = results.append(Json::object());
+    result.set("suggestion", index ? number(found.lr[*index]) : Json());
+    result.set("optimal_idx", index ? Json(static_cast<std::int64_t>(*index)) : Json());
+  }
+  return results;
+}
+
+// Puts a submodule and what is below it in eval mode.
+void set_eval(Module& module, const std::string& path) {
+  auto modes = module.training_modes();
+  for (auto& [name, training] : modes) {
+    if (name == path || name.starts_with(path + ".")) training = false;
+  }
+  module.set_training_modes(modes);
+}
+
+Json summary(const Case& test, Journal& journal) {
+  OracleModule module(test.model(), journal);
+  for (const Json& path : items(get(test.document, "eval_modules"))) {
+    set_eval(module, path.as_string());
+  }
+  const Summary found = summarize(module, int_or(test.document, "max_depth", 1));
+  Json names = Json::array();
+  Json types = Json::array();
+  Json counts = Json::array();
+  Json in_sizes = Json::array();
+  Json out_sizes = Json::array();
+  Json modes = Json::array();
+  std::int64_t total_layer_params = 0;
+  const auto size = [](const std::string& text) {
+    return text == "?" ? Json(text) : parse_json(text, "sizes");
+  };
+  for (const LayerSummary& layer : found.layers) {
+    names.append(layer.name);
+    types.append(layer.type);
+    counts.append(layer.num_parameters);
+    in_sizes.append(size(layer.in_size));
+    out_sizes.append(size(layer.out_size));
+    modes.append(layer.training);
+    total_layer_params += layer.num_parameters;
+  }
+  Json total_modes = Json::object();
+  total_modes.set("train", found.modules_in_train_mode);
+  total_modes.set("eval", found.modules_in_eval_mode);
+  Json result = Json::object();
+  result.set("table", found.to_text());
+  result.set("layer_names", std::move(names));
+  result.set("layer_types", std::move(types));
+  result.set("param_nums", std::move(counts));
+  result.set("in_sizes", found.has_sizes ? std::move(in_sizes) : Json());
+  result.set("out_sizes", found.has_sizes ? std::move(out_sizes) : Json());
+  result.set("total_parameters", found.total_parameters);
+  result.set("trainable_parameters", found.trainable_parameters);
+  result.set("model_size", number(found.model_size));
+  result.set("total_layer_params", total_layer_params);
+  result.set("training_modes", std::move(modes));
+  result.set("total_training_modes", std::move(total_modes));
+  result.set("total_flops", found.total_flops);
+  return result;
+}
+
 Json state_keys(const Case& test, Journal& journal) {
   Json results = Json::array();
   for (const Json& input : get(test.document, "inputs").as_array()) {
@@ -167,7 +247,9 @@ const std::map<std::string, Unit>& units() {
       {"unit_format_checkpoint_name", format_checkpoint_name},
       {"unit_gas", gradient_accumulation},
       {"unit_human_readable", human_readable},
+      {"unit_lr_suggestion", lr_suggestion},
       {"unit_state_keys", state_keys},
+      {"unit_summary", summary},
       {"unit_timer_parse", timer_parse},
       {"unit_tqdm_format_num", tqdm_format_num},
   };
