@@ -35,6 +35,7 @@ bool is_out_of_memory(const std::exception& error) {
 }
 
 int64_t BatchSizeTrials::run() {
+  begin_trial();
   const int64_t start = change_to(options_.init_val, Why::start, kLargestDoubled).size;
   const int64_t found =
       options_.mode == BatchSizeSearch::power ? run_power(start) : run_binsearch(start);
@@ -104,18 +105,21 @@ bool BatchSizeTrials::limit_reached(int64_t size) const {
   return true;
 }
 
+// From where the run stands, for a few steps.
+void BatchSizeTrials::begin_trial() {
+  trial_.rewind();
+  Run& run = trial_.run();
+  const int64_t steps = options_.steps_per_trial;
+  run.limits.val = run.limits.test = run.limits.predict = steps;
+  if (!run.fitting()) return;
+  run.limits.train = 1.0;
+  run.state.max_steps = run.global_step() + steps;
+}
+
 bool BatchSizeTrials::fits() {
   Run& run = trial_.run();
   empty_allocator_cache(run.device);
-  trial_.rewind();
-  const int64_t steps = options_.steps_per_trial;
-  run.limits.val = steps;
-  if (run.fitting()) {
-    run.limits.train = 1.0;
-    run.state.max_steps = run.global_step() + steps;
-  } else {
-    run.limits.test = run.limits.predict = steps;
-  }
+  begin_trial();
   try {
     trial_.execute();
     return true;

@@ -32,6 +32,7 @@ class BatchSizeTrials {
 
   int64_t run_power(int64_t size);
   int64_t run_binsearch(int64_t size);
+  void begin_trial();
   // False: not enough memory.
   bool fits();
   bool limit_reached(int64_t size) const;

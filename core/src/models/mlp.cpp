@@ -1,10 +1,12 @@
 #include "grapnel/models/mlp.h"
 
+#include <ATen/ops/zeros.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 
+#include "grapnel/observed.h"
 #include "models/checks.h"
 
 namespace grapnel {
@@ -16,25 +18,31 @@ torch::nn::Sequential make_network(const MLPOptions& options) {
   check_size("MLP", "classes", options.classes);
   check_dropout("MLP", options.dropout);
   torch::nn::Sequential network;
-  network->push_back("flatten", torch::nn::Flatten());
+  network->push_back("flatten", Observed<torch::nn::Flatten>());
   int64_t features = options.in_features;
   for (size_t i = 0; i < options.hidden.size(); ++i) {
     check_size("MLP", "hidden", options.hidden[i]);
     const std::string layer = "hidden" + std::to_string(i);
-    network->push_back(layer + "_linear", torch::nn::Linear(features, options.hidden[i]));
-    network->push_back(layer + "_relu", torch::nn::ReLU());
+    network->push_back(layer + "_linear", Observed<torch::nn::Linear>(features, options.hidden[i]));
+    network->push_back(layer + "_relu", Observed<torch::nn::ReLU>());
     if (options.dropout > 0.0) {
-      network->push_back(layer + "_dropout", torch::nn::Dropout(options.dropout));
+      network->push_back(layer + "_dropout", Observed<torch::nn::Dropout>(options.dropout));
     }
     features = options.hidden[i];
   }
-  network->push_back("out", torch::nn::Linear(features, options.classes));
+  network->push_back("out", Observed<torch::nn::Linear>(features, options.classes));
   return network;
 }
 
 }  // namespace
 
-MLP::MLP(MLPOptions options) : Classifier(make_network(options), std::move(options.training)) {}
+MLP::MLP(MLPOptions options)
+    : Classifier(make_network(options), std::move(options.training)),
+      in_features_(options.in_features) {}
+
+at::Tensor MLP::example_input() {
+  return at::zeros({1, in_features_});
+}
 
 const ParameterTable& MLP::table() {
   using namespace parameter;

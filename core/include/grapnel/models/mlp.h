@@ -24,6 +24,11 @@ class GRAPNEL_CORE_API MLP : public Classifier {
 
   static const ParameterTable& table();
   static MLPOptions read(const Parameters& parameters);
+
+  at::Tensor example_input() override;
+
+ private:
+  int64_t in_features_;
 };
 
 }  // namespace grapnel
