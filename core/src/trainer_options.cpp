@@ -147,7 +147,10 @@ RunLimits limits_of(TrainerOptions& options) {
     options.max_steps = n;
     options.max_epochs = 1;
     if (!options.loggers.empty()) options.loggers = {silent_logger()};
-    log_info("running in fast_dev_run mode: {} batch(es) of everything are run; nothing is logged or saved", n);
+    log_info(
+        "running in fast_dev_run mode: {} batch(es) of everything are run; nothing is logged or "
+        "saved",
+        n);
   }
   if (!options.overfit_batches.is_zero()) {
     limits.train = limits.val = normalized("overfit_batches", options.overfit_batches);
