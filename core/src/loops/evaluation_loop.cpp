@@ -115,12 +115,7 @@ std::vector<MetricDict> EvaluationLoop::run() {
     run_.in_module("on_validation_model_eval", [&] { run_.module->on_validation_model_eval(); });
   }
   Event event = run_.event();
-  try {
-    testing() ? run_.hooks.on_test_start(event) : run_.hooks.on_validation_start(event);
-  } catch (const SearchOnly&) {
-    run_.module->set_training_modes(modes_);
-    throw;
-  }
+  testing() ? run_.hooks.on_test_start(event) : run_.hooks.on_validation_start(event);
   testing() ? run_.hooks.on_test_epoch_start(event) : run_.hooks.on_validation_epoch_start(event);
 
   int64_t previous_loader = 0;

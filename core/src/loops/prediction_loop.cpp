@@ -50,12 +50,7 @@ std::vector<Predictions> PredictionLoop::run() {
                                  });
   run_.in_module("on_predict_model_eval", [&] { run_.module->on_predict_model_eval(); });
   Event event = run_.event();
-  try {
-    run_.hooks.on_predict_start(event);
-  } catch (const SearchOnly&) {
-    run_.module->set_training_modes(modes);
-    throw;
-  }
+  run_.hooks.on_predict_start(event);
   run_.hooks.on_predict_epoch_start(event);
 
   std::vector<Predictions> results(set_.loaders.size());
