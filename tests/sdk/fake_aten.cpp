@@ -275,6 +275,17 @@ const std::map<std::string, Operator, std::less<>>& operators() {
          }
          return Values{};
        }},
+      {"aten::_foreach_sub_.List",
+       [](Arguments& a) {
+         const Values targets = a.list();
+         const Values others = a.list();
+         if (targets.size() != others.size())
+           throw std::invalid_argument("lists of different lengths");
+         for (std::size_t i = 0; i < targets.size(); ++i) {
+           zip_in_place(*targets[i], *others[i], [](double x, double y) { return x - y; });
+         }
+         return Values{};
+       }},
       {"aten::_foreach_mul_.Scalar",
        [](Arguments& a) {
          const Values targets = a.list();

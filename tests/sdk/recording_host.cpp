@@ -137,6 +137,7 @@ bool RunningCallback::is_optional(std::uint32_t hook) const {
 
 std::int32_t RunningCallback::call(std::uint32_t hook, const grapnel_Event* event) {
   const grapnel_hook_entry* wanted = entry(hook);
+  host_->trainer.run_directory = to_abi(host_->run_directory);  // up to date in each hook
   return wanted == nullptr ? GRAPNEL_OK : wanted->call(instance_, event);
 }
 

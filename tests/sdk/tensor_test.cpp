@@ -1,4 +1,5 @@
 // Tensors are handles: what they compute, how long they live, how operators are called by name.
+#include <array>
 #include <cmath>
 #include <limits>
 #include <tuple>
@@ -88,6 +89,19 @@ TEST_CASE("functions that return a tensor leave the original") {
   CHECK(host.live_handles == 0);
 }
 
+TEST_CASE("the elements of a tensor are read in their own dtype") {
+  RecordingHost host;
+  CHECK(run(host, [](auto& event) {
+          const Tensor tensor = event.tensor({3, -4});
+          std::array<float, 2> elements{};
+          tensor.to(Dtype::f32).read(elements.data(), sizeof elements);
+          CHECK(elements == std::array<float, 2>{3, -4});
+          CHECK_THROWS_WITH(tensor.read(elements.data(), sizeof elements),
+                            Catch::StartsWith("reading a tensor: the host rejects the arguments"));
+        }) == GRAPNEL_OK);
+  CHECK(host.live_handles == 0);
+}
+
 TEST_CASE("an undefined tensor says so") {
   RecordingHost host;
   CHECK(run(host, [](auto&) {
@@ -114,6 +128,8 @@ TEST_CASE("operators over lists take one call for all tensors") {
           CHECK(grapnel::plugin::stack(norms).to_vector() == Values{10, 11, 12});
           grapnel::plugin::foreach_copy_(target, end);
           CHECK(target[2].item() == 10);
+          grapnel::plugin::foreach_sub_(target, end);
+          CHECK(target[2].item() == 0);
           TensorList moved = std::move(target);
           CHECK(target.empty());
           CHECK(moved.size() == 3);
@@ -123,7 +139,7 @@ TEST_CASE("operators over lists take one call for all tensors") {
   CHECK(host.calls == std::vector<std::string>{"aten::_foreach_lerp_.Scalar",
                                                "aten::_foreach_mul_.Scalar", "aten::stack",
                                                "aten::_foreach_norm.Scalar", "aten::stack",
-                                               "aten::_foreach_copy_"});
+                                               "aten::_foreach_copy_", "aten::_foreach_sub_.List"});
 }
 
 TEST_CASE("any operator can be called by name") {

@@ -34,6 +34,12 @@ inline void foreach_copy_(const TensorList& target, const TensorList& source) {
   detail::call<void>(target.context(), "aten::_foreach_copy_", "", target, source);
 }
 
+/// target[i] -= other[i]. Lists of equal length, else Error.
+inline void foreach_sub_(const TensorList& target, const TensorList& other) {
+  if (!detail::are_paired(target, other)) return;
+  detail::call<void>(target.context(), "aten::_foreach_sub_", "List", target, other);
+}
+
 /// target[i] *= factor.
 inline void foreach_mul_(const TensorList& target, double factor) {
   if (target.empty()) return;

@@ -1,8 +1,8 @@
 // Tensors of the host, by handle.
 //
 // A plugin never sees a tensor's class: a Tensor holds a handle, and the host's LibTorch runs the
-// operators, without recording gradients. Numbers come to the plugin only by item(), to_vector() and the
-// questions that answer a bool; each of them waits for the tensor's device.
+// operators, without recording gradients. Numbers come to the plugin only by item(), to_vector(), read()
+// and the questions that answer a bool; each of them waits for the tensor's device.
 #pragma once
 
 #include <cstddef>
@@ -61,6 +61,8 @@ class Tensor {
   std::vector<double> to_vector() const;          ///< all elements, row-major
   std::vector<std::int64_t> to_integers() const;  ///< all elements, row-major, as i64
   bool all_finite() const;                        ///< no element is NaN or infinite
+  /// All elements, row-major, in their own dtype. bytes: numel() times the size of an element, else Error.
+  void read(void* data, std::size_t bytes) const;
 
   Tensor clone() const;   ///< a copy with its own memory
   Tensor detach() const;  ///< the same memory

@@ -101,6 +101,11 @@ inline std::vector<std::int64_t> Tensor::to_integers() const {
   return values;
 }
 
+inline void Tensor::read(void* data, std::size_t bytes) const {
+  detail::check(context().get<grapnel_tensors>().read(context_->host(), handle_, data, bytes),
+                "reading a tensor");
+}
+
 inline bool Tensor::all_finite() const {
   return call("aten::isfinite", "").call("aten::all", "").item() != 0;
 }
