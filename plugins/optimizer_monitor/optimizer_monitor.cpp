@@ -1,0 +1,154 @@
+// optimizer_monitor: logs what the optimizers are set to, and how much a step changes the weights.
+//
+//   optimizer/<option>      "lr", "momentum", "beta1", "beta2" of the step about to be made, where the optimizer
+//                           has them; with several or named groups optimizer/<group>/<option>, where a group
+//                           without a name is group_<i>; the second optimizer's begin with optimizer_1/
+//   update_ratio/total      |change of the weights in the step| / |weights before it|, 2-norms over all
+//                           parameters that have a gradient; the second optimizer's: update_ratio/optimizer_1/...
+//   update_ratio/<parameter>   the same of one parameter
+//
+// Around 1e-3 is usual (A. Karpathy, "makemore", part 3); far above, the learning rate is too high, far below,
+// too low or the parameter doesn't learn. Weights that are all zero have no ratio. A measured step costs a copy
+// of the trainable weights, two norms and two transfers; the memory of the copy is kept for the next. Other
+// steps cost a comparison.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <grapnel/plugin.hpp>
+
+namespace {
+
+using namespace grapnel::plugin;
+
+using Names = std::vector<std::string>;
+
+std::string joined(const Names& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+bool contains(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+class OptimizerMonitor final : public Callback {
+ public:
+  explicit OptimizerMonitor(const Params& params)
+      : every_n_steps_(params.get("every_n_steps", 0)),
+        wanted_(params.find<Names>("options")),
+        update_ratio_(params.get("update_ratio", "total")) {}
+
+  void on_train_start(Event& event) override {
+    if (!wanted_) return;
+    Names known;
+    for (const Optimizer& optimizer : event.optimizers()) {
+      for (const OptimizerGroup& group : optimizer.groups()) {
+        for (std::string& name : group.option_names()) {
+          if (!contains(known, name)) known.push_back(std::move(name));
+        }
+      }
+    }
+    for (const std::string& name : *wanted_) {
+      if (contains(known, name)) continue;
+      event.log_warning("no optimizer has the option '" + name +
+                        "', so it is not logged; there are: " + joined(known));
+    }
+  }
+
+  void on_before_optimizer_step(OptimizerEvent& event) override {
+    measuring_ = false;
+    const bool is_due =
+        every_n_steps_ == 0 ? event.is_logging_step() : event.global_step() % every_n_steps_ == 0;
+    if (!is_due) return;
+    log_options(event);
+    if (update_ratio_ != "off") take_snapshot(event);
+  }
+
+  void on_after_optimizer_step(OptimizerEvent& event) override {
+    if (!std::exchange(measuring_, false)) return;
+    foreach_sub_(snapshot_, live_);  // the change, but for its sign
+    const std::vector<double> changes = stack(foreach_norm(snapshot_)).to_vector();
+    const std::vector<double> weights = stack(weight_norms_).to_vector();
+    std::string prefix = "update_ratio/";
+    if (event.optimizer_idx() > 0) {
+      prefix += "optimizer_" + std::to_string(event.optimizer_idx()) + "/";
+    }
+    double change = 0, weight = 0;  // squared
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      change += changes[i] * changes[i];
+      weight += weights[i] * weights[i];
+      if (update_ratio_ != "per_parameter" || weights[i] == 0) continue;
+      event.log(prefix + names_[i], changes[i] / weights[i]);
+    }
+    if (weight != 0) event.log(prefix + "total", std::sqrt(change / weight));
+  }
+
+ private:
+  void log_options(const OptimizerEvent& event) const {
+    static const Names usual = {"lr", "momentum", "beta1", "beta2"};
+    std::string prefix = "optimizer";
+    if (event.optimizer_idx() > 0) prefix += "_" + std::to_string(event.optimizer_idx());
+    prefix += "/";
+    const std::vector<OptimizerGroup> groups = event.optimizer().groups();
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      std::string name(groups[i].name());
+      if (name.empty() && groups.size() > 1) name = "group_" + std::to_string(i);
+      if (!name.empty()) name += "/";
+      for (const std::string& option : wanted_ ? *wanted_ : usual) {
+        if (const auto value = groups[i].option(option)) event.log(prefix + name + option, *value);
+      }
+    }
+  }
+
+  void take_snapshot(const OptimizerEvent& event) {
+    std::vector<Parameter> stepping;
+    std::vector<std::uint64_t> indices;
+    for (const Parameter& parameter : event.parameters()) {
+      if (!parameter.grad().defined() || !parameter.tensor().is_floating_point()) continue;
+      if (parameter.tensor().numel() == 0) continue;
+      stepping.push_back(parameter);
+      indices.push_back(parameter.index());
+    }
+    if (stepping.empty()) return;
+    live_ = live_tensors(stepping);
+    const std::uint64_t generation = event.module_generation();
+    if (generation_ == generation && indices == indices_) {
+      foreach_copy_(snapshot_, live_);
+    } else {
+      snapshot_ = TensorList();
+      names_.clear();
+      for (const Parameter& parameter : stepping) {
+        snapshot_.push_back(parameter.tensor().clone());
+        names_.emplace_back(parameter.name());
+      }
+      indices_ = std::move(indices);
+      generation_ = generation;
+    }
+    weight_norms_ = foreach_norm(snapshot_);
+    measuring_ = true;
+  }
+
+  std::int64_t every_n_steps_;   // optimizer steps; 0: with the loggers
+  std::optional<Names> wanted_;  // options to log; none: the usual ones
+  std::string update_ratio_;     // "off", "total", "per_parameter"
+
+  // Of the step that is being measured: parameters with a gradient, in the model's order.
+  bool measuring_ = false;
+  std::optional<std::uint64_t> generation_;
+  std::vector<std::uint64_t> indices_;
+  Names names_;
+  TensorList live_;          // only while measuring
+  TensorList snapshot_;      // the weights before the step, then its change
+  TensorList weight_norms_;  // before the step
+};
+
+}  // namespace
+
+GRAPNEL_PLUGIN(grapnel::plugin::callback<OptimizerMonitor>("optimizer_monitor"))

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <cmath>
+
+#include "catch.h"
+#include "sdk/recording_host.h"
+
+using namespace grapnel::test;
+
+namespace {
+
+using Logged = std::vector<std::pair<std::string, double>>;
+
+/// optimizer_monitor over a model of three parameters, of which one has no gradient.
+struct Monitored {
+  RecordingHost host;
+  PluginFile plugin{PLUGIN_FILE};
+
+  explicit Monitored(const std::string& update_ratio = "off", std::int64_t every_n_steps = 0) {
+    host.params = {{"every_n_steps", every_n_steps},
+                   {"options", std::monostate()},
+                   {"update_ratio", update_ratio}};
+    host.parameters = {{"weight", FakeTensor::make({3, 4}), FakeTensor::make({1, 1})},
+                       {"frozen", FakeTensor::make({100}), nullptr, false},
+                       {"bias", FakeTensor::make({0, 0}), FakeTensor::make({1, 1})}};
+    host.optimizers = {{"SGD", {{{"lr", 0.5}, {"momentum", 0.9}, {"weight_decay", 0.01}}}}};
+    host.trainer.is_logging_step = 1;
+  }
+
+  /// One step, which adds 3 and 4 to the weight and as much to the bias.
+  Logged step(RunningCallback& monitor, std::int64_t optimizer_idx = 0) {
+    host.metrics.clear();
+    grapnel_OptimizerEvent event{};
+    event.optimizer_idx = optimizer_idx;
+    REQUIRE(monitor.fire(GRAPNEL_HOOK_on_before_optimizer_step, event) == GRAPNEL_OK);
+    for (const std::size_t i : {0, 2}) {
+      host.parameters[i].tensor->values[0] += 3;
+      host.parameters[i].tensor->values[1] += 4;
+    }
+    REQUIRE(monitor.fire(GRAPNEL_HOOK_on_after_optimizer_step, event) == GRAPNEL_OK);
+    ++host.trainer.global_step;
+    Logged logged;
+    for (const auto& metric : host.metrics) logged.emplace_back(metric.name, metric.value);
+    return logged;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the options of the step are logged, those that the optimizer has") {
+  Monitored run;
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  CHECK(run.step(monitor) == Logged{{"optimizer/lr", 0.5}, {"optimizer/momentum", 0.9}});
+  run.host.optimizers[0].groups[0] = {{"beta1", 0.8}, {"beta2", 0.99}, {"lr", 0.1}};
+  CHECK(run.step(monitor) ==
+        Logged{{"optimizer/lr", 0.1}, {"optimizer/beta1", 0.8}, {"optimizer/beta2", 0.99}});
+  CHECK(run.host.calls.empty());
+}
+
+TEST_CASE("several groups and later optimizers have names of their own") {
+  Monitored run;
+  run.host.optimizers[0].groups.push_back({{"lr", 0.25}});
+  run.host.optimizers.push_back({"Adam", {{{"lr", 0.125}}}});
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  CHECK(run.step(monitor) == Logged{{"optimizer/group_0/lr", 0.5},
+                                    {"optimizer/group_0/momentum", 0.9},
+                                    {"optimizer/group_1/lr", 0.25}});
+  CHECK(run.step(monitor, 1) == Logged{{"optimizer_1/lr", 0.125}});
+}
+
+TEST_CASE("other options are logged where they are asked for, one that nobody has is named") {
+  Monitored run;
+  run.host.params["options"] = std::vector<std::string>{"weight_decay", "learning_rate"};
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  REQUIRE(monitor.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_start) == GRAPNEL_OK);
+  CHECK(run.host.log ==
+        std::vector<std::string>{"warning: no optimizer has the option 'learning_rate', so it is "
+                                 "not logged; there are: lr, momentum, weight_decay"});
+  CHECK(run.step(monitor) == Logged{{"optimizer/weight_decay", 0.01}});
+}
+
+TEST_CASE("the ratio is that of the step's change to the weights before it") {
+  Monitored run("total");
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  const Logged first = run.step(monitor);
+  REQUIRE(first.size() == 3);
+  CHECK(first[2].first == "update_ratio/total");
+  CHECK(first[2].second == Approx(std::sqrt(50.0) / 5));  // the bias was zero
+  CHECK(run.step(monitor)[2].second == Approx(std::sqrt(50.0) / std::sqrt(125.0)));
+}
+
+TEST_CASE(
+    "the ratio of each parameter with a gradient is logged too, but not of one that is zero") {
+  Monitored run("per_parameter");
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  const Logged first = run.step(monitor);
+  REQUIRE(first.size() == 4);
+  CHECK(first[2] == std::pair<std::string, double>("update_ratio/weight", 1.0));
+  CHECK(first[3].first == "update_ratio/total");
+  const Logged second = run.step(monitor);
+  REQUIRE(second.size() == 5);
+  CHECK(second[2] == std::pair<std::string, double>("update_ratio/weight", 0.5));
+  CHECK(second[3] == std::pair<std::string, double>("update_ratio/bias", 1.0));
+}
+
+TEST_CASE("weights that are all zero have no ratio") {
+  Monitored run("per_parameter");
+  run.host.parameters[0].tensor->values = {0, 0};
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  CHECK(run.step(monitor).size() == 2);
+}
+
+TEST_CASE("later optimizers have ratios of their own name") {
+  Monitored run("total");
+  run.host.optimizers.push_back({"Adam", {{{"lr", 0.125}}}});
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  CHECK(run.step(monitor, 1)[1].first == "update_ratio/optimizer_1/total");
+}
+
+TEST_CASE("a measured step copies the weights once, in one call after the first") {
+  Monitored run("total");
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  run.step(monitor);
+  run.host.calls.clear();
+  run.step(monitor);
+  CHECK(run.host.calls ==
+        std::vector<std::string>{"aten::_foreach_copy_", "aten::_foreach_norm.Scalar",
+                                 "aten::_foreach_sub_.List", "aten::_foreach_norm.Scalar",
+                                 "aten::stack", "aten::to.dtype", "aten::stack", "aten::to.dtype"});
+}
+
+TEST_CASE("parameters that change between steps are followed") {
+  Monitored run("per_parameter");
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  run.step(monitor);
+  run.host.parameters[2].grad = nullptr;  // no gradient any more
+  CHECK(run.step(monitor).size() == 4);
+  run.host.parameters[0].tensor = FakeTensor::make({30, 40});
+  ++run.host.generation;
+  CHECK(run.step(monitor)[2] == std::pair<std::string, double>("update_ratio/weight", 0.1));
+}
+
+TEST_CASE("nothing is done on steps that nobody logs, and an interval counts optimizer steps") {
+  Monitored run("total", 0);
+  run.host.trainer.is_logging_step = 0;
+  {
+    RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+    CHECK(run.step(monitor).empty());
+    CHECK(run.host.calls.empty());
+  }
+  run.host.params["every_n_steps"] = std::int64_t{3};
+  run.host.trainer.global_step = 2;
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  CHECK(run.step(monitor).empty());
+  CHECK(run.step(monitor).size() == 3);
+}
+
+TEST_CASE("no handle of a tensor is left over") {
+  Monitored run("per_parameter");
+  {
+    RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+    run.step(monitor);
+    run.step(monitor);
+  }
+  CHECK(run.host.live_handles == 0);
+}
