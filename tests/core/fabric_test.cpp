@@ -354,6 +354,69 @@ TEST_CASE("a checkpoint that can't be put back leaves everything as it was") {
   CHECK(standard->batches == 2);
 }
 
+TEST_CASE("the state of a callback that is not here is kept where it asks for that") {
+  TempDir directory;
+  struct Keeper : Callback {
+    std::string state_key() const override { return "keeper"; }
+    StateDict state_dict() const override { return {{"keep_if_absent", true}, {"value", value}}; }
+    void load_state_dict(const StateDict& state) override { value = state.at("value").to_int(); }
+    int64_t value = 0;
+  };
+  auto keeper = std::make_shared<Keeper>();
+  keeper->value = 3;
+  Fabric({.callbacks = {keeper}}).save(directory / "first.ckpt", {});
+  {
+    Fabric without;
+    without.load(directory / "first.ckpt");
+    without.save(directory / "second.ckpt", {{"epoch", 1}});
+  }
+  auto again = std::make_shared<Keeper>();
+  Fabric fabric({.callbacks = {again}});
+  CHECK(fabric.load(directory / "second.ckpt").at("epoch").to_int() == 1);
+  CHECK(again->value == 3);
+}
+
+TEST_CASE("a handler takes the place of a standard hook of the same name") {
+  struct Both : Callback, EventHandlers {
+    Both() {
+      on("on_train_batch_end", [this](double loss) { handled += loss; }, {"loss"});
+    }
+    void on_train_batch_end(TrainBatchEnd&) override { ++hooked; }
+    double handled = 0;
+    int hooked = 0;
+  };
+  auto both = std::make_shared<Both>();
+  Fabric fabric({.callbacks = {both}});
+  fabric.call("on_train_batch_end", arg("loss", 2));
+  CHECK(both->handled == 2);
+  CHECK(both->hooked == 0);
+}
+
+TEST_CASE("each loop over the batches is the next epoch, in the order that belongs to it") {
+  struct Epochs : ToyLoader {
+    using ToyLoader::ToyLoader;
+    void start(int64_t epoch) override {
+      epochs.push_back(epoch);
+      ToyLoader::start(epoch);
+    }
+    std::vector<int64_t> epochs;
+  };
+  auto loader = std::make_shared<Epochs>(2);
+  Fabric fabric;
+  auto batches = fabric.setup_dataloader(loader);
+  int count = 0;
+  for (int i = 0; i < 2; ++i) {
+    for (Batch& batch : batches) count += static_cast<int>(batch.size() == 2);
+  }
+  batches.set_epoch(7);
+  for (Batch& batch : batches) {
+    count += static_cast<int>(batch.size() == 2);
+    break;
+  }
+  CHECK(count == 5);
+  CHECK(loader->epochs == std::vector<int64_t>{0, 1, 7});
+}
+
 TEST_CASE("items that are not in the file, or are called as Fabric's own, are refused") {
   TempDir directory;
   const auto path = directory / "loop.ckpt";

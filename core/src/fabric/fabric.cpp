@@ -82,7 +82,6 @@ struct Fabric::Impl {
   }
   void send(const Logger::Metrics& metrics, int64_t step);
   void log_from_hook(const std::string& name, const LogValue& value);
-  // Every module's and callback's handler of the name, and the hook where it is one.
   void call_handler(const EventHandlers& owner, const EventHandler& handler, CustomEvent& event,
                     const EventArguments& arguments);
 
@@ -220,9 +219,7 @@ void Fabric::call_with(std::string_view name, const EventArguments& arguments) {
   const std::optional<Hook> hook = find_hook(name);
   if (hook) enter_hook(impl.run, *hook, arguments);
   StandardHook standard(impl.run, hook.value_or(Hook::on_init_start), arguments);
-  // By index: a handler may set up another module.
-  for (size_t i = 0; i < impl.callbacks.size(); ++i) {
-    const FabricCallback each = impl.callbacks[i];
+  for (const FabricCallback& each : impl.callbacks) {
     Dispatcher::CallbackScope scope(hooks, name,
                                     each.callback ? each.callback->callback.get() : nullptr);
     const EventHandler* handler =
@@ -233,6 +230,7 @@ void Fabric::call_with(std::string_view name, const EventArguments& arguments) {
       standard.call(*each.callback->callback);
     }
   }
+  // By index: a handler may set up another one.
   for (size_t i = 0; i < impl.modules.size(); ++i) {
     const Impl::SetUp each = impl.modules[i];
     Dispatcher::ModuleScope scope(hooks, name);

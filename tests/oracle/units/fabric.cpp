@@ -84,6 +84,7 @@ Method parse_method(const std::string& name, const Json& signature) {
   bool by_name_only = false;
   for (const Json& item : items(signature)) {
     const std::string& text = item.as_string();
+    if (text == "/") continue;
     if (text.starts_with("**")) {
       method.kwargs = text.substr(2);
       method.handler.takes_more_named = true;
