@@ -183,10 +183,16 @@ class BestModelExporter final : public Callback {
     const auto names = event.metric_names();
     std::string text = "nothing has logged the metric '" + monitor_ + "', so no model is exported";
     const std::string nearest = nearest_name(monitor_, names);
-    if (!nearest.empty()) text += "; did you mean '" + nearest + "'?";
-    std::string known;
-    for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
-    event.log_warning(text + " Known: " + (known.empty() ? "none" : known));
+    if (!nearest.empty()) {
+      text += "; did you mean '" + nearest + "'?";
+    } else {
+      constexpr std::size_t shown = 12;
+      std::string known;
+      for (std::size_t i = 0; i < names.size() && i < shown; ++i) known += ", " + names[i];
+      if (names.size() > shown) known += ", ...";
+      text += known.empty() ? "; no metric was logged at all" : "; there are: " + known.substr(2);
+    }
+    event.log_warning(text);
   }
 
   std::string monitor_;

@@ -199,8 +199,24 @@ TEST_CASE("a metric that nobody logs is reported once, with the nearest name") {
   Exported::fire(exporter, GRAPNEL_HOOK_on_train_end);
   CHECK(run.host.log ==
         std::vector<std::string>{"warning: nothing has logged the metric 'val_los', so no model is "
-                                 "exported; did you mean 'val_loss'? Known: val_acc, val_loss"});
+                                 "exported; did you mean 'val_loss'?"});
   CHECK(run.exported() == -1);
+}
+
+TEST_CASE("where no name is near, those that there are are listed") {
+  Exported run;
+  run.host.params["monitor"] = std::string("perplexity");
+  const std::string begin =
+      "warning: nothing has logged the metric 'perplexity', so no model is exported; ";
+  {
+    RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
+    Exported::fire(exporter, GRAPNEL_HOOK_on_train_end);
+    CHECK(run.host.log.back() == begin + "no metric was logged at all");
+  }
+  run.host.metrics = {{"loss", 1, 0, 0}, {"acc", 1, 0, 0}};
+  RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
+  Exported::fire(exporter, GRAPNEL_HOOK_on_train_end);
+  CHECK(run.host.log.back() == begin + "there are: loss, acc");
 }
 
 TEST_CASE("a file that can't be written fails and leaves what was there") {
