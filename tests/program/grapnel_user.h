@@ -11,6 +11,7 @@
 #include <grapnel/base/process.h>
 
 #include "../host/plugin_world.h"
+#include "catch.h"
 
 namespace grapnel::test {
 
