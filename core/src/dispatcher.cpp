@@ -1,6 +1,12 @@
 #include "grapnel/dispatcher.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "profiler.h"
 
 namespace grapnel {
 
@@ -63,16 +69,41 @@ struct Member;
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK
 
+// Takes the place of a callback that was disabled.
+Callback& nobody() {
+  class Nobody final : public Callback {};
+  static Nobody instance;
+  return instance;
+}
+
 }  // namespace
 
 void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
+  std::vector<const Callback*> stay_disabled;
+  for (size_t i = 0; i < order_.size(); ++i) {
+    if (disabled_[i]) stay_disabled.push_back(order_[i]);
+  }
   for (auto& receivers : receivers_) receivers.clear();
   order_.clear();
+  labels_.clear();
+  on_error_.clear();
+  disabled_.assign(callbacks.size(), false);
   std::vector<Receiver> monitors;
   for (uint32_t index = 0; index < callbacks.size(); ++index) {
     const CallbackHandle& handle = callbacks[index];
     Callback* callback = handle.callback.get();
     order_.push_back(callback);
+    on_error_.push_back(handle.on_error);
+    const std::string label = callback->name().empty() ? callback->type_name() : callback->name();
+    std::string unique = label;
+    for (int n = 2; std::find(labels_.begin(), labels_.end(), unique) != labels_.end(); ++n) {
+      unique = fmt::format("{} #{}", label, n);
+    }
+    labels_.push_back(std::move(unique));
+    if (std::find(stay_disabled.begin(), stay_disabled.end(), callback) != stay_disabled.end()) {
+      disabled_[index] = true;
+      continue;
+    }
     const HookMask wanted = callback->wanted(handle.overridden);
     for (size_t hook = 0; hook < kHookCount; ++hook) {
       if (!wanted.test(hook) || !handle.overridden.test(hook)) continue;
@@ -104,6 +135,89 @@ std::string Dispatcher::author() const {
   return running_.empty() ? "user" : "module";
 }
 
+bool Dispatcher::disabled(const Callback* callback) const {
+  const auto found = std::find(order_.begin(), order_.end(), callback);
+  return found != order_.end() && disabled_[static_cast<size_t>(found - order_.begin())];
+}
+
+void Dispatcher::disable(const Callback* callback, std::string_view where) {
+  const auto found = std::find(order_.begin(), order_.end(), callback);
+  if (found != order_.end()) disable(static_cast<uint32_t>(found - order_.begin()), where);
+}
+
+// While its exception is being handled.
+void Dispatcher::disable(uint32_t index, std::string_view where) {
+  if (disabled_[index]) return;
+  disabled_[index] = true;
+  // Its entries stay: a loop over them may be running.
+  for (auto& receivers : receivers_) {
+    for (Receiver& receiver : receivers) {
+      if (receiver.index == index) receiver.callback = &nobody();
+    }
+  }
+  std::string reason = "an exception that is not derived from std::exception";
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    reason = error.what();
+  } catch (...) {
+  }
+  log_error("{} failed in {} and is disabled, the run goes on without it: {}", labels_[index],
+            where, reason);
+}
+
+// Within a catch: what is to be thrown on is.
+void Dispatcher::settle_failure(const Receiver& receiver, std::string_view hook) {
+  if (on_error_[receiver.index] == OnError::fail) throw;
+  try {
+    throw;
+  } catch (const Interrupted&) {
+    throw;  // a signal is nobody's failure
+  } catch (...) {
+    disable(receiver.index, hook);
+  }
+}
+
+void Dispatcher::set_profiler(Profiler* profiler) {
+  profiler_ = profiler;
+  sample_mask_ = profiler == nullptr ? 255 : 0;
+}
+
+void Dispatcher::reset_counts() {
+  for (auto& receivers : receivers_) {
+    for (Receiver& receiver : receivers) receiver = {receiver.callback, receiver.index};
+  }
+}
+
+template <Hook H, class EventType>
+void Dispatcher::call(Receiver& receiver, EventType& event) {
+  try {
+    (receiver.callback->*Member<H>::pointer)(event);
+  } catch (...) {
+    if constexpr (Member<H>::guarded) {
+      log_failure(author(), Member<H>::name);
+    } else {
+      settle_failure(receiver, Member<H>::name);
+    }
+  }
+}
+
+template <Hook H, class EventType>
+void Dispatcher::call_timed(Receiver& receiver, EventType& event) {
+  struct Measure {
+    Dispatcher& dispatcher;
+    Receiver& receiver;
+    ProfilerSpan span{dispatcher.profiler_, dispatcher.labels_[receiver.index], Member<H>::name};
+    double start = dispatcher.clock_->now();
+    ~Measure() {
+      receiver.seconds += dispatcher.clock_->now() - start;
+      ++receiver.timed;
+    }
+  };
+  const Measure measure{*this, receiver};
+  call<H>(receiver, event);
+}
+
 template <Hook H, class EventType>
 void Dispatcher::fire(EventType& event, size_t begin, size_t end) {
   auto& receivers = receivers_[static_cast<size_t>(H)];
@@ -112,15 +226,10 @@ void Dispatcher::fire(EventType& event, size_t begin, size_t end) {
   for (size_t i = begin; i < end && i < receivers.size(); ++i) {
     Receiver& receiver = receivers[i];
     current_ = receiver.callback;
-    ++receiver.calls;
-    if constexpr (Member<H>::guarded) {
-      try {
-        (receiver.callback->*Member<H>::pointer)(event);
-      } catch (...) {
-        log_failure(author(), Member<H>::name);
-      }
+    if ((receiver.calls++ & sample_mask_) == 0) [[unlikely]] {
+      call_timed<H>(receiver, event);
     } else {
-      (receiver.callback->*Member<H>::pointer)(event);
+      call<H>(receiver, event);
     }
   }
 }
@@ -134,6 +243,7 @@ void Dispatcher::fire(EventType& event, size_t begin, size_t end) {
     if constexpr (Member<H>::has_module) {                                           \
       if (module_hooks_.test(H)) {                                                   \
         ModuleScope scope(*this, Member<H>::name);                                   \
+        const ProfilerSpan span(profiler_, "module", Member<H>::name);               \
         if constexpr (Member<H>::guarded) {                                          \
           try {                                                                      \
             ModuleMember<H>::call(*module_, event);                                  \

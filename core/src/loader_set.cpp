@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "grapnel/base/error.h"
+#include "grapnel/data/combined_loader.h"
 #include "run.h"
 
 namespace grapnel {
@@ -39,6 +40,19 @@ int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const
         option);
   }
   return batches;
+}
+
+DataLoaders separate_loaders(const DataLoaders& loaders) {
+  DataLoaders separate;
+  for (const auto& loader : loaders) {
+    const auto* combined = dynamic_cast<const CombinedLoader*>(loader.get());
+    if (combined == nullptr || combined->mode() != CombinedMode::sequential) {
+      separate.push_back(loader);
+      continue;
+    }
+    for (const auto& source : combined->sources()) separate.push_back(source.loader);
+  }
+  return separate;
 }
 
 Fetcher::Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, int64_t skip)
@@ -102,10 +116,12 @@ std::optional<Fetcher::Item> Fetcher::next() {
 }
 
 Batch Run::transfer(Batch batch, int64_t dataloader_idx) {
+  convert_input(batch, options.precision);
   // The data module's override wins over the module's.
   const auto call = [&](DataMethod method, std::string_view name, auto&& on_data, auto&& on_module,
                         auto&& otherwise) {
     Dispatcher::ModuleScope scope(hooks, name);
+    const ProfilerSpan span(profiler.get(), "data", name);
     if (data.module != nullptr && data_mask.test(static_cast<size_t>(method))) return on_data();
     if (mask.has(method)) return on_module();
     return otherwise();

@@ -30,6 +30,9 @@ struct LoaderSet {
 // loader without a size. stage: "train", "val", "test" or "predict", for the text.
 int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const char* stage);
 
+// The sources of a sequential CombinedLoader in its place: they count as loaders of their own.
+DataLoaders separate_loaders(const DataLoaders& loaders);
+
 // Walks over loaders one after the other.
 class Fetcher {
  public:

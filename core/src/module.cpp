@@ -178,15 +178,17 @@ void ManualOptimizer::step(const Closure& closure) {
   Run& run = *trainer_.run_;
   Optimizer& optimizer = this->optimizer();
   run.state.manual_step.ready();
-  bool skipped = false;
+  ScaledStep scaled(run, optimizer);
   optimizer.step([&]() -> ClosureResult {
     ClosureResult result = closure ? closure() : ClosureResult{};
+    scaled.unscale(/*has_gradients=*/true);
     OptimizerEvent event{run.event(), optimizer, static_cast<int64_t>(index_)};
     run.hooks.on_before_optimizer_step(event);
-    skipped = run.take_request(RequestKind::skip_step);
-    result.skip_update = result.skip_update || skipped;
+    const bool skipped = run.take_request(RequestKind::skip_step);
+    result.skip_update = result.skip_update || skipped || scaled.must_skip();
     return result;
   });
+  scaled.finish();
   run.state.manual_step.completed();
   OptimizerEvent event{run.event(), optimizer, static_cast<int64_t>(index_)};
   run.hooks.on_after_optimizer_step(event);

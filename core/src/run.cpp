@@ -34,6 +34,23 @@ class AnomalyScope {
   bool before_;
 };
 
+void set_algorithms(const TrainerOptions& options) {
+  at::Context& context = at::globalContext();
+  const auto deterministic = options.deterministic;
+  if (deterministic.has_value()) {
+    const bool on = *deterministic != Deterministic::off;
+    context.setDeterministicAlgorithms(on, *deterministic == Deterministic::warn);
+    if (on) context.setBenchmarkCuDNN(false);
+  }
+  if (!options.benchmark.has_value()) return;
+  context.setBenchmarkCuDNN(*options.benchmark);
+  if (*options.benchmark && deterministic.has_value() && *deterministic != Deterministic::off) {
+    log_warning(
+        "benchmark=true lets cuDNN choose algorithms by their speed, which "
+        "deterministic=true doesn't allow for; leave out one of them");
+  }
+}
+
 struct ExceptionFacts {
   std::string type = "unknown";
   std::string message = "an exception that is not derived from std::exception";
@@ -118,7 +135,7 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
       if (data.module != nullptr) {
         for (const auto& [key, value] : data.module->hyper_parameters) hyper[key] = value;
       }
-      if (!hyper.empty()) logger->log_hyperparams(hyper);
+      if (!hyper.empty() && options.enable_autolog_hparams) logger->log_hyperparams(hyper);
       logger->save();
     }
     restore_training_state();
@@ -176,9 +193,11 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
   test_loop->forget_loaders();
 
   if (options.seed.has_value()) seed_generators(*options.seed);
-  if (options.deterministic.has_value()) {
-    at::globalContext().setDeterministicAlgorithms(*options.deterministic, /*warn_only=*/false);
+  set_algorithms(options);
+  if (kind == RunKind::fit && options.precision == Precision::f16_mixed && scaler == nullptr) {
+    scaler = std::make_unique<GradScaler>(device);
   }
+  start_profile();
   if (kind != RunKind::fit) return;
   if (!max_epochs_known) {
     const bool bounded = std::any_of(callbacks.begin(), callbacks.end(), [](const auto& handle) {
@@ -281,17 +300,18 @@ void Run::verify_configuration() {
 
 void Run::setup_data_and_hooks() {
   if (data.module != nullptr && data_mask.test(static_cast<size_t>(DataMethod::prepare_data))) {
-    in_module("prepare_data", [&] { data.module->prepare_data(); });
+    in_data("prepare_data", [&] { data.module->prepare_data(); });
   }
-  if (mask.has(DataMethod::prepare_data))
-    in_module("prepare_data", [&] { module->prepare_data(); });
+  if (mask.has(DataMethod::prepare_data)) in_data("prepare_data", [&] { module->prepare_data(); });
   for (const auto& logger : options.loggers) logger->start();
-  if (data.module != nullptr) in_module("setup", [&] { data.module->setup(state.kind); });
+  if (data.module != nullptr) in_data("setup", [&] { data.module->setup(state.kind); });
   StageEvent event{this->event(), state.kind};
   hooks.setup(event);
   if (has(ModuleMethod::configure_model)) {
     in_module("configure_model", [&] { module->configure_model(); });
   }
+  // Before weights are restored, so that they come back in the type that they were saved in.
+  convert_parameters(module->state_view(), options.precision);
 }
 
 void Run::configure_optimizers() {
@@ -377,7 +397,7 @@ void Run::finish() {
     Event event = this->event();
     hooks.on_fit_end(event);
   }
-  if (data.module != nullptr) in_module("teardown", [&] { data.module->teardown(state.kind); });
+  if (data.module != nullptr) in_data("teardown", [&] { data.module->teardown(state.kind); });
   StageEvent event{this->event(), state.kind};
   hooks.teardown(event);
   for (const auto& logger : options.loggers) logger->finalize("success");
@@ -404,6 +424,7 @@ void Run::finish_search() {
 void Run::end(Outcome outcome, const std::string& reason) {
   RunEnd event{this->event(), outcome, reason};
   hooks.on_run_end(event);
+  report_profile();
 }
 
 void Run::fail(const std::exception_ptr& exception) {

@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "grapnel/dispatcher.h"
+#include "grapnel/grad_scaler.h"
 #include "grapnel/lease.h"
 #include "grapnel/trainer.h"
 #include "loader_set.h"
 #include "metric_store.h"
+#include "profiler.h"
 
 namespace grapnel {
 
@@ -70,6 +72,8 @@ class Run {
   std::vector<std::shared_ptr<Optimizer>> optimizers;
   std::vector<SchedulerConfig> schedulers;
   bool skip_backward = false;
+  std::unique_ptr<GradScaler> scaler;  // of precision 16-mixed
+  std::unique_ptr<Profiler> profiler;  // nullptr: none was asked for
   bool max_epochs_known = false;
 
   std::unique_ptr<FitLoop> fit;
@@ -95,6 +99,20 @@ class Run {
   template <class F>
   decltype(auto) in_module(std::string_view name, F&& call) {
     Dispatcher::ModuleScope scope(hooks, name);
+    const ProfilerSpan span(profiler.get(), "module", name);
+    return call();
+  }
+  // The same for a step, which computes in the precision of the run.
+  template <class F>
+  decltype(auto) in_step(std::string_view name, F&& call) {
+    const PrecisionScope precision(options.precision, device);
+    return in_module(name, call);
+  }
+  // Calls a function of the data, the module's own or a data module's.
+  template <class F>
+  decltype(auto) in_data(std::string_view name, F&& call) {
+    Dispatcher::ModuleScope scope(hooks, name);
+    const ProfilerSpan span(profiler.get(), "data", name);
     return call();
   }
 
@@ -132,6 +150,11 @@ class Run {
   bool views_dirty = false;
   int64_t batch_size_of_batch = 0;  // of the running batch; 0 between batches
 
+  // ---- Time spent (run_profile.cpp)
+  void start_profile();
+  void report_profile();
+  Profile profile() const;
+
   // ---- Requests and signals (run_requests.cpp)
   void request(RequestKind kind, std::string reason);
   // Whether a request of the kind was made since the last call; grants and logs it.
@@ -166,6 +189,8 @@ class Run {
   std::optional<StateDict> loaded;
   // States of callbacks that are not here now but asked to be kept, by key.
   StateDict kept_states;
+  // Of callbacks under OnError::disable: what was saved or loaded last without a failure, by key.
+  StateDict last_states;
   // Entries of the module that a lease has swapped, with their training tensors.
   std::map<std::string, at::Tensor, std::less<>> leased_originals;
 
@@ -182,7 +207,14 @@ class Run {
   void fail(const std::exception_ptr& exception);
   void end(Outcome outcome, const std::string& reason);
 
+  // A callback's state_dict or load_state_dict, under its failure policy; false: it was disabled.
+  bool call_for_state(const CallbackHandle& handle, std::string_view name,
+                      const std::function<void()>& call);
+
   std::vector<CallbackHandle> base_callbacks_;
+  double run_started_ = 0;
+  double run_seconds_ = 0;
+  bool running_ = false;
 };
 
 // Thrown in on_fit_start and its like by a search that was not made for a run: the run ends at once,

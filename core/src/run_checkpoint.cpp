@@ -44,12 +44,35 @@ const StateValue* state_of(const Callback& callback, const StateDict& states) {
 
 }  // namespace
 
+bool Run::call_for_state(const CallbackHandle& handle, std::string_view name,
+                         const std::function<void()>& call) {
+  if (hooks.disabled(handle.callback.get())) return false;
+  Dispatcher::CallbackScope scope(hooks, name, handle.callback.get());
+  const ProfilerSpan span(profiler.get(), handle.callback->type_name(), name);
+  if (handle.on_error == OnError::fail) {
+    call();
+    return true;
+  }
+  try {
+    call();
+    return true;
+  } catch (...) {
+    hooks.disable(handle.callback.get(), name);
+    return false;
+  }
+}
+
 StateDict Run::callback_states() {
   StateDict states;
   for (const CallbackHandle& handle : callbacks) {
-    Dispatcher::CallbackScope scope(hooks, "state_dict", handle.callback.get());
-    StateDict own = handle.callback->state_dict();
-    if (!own.empty()) states[handle.callback->state_key()] = std::move(own);
+    const std::string key = handle.callback->state_key();
+    StateDict own;
+    if (call_for_state(handle, "state_dict", [&] { own = handle.callback->state_dict(); })) {
+      if (handle.on_error == OnError::disable && !own.empty()) last_states[key] = snapshot(own);
+    } else if (const StateValue* last = last_states.find(key)) {
+      own = last->to_dict();
+    }
+    if (!own.empty()) states[key] = std::move(own);
   }
   for (const auto& [key, kept] : kept_states) {
     if (!states.contains(key)) states[key] = kept;
@@ -92,6 +115,7 @@ StateDict Run::dump_checkpoint(bool weights_only) {
       scheduler_states.emplace_back(config.scheduler->state_dict());
     }
     checkpoint["lr_schedulers"] = std::move(scheduler_states);
+    if (scaler != nullptr) checkpoint["MixedPrecision"] = scaler->state_dict();
     checkpoint["rng"] = generator_states();
     StateDict exact;
     if (fitting() && fit->should_accumulate()) {
@@ -285,8 +309,9 @@ void Run::load_callback_states(const StateDict& states) {
   for (const CallbackHandle& handle : callbacks) {
     const StateValue* own = state_of(*handle.callback, states);
     if (own == nullptr || own->to_dict().empty()) continue;
-    Dispatcher::CallbackScope scope(hooks, "load_state_dict", handle.callback.get());
-    handle.callback->load_state_dict(own->to_dict());
+    if (handle.on_error == OnError::disable) last_states[handle.callback->state_key()] = *own;
+    call_for_state(handle, "load_state_dict",
+                   [&] { handle.callback->load_state_dict(own->to_dict()); });
   }
 }
 
@@ -320,6 +345,9 @@ void Run::sort_out_absent_states(const StateDict& states) {
 
 void Run::restore_training_state() {
   if (!loaded.has_value() || !fitting()) return;
+  if (const StateValue* own = loaded->find("MixedPrecision"); own != nullptr && scaler != nullptr) {
+    scaler->load_state_dict(own->to_dict());
+  }
   // First the counters: the weights and the callbacks' states are those of the checkpoint by now, and
   // what ends the run here must not leave counters of another time beside them.
   if (const StateValue* loops = loaded->find("loops")) {

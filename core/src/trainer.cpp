@@ -262,6 +262,13 @@ Dispatcher& Trainer::dispatcher() const {
   return run_->hooks;
 }
 
+const GradScaler* Trainer::grad_scaler() const {
+  return run_->scaler.get();
+}
+Profile Trainer::profile() const {
+  return run_->profile();
+}
+
 void Trainer::set_accumulate_grad_batches(int64_t n) {
   if (n < 1) throw ConfigError({}, fmt::format("accumulate_grad_batches={} must be at least 1", n));
   run_->state.accumulate_grad_batches = n;

@@ -112,9 +112,15 @@ void validate_options(const TrainerOptions& options) {
   asked("loggers", !options.loggers.empty());
   asked("fast_dev_run", options.fast_dev_run != 0);
   asked("detect_anomaly", options.detect_anomaly);
+  asked("profiler", options.profiler != ProfilerKind::none);
 }
 
 RunLimits limits_of(TrainerOptions& options) {
+  if (options.precision == Precision::f16_mixed && at::Device(options.device).is_cpu()) {
+    log_warning("precision=\"16-mixed\" is not possible on device=\"{}\"; bf16-mixed is used",
+                options.device);
+    options.precision = Precision::bf16_mixed;
+  }
   if (options.barebones) {
     options.num_sanity_val_steps = 0;
     options.log_every_n_steps = 0;

@@ -1,6 +1,11 @@
 // The Trainer's options by name, as run.json has them.
 #include "grapnel/trainer_options.h"
 
+#include <fmt/format.h>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/text.h"
+
 namespace grapnel {
 
 namespace {
@@ -14,6 +19,17 @@ ParameterSpec batches(const char* name, double fallback) {
   return parameter::either({ParameterType::integer, ParameterType::number}, name, fallback)
       .at_least(0)
       .doc("Batches to use: a whole number of them, or a fraction of all.");
+}
+
+Precision precision(const Parameters& p) {
+  const bool is_integer = p.kind("precision") == ConfigValue::Kind::integer;
+  const std::string text =
+      is_integer ? std::to_string(p.get<int64_t>("precision")) : p.get<std::string>("precision");
+  if (const auto found = parse_precision(text)) return *found;
+  throw ConfigError({},
+                    fmt::format("precision={} is not possible; it must be one of {}", text,
+                                join(precision_names())),
+                    "precision");
 }
 
 }  // namespace
@@ -84,9 +100,18 @@ const ParameterTable& trainer_parameters() {
            .doc("Clip the total norm, or each value."),
        boolean("detect_anomaly", false)
            .doc("Let autograd name the operation that made a NaN; slow."),
-       boolean("deterministic")
+       either({ParameterType::boolean, ParameterType::string}, "deterministic")
            .nullable()
-           .doc("Use only deterministic algorithms; fails where there is none."),
+           .one_of({"warn"})
+           .doc("Use only deterministic algorithms: true fails where there is none, \"warn\" "
+                "warns."),
+       boolean("benchmark")
+           .nullable()
+           .doc("Let cuDNN take the fastest of its algorithms; null: as it is, off when "
+                "deterministic."),
+       either({ParameterType::integer, ParameterType::string}, "precision", "32-true")
+           .one_of(precision_names())
+           .doc("The number types to compute in."),
        integer("log_every_n_steps", 50)
            .at_least(0)
            .unit("optimizer steps")
@@ -94,6 +119,13 @@ const ParameterTable& trainer_parameters() {
        boolean("enable_checkpointing", true)
            .doc("Add a ModelCheckpoint when there is none among the callbacks."),
        boolean("enable_progress_bar", true).doc("Show a progress bar."),
+       boolean("enable_autolog_hparams", true)
+           .doc("Give the hyper-parameters of module and data to the loggers."),
+       parameter::string("profiler")
+           .nullable()
+           .one_of({"simple", "advanced"})
+           .doc("Time everything: \"simple\" logs a table, \"advanced\" also writes every call for "
+                "chrome://tracing."),
        boolean("barebones", false).doc("Run nothing but the loop, for measuring."),
        parameter::string("default_root_dir", "")
            .doc("Where logs and checkpoints go; empty: the working directory."),
@@ -140,13 +172,23 @@ TrainerOptions trainer_options(const Parameters& p) {
                                           : ClipAlgorithm::value;
   }
   options.detect_anomaly = p.get<bool>("detect_anomaly");
-  options.deterministic = p.get<std::optional<bool>>("deterministic");
+  options.precision = precision(p);
+  if (p.kind("deterministic") == ConfigValue::Kind::boolean) {
+    options.deterministic = p.get<bool>("deterministic") ? Deterministic::on : Deterministic::off;
+  } else if (p.kind("deterministic") == ConfigValue::Kind::string) {
+    options.deterministic = Deterministic::warn;
+  }
+  options.benchmark = p.get<std::optional<bool>>("benchmark");
   options.log_every_n_steps = p.get<int64_t>("log_every_n_steps");
   if (p.was_given("enable_checkpointing")) {
     options.enable_checkpointing = p.get<bool>("enable_checkpointing");
   }
   if (p.was_given("enable_progress_bar")) {
     options.enable_progress_bar = p.get<bool>("enable_progress_bar");
+  }
+  options.enable_autolog_hparams = p.get<bool>("enable_autolog_hparams");
+  if (const auto profiler = p.get<std::optional<std::string>>("profiler")) {
+    options.profiler = *profiler == "simple" ? ProfilerKind::simple : ProfilerKind::advanced;
   }
   options.barebones = p.get<bool>("barebones");
   options.default_root_dir = p.get<std::string>("default_root_dir");

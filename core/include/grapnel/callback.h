@@ -164,6 +164,12 @@ constexpr HookMask overridden_hooks() {
   return mask;
 }
 
+// What an exception of a callback's does to the run.
+enum class OnError {
+  fail,     // the run fails with it
+  disable,  // it is logged, once, and the run goes on without the callback
+};
+
 // Where a callback came from; decides its place in the order (see Trainer::callbacks).
 enum class CallbackOrigin { user, trainer_default, plugin, module };
 
@@ -193,6 +199,8 @@ struct CallbackHandle {
   bool (*is_base_of)(const Callback& other);
   CallbackOrigin origin;
   std::string source;  // of a plugin: "ema 1.0.0 (/path/ema.so)"
+  // Under `disable`, checkpoints keep the last state that was saved or loaded without a failure.
+  OnError on_error = OnError::fail;
 };
 
 }  // namespace grapnel

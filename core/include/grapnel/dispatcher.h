@@ -3,6 +3,9 @@
 //
 // The order within a hook is the order of the list, with one exception: on_train_epoch_end reaches
 // callbacks that monitor a metric after the module, so that they see what it logged.
+//
+// Every call is counted; one in 256 of each callback and hook, the first among them, is timed (all of
+// them while a profiler is set).
 #pragma once
 
 #include <array>
@@ -11,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "grapnel/base/clock.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/hook_mask.h"
@@ -18,12 +22,20 @@
 
 namespace grapnel {
 
+class Profiler;
+
 class GRAPNEL_CORE_API Dispatcher {
  public:
   struct Receiver {
     Callback* callback;
     uint32_t index;      // in the list of callbacks
-    uint64_t calls = 0;  // since assign
+    uint64_t calls = 0;  // since assign or reset_counts
+    uint64_t timed = 0;  // calls that were timed
+    double seconds = 0;  // in these
+    // Of all calls, as far as those that were timed tell.
+    double estimated_seconds() const {
+      return timed == 0 ? 0.0 : seconds * static_cast<double>(calls) / static_cast<double>(timed);
+    }
   };
 
   // Builds the arrays anew. The callbacks must outlive the next assign.
@@ -41,6 +53,23 @@ class GRAPNEL_CORE_API Dispatcher {
     return receivers_[static_cast<size_t>(hook)];
   }
   bool anyone(Hook hook) const;
+
+  // The label of a callback by its index: its name, else its type; "#2" is added to the second of one
+  // label.
+  const std::string& label(uint32_t index) const {
+    return labels_[index];
+  }
+  // Whether a callback failed under OnError::disable, and gets no hooks any more.
+  bool disabled(const Callback* callback) const;
+  // Takes a callback out of all hooks, saying so in the log; for failures outside of hooks.
+  void disable(const Callback* callback, std::string_view where);
+
+  // Where time comes from; it must outlive the dispatcher.
+  void set_clock(const Clock& clock) {
+    clock_ = &clock;
+  }
+  void set_profiler(Profiler* profiler);
+  void reset_counts();
 
   // The function that is running now, "on_train_start" or "training_step"; empty between hooks. It
   // decides what log() may do.
@@ -91,8 +120,21 @@ class GRAPNEL_CORE_API Dispatcher {
   template <Hook H, class EventType>
   void fire(EventType& event, size_t begin, size_t end);
 
+  template <Hook H, class EventType>
+  void call(Receiver& receiver, EventType& event);
+  template <Hook H, class EventType>
+  void call_timed(Receiver& receiver, EventType& event);
+  void settle_failure(const Receiver& receiver, std::string_view hook);
+  void disable(uint32_t index, std::string_view where);
+
   std::array<std::vector<Receiver>, kHookCount> receivers_;
   std::vector<const Callback*> order_;
+  std::vector<std::string> labels_;
+  std::vector<OnError> on_error_;
+  std::vector<bool> disabled_;
+  const Clock* clock_ = &system_clock();
+  Profiler* profiler_ = nullptr;
+  uint64_t sample_mask_ = 255;  // a call is timed when its number has none of these bits
   // Receivers of on_train_epoch_end before this index come before the module.
   size_t epoch_end_monitors_ = 0;
   Module* module_ = nullptr;

@@ -65,7 +65,8 @@ struct OptimizerEvent : Event {
 };
 
 struct BackwardEvent : Event {
-  const at::Tensor& loss;  // divided by accumulate_grad_batches
+  // Divided by accumulate_grad_batches; under precision 16-mixed times the scale.
+  const at::Tensor& loss;
 };
 
 struct ExceptionEvent : Event {

@@ -33,6 +33,7 @@
 namespace grapnel {
 
 class Dispatcher;
+class GradScaler;
 class Run;
 
 // The latest values by name, in the order the names first came.
@@ -177,6 +178,10 @@ class GRAPNEL_CORE_API Trainer {
   std::filesystem::path log_dir() const;
   const at::Device& device() const;
   Dispatcher& dispatcher() const;
+  // Of precision 16-mixed; nullptr under any other.
+  const GradScaler* grad_scaler() const;
+  // What the running or last run spent its time on.
+  Profile profile() const;
 
   // ---- Changes during a run, by callbacks that own such a decision
   void set_accumulate_grad_batches(int64_t n);

@@ -16,10 +16,15 @@
 #include "grapnel/export.h"
 #include "grapnel/logger.h"
 #include "grapnel/module.h"
+#include "grapnel/precision.h"
+#include "grapnel/profile.h"
 
 namespace grapnel {
 
 class ProgressSink;
+
+// Whether only deterministic algorithms are used; `warn` warns where there is none, where `on` fails.
+enum class Deterministic { off, on, warn };
 
 // A number of batches (an integer) or a fraction of all (a floating-point number in [0, 1]).
 struct Amount {
@@ -73,8 +78,14 @@ struct TrainerOptions {
   int64_t accumulate_grad_batches = 1;
   std::optional<double> gradient_clip_val = {};
   std::optional<ClipAlgorithm> gradient_clip_algorithm = {};  // unset: norm
+  Precision precision = Precision::f32_true;
   bool detect_anomaly = false;
-  std::optional<bool> deterministic = {};
+  // Unset: as the process has it. On a GPU, LibTorch asks for CUBLAS_WORKSPACE_CONFIG=:4096:8 in the
+  // environment.
+  std::optional<Deterministic> deterministic = {};
+  // Let cuDNN try its algorithms and take the fastest. Unset: as the process has it, off when
+  // deterministic.
+  std::optional<bool> benchmark = {};
 
   // ---- What is reported and kept
   int64_t log_every_n_steps = 50;
@@ -82,8 +93,11 @@ struct TrainerOptions {
   std::optional<bool> enable_checkpointing =
       {};  // unset: true. Adds a ModelCheckpoint when there is none
   std::optional<bool> enable_progress_bar =
-      {};                  // unset: true. Adds a bar when there is none and `progress` is set
-  bool barebones = false;  // nothing but the loop, for measuring
+      {};  // unset: true. Adds a bar when there is none and `progress` is set
+  bool enable_autolog_hparams =
+      true;  // give the module's and the data's hyper-parameters to loggers
+  ProfilerKind profiler = ProfilerKind::none;
+  bool barebones = false;                       // nothing but the loop, for measuring
   std::filesystem::path default_root_dir = {};  // empty: the working directory
 
   // ---- Injected

@@ -60,15 +60,20 @@ void EvaluationLoop::setup_data() {
   }
   if (run_.data.loaders) {
     set_.loaders = run_.data.eval;
-  } else {
-    Dispatcher::ModuleScope scope(run_.hooks, testing() ? "test_dataloader" : "val_dataloader");
-    if (run_.data.module != nullptr) {
-      set_.loaders =
-          testing() ? run_.data.module->test_dataloaders() : run_.data.module->val_dataloaders();
-    } else {
-      set_.loaders = testing() ? run_.module->test_dataloaders() : run_.module->val_dataloaders();
+    // A single loader is that of the stage, whichever it is.
+    if (set_.loaders.empty() && run_.data.train != nullptr && !inside_fit()) {
+      set_.loaders = {run_.data.train};
     }
+  } else {
+    set_.loaders = run_.in_data(testing() ? "test_dataloader" : "val_dataloader", [&] {
+      if (run_.data.module != nullptr) {
+        return testing() ? run_.data.module->test_dataloaders()
+                         : run_.data.module->val_dataloaders();
+      }
+      return testing() ? run_.module->test_dataloaders() : run_.module->val_dataloaders();
+    });
   }
+  set_.loaders = separate_loaders(set_.loaders);
   set_.limits.clear();
   for (const auto& loader : set_.loaders) {
     if (loader == nullptr) throw ConfigError({}, "an evaluation data loader is null");
@@ -119,7 +124,12 @@ std::vector<MetricDict> EvaluationLoop::run() {
   testing() ? run_.hooks.on_test_epoch_start(event) : run_.hooks.on_validation_epoch_start(event);
 
   int64_t previous_loader = 0;
-  while (std::optional<Fetcher::Item> item = fetcher_.next()) {
+  const auto fetch = [&] {
+    const ProfilerSpan span(run_.profiler.get(), "data",
+                            testing() ? "next test batch" : "next val batch");
+    return fetcher_.next();
+  };
+  while (std::optional<Fetcher::Item> item = fetch()) {
     if (item->dataloader_idx != previous_loader) store_loader_metrics();
     previous_loader = item->dataloader_idx;
     last_ = item->is_last;
@@ -141,10 +151,10 @@ void EvaluationLoop::evaluate(Batch batch, int64_t batch_idx, int64_t dataloader
   progress().started();
   StepOutput output;
   if (testing()) {
-    output = run_.in_module(
-        "test_step", [&] { return run_.module->test_step(batch, batch_idx, dataloader_idx); });
+    output = run_.in_step("test_step",
+                          [&] { return run_.module->test_step(batch, batch_idx, dataloader_idx); });
   } else {
-    output = run_.in_module("validation_step", [&] {
+    output = run_.in_step("validation_step", [&] {
       return run_.module->validation_step(batch, batch_idx, dataloader_idx);
     });
   }

@@ -8,6 +8,7 @@
 #include "evaluation_loop.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "grapnel/data/combined_loader.h"
 
 namespace grapnel {
 
@@ -75,17 +76,22 @@ void FitLoop::setup_data() {
   if (run_.data.loaders) {
     loader = run_.data.train;
   } else if (run_.data_function_defined(DataMethod::train_dataloader)) {
-    Dispatcher::ModuleScope scope(run_.hooks, "train_dataloader");
-    if (run_.data.module != nullptr) {
-      loader = run_.data.module->train_dataloader();
-    } else {
-      loader = run_.module->train_dataloader();
-    }
+    loader = run_.in_data("train_dataloader", [&] {
+      return run_.data.module != nullptr ? run_.data.module->train_dataloader()
+                                         : run_.module->train_dataloader();
+    });
   }
   if (loader == nullptr) {
     throw ConfigError({},
                       "fit has no training data: pass a loader, or define train_dataloader in the "
                       "data module or the module");
+  }
+  if (const auto* combined = dynamic_cast<const CombinedLoader*>(loader.get());
+      combined != nullptr && combined->mode() == CombinedMode::sequential) {
+    throw ConfigError(
+        {},
+        "a training can't take a CombinedLoader of mode sequential, because a batch of "
+        "it would come from one loader alone; use min_size, max_size_cycle or max_size");
   }
   if (!run_.options.overfit_batches.is_zero() && loader->shuffles()) {
     log_warning("overfit_batches turns shuffling off for the training data");

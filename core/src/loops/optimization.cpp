@@ -26,8 +26,8 @@ class TrainingClosure {
 
   void operator()() {
     at::AutoGradMode grad(true);
-    output_ = run_.in_module("training_step",
-                             [&] { return run_.module->training_step(batch_, batch_idx_); });
+    output_ = run_.in_step("training_step",
+                           [&] { return run_.module->training_step(batch_, batch_idx_); });
     at::Tensor loss = output_.loss;
     const int64_t accumulate = run_.state.accumulate_grad_batches;
     if (loss.defined() && accumulate != 1) loss = loss / accumulate;
@@ -66,21 +66,23 @@ class TrainingClosure {
 
 void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, TrainingClosure& closure) {
   run.state.optimizer_step.ready();
-  bool skipped = false;
+  ScaledStep scaled(run, optimizer);
   const Closure wrapped = [&]() -> ClosureResult {
     closure();
+    scaled.unscale(closure.loss().defined());
     OptimizerEvent event{run.event(), optimizer, 0};
     run.hooks.on_before_optimizer_step(event);
-    skipped = run.take_request(RequestKind::skip_step);
+    const bool skipped = run.take_request(RequestKind::skip_step);
     run.in_module("configure_gradient_clipping", [&] {
       run.module->configure_gradient_clipping(optimizer, run.options.gradient_clip_val,
                                               run.options.gradient_clip_algorithm);
     });
-    return {closure.loss(), skipped};
+    return {closure.loss(), scaled.must_skip() || skipped};
   };
   run.in_module("optimizer_step", [&] {
     run.module->optimizer_step(run.current_epoch(), batch_idx, optimizer, wrapped);
   });
+  scaled.finish();
   run.state.optimizer_step.completed();
   OptimizerEvent event{run.event(), optimizer, 0};
   run.hooks.on_after_optimizer_step(event);
@@ -93,7 +95,37 @@ const std::map<std::string, double, std::less<>>& NoOptimizer::defaults() const 
   return none;
 }
 
-void backward_with_hooks(Run& run, const at::Tensor& loss) {
+ScaledStep::ScaledStep(Run& run, Optimizer& optimizer)
+    : scaler_(run.scaler.get()), optimizer_(optimizer) {
+  // LBFGS calls its closure several times, but a gradient can be unscaled only once.
+  if (scaler_ != nullptr && optimizer.type_name() == "LBFGS") {
+    throw ConfigError({},
+                      "LBFGS doesn't work with precision=\"16-mixed\"; use another optimizer or "
+                      "precision=\"bf16-mixed\"",
+                      "precision");
+  }
+}
+
+void ScaledStep::unscale(bool has_gradients) {
+  has_gradients_ = has_gradients;
+  if (scaler_ != nullptr && has_gradients) scaler_->unscale(optimizer_);
+}
+
+bool ScaledStep::must_skip() const {
+  if (scaler_ == nullptr) return false;
+  if (!has_gradients_) return true;
+  if (!scaler_->found_inf()) return false;
+  log_debug("an optimizer step is skipped: its gradients overflowed at scale {}",
+            scaler_->current_scale());
+  return true;
+}
+
+void ScaledStep::finish() {
+  if (scaler_ != nullptr && has_gradients_) scaler_->update();
+}
+
+void backward_with_hooks(Run& run, const at::Tensor& unscaled) {
+  const at::Tensor loss = run.scaler != nullptr ? run.scaler->scale(unscaled) : unscaled;
   BackwardEvent before{run.event(), loss};
   run.hooks.on_before_backward(before);
   run.in_module("backward", [&] { run.module->backward(loss); });
@@ -122,7 +154,7 @@ StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
 StepOutput optimize_manually(Run& run, Batch& batch, int64_t batch_idx) {
   at::AutoGradMode grad(true);
   StepOutput output =
-      run.in_module("training_step", [&] { return run.module->training_step(batch, batch_idx); });
+      run.in_step("training_step", [&] { return run.module->training_step(batch, batch_idx); });
   if (output.loss.defined()) output.loss = output.loss.detach();
   return output;
 }

@@ -8,6 +8,7 @@
 
 namespace grapnel {
 
+class GradScaler;
 class Run;
 
 // Stands in where configure_optimizers returned none: runs the closure and updates nothing.
@@ -26,7 +27,25 @@ StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx);
 // Manual optimization: the module does everything itself in training_step.
 StepOutput optimize_manually(Run& run, Batch& batch, int64_t batch_idx);
 
-// backward with its hooks; for both kinds.
+// The gradient scaler's part in one step of an optimizer; without one nothing happens.
+class ScaledStep {
+ public:
+  // Throws ConfigError for an optimizer that can't be used with a scaler.
+  ScaledStep(Run& run, Optimizer& optimizer);
+  // Before anybody looks at the gradients. has_gradients: there was a backward pass.
+  void unscale(bool has_gradients);
+  // There was none, or the gradients overflowed.
+  bool must_skip() const;
+  // After the step, made or skipped.
+  void finish();
+
+ private:
+  GradScaler* scaler_;
+  Optimizer& optimizer_;
+  bool has_gradients_ = false;
+};
+
+// backward with its hooks; for both kinds. Under 16-mixed the loss is scaled first.
 void backward_with_hooks(Run& run, const at::Tensor& loss);
 
 // Scales the gradients of an optimizer's parameters so that their total norm is at most clip_val, or

@@ -2,12 +2,14 @@
 
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
 #include "../run.h"
 #include "../tensor_tree.h"
 #include "grapnel/base/error.h"
+#include "grapnel/data/combined_loader.h"
 
 namespace grapnel {
 
@@ -23,14 +25,26 @@ void PredictionLoop::setup_data() {
   }
   if (run_.data.loaders) {
     set_.loaders = run_.data.eval;
+    // A single loader is that of the stage, whichever it is.
+    if (set_.loaders.empty() && run_.data.train != nullptr) {
+      set_.loaders = {run_.data.train};
+    }
   } else {
-    Dispatcher::ModuleScope scope(run_.hooks, "predict_dataloader");
-    set_.loaders = run_.data.module != nullptr ? run_.data.module->predict_dataloaders()
-                                               : run_.module->predict_dataloaders();
+    set_.loaders = run_.in_data("predict_dataloader", [&] {
+      return run_.data.module != nullptr ? run_.data.module->predict_dataloaders()
+                                         : run_.module->predict_dataloaders();
+    });
   }
+  set_.loaders = separate_loaders(set_.loaders);
   set_.limits.clear();
   for (const auto& loader : set_.loaders) {
     if (loader == nullptr) throw ConfigError({}, "a prediction data loader is null");
+    if (const auto* combined = dynamic_cast<const CombinedLoader*>(loader.get())) {
+      throw ConfigError({},
+                        fmt::format("predict can't take a CombinedLoader of mode {}, because its "
+                                    "predictions belong to no one loader; use sequential",
+                                    to_string(combined->mode())));
+    }
     set_.limits.push_back(limited_batches(loader->size(), run_.limits.predict, "predict"));
   }
   set_.loaded = true;
@@ -57,7 +71,11 @@ std::vector<Predictions> PredictionLoop::run() {
   // Where callbacks find them in on_predict_epoch_end.
   run_.predictions.clear();
   Fetcher fetcher(set_.loaders, set_.limits, /*epoch=*/0);
-  while (std::optional<Fetcher::Item> item = fetcher.next()) {
+  const auto fetch = [&] {
+    const ProfilerSpan span(run_.profiler.get(), "data", "next predict batch");
+    return fetcher.next();
+  };
+  while (std::optional<Fetcher::Item> item = fetch()) {
     predict(std::move(item->batch), item->batch_idx, item->dataloader_idx, results);
     if (!item->is_last) run_.throw_if_interrupted();
   }
@@ -83,7 +101,7 @@ void PredictionLoop::predict(Batch batch, int64_t batch_idx, int64_t dataloader_
   run_.hooks.on_predict_batch_start(start);
   progress.started();
   StepOutput output;
-  output.prediction = run_.in_module(
+  output.prediction = run_.in_step(
       "predict_step", [&] { return run_.module->predict_step(batch, batch_idx, dataloader_idx); });
   progress.processed();
   EvalBatchEnd end{run_.event(), output, batch, batch_idx, dataloader_idx};

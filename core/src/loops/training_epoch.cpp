@@ -89,7 +89,10 @@ bool FitLoop::epoch_done() {
 
 bool FitLoop::advance() {
   RunState& state = run_.state;
-  std::optional<Fetcher::Item> item = fetcher_.next();
+  std::optional<Fetcher::Item> item = [&] {
+    const ProfilerSpan span(run_.profiler.get(), "data", "next train batch");
+    return fetcher_.next();
+  }();
   if (!item.has_value()) return false;
   const int64_t batch_idx = state.batch.current.ready;
   state.is_last_batch = item->is_last;

@@ -30,9 +30,11 @@ std::string take_label(NamedItem& item, const ParameterTable& table) {
 
 CallbackHandle make_built_in(const CallbackEntry& entry, NamedItem item) {
   const std::string label = take_label(item, entry.parameters());
+  const ConfigValue on_error = take(item.parameters, "on_error");
   CallbackHandle handle = make_callback(item.name, item.parameters, item.context);
   if (!label.empty()) handle.callback->set_name(label);
   handle.source = item.position.to_string();
+  if (!on_error.is_null()) handle.on_error = bridge::parse_on_error(on_error);
   return handle;
 }
 

@@ -2,7 +2,7 @@
 //
 // A built-in callback runs when it is named. A plugin's callbacks run in every training; naming one
 // changes its parameters. Beside its own parameters each takes "label", which tells two of one kind
-// apart, and a plugin's "on_error": "fail" or "disable".
+// apart, and "on_error": "fail" or "disable".
 #pragma once
 
 #include <vector>

@@ -31,7 +31,8 @@ constexpr const char* kFitFooter =
     "  grapnel fit --config run.json --set trainer.max_epochs=5 --set optimizer=AdamW\n"
     "  grapnel fit --set model=cnn --set callbacks.early_stopping.monitor=val_loss\n"
     "  grapnel fit --ckpt last --set trainer.max_epochs=10\n"
-    "  grapnel fit --plugin ./my_plugin.so --explain";
+    "  grapnel fit --plugin ./my_plugin.so --explain\n"
+    "  grapnel fit --plugin ./my_plugin.so --profile";
 
 constexpr const char* kEvaluationFooter =
     "The model, its data and its best checkpoint are those of the latest run below runs/, unless\n"
@@ -116,6 +117,9 @@ void add_run_options(CLI::App& command, RunRequest& request) {
   command.add_flag("--json", request.json, "End with one JSON object on standard output");
   command.add_flag("--quiet", request.quiet,
                    "No progress, and of the log only warnings and errors");
+  command.add_flag("--profile", request.profile,
+                   "Time every hook and step: a table in the log, and profile-*.json for "
+                   "chrome://tracing");
   command.add_flag("--explain", request.explain,
                    "Print which callbacks the run has and what reaches them, and end");
 }

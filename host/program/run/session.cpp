@@ -145,6 +145,7 @@ TrainerOptions Session::make_trainer_options() {
   if (!options.seed && !config_.parameters.is_null("seed")) {
     options.seed = static_cast<std::uint64_t>(config_.parameters.get<std::int64_t>("seed"));
   }
+  if (request_.profile) options.profiler = ProfilerKind::advanced;
   if (request_.quiet) {
     options.enable_progress_bar = false;
   } else if (!request_.explain && options.enable_progress_bar.value_or(true)) {

@@ -32,6 +32,7 @@ struct RunRequest {
   bool json = false;
   bool quiet = false;
   bool explain = false;
+  bool profile = false;
 };
 
 // Everything that is needed for the run, made and checked; nothing has run yet.

@@ -23,11 +23,8 @@ namespace grapnel::bridge {
 class PluginInstance;
 class InstanceHost;
 
-// What happens to the run when the plugin fails in a hook.
-enum class OnError {
-  fail,     // the run fails with the PluginError
-  disable,  // the plugin is logged as disabled, once, and the run goes on without it
-};
+// What happens to the run when the plugin fails in a hook; `fail` is with the PluginError.
+using grapnel::OnError;
 
 // "fail" or "disable"; ConfigError at the value's position for anything else.
 OnError parse_on_error(const ConfigValue& value);

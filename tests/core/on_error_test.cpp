@@ -1,0 +1,132 @@
+// A callback under OnError::disable never ends a run; it leaves it, and keeps its last good state.
+#include <algorithm>
+
+#include "catch.h"
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/dispatcher.h"
+#include "support/recorder.h"
+#include "support/toy.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+// Counts batches, and throws in the third.
+class Fragile : public Callback {
+ public:
+  void on_train_batch_end(TrainBatchEnd&) override {
+    if (++batches == 3) throw std::runtime_error("broken");
+  }
+  void on_train_end(Event&) override { ended = true; }
+  StateDict state_dict() const override {
+    if (fails_to_save) throw std::runtime_error("can't save");
+    return {{"batches", batches}};
+  }
+  void load_state_dict(const StateDict& state) override {
+    if (fails_to_load) throw std::runtime_error("can't load");
+    batches = state.at("batches").to_int();
+  }
+
+  int64_t batches = 0;
+  bool ended = false;
+  bool fails_to_save = false;
+  bool fails_to_load = false;
+};
+
+CallbackHandle disabling(std::shared_ptr<Fragile> callback) {
+  CallbackHandle handle(std::move(callback));
+  handle.on_error = OnError::disable;
+  return handle;
+}
+
+int64_t saved_batches(Trainer& trainer) {
+  const StateDict checkpoint = trainer.dump_checkpoint();
+  return checkpoint.at("callbacks").to_dict().at("Fragile").to_dict().at("batches").to_int();
+}
+
+struct Errors : LogSink {
+  void write(LogLevel level, std::string_view text) override {
+    if (level == LogLevel::error) lines.emplace_back(text);
+  }
+  std::vector<std::string> lines;
+};
+
+}  // namespace
+
+TEST_CASE("a callback that throws is disabled, loudly and once, and the run goes on") {
+  const auto errors = std::make_shared<Errors>();
+  const ScopedLogSink sink(errors);
+  const auto fragile = std::make_shared<Fragile>();
+  Trace trace;
+  ToyModule module;
+  Trainer trainer(quiet(2), {disabling(fragile), std::make_shared<Recorder>(trace, "after")});
+  trainer.fit(module, toy_data(3));
+  CHECK(trainer.state().status == Status::finished);
+  CHECK(fragile->batches == 3);
+  CHECK_FALSE(fragile->ended);
+  // Callbacks after it in the list don't miss the hook in which it failed.
+  CHECK(std::count(trace.begin(), trace.end(), "after.on_train_batch_end") == 6);
+  REQUIRE(errors->lines.size() == 1);
+  CHECK_THAT(errors->lines[0], Catch::Contains("Fragile") && Catch::Contains("broken") &&
+                                   Catch::Contains("on_train_batch_end") &&
+                                   Catch::Contains("disabled"));
+  CHECK(trainer.dispatcher().disabled(fragile.get()));
+}
+
+TEST_CASE("without that policy what a callback throws ends the run") {
+  ToyModule module;
+  Trainer trainer(quiet(2), {std::make_shared<Fragile>()});
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data(3)), "broken");
+}
+
+TEST_CASE("a disabled callback's last good state stays in checkpoints") {
+  const auto fragile = std::make_shared<Fragile>();
+  Trace trace;
+  const auto saver = std::make_shared<Recorder>(trace, "saver");
+  int64_t at_second = 0;
+  int seen = 0;
+  saver->script = [&](const std::string& hook, Trainer& trainer) {
+    if (hook == "on_train_batch_end" && ++seen == 2) at_second = saved_batches(trainer);
+  };
+  ToyModule module;
+  Trainer trainer(quiet(1), {saver, disabling(fragile)});
+  trainer.fit(module, toy_data(3));
+  CHECK(at_second == 1);
+  CHECK(saved_batches(trainer) == 1);
+}
+
+TEST_CASE("a state that can't be saved or loaded disables its callback too") {
+  const TempDir directory;
+  const auto file = directory.path() / "one.ckpt";
+  ToyModule module;
+  {
+    const auto fragile = std::make_shared<Fragile>();
+    Trainer trainer(quiet(1), {disabling(fragile)});
+    trainer.fit(module, toy_data(2));
+    trainer.save_checkpoint(file);
+    fragile->fails_to_save = true;
+    CHECK(saved_batches(trainer) == 2);
+    CHECK(trainer.dispatcher().disabled(fragile.get()));
+  }
+  const auto fragile = std::make_shared<Fragile>();
+  fragile->fails_to_load = true;
+  Trainer trainer(quiet(2), {disabling(fragile)});
+  trainer.fit(module, toy_data(2), {.ckpt_path = file.string()});
+  CHECK(trainer.global_step() == 4);
+  CHECK(saved_batches(trainer) == 2);
+}
+
+TEST_CASE("a signal is nobody's failure") {
+  class Interrupts : public Callback {
+   public:
+    void on_train_batch_end(TrainBatchEnd&) override { throw Interrupted(15); }
+  };
+  CallbackHandle handle(std::make_shared<Interrupts>());
+  handle.on_error = OnError::disable;
+  ToyModule module;
+  Trainer trainer(quiet(1), {handle});
+  CHECK_THROWS_AS(trainer.fit(module, toy_data()), Interrupted);
+}
