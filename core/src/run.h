@@ -226,6 +226,8 @@ std::shared_ptr<Logger> silent_logger();
 
 // The checks of an options struct, and what they amount to (trainer_options.cpp).
 void validate_options(const TrainerOptions& options);
+// For a val_check_interval that has no meaning without epochs.
+[[noreturn]] void refuse_fraction_over_epochs(double fraction);
 RunLimits limits_of(TrainerOptions& options);
 
 // Adds what the options ask for and nobody gave (default_callbacks.cpp). Throws ConfigError when what

@@ -48,7 +48,8 @@ bool Run::call_for_state(const CallbackHandle& handle, std::string_view name,
                          const std::function<void()>& call) {
   if (hooks.disabled(handle.callback.get())) return false;
   Dispatcher::CallbackScope scope(hooks, name, handle.callback.get());
-  const ProfilerSpan span(profiler.get(), handle.callback->type_name(), name);
+  const std::string who = profiler == nullptr ? std::string() : handle.callback->type_name();
+  const ProfilerSpan span(profiler.get(), who, name);
   if (handle.on_error == OnError::fail) {
     call();
     return true;

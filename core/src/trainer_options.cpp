@@ -64,6 +64,13 @@ std::shared_ptr<Logger> silent_logger() {
   return std::make_shared<SilentLogger>();
 }
 
+void refuse_fraction_over_epochs(double fraction) {
+  refuse("check_val_every_n_epoch", "null",
+         fmt::format("set while val_check_interval={} is a fraction of an epoch; give "
+                     "val_check_interval as a number of batches to count over epochs",
+                     fraction));
+}
+
 void validate_options(const TrainerOptions& options) {
   at_least("max_epochs", options.max_epochs, -1);
   at_least("min_epochs", options.min_epochs, 0);
@@ -90,11 +97,8 @@ void validate_options(const TrainerOptions& options) {
       refuse("val_check_interval", fmt::format("{}", *fraction),
              "a fraction in (0.0, 1.0], a whole number of batches, or a time DD:HH:MM:SS");
     }
-    if (!options.check_val_every_n_epoch.has_value() && *fraction <= 1) {
-      refuse("check_val_every_n_epoch", "null",
-             fmt::format("set while val_check_interval={} is a fraction of an epoch; give "
-                         "val_check_interval as a number of batches to count over epochs",
-                         *fraction));
+    if (!options.check_val_every_n_epoch.has_value() && *fraction < 1) {
+      refuse_fraction_over_epochs(*fraction);
     }
   }
   if (!options.barebones) return;

@@ -5,6 +5,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "run.h"
 
 namespace grapnel {
 
@@ -160,6 +161,11 @@ TrainerOptions trainer_options(const Parameters& p) {
       break;
     default:
       options.val_check_interval = p.get<double>("val_check_interval");
+      // Left out, the whole epoch is meant, which may be counted over epochs too.
+      if (p.was_given("val_check_interval") && p.is_null("check_val_every_n_epoch") &&
+          p.get<double>("val_check_interval") <= 1) {
+        refuse_fraction_over_epochs(p.get<double>("val_check_interval"));
+      }
   }
   options.check_val_every_n_epoch = p.get<std::optional<int64_t>>("check_val_every_n_epoch");
   options.num_sanity_val_steps = p.get<int64_t>("num_sanity_val_steps");
