@@ -45,6 +45,10 @@ Trial::Trial(Run& outer, std::vector<CallbackHandle> callbacks) : outer_(outer) 
   inner->data_mask = outer.data_mask;
   inner->optimizers = outer.optimizers;
   inner->schedulers = outer.schedulers;
+  if (outer.scaler != nullptr) {  // a copy, so that the outer run's scale stays
+    inner->scaler = std::make_unique<GradScaler>(outer.device);
+    inner->scaler->load_state_dict(outer.scaler->state_dict());
+  }
   inner->max_epochs_known = true;
   inner->hooks.set_module(outer.module, outer.mask);
   remember();
