@@ -156,6 +156,64 @@ std::vector<std::string> check_finetuning_goes_on(const Case& test, const Json& 
   return problems;
 }
 
+// ---- swa_gives_back
+
+const Json* averaging_spec(const Case& test) {
+  for (const Json& spec : items(test.callbacks())) {
+    if (text_or(spec, "type", "") == "StochasticWeightAveraging") return &spec;
+  }
+  return nullptr;
+}
+
+// The epoch to begin with, from 1, is past the last one.
+bool averaging_never_begins(const Case& test) {
+  const Json* spec = averaging_spec(test);
+  if (spec == nullptr || !get(test.expect(), "exception").is_null()) return false;
+  const Json& start = argument(*spec, "swa_epoch_start");
+  const std::int64_t epochs = int_or(test.trainer(), "max_epochs", -1);
+  return start.is_integer() && epochs > 0 && start.as_int() > epochs;
+}
+
+// Lightning counts an epoch for statistics that it never came to.
+bool keeps_extra_epoch(const Case& test) {
+  const Json& final = get(test.expect(), "final");
+  return averaging_spec(test) != nullptr && final.is_object() &&
+         int_or(final, "max_epochs", -1) == int_or(test.trainer(), "max_epochs", -2) + 1;
+}
+
+bool averaging_gives_back(const Case& test) {
+  return averaging_never_begins(test) || keeps_extra_epoch(test);
+}
+
+std::vector<std::string> check_averaging_gives_back(const Case& test, const Json& observed) {
+  Case fixed = test;
+  Json expect = test.expect();
+  if (keeps_extra_epoch(test)) {
+    expect.find("final")->set("max_epochs", get(test.trainer(), "max_epochs"));
+  }
+  std::vector<std::string> problems;
+  if (averaging_never_begins(test)) {
+    expect.erase("weights");
+    expect.erase("callbacks");
+    expect.erase("snapshots");
+    Json others = Json::array();
+    for (const Json& spec : items(test.callbacks())) {
+      if (text_or(spec, "type", "") != "StochasticWeightAveraging") others.append(spec);
+    }
+    fixed.document.set("callbacks", std::move(others));
+    std::vector<std::string> log;
+    const Json without = observe_case(fixed, log);
+    if (auto found =
+            value_difference(get(without, "weights"), get(observed, "weights"), "weights")) {
+      problems.push_back("other than without the averaging: " + *found);
+    }
+  }
+  for (std::string& problem : differences(test, expect, observed)) {
+    problems.push_back(std::move(problem));
+  }
+  return problems;
+}
+
 // ---- options_without_meaning
 
 struct Meaningless {
@@ -323,6 +381,12 @@ const std::vector<Deviation>& deviations() {
        "stays "
        "trainable, and the run ends as if it had never been stopped",
        resumes_finetuning, check_finetuning_goes_on},
+      {"swa_gives_back",
+       "Lightning ends with the weights from before the training when the averaging never began, "
+       "and "
+       "leaves max_epochs one higher when the epoch for statistics was never reached; here the "
+       "trained weights stay, and max_epochs is given back",
+       averaging_gives_back, check_averaging_gives_back},
       {"options_without_meaning",
        "Lightning takes values that mean nothing; here they are refused, naming option and value",
        has_meaningless_option, check_refused},

@@ -109,7 +109,8 @@ StateDict BaseFinetuning::state_dict() const {
   }
   return {{"internal_optimizer_metadata", std::move(metadata)},
           {"trainable", names_list(trainable_)},
-          {"frozen_norms", names_list(frozen_norms_)}};
+          {"frozen_norms", names_list(frozen_norms_)},
+          {"finetuned_epoch", finetuned_epoch_}};
 }
 
 void BaseFinetuning::load_state_dict(const StateDict& state) {
@@ -133,6 +134,8 @@ void BaseFinetuning::load_state_dict(const StateDict& state) {
   }
   std::set<std::string> trainable = names_from(state, "trainable");
   std::set<std::string> frozen_norms = names_from(state, "frozen_norms");
+  const StateValue* epoch = state.find("finetuned_epoch");
+  finetuned_epoch_ = epoch == nullptr ? -1 : epoch->to_int();
   groups_ = std::move(groups);
   trainable_ = std::move(trainable);
   frozen_norms_ = std::move(frozen_norms);
@@ -152,6 +155,7 @@ void BaseFinetuning::setup(StageEvent& event) {
   } else {
     groups_.clear();
     trainable_.clear();
+    finetuned_epoch_ = -1;
   }
 }
 
@@ -275,12 +279,16 @@ void BaseFinetuning::restore_groups(Module& module, Optimizer& optimizer,
 }
 
 void BaseFinetuning::on_train_epoch_start(Event& event) {
+  // A run that was stopped at the start of this epoch has had its finetune.
+  const int64_t epoch = event.trainer.current_epoch();
+  if (epoch == finetuned_epoch_) return;
   const auto& optimizers = event.trainer.optimizers();
   for (size_t i = 0; i < optimizers.size(); ++i) {
-    finetune(event.module, event.trainer.current_epoch(), *optimizers[i], static_cast<int64_t>(i));
+    finetune(event.module, epoch, *optimizers[i], static_cast<int64_t>(i));
     note_groups(event.module, i, *optimizers[i]);
   }
   note_trainable(event.module);
+  finetuned_epoch_ = epoch;
 }
 
 // Groups are noted once, as they came.

@@ -144,6 +144,7 @@ void ModelPruning::setup(StageEvent& event) {
   std::erase_if(pruned_, [&](const auto& item) {
     return module.state_view().find(orig_name(item.first)) == nullptr;
   });
+  adopt_masks(event.trainer, module);
   if (event.run != RunKind::fit) return;
   originals_.clear();
   if (!may_be_true(options_.use_lottery_ticket_hypothesis)) return;
@@ -153,6 +154,25 @@ void ModelPruning::setup(StageEvent& event) {
 }
 
 // ---- Masks
+
+// A model that an earlier run left with masks is pruned on, by one callback.
+void ModelPruning::adopt_masks(Trainer& trainer, Module& module) {
+  const at::NoGradGuard no_grad;
+  for (const std::string& name : names_) {
+    const StateEntry* orig = module.state_view().find(orig_name(name));
+    const at::Tensor mask = pruning_mask(module, name);
+    if (orig == nullptr || !mask.defined()) continue;
+    const auto has_it = [&](const CallbackHandle& handle) {
+      const auto* other = dynamic_cast<const ModelPruning*>(handle.callback.get());
+      return other != nullptr && other->pruned_.contains(name);
+    };
+    if (std::any_of(trainer.callbacks().begin(), trainer.callbacks().end(), has_it)) continue;
+    auto record = std::make_unique<Pruned>();
+    record->mask = mask;
+    record->effective = orig->tensor.detach() * mask;
+    pruned_[name] = std::move(record);
+  }
+}
 
 void ModelPruning::set_mask(Trainer& trainer, Module& module, const std::string& name,
                             at::Tensor mask) {

@@ -221,7 +221,7 @@ void StochasticWeightAveraging::begin(Event& event) {
   average_->move_to(device_.value_or(trainer.device()));
 
   const std::shared_ptr<Optimizer>& optimizer = trainer.optimizers().front();
-  options_.swa_lrs = per_group(*optimizer, std::move(options_.swa_lrs), "swa_lrs");
+  options_.swa_lrs = per_group(*optimizer, options_.swa_lrs, "swa_lrs");
   for (size_t i = 0; i < optimizer->groups().size(); ++i) {
     optimizer->groups()[i].options["initial_lr"] = options_.swa_lrs[i];
   }

@@ -42,7 +42,7 @@ struct UnfreezeOptions {
 class GRAPNEL_CORE_API BaseFinetuning : public Callback {
  public:
   // {"internal_optimizer_metadata": {"<optimizer>": [{option..., "params": [names]}]}: the groups
-  // of parameters, "trainable": names, "frozen_norms": names}.
+  // of parameters, "trainable": names, "frozen_norms": names, "finetuned_epoch"}.
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
 
@@ -90,6 +90,7 @@ class GRAPNEL_CORE_API BaseFinetuning : public Callback {
   std::set<std::string> frozen_norms_;
   std::vector<std::vector<SavedGroup>> groups_;  // by optimizer
   std::set<std::string> trainable_;              // parameters that are, by name
+  int64_t finetuned_epoch_ = -1;                 // the last for which finetune was called
   bool restored_ = false;                        // the above is from a checkpoint, and not yet used
 };
 

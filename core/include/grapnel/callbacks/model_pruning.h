@@ -128,6 +128,7 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
 
   void prune(Event& event);
   std::map<std::string, at::Tensor> new_masks(Module& module, const PruningAmount& amount) const;
+  void adopt_masks(Trainer& trainer, Module& module);
   void set_mask(Trainer& trainer, Module& module, const std::string& name, at::Tensor mask);
   void rewind(Module& module);
   void apply_masks(Trainer& trainer, Module& module);
