@@ -142,7 +142,7 @@ constexpr Formula kFormulas[] = {
 std::atomic<void*> standing = nullptr;
 
 // Within a counted operator of this thread: what it is made of isn't counted again.
-thread_local int inside = 0;
+thread_local int inside_counted = 0;
 
 struct Counted final : at::ObserverContext {};
 
@@ -156,7 +156,7 @@ struct FlopCallbacks {
     const auto formula = std::find_if(std::begin(kFormulas), std::end(kFormulas),
                                       [&](const Formula& known) { return known.name == name; });
     if (formula == std::end(kFormulas)) return nullptr;
-    if (inside++ == 0) {
+    if (inside_counted++ == 0) {
       State* state = State::innermost;
       if (state == nullptr) state = static_cast<State*>(standing.load());
       const int64_t flops = formula->flops(function.inputs());
@@ -165,7 +165,7 @@ struct FlopCallbacks {
     return std::make_unique<Counted>();
   }
   static void end(const at::RecordFunction&, at::ObserverContext* context) {
-    if (context != nullptr) --inside;
+    if (context != nullptr) --inside_counted;
   }
 };
 

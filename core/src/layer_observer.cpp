@@ -4,22 +4,22 @@ namespace grapnel {
 
 namespace {
 
-thread_local LayerObserver* watching = nullptr;
+thread_local LayerObserver* current_observer = nullptr;
 
 }  // namespace
 
 LayerObserver::~LayerObserver() = default;
 
 LayerObserver* LayerObserver::current() {
-  return watching;
+  return current_observer;
 }
 
-LayerObserver::Scope::Scope(LayerObserver& observer) : before_(watching) {
-  watching = &observer;
+LayerObserver::Scope::Scope(LayerObserver& observer) : before_(current_observer) {
+  current_observer = &observer;
 }
 
 LayerObserver::Scope::~Scope() {
-  watching = before_;
+  current_observer = before_;
 }
 
 }  // namespace grapnel

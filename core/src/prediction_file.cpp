@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 // Outputs of one loader: name and tensor [N, ...], in the order of the tree.
 using Outputs = std::vector<std::pair<std::string, at::Tensor>>;
 
-void collect(const TensorTree& tree, const std::string& name,
-             std::vector<std::pair<std::string, std::vector<at::Tensor>>>& into) {
+void collect_outputs(const TensorTree& tree, const std::string& name,
+                     std::vector<std::pair<std::string, std::vector<at::Tensor>>>& into) {
   if (tree.tensor.defined()) {
     const std::string own = name.empty() ? "prediction" : name;
     for (auto& [known, tensors] : into) {
@@ -36,14 +36,14 @@ void collect(const TensorTree& tree, const std::string& name,
   std::size_t index = 0;
   for (const auto& [child_name, child] : tree.children) {
     const std::string part = child_name.empty() ? std::to_string(index) : child_name;
-    collect(child, name.empty() ? part : name + "." + part, into);
+    collect_outputs(child, name.empty() ? part : name + "." + part, into);
     ++index;
   }
 }
 
 Outputs joined(const Predictions& batches) {
   std::vector<std::pair<std::string, std::vector<at::Tensor>>> parts;
-  for (const TensorTree& batch : batches) collect(batch, "", parts);
+  for (const TensorTree& batch : batches) collect_outputs(batch, "", parts);
   Outputs outputs;
   for (auto& [name, tensors] : parts) {
     for (at::Tensor& tensor : tensors) {

@@ -26,7 +26,7 @@ TrainerOptions trial_options(const Run& outer) {
 
 // Each step of putting things back is made, whatever happens to the others.
 template <class Step>
-void guarded(const char* what, Step&& step) noexcept {
+void put_back_part(const char* what, Step&& step) noexcept {
   try {
     step();
   } catch (const std::exception& error) {
@@ -115,30 +115,30 @@ void Trial::remember() {
 
 void Trial::put_back() {
   const at::NoGradGuard no_grad;
-  guarded("the weights", [&] {
+  put_back_part("the weights", [&] {
     for (auto& [live, saved] : tensors_) live.copy_(saved);
     for (auto& [parameter, gradient] : gradients_) parameter.mutable_grad() = gradient;
   });
-  guarded("the mode of the layers", [&] { outer_.module->set_training_modes(modes_); });
+  put_back_part("the mode of the layers", [&] { outer_.module->set_training_modes(modes_); });
   for (size_t i = 0; i < optimizers_.size(); ++i) {
-    guarded("an optimizer", [&] {
+    put_back_part("an optimizer", [&] {
       Optimizer& optimizer = *outer_.optimizers[i];
       optimizer.groups() = optimizers_[i].groups;
       optimizer.load_state_dict(optimizers_[i].state);
     });
   }
   for (size_t i = 0; i < schedulers_.size(); ++i) {
-    guarded("a scheduler",
-            [&] { outer_.schedulers[i].scheduler->load_state_dict(schedulers_[i]); });
+    put_back_part("a scheduler",
+                  [&] { outer_.schedulers[i].scheduler->load_state_dict(schedulers_[i]); });
   }
   // A scheduler may write the rates that belong to its state: those of the groups are the last word.
   for (size_t i = 0; i < optimizers_.size(); ++i) {
-    guarded("an optimizer", [&] { outer_.optimizers[i]->groups() = optimizers_[i].groups; });
+    put_back_part("an optimizer", [&] { outer_.optimizers[i]->groups() = optimizers_[i].groups; });
   }
   if (!data_.empty()) {
-    guarded("the data module's state", [&] { outer_.data.module->load_state_dict(data_); });
+    put_back_part("the data module's state", [&] { outer_.data.module->load_state_dict(data_); });
   }
-  guarded("the random generators", [&] { set_generator_states(generators_); });
+  put_back_part("the random generators", [&] { set_generator_states(generators_); });
 }
 
 }  // namespace grapnel

@@ -367,6 +367,52 @@ std::vector<std::string> check_searches_without_val_data(const Case& test, const
   return problems;
 }
 
+// ---- search_in_a_later_epoch
+
+// The spec of the finder that searches within the fit, when it does so after the first epoch.
+const Json* later_search(const Case& test) {
+  for (const Json& spec : items(test.callbacks())) {
+    if (text_or(spec, "type", "") != "MyLRFinder") continue;
+    for (const Json& epoch : items(argument(spec, "milestones"))) {
+      if (epoch.as_int() > 0) return &spec;
+    }
+  }
+  return nullptr;
+}
+
+bool searches_in_a_later_epoch(const Case& test) {
+  return later_search(test) != nullptr && get(test.expect(), "exception").is_null();
+}
+
+// The last search has as many rates as there are whole accumulation windows until its steps or the
+// epochs are over.
+std::vector<std::string> check_later_search(const Case& test, const Json& observed) {
+  if (const Json& exception = get(observed, "exception"); !exception.is_null()) {
+    return {"the search threw " + brief(exception)};
+  }
+  const Json& spec = *later_search(test);
+  const std::int64_t max_epochs = int_or(test.trainer(), "max_epochs", 1);
+  const std::int64_t window = int_or(test.trainer(), "accumulate_grad_batches", 1);
+  std::int64_t epoch = 0;
+  for (const Json& milestone : items(argument(spec, "milestones"))) {
+    if (milestone.as_int() < max_epochs) epoch = std::max(epoch, milestone.as_int());
+  }
+  const Json& train = test.data().at("train");
+  const std::int64_t batches =
+      (train.at("n").as_int() + train.at("batch").as_int() - 1) / train.at("batch").as_int();
+  std::int64_t steps = int_or(get(spec, "args"), "num_training_steps", 100);
+  std::int64_t rates = 0;
+  for (; epoch < max_epochs && steps > 0; ++epoch) {
+    rates += std::min(steps, batches / window);
+    steps -= std::min(steps, (batches + window - 1) / window);
+  }
+  for (const Json& callback : items(get(observed, "callbacks"))) {
+    const auto found = static_cast<std::int64_t>(items(get(callback, "lr")).size());
+    if (found == rates) return {};
+  }
+  return {"no search with " + std::to_string(rates) + " rates"};
+}
+
 }  // namespace
 
 const std::vector<Deviation>& deviations() {
@@ -405,6 +451,10 @@ const std::vector<Deviation>& deviations() {
        "Lightning's batch-size finder fails when the module has a validation_step and there are no "
        "validation data; here it searches as if there were no validation_step",
        finder_lacks_val_data, check_searches_without_val_data},
+      {"search_in_a_later_epoch",
+       "Lightning's search for a learning rate after the first epoch lets one epoch pass without a "
+       "step, and so ends too soon or never begins; here it uses all of the epochs that are left",
+       searches_in_a_later_epoch, check_later_search},
   };
   return rules;
 }

@@ -74,6 +74,7 @@ Batch Samples::range(std::int64_t begin, std::int64_t end) const {
     }
   }
   Batch result({x, y}, {"x", "y"});
+  if (iterable) return result;  // its samples have no numbers
   result.sample_indices.resize(static_cast<std::size_t>(n));
   std::iota(result.sample_indices.begin(), result.sample_indices.end(), begin);
   return result;

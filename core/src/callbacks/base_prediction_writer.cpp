@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
@@ -59,7 +61,14 @@ void BasePredictionWriter::on_predict_batch_end(EvalBatchEnd& event) {
 }
 
 void BasePredictionWriter::on_predict_epoch_end(Event& event) {
-  if (on_epoch()) write_on_epoch_end(event, predictions_, indices_);
+  if (on_epoch()) {
+    for (auto& loader : indices_) {
+      if (std::all_of(loader.begin(), loader.end(), [](const Indices& i) { return i.empty(); })) {
+        loader.clear();
+      }
+    }
+    write_on_epoch_end(event, predictions_, indices_);
+  }
   forget();
 }
 

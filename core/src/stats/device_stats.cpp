@@ -83,3 +83,5 @@ void synchronize(const c10::Device& device) {
 }
 
 }  // namespace grapnel
+
+#undef GRAPNEL_HAS_DEVICE_ALLOCATOR

@@ -112,6 +112,26 @@ TEST_CASE("a loader that doesn't name its samples is reported once, and its rows
   CHECK(text.find("sample_indices", first + 1) == std::string::npos);
 }
 
+TEST_CASE("indices are nested by loader and batch, and a loader without them has none") {
+  class Indexed final : public BasePredictionWriter {
+   public:
+    Indexed() : BasePredictionWriter(WriteInterval::epoch) {}
+    EpochIndices seen;
+
+   protected:
+    void write_on_epoch_end(Event&, const std::vector<Predictions>& predictions,
+                            const EpochIndices& batch_indices) override {
+      CHECK(predictions.size() == batch_indices.size());
+      seen = batch_indices;
+    }
+  };
+  const auto writer = std::make_shared<Indexed>();
+  Trainer trainer(quiet(1), {writer});
+  Doubler module;
+  trainer.predict(module, Data(DataLoaders{numbers(3), std::make_shared<ToyLoader>(2)}));
+  CHECK(writer->seen == BasePredictionWriter::EpochIndices{{{0, 1}, {2}}, {}});
+}
+
 TEST_CASE("a writer that lacks the function of its interval says which one") {
   class Forgetful final : public BasePredictionWriter {
    public:

@@ -136,12 +136,12 @@ const std::map<std::string, Maker>& makers() {
       {"Plain", tagged<Plain>()},
       {"PlainChild", tagged<PlainChild>()},
       {"PlanFinetuning", of_arguments(make_plan_finetuning)},
-      {"TableWeightAveraging", of_arguments(make_table_weight_averaging)},
       {"PredWriter",
        [](const Json& arguments, Journal& journal) -> CallbackHandle {
          const std::string interval = text_or(arguments, "write_interval", "batch");
          return std::make_shared<PredWriter>(journal, parse_write_interval(interval));
        }},
+      {"TableWeightAveraging", of_arguments(make_table_weight_averaging)},
       {"ThroughputMonitor", throughput_monitor},
       {"TraceA", trace<TraceA>("A")},
       {"TraceB", trace<TraceB>("B")},

@@ -27,7 +27,7 @@ class GRAPNEL_CORE_API BasePredictionWriter : public Callback {
 
   // Where each sample of a batch stands in its data set; empty when the loader doesn't say.
   using Indices = std::vector<int64_t>;
-  // Per data loader, per batch.
+  // Per data loader, per batch; no batches of a loader that never says.
   using EpochIndices = std::vector<std::vector<Indices>>;
 
   bool on_batch() const { return interval_ != WriteInterval::epoch; }
