@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "grapnel/lr_find_result.h"
 
@@ -111,10 +112,17 @@ std::string LRFindResult::to_svg() const {
     from = std::min(from, lr[i]);
     to = std::max(to, lr[i]);
   }
-  // What shoots up at the end would press the rest flat: it leaves the picture at the top.
-  const double start_loss = loss[points[0]];
-  most = std::min(most, std::max(start_loss, least) + 1.0 * (std::max(start_loss, least) - least) +
-                            0.5 * std::abs(least) + 1e-12);
+  // What shoots up at the end would press the rest flat: past the suggestion and the least loss the
+  // line may leave the picture at the top.
+  const std::optional<size_t> best = suggested_index();
+  double shown = loss[points[0]];
+  bool least_seen = false;
+  for (const size_t i : points) {
+    shown = std::max(shown, loss[i]);
+    least_seen = least_seen || loss[i] == least;
+    if (least_seen && i >= best.value_or(0)) break;
+  }
+  most = std::min(most, shown + (shown - least));
   const Range rates = logarithmic ? padded(std::log10(from), std::log10(to)) : padded(from, to);
   Range losses = padded(least, most);
   const double margin = 0.06 * (losses.high - losses.low);
@@ -158,7 +166,7 @@ std::string LRFindResult::to_svg() const {
       "<path d=\"M{:g} {:g}V{:g}H{:g}\" fill=\"none\" stroke=\"#222\"/>\n",
       line, kLeft, kTop, kHeight - kBottom, kWidth - kRight);
 
-  if (const auto best = suggested_index()) {
+  if (best.has_value()) {
     const double at_x = x.place(lr[*best]);
     const double at_y = std::clamp(y.place(loss[*best]), kTop, kHeight - kBottom);
     const bool left_side = at_x > kWidth * 0.6;  // room for the words
