@@ -441,7 +441,6 @@ void Run::fail(const std::exception_ptr& exception) {
       log_error("{} failed while the run was ending because of another error", what);
     }
   };
-  guarded("the metrics", [&] { flush(); });  // what was logged before it stays visible
   leases.end_all();
   state.status = Status::interrupted;
   if (facts.signal != 0) {
