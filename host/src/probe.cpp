@@ -147,8 +147,9 @@ ProbeResult probe_plugin(const Candidate& candidate, const HostDirectories& dire
   ProbeReport steps = read_probe_report(report);
   if (steps.last_step.empty()) {
     // It did not get to the plugin, so the plugin is not to blame.
-    throw Error(fmt::format("the probe could not start: {} {}: {}", quote(options.program.string()),
-                            process.describe(), printable(tail(process.error))));
+    throw Error(fmt::format(
+        "the probe could not start: {} {}: {}", quote(options.program.string()), process.describe(),
+        printable(steps.failure.empty() ? tail(process.error) : steps.failure)));
   }
   ProbeResult result = judge(process, std::move(steps));
   result.digest = library.digest;

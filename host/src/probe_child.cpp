@@ -11,6 +11,7 @@
 #include <grapnel/base/text.h>
 #include <grapnel/host/loader.h>
 #include <grapnel/host/process_state.h>
+#include <grapnel/host/store.h>
 
 #include "probe_host.h"
 #include "probe_report.h"
@@ -146,12 +147,17 @@ void run_probe_child(const ProbeChildOptions& options) {
   std::vector<std::string> changed;
   std::vector<CallbackProbe> callbacks;
   try {
+    const std::string digest = hex(sha256_file(options.library));
+    // Before the first step: where the copy lies is no fault of the plugin.
+    if (const std::string damage = stored_file_damage(options.library, digest); !damage.empty()) {
+      throw Error(damage);
+    }
     report.step("loading it");
     const LoadedPlugin& plugin =
         load_plugin({.manifest = parse_manifest(
                          grapnel::read_file(options.manifest, max_manifest_bytes), "plugin.json"),
                      .library = options.library,
-                     .digest = hex(sha256_file(options.library)),
+                     .digest = digest,
                      .origin = options.origin,
                      .reason = "probe",
                      .order_reason = {}});

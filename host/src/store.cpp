@@ -55,7 +55,12 @@ bool is_digest(std::string_view text) noexcept {
          });
 }
 
-Store::Store(fs::path directory) : directory_(std::move(directory)) {}
+Store::Store(fs::path directory) {
+  // Resolved once, so that what is checked and what is loaded is one path, whatever links lead there.
+  std::error_code unreachable;
+  directory_ = fs::weakly_canonical(directory, unreachable);
+  if (unreachable) directory_ = std::move(directory);
+}
 Store::Store(const HostDirectories& directories) : Store(directories.data / "store") {}
 
 void Store::prepare() const {

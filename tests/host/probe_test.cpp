@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
 
 #include "catch.h"
@@ -119,6 +120,18 @@ TEST_CASE("the result is recorded for this very library, and another build is pr
   CHECK(recorded_probe("../../x", world.directories) == std::nullopt);
   std::ofstream(world.directories.cache / "probes" / (result.digest + ".json")) << "damaged";
   CHECK(recorded_probe(result.digest, world.directories) == std::nullopt);
+}
+
+TEST_CASE("a copy that cannot be used is not the plugin's fault, and nothing is recorded") {
+  const PluginWorld world;
+  const Candidate candidate = examine(world.add_plugin("ema"));
+  const fs::path program =
+      world.dir.write("program", "#!/bin/sh\nchmod 0666 \"$2\"\nexec '" GRAPNEL "' \"$@\"\n");
+  fs::permissions(program, fs::perms::owner_all);
+  CHECK_THROWS_WITH(
+      probe_plugin(candidate, world.directories, {.program = program, .deadline_seconds = 60}),
+      Contains("the probe could not start") && Contains("can be written by others"));
+  CHECK(recorded_probe(hex(sha256_file(candidate.library)), world.directories) == std::nullopt);
 }
 
 TEST_CASE("a probe leaves nothing but its record") {

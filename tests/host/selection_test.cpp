@@ -4,6 +4,7 @@
 
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
+#include <grapnel/host/store.h>
 
 #include "catch.h"
 #include "plugin_world.h"
@@ -79,6 +80,20 @@ TEST_CASE("an enabled plugin runs from the store, whatever becomes of its file")
   fs::remove(world.plugins() / "ema.grapnel.json");
   REQUIRE(check().size() == 1);
   CHECK_THAT(check()[0], Contains("is gone") && Contains("disable ema"));
+}
+
+TEST_CASE("directories behind symbolic links serve as others do") {
+  PluginWorld world;
+  world.add_plugin("ema");
+  fs::create_directory(world.dir / "disk");
+  fs::create_directory_symlink(world.dir / "disk", world.dir / "home");
+  world.directories.config = world.dir / "home/config";
+  world.directories.data = world.dir / "home/data";
+  world.directories.cache = world.dir / "home/cache";
+  world.enable("ema");
+  const PluginSelection selection = select(world);
+  REQUIRE(ids(selection) == Ids{"ema"});
+  CHECK(stored_file_damage(selection.plugins[0].library, selection.plugins[0].digest).empty());
 }
 
 TEST_CASE("a plugin that was disabled is not mentioned") {

@@ -75,6 +75,21 @@ TEST_CASE("a store that others can write is not used") {
   CHECK_THROWS_WITH(store.put_text("{}", "plugin.json"), Contains("chmod go-w"));
 }
 
+TEST_CASE("a store behind a symbolic link is used at the place the link leads to") {
+  const PluginWorld world;
+  fs::create_directory(world.dir / "disk");
+  fs::create_directory_symlink(world.dir / "disk", world.dir / "home");
+  Store store(world.dir / "home/data/store");
+  const StoredFile kept = store.put_library(examine(world.add_plugin("ema")));
+  CHECK(kept.path.parent_path() == world.dir / "disk/data/store");
+  CHECK(stored_file_damage(kept.path, kept.digest).empty());
+  CHECK(Store(world.dir / "home/data/store").path_of(kept.digest, "ema.so") == kept.path);
+  // What the link leads to is what is checked.
+  fs::permissions(world.dir / "disk", fs::perms{0777});
+  CHECK_THAT(stored_file_damage(kept.path, kept.digest),
+             Contains("disk' can be written by others"));
+}
+
 TEST_CASE("names and digests that come from files cannot lead out of the store") {
   const Store store(fs::path("/store"));
   const std::string digest(64, 'a');

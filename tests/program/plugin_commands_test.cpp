@@ -180,6 +180,28 @@ TEST_CASE("a plugin that hangs is ended at the deadline") {
   CHECK_THAT(result.output, Contains("loading it did not finish within"));
 }
 
+TEST_CASE("a home behind a symbolic link serves as any other") {
+  const GrapnelUser user;
+  user.add_plugin("ema");
+  fs::create_directory(user.dir / "disk");
+  fs::create_directory_symlink(user.dir / "disk", user.dir / "home");
+  const auto run = [&](const test::Arguments& arguments) {
+    return run_process({.program = GRAPNEL,
+                        .arguments = arguments,
+                        .environment = {{"HOME", (user.dir / "home").string()},
+                                        {"XDG_CONFIG_HOME", ""},
+                                        {"XDG_DATA_HOME", ""},
+                                        {"XDG_CACHE_HOME", ""},
+                                        {"GRAPNEL_PLUGIN_PATH", user.plugins().string()}},
+                        .working_directory = user.directories.project,
+                        .deadline_seconds = 100});
+  };
+  CHECK_THAT(run({"plugin", "enable", "ema"}).output, StartsWith("enabled 'ema'"));
+  CHECK_THAT(run({"plugin", "list"}).output, Contains("1 plugin: 1 enabled"));
+  CHECK_THAT(run({"plugin", "validate", NAN_GUARD}).output, Contains("The plugin is valid.\n"));
+  CHECK_THAT(run({"plugin", "inspect", NAN_GUARD}).output, Contains("Probe       passed"));
+}
+
 TEST_CASE("a good plugin is valid") {
   const GrapnelUser user;
   CHECK_THAT(user.answer({"plugin", "validate", NAN_GUARD}), Contains("The plugin is valid.\n"));

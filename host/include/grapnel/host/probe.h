@@ -58,7 +58,8 @@ struct ProbeOptions {
 };
 
 // Probes a private copy of the candidate's library and records the result. PluginError when it is
-// refused before anything could run; IoError when the child can't be started.
+// refused before anything could run; IoError when the child can't be started, Error when it did not
+// get as far as loading the library, which is not recorded.
 [[nodiscard]] ProbeResult probe_plugin(const Candidate& candidate,
                                        const HostDirectories& directories,
                                        const ProbeOptions& options);

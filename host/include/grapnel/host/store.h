@@ -21,7 +21,7 @@ struct StoredFile {
 
 class Store {
  public:
-  // `directory` is made (0700) by the first put.
+  // `directory` is made (0700) by the first put. Symbolic links in its path are resolved here.
   explicit Store(std::filesystem::path directory);
   // The user's: <data>/store.
   explicit Store(const HostDirectories& directories);
@@ -45,7 +45,7 @@ class Store {
   std::filesystem::path directory_;
 };
 
-// Reads a stored file again. Why it must not be used, as the end of a sentence: "it is missing", "it
+// Reads a stored file again, at its path_of(). Why it must not be used, as the end of a sentence: "it is missing", "it
 // was changed: ..."; empty when it is whole and only this user could have written it.
 [[nodiscard]] std::string stored_file_damage(const std::filesystem::path& file,
                                              std::string_view digest);
