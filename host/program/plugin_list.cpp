@@ -106,8 +106,9 @@ void add_plugin_list(CLI::App& parent, Context&) {
       "Lists what lies in the search path ('grapnel plugin path') and what is enabled, without\n"
       "running any of it.\n\n"
       "States: enabled; disabled (found, not enabled); update waits (the file is another version\n"
-      "than the copy that runs); missing (the file is gone, the copy runs); damaged (the copy is\n"
-      "gone); shadowed (another of the same id comes first); refused (with the reason).\n\n"
+      "than the copy that runs); missing (the file is gone or out of reach, the copy runs);\n"
+      "damaged (the copy is gone); shadowed (another of the same id comes first); refused (with\n"
+      "the reason).\n\n"
       "Example:\n"
       "  grapnel plugin list --plugin-path build/release/plugins");
   command->callback([options] { run(*options); });

@@ -23,13 +23,16 @@ bool is_enabled_version(const EnabledPlugin& plugin, const Candidate& candidate)
 
 Origin look_at_origin(const EnabledPlugin& plugin, const Discovery& discovery) {
   Origin origin;
-  if (const Candidate* candidate = discovery.find(plugin.id)) {
-    origin.found = *candidate;
-  } else if (file_identity(plugin.origin)) {
-    origin.found = examine(plugin.origin);
-  } else {
-    origin.state = Origin::State::gone;
-    return origin;
+  try {
+    if (const Candidate* candidate = discovery.find(plugin.id)) {
+      origin.found = *candidate;
+    } else if (file_identity(plugin.origin)) {
+      origin.found = examine(plugin.origin);
+    } else {
+      return {.state = Origin::State::gone};
+    }
+  } catch (const Error& error) {
+    return {.state = Origin::State::unreachable, .failure = error.what()};
   }
   origin.state =
       is_enabled_version(plugin, *origin.found) ? Origin::State::same : Origin::State::changed;

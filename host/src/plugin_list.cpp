@@ -49,6 +49,10 @@ ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discover
       listed.note = fmt::format(
           "its file is gone, the copy runs; to stop: grapnel plugin disable {}", plugin.id);
       break;
+    case Origin::State::unreachable:
+      listed.state = PluginState::missing;
+      listed.note = fmt::format("the copy runs: {}", origin.failure);
+      break;
   }
   if (!store.holds(plugin.digest, plugin.file)) {
     listed.state = PluginState::damaged;

@@ -195,6 +195,11 @@ class Selector {
             fmt::format("plugin {} runs from its copy, the file it came from is gone; "
                         "to use it no more: grapnel plugin disable {}",
                         plugin.describe(), plugin.id));
+      } else if (origin.state == Origin::State::unreachable) {
+        notices_.push_back(
+            fmt::format("plugin {} runs from its copy; whether an update waits is "
+                        "not known: {}",
+                        plugin.describe(), origin.failure));
       } else if (origin.state == Origin::State::changed && origin.found->refused.empty()) {
         notices_.push_back(fmt::format(
             "plugin {} runs as it was enabled; an update to {} waits in {}; to use that: {}",

@@ -96,6 +96,17 @@ TEST_CASE("a plugin whose file is gone is missing and runs on") {
   CHECK(plugin.path == world.plugins() / "ema.so");
 }
 
+TEST_CASE("a plugin whose file is out of reach is missing and runs on, with the reason") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema", {}, world.dir / "build");
+  (void)enable_plugin(examine(library), world.directories);
+  fs::remove(library);
+  fs::create_symlink(library, library);  // looking at it fails, as for a server that is down
+  const ListedPlugin plugin = find(world, "ema");
+  CHECK(plugin.state == PluginState::missing);
+  CHECK_THAT(plugin.note, Contains("the copy runs: cannot look at '" + library.string()));
+}
+
 TEST_CASE("a plugin whose copy is gone is damaged") {
   const PluginWorld world;
   world.add_plugin("ema");

@@ -82,6 +82,18 @@ TEST_CASE("an enabled plugin runs from the store, whatever becomes of its file")
   CHECK_THAT(check()[0], Contains("is gone") && Contains("disable ema"));
 }
 
+TEST_CASE("an enabled plugin runs though the file it came from is out of reach") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema", {}, world.dir / "elsewhere");
+  (void)enable_plugin(examine(library), world.directories);
+  fs::remove(library);
+  fs::create_symlink(library, library);  // looking at it fails, as for a server that is down
+  const PluginSelection selection = select(world);
+  CHECK(ids(selection) == Ids{"ema"});
+  REQUIRE(selection.notices.size() == 1);
+  CHECK_THAT(selection.notices[0], Contains("runs from its copy") && Contains(library.string()));
+}
+
 TEST_CASE("directories behind symbolic links serve as others do") {
   PluginWorld world;
   world.add_plugin("ema");

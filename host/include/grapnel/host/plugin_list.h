@@ -17,7 +17,7 @@ enum class PluginState : std::uint8_t {
   enabled,       // runs in every training
   disabled,      // discovered, not enabled
   update_waits,  // enabled; the file in the search path is another one than the copy that runs
-  missing,       // enabled; the file it came from is gone, the copy runs
+  missing,       // enabled; the file it came from is gone or out of reach, the copy runs
   damaged,       // enabled; the copy in the store is missing or was changed: runs refuse to start
   shadowed,      // another plugin of the same id comes first in the search path
   refused,       // can't be used
