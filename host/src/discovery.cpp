@@ -52,7 +52,8 @@ class Scan {
     // Manifests first: a library that one of them names does not stand for itself.
     for (const bool manifests : {true, false}) {
       for (std::size_t i = 0; i < names.size(); ++i) {
-        if (is_manifest_name(names[i]) == manifests) found[i] = file(directory.path / names[i]);
+        if (is_manifest_name(names[i]) == manifests)
+          found[i] = file_or_refusal(directory.path / names[i]);
       }
     }
     for (std::optional<Candidate>& candidate : found) {
@@ -60,7 +61,8 @@ class Scan {
     }
   }
 
-  // nullopt when it was there and is gone, or was met before under another name.
+  // nullopt when it was there and is gone, or was met before under another name. IoError when it
+  // can't be looked at.
   std::optional<Candidate> file(const fs::path& path) {
     const std::optional<FileIdentity> identity = file_identity(path, Links::refuse);
     if (!identity) return std::nullopt;
@@ -81,6 +83,15 @@ class Scan {
   std::vector<Candidate> take() { return std::move(found_); }
 
  private:
+  // One that can't be looked at hides none of the others.
+  std::optional<Candidate> file_or_refusal(const fs::path& path) {
+    try {
+      return file(path);
+    } catch (const Error& error) {
+      return Candidate{.library = path, .refused = error.what()};
+    }
+  }
+
   void add(const SearchDirectory& directory, Candidate candidate) {
     candidate.origin = directory.origin;
     found_.push_back(std::move(candidate));

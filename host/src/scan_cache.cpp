@@ -204,6 +204,8 @@ std::optional<Examined> ScanCache::find(const std::string& path, const FileIdent
     return known;
   } catch (const Damaged&) {
     return std::nullopt;
+  } catch (const IoError&) {
+    return std::nullopt;  // the library can't be looked at: examining the file anew says why
   }
 }
 

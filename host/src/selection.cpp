@@ -39,36 +39,43 @@ class Selector {
       : options_(options),
         directories_(options.discovery.directories),
         store_(directories_),
-        discovery_(discover(options.discovery)),
-        enabled_(read_enabled(directories_)) {}
+        mode_(options.environment
+                  ? *options.environment
+                  : environment_variable(std::string(environment_name)).value_or("")) {
+    // Whoever wants no plugin is not stopped by what is wrong with one, or with the record.
+    if (mode_ == "none" && !names_an_id()) return;
+    discovery_ = discover(options.discovery);
+    enabled_ = read_enabled(directories_);
+  }
 
   PluginSelection select() {
-    std::string mode = options_.environment
-                           ? *options_.environment
-                           : environment_variable(std::string(environment_name)).value_or("");
     check_excluded();
     // Files first: one named by its file takes the place of the enabled one with its id.
     for (const std::string& argument : options_.plugins) {
       if (names_a_file(argument)) add_file(argument);
     }
-    if (mode.empty()) {
+    if (mode_.empty()) {
       add_enabled("enabled");
       if (enabled_.trust_all_drop_ins) add_drop_ins("trust_all_drop_ins", Disabled::left_out);
-    } else if (mode == "all") {
+    } else if (mode_ == "all") {
       add_enabled("enabled");
       add_drop_ins("GRAPNEL_PLUGINS=all", Disabled::included);
-    } else if (mode != "none") {
-      for (const std::string& id : split_ids(mode)) add_id(id, "GRAPNEL_PLUGINS=" + mode);
+    } else if (mode_ != "none") {
+      for (const std::string& id : split_ids(mode_)) add_id(id, "GRAPNEL_PLUGINS=" + mode_);
     }
     for (const std::string& argument : options_.plugins) {
       if (!names_a_file(argument)) add_id(argument, "--plugin " + argument);
     }
     for (const SelectedPlugin& plugin : selected_) check_runs(plugin);
-    if (mode.empty()) add_notices();
+    if (mode_.empty()) add_notices();
     return {.plugins = in_order(), .notices = std::move(notices_)};
   }
 
  private:
+  [[nodiscard]] bool names_an_id() const {
+    return !options_.no_plugins.empty() || !std::ranges::all_of(options_.plugins, names_a_file);
+  }
+
   void check_excluded() const {
     const std::vector<std::string> known = known_ids();
     for (const std::string& id : options_.no_plugins) {
@@ -226,6 +233,7 @@ class Selector {
   const SelectionOptions& options_;
   const HostDirectories& directories_;
   Store store_;
+  std::string mode_;  // of GRAPNEL_PLUGINS; empty: what is enabled
   Discovery discovery_;
   EnabledPlugins enabled_;
   std::vector<SelectedPlugin> selected_;

@@ -8,6 +8,7 @@
 #include <grapnel/base/error.h>
 
 #include "catch.h"
+#include "ordinary_user.h"
 #include "plugin_world.h"
 
 using namespace grapnel;
@@ -195,6 +196,23 @@ TEST_CASE("files and directories that others can write are refused, though all e
   fs::permissions(world.plugins(), fs::perms{0755});
   fs::permissions(world.plugins() / "ema.grapnel.json", fs::perms{0666});
   CHECK_THAT(only(discover(world.discovery())).refused, Contains("ema.grapnel.json"));
+}
+
+TEST_CASE("a directory whose files cannot be looked at hides none of the others") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  const fs::path closed = world.dir / "closed";
+  world.add_plugin("other", {}, closed);
+  DiscoveryOptions options = world.discovery();
+  options.plugin_path.push_back(closed.string());
+  const test::OrdinaryUser user(world.dir.path());
+  fs::permissions(closed, fs::perms{0444});  // what is in it can be listed, not looked at
+  const Discovery discovery = discover(options);
+  fs::permissions(closed, fs::perms{0755});
+  CHECK(discovery.find("ema") != nullptr);
+  REQUIRE(discovery.candidates.size() == 3);
+  CHECK_THAT(discovery.candidates[1].refused, Contains("cannot look at") && Contains("other"));
+  CHECK(discovery.candidates[2].library == closed / "other.so");
 }
 
 TEST_CASE("a link to a plugin is followed, and what it leads to is checked") {

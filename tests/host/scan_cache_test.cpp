@@ -10,6 +10,7 @@
 #include <grapnel/host/discovery.h>
 
 #include "catch.h"
+#include "ordinary_user.h"
 #include "plugin_world.h"
 
 using namespace grapnel;
@@ -56,6 +57,23 @@ void keep_times(const fs::path& file, const std::string& content) {
 }
 
 }  // namespace
+
+TEST_CASE("a library that cannot be looked at any more is looked at anew, and refused") {
+  const PluginWorld world;
+  const fs::path below = world.plugins() / "below";
+  fs::create_directory(below);
+  fs::rename(world.add_plugin("ema"), below / "ema.so");
+  world.dir.write("plugins/ema.grapnel.json",
+                  test::manifest_text("ema", {.members = R"("library": "below/ema.so",)"}));
+  const test::OrdinaryUser user(world.dir.path());
+  let_files_age();
+  CHECK(version_found(world) == "1.0.0");
+  fs::permissions(below, fs::perms{0000});
+  const Discovery discovery = discover(world.discovery());
+  fs::permissions(below, fs::perms{0755});
+  REQUIRE(discovery.candidates.size() == 1);
+  CHECK_THAT(discovery.candidates[0].refused, Catch::Contains("cannot look at"));
+}
 
 TEST_CASE("a second look at unchanged files is answered from the cache") {
   const PluginWorld world;

@@ -127,6 +127,15 @@ TEST_CASE("GRAPNEL_PLUGINS decides for one run") {
   CHECK_THROWS_WITH(select(world, {.environment = "a,bb"}), Contains("there is no plugin 'bb'"));
 }
 
+TEST_CASE("GRAPNEL_PLUGINS=none runs whatever is wrong with the plugins and their record") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema", {}, world.dir / "build");
+  world.dir.write("config/plugins.json", "damaged");
+  CHECK_THROWS_AS(select(world), ConfigError);
+  CHECK(ids(select(world, {.environment = "none"})).empty());
+  CHECK(ids(select(world, {.plugins = {library.string()}, .environment = "none"})) == Ids{"ema"});
+}
+
 TEST_CASE("--plugin adds one, --no-plugin takes one away") {
   const PluginWorld world;
   for (const char* id : {"a", "b", "c"}) world.add_plugin(id);
