@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <grapnel/base/error.h>
 #include <grapnel/base/platform.h>
 #include <grapnel/base/text.h>
 #include <grapnel/host/enabled.h>
@@ -49,7 +50,7 @@ class Selector {
   }
 
   PluginSelection select() {
-    check_excluded();
+    resolve_excluded();
     // Files first: one named by its file takes the place of the enabled one with its id.
     for (const std::string& argument : options_.plugins) {
       if (names_a_file(argument)) add_file(argument);
@@ -76,10 +77,36 @@ class Selector {
     return !options_.no_plugins.empty() || !std::ranges::all_of(options_.plugins, names_a_file);
   }
 
-  void check_excluded() const {
-    const std::vector<std::string> known = known_ids();
+  // What --no-plugin names, by current ids.
+  void resolve_excluded() {
     for (const std::string& id : options_.no_plugins) {
-      if (std::ranges::find(known, id) == known.end()) throw unknown_plugin(id, known);
+      const std::vector<std::string> meant = current_ids(id);
+      if (meant.empty()) throw unknown_plugin(id, known_ids());
+      excluded_.insert(excluded_.end(), meant.begin(), meant.end());
+    }
+  }
+
+  // The id itself where a plugin has it; those of the plugins that it is a former id of; or none.
+  std::vector<std::string> current_ids(const std::string& id) const {
+    const auto has_id = [&](const Candidate& c) { return c.label() == id; };
+    if (enabled_.find(id) != nullptr || std::ranges::any_of(discovery_.candidates, has_id)) {
+      return {id};
+    }
+    std::vector<std::string> ids;
+    for (const Candidate& candidate : discovery_.candidates) {
+      if (holds(candidate.summary.aliases, id)) ids.push_back(candidate.summary.id);
+    }
+    for (const EnabledPlugin& plugin : enabled_.plugins) {
+      if (holds(aliases_of_copy(plugin), id)) ids.push_back(plugin.id);
+    }
+    return ids;
+  }
+
+  std::vector<std::string> aliases_of_copy(const EnabledPlugin& plugin) const {
+    try {
+      return read_enabled_manifest(plugin, store_).aliases;
+    } catch (const Error&) {
+      return {};  // damaged: reported where the plugin is used, and left out by its id
     }
   }
 
@@ -93,9 +120,10 @@ class Selector {
     return ids;
   }
 
-  bool is_excluded(std::string_view id) const {
-    return std::ranges::find(options_.no_plugins, id) != options_.no_plugins.end();
+  static bool holds(const std::vector<std::string>& ids, std::string_view id) {
+    return std::ranges::find(ids, id) != ids.end();
   }
+  bool is_excluded(std::string_view id) const { return holds(excluded_, id); }
   bool is_selected(std::string_view id) const {
     return std::ranges::find(selected_, id, [](const SelectedPlugin& plugin) -> std::string_view {
              return plugin.manifest.id;
@@ -169,6 +197,9 @@ class Selector {
     for (const Candidate& candidate : discovery_.candidates) {
       if (candidate.label() == id) return add_candidate(candidate, reason);  // says why not
     }
+    for (const EnabledPlugin& plugin : enabled_.plugins) {
+      if (holds(aliases_of_copy(plugin), id)) return add_pinned(plugin, reason);
+    }
     throw unknown_plugin(id, known_ids());
   }
 
@@ -236,6 +267,7 @@ class Selector {
   std::string mode_;  // of GRAPNEL_PLUGINS; empty: what is enabled
   Discovery discovery_;
   EnabledPlugins enabled_;
+  std::vector<std::string> excluded_;
   std::vector<SelectedPlugin> selected_;
   std::vector<std::string> notices_;
 };

@@ -178,6 +178,20 @@ TEST_CASE("a former id still selects the plugin") {
   CHECK(ids(select(world, {.environment = "old"})) == Ids{"ema"});
 }
 
+TEST_CASE("a former id takes the plugin away, also when only its copy is left") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema", {.members = R"("aliases": ["old"],)"});
+  CHECK(ids(select(world, {.no_plugins = {"old"}, .environment = "all"})).empty());
+  world.enable("ema");
+  CHECK(ids(select(world, {.no_plugins = {"old"}})).empty());
+  fs::remove(library);
+  fs::remove(world.plugins() / "ema.grapnel.json");
+  CHECK(ids(select(world, {.no_plugins = {"old"}})).empty());
+  CHECK(ids(select(world, {.environment = "old"})) == Ids{"ema"});
+  world.add_plugin("old");  // a plugin of its own by now
+  CHECK(ids(select(world, {.no_plugins = {"old"}})) == Ids{"ema"});
+}
+
 TEST_CASE("a refused plugin that is named is an error with the reason, else it is left out") {
   const PluginWorld world;
   world.add_plugin("ema", {.abi_major = 9});

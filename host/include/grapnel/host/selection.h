@@ -3,7 +3,7 @@
 //   enabled plugins, and every drop-in where the user set trust_all_drop_ins
 //   GRAPNEL_PLUGINS=all | none | a,b     replaces them for this run; none looks for nothing
 //   --plugin ID|FILE                     adds one; naming it is consent for this run
-//   --no-plugin ID                       takes one away
+//   --no-plugin ID                       takes one away; a former id stands for the current one
 //
 // An enabled plugin runs as the version that was enabled, whatever lies in the search path by now; one
 // named by its file runs as that file. Whatever is selected lies in the store when this returns;
