@@ -49,19 +49,34 @@ ConfigValue to_json(const host::EnableResult& result) {
   return value;
 }
 
+// What --all means: every drop-in that the user has not decided about. What is left out is named.
+std::vector<host::Candidate> all_candidates(const host::DiscoveryOptions& options) {
+  const host::EnabledPlugins enabled = read_enabled(options.directories);
+  const host::Discovery discovery = discover(options);
+  std::vector<host::Candidate> candidates;
+  for (const host::Candidate* candidate : discovery.drop_ins()) {
+    if (enabled.is_disabled(candidate->summary.id)) continue;
+    candidates.push_back(*candidate);
+    candidates.back().shadowed_by.clear();  // only one of the project may come first
+  }
+  for (const host::Candidate& candidate : discovery.candidates) {
+    std::string reason = candidate.refused;
+    if (candidate.usable() && enabled.is_disabled(candidate.summary.id)) {
+      reason = "it was disabled; to use it, name it: grapnel plugin enable " + candidate.summary.id;
+    } else if (candidate.usable() && candidate.origin == host::SearchOrigin::project) {
+      reason = "it comes with the project; to use it, name it: grapnel plugin enable " +
+               candidate.summary.id;
+    }
+    if (reason.empty()) continue;
+    print_error(fmt::format("plugin {} is left out: {}", candidate.describe(), printable(reason)));
+  }
+  return candidates;
+}
+
 void run(const EnableOptions& options, Context& context) {
   const host::DiscoveryOptions discovery = options.discovery();
   std::vector<host::Candidate> candidates;
-  if (options.all) {
-    for (host::Candidate& candidate : discover(discovery).candidates) {
-      if (!candidate.refused.empty()) {
-        print_error(fmt::format("plugin {} is left out: {}", candidate.describe(),
-                                printable(candidate.refused)));
-      } else if (candidate.usable()) {
-        candidates.push_back(std::move(candidate));
-      }
-    }
-  }
+  if (options.all) candidates = all_candidates(discovery);
   // All are looked up before the first is enabled, so that a slip changes nothing.
   for (const std::string& plugin : options.plugins) {
     candidates.push_back(host::find_candidate(plugin, discovery));
@@ -88,7 +103,10 @@ void add_plugin_enable(CLI::App& parent, Context& context) {
   CLI::App* command = parent.add_subcommand("enable", "Let plugins run in every training");
   auto* plugins =
       command->add_option("PLUGIN", options->plugins, "Ids, or paths of libraries or manifests");
-  command->add_flag("--all", options->all, "Every plugin in the search path that can be used")
+  command
+      ->add_flag("--all", options->all,
+                 "Every plugin in the search path that can be used, but those of the project and "
+                 "those that were disabled")
       ->excludes(plugins);
   add_plugin_options(*command, *options);
   command->footer(

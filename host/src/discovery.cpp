@@ -169,6 +169,16 @@ const Candidate* Discovery::find(std::string_view id) const noexcept {
   return it == candidates.end() ? nullptr : &*it;
 }
 
+std::vector<const Candidate*> Discovery::drop_ins() const {
+  std::vector<const Candidate*> all;
+  std::unordered_set<std::string_view> ids;
+  for (const Candidate& candidate : candidates) {
+    if (candidate.origin == SearchOrigin::project || !candidate.refused.empty()) continue;
+    if (ids.insert(candidate.summary.id).second) all.push_back(&candidate);
+  }
+  return all;
+}
+
 Discovery discover(const DiscoveryOptions& options) {
   Discovery result;
   result.directories = plugin_search_path(options.plugin_path, options.directories);

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <string_view>
+#include <system_error>
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/platform.h>
 #include <grapnel/base/text.h>
+#include <grapnel/host/trust.h>
 
 #include "private_directory.h"
 
@@ -62,7 +64,21 @@ ConfigValue to_json(const EnabledPlugin& plugin) {
 // The file's tree; null when there is no file.
 ConfigValue read_tree(const std::filesystem::path& file) {
   if (!file_identity(file)) return {};
+  // Whoever writes here says which code runs.
+  if (const std::string refusal = TrustChecker().refusal(real_path(file)); !refusal.empty()) {
+    throw ConfigError({.file = file.string()}, refusal);
+  }
   return read_json_file(file, {.max_bytes = max_file_bytes, .max_depth = 16});
+}
+
+void write_tree(const std::filesystem::path& file, const ConfigValue& tree) {
+  AtomicFile out(file);
+  using std::filesystem::perms;
+  std::error_code failure;
+  std::filesystem::permissions(out.temporary(), perms::owner_read | perms::owner_write, failure);
+  if (failure) throw IoError("write to", file, failure.value());
+  out.write(write_json(tree, JsonStyle::pretty));
+  out.commit();
 }
 
 // The same error, at the same place, with what to do about it.
@@ -161,7 +177,7 @@ void edit_enabled_file(const HostDirectories& directories,
   }
   tree.set("plugins", std::move(plugins));
   tree.set("disabled", ConfigValue(enabled.disabled));
-  write_file(file, write_json(tree, JsonStyle::pretty));
+  write_tree(file, tree);
 }
 
 }  // namespace grapnel::host

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include <grapnel/base/error.h>
@@ -142,12 +143,17 @@ PluginList list_plugins(const DiscoveryOptions& options) {
   for (const EnabledPlugin& plugin : enabled.plugins) {
     list.plugins.push_back(list_enabled(plugin, discovery, store));
   }
+  std::set<const Candidate*> trusted;
+  if (enabled.trust_all_drop_ins) {
+    for (const Candidate* candidate : discovery.drop_ins()) {
+      if (!enabled.is_disabled(candidate->summary.id)) trusted.insert(candidate);
+    }
+  }
   for (Candidate& candidate : discovery.candidates) {
     if (candidate.usable() && enabled.find(candidate.summary.id) != nullptr) continue;
     list.plugins.push_back(list_candidate(std::move(candidate)));
     ListedPlugin& listed = list.plugins.back();
-    if (listed.state == PluginState::disabled && list.trust_all_drop_ins &&
-        !enabled.is_disabled(listed.summary.id)) {
+    if (trusted.contains(&candidate) && enabled.find(listed.summary.id) == nullptr) {
       listed.state = PluginState::enabled;
       listed.note = "as every drop-in";
     }

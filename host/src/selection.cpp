@@ -69,6 +69,7 @@ class Selector {
     }
     for (const SelectedPlugin& plugin : selected_) check_runs(plugin);
     if (mode_.empty()) add_notices();
+    if (mode_ == "all") add_project_notices();
     return {.plugins = in_order(), .notices = std::move(notices_)};
   }
 
@@ -173,9 +174,11 @@ class Selector {
       if (!candidate.refused.empty()) {
         notices_.push_back(
             fmt::format("plugin {} is left out: {}", candidate.describe(), candidate.refused));
-      } else if (candidate.usable() &&
-                 (disabled == Disabled::included || !enabled_.is_disabled(candidate.summary.id))) {
-        add_candidate(candidate, reason);
+      }
+    }
+    for (const Candidate* candidate : discovery_.drop_ins()) {
+      if (disabled == Disabled::included || !enabled_.is_disabled(candidate->summary.id)) {
+        add_candidate(*candidate, reason);
       }
     }
   }
@@ -212,6 +215,20 @@ class Selector {
             "cannot use plugin '{}' {} ({}): {}; or leave it out: grapnel plugin disable {}",
             manifest.id, manifest.version, printable(plugin.origin.string()), reason, manifest.id),
         {manifest.id, manifest.version, {}, {}});
+  }
+
+  void add_project_notices() {
+    for (const Candidate& candidate : discovery_.candidates) {
+      const std::string& id = candidate.summary.id;
+      if (candidate.origin != SearchOrigin::project || !candidate.usable() || is_selected(id) ||
+          is_excluded(id) || enabled_.is_disabled(id)) {
+        continue;
+      }
+      notices_.push_back(fmt::format(
+          "plugin {} is left out: it comes with the project, and whoever made that is not trusted "
+          "unasked; to use it: --plugin {}, or grapnel plugin enable {}",
+          candidate.describe(), id, id));
+    }
   }
 
   void add_notices() {

@@ -127,6 +127,24 @@ TEST_CASE("a damaged record is an error that says so, and is left as it is") {
   }
 }
 
+TEST_CASE("the record is its owner's, and one that others can write is not believed") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema");
+  enable(world, library);
+  const fs::path record = enabled_file(world.directories);
+  CHECK(fs::status(record).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+  fs::permissions(record, fs::perms{0646});
+  const std::string content = test::read_file(record);
+  CHECK_THROWS_WITH(read_enabled(world.directories),
+                    Contains("the record of enabled plugins cannot be used") &&
+                        Contains("can be written by others (mode 0646)") && Contains("chmod go-w"));
+  CHECK_THROWS_AS(disable_plugin("ema", world.directories), ConfigError);
+  CHECK(test::read_file(record) == content);
+  fs::permissions(record, fs::perms{0600});
+  fs::permissions(world.directories.config, fs::perms{0777});
+  CHECK_THROWS_AS(read_enabled(world.directories), ConfigError);
+}
+
 TEST_CASE("keys that this version does not know are kept") {
   const PluginWorld world;
   enable(world, world.add_plugin("ema"));

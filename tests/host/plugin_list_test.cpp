@@ -143,6 +143,15 @@ TEST_CASE("where every drop-in is trusted, all are enabled but those that were d
   CHECK(find(world, "noisy").state == PluginState::disabled);
 }
 
+TEST_CASE("a project's drop-ins are not among those that are trusted") {
+  const PluginWorld world;
+  world.add_plugin("ema", {}, world.directories.data / "plugins");
+  world.add_plugin("intruder", {}, world.directories.project / ".grapnel/plugins");
+  world.dir.write("config/plugins.json", R"({"format": 1, "trust_all_drop_ins": true})");
+  CHECK(find(world, "ema").state == PluginState::enabled);
+  CHECK(find(world, "intruder").state == PluginState::disabled);
+}
+
 TEST_CASE("the list as JSON names each plugin with its state") {
   const PluginWorld world;
   world.add_plugin("ema");

@@ -214,6 +214,28 @@ TEST_CASE("where every drop-in is trusted, all run but those that were disabled"
   CHECK(ids(select(world, {.environment = "all"})) == Ids{"ema", "noisy"});
 }
 
+TEST_CASE("a project's plugins run only when they are named or enabled") {
+  const PluginWorld world;
+  const fs::path projects = world.directories.project / ".grapnel/plugins";
+  const fs::path mine = world.directories.data / "plugins";
+  world.add_plugin("intruder", {}, projects);
+  world.add_plugin("ema", {.version = "6.6.6"}, projects);  // before the user's own of this id
+  world.add_plugin("ema", {}, mine);
+  trust_all_drop_ins(world);
+  for (const char* environment : {"", "all"}) {
+    const PluginSelection selection = select(world, {.environment = environment});
+    REQUIRE(ids(selection) == Ids{"ema"});
+    CHECK(selection.plugins[0].origin == mine / "ema.so");
+    REQUIRE(selection.notices.size() == 1);
+    CHECK_THAT(selection.notices[0], Contains("plugin 'intruder' 1.0.0") &&
+                                         Contains("to use it: ") &&
+                                         Contains("grapnel plugin enable intruder"));
+  }
+  CHECK(ids(select(world, {.plugins = {"intruder"}, .environment = "none"})) == Ids{"intruder"});
+  (void)enable_plugin(examine(projects / "intruder.so"), world.directories);
+  CHECK(ids(select(world)) == Ids{"ema", "intruder"});
+}
+
 TEST_CASE("before and after decide the order, and it is told why") {
   const PluginWorld world;
   world.add_plugin("a", {.members = R"("after": ["c", "not_there"],)"});

@@ -57,6 +57,20 @@ TEST_CASE("several plugins at once, or all, are enabled; what is refused is name
   CHECK_THAT(user.answer({"plugin", "disable", "--all"}), Contains("disabled 'c'"));
 }
 
+TEST_CASE("enable --all leaves out what was disabled and what comes with the project") {
+  const GrapnelUser user;
+  for (const char* id : {"a", "b"}) user.add_plugin(id);
+  user.add_plugin("c", {}, user.directories.project / ".grapnel/plugins");
+  (void)user.answer({"plugin", "disable", "b"});
+  const ProcessResult all = user.run({"plugin", "enable", "--all"});
+  CHECK(all.exit_code == 0);
+  CHECK_THAT(all.output, StartsWith("enabled 'a'") && !Contains("'b'") && !Contains("'c'"));
+  CHECK_THAT(all.error, Contains("'b' 1.0.0") && Contains("it was disabled") &&
+                            Contains("'c' 1.0.0") && Contains("it comes with the project"));
+  CHECK_THAT(user.answer({"plugin", "enable", "b", "c"}),
+             Contains("enabled 'b'") && Contains("enabled 'c'"));
+}
+
 TEST_CASE("a slip among several ids changes nothing") {
   const GrapnelUser user;
   user.add_plugin("ema");

@@ -94,6 +94,9 @@ struct Discovery {
 
   // The candidate that the id (or a former id) stands for; nullptr when none is usable.
   [[nodiscard]] const Candidate* find(std::string_view id) const noexcept;
+  // What "all plugins" means: every id's first candidate that is not refused, those of the project
+  // left out. Whoever made the project put them there, so they run only when the user names them.
+  [[nodiscard]] std::vector<const Candidate*> drop_ins() const;
 };
 
 // Looks at every directory of the search path. Never throws for what a directory holds.

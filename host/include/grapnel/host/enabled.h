@@ -9,8 +9,9 @@
 //    "disabled": ["spike_watch"]}
 //
 // Rules: written whole or not at all, under a lock, so that two programs never lose each other's
-// changes. A file that can't be understood is an error that says so; it is never replaced by an empty
-// one. Keys that this version doesn't know are kept.
+// changes, readable by its owner only. A file that can't be understood, or that others can write
+// (trust.h), is an error that says so; it is never replaced by an empty one. Keys that this version
+// doesn't know are kept.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ struct EnabledPlugin {
 struct EnabledPlugins {
   std::vector<EnabledPlugin> plugins;  // in the order in which they were enabled
   std::vector<std::string> disabled;   // ids that the user does not want to hear of any more
-  bool trust_all_drop_ins = false;     // every usable plugin in the search path counts as enabled
+  // Every drop-in of the search path counts as enabled (Discovery::drop_ins()), but for `disabled`.
+  bool trust_all_drop_ins = false;
 
   [[nodiscard]] const EnabledPlugin* find(std::string_view id) const noexcept;
   [[nodiscard]] bool is_disabled(std::string_view id) const noexcept;
@@ -51,7 +53,8 @@ struct EnabledPlugins {
 // <config>/plugins.json
 [[nodiscard]] std::filesystem::path enabled_file(const HostDirectories& directories);
 
-// What is recorded; nothing when there is no file. ConfigError when it is damaged.
+// What is recorded; nothing when there is no file. ConfigError when it is damaged or may be somebody
+// else's words.
 [[nodiscard]] EnabledPlugins read_enabled(const HostDirectories& directories);
 
 // What enabling one plugin did.

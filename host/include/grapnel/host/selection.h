@@ -1,6 +1,7 @@
 // Which plugins a run loads, in which order, and what its user should know about the others.
 //
-//   enabled plugins, and every drop-in where the user set trust_all_drop_ins
+//   enabled plugins, and every drop-in where the user set trust_all_drop_ins; those of the project's
+//                                        directory run only when they are named or enabled
 //   GRAPNEL_PLUGINS=all | none | a,b     replaces them for this run; none looks for nothing
 //   --plugin ID|FILE                     adds one; naming it is consent for this run
 //   --no-plugin ID                       takes one away; a former id stands for the current one
