@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <clocale>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -51,8 +55,26 @@ void unset_variable(const std::string& name) {
   unsetenv(name.c_str());
 }
 
-// It can only be read by setting it.
+// "Umask:\t0022" of /proc/self/status, Linux 4.7 or newer; nullopt elsewhere.
+std::optional<unsigned> umask_of_status() {
+  std::ifstream status("/proc/self/status");
+  constexpr std::string_view key = "Umask:\t";
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(key)) continue;
+    unsigned mask = 0;
+    const char* const end = line.data() + line.size();
+    const auto result = std::from_chars(line.data() + key.size(), end, mask, 8);
+    if (result.ec == std::errc() && result.ptr == end) return mask;
+  }
+  return std::nullopt;
+}
+
 unsigned read_umask() {
+  if (const auto mask = umask_of_status()) return *mask;
+  // Elsewhere it can only be read by setting it, for the whole process: files that other threads make
+  // meanwhile are private ones.
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
   const mode_t mask = umask(077);
   umask(mask);
   return mask;

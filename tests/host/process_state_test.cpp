@@ -1,6 +1,11 @@
 #include <grapnel/host/process_state.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <clocale>
 #include <csignal>
 #include <cstdlib>
@@ -64,6 +69,35 @@ TEST_CASE("variables that were set, changed and removed are named and put back")
   CHECK(std::string(getenv("GRAPNEL_TEST_CHANGED")) == "before");
   CHECK(std::string(getenv("GRAPNEL_TEST_REMOVED")) == "before");
   CHECK(getenv("GRAPNEL_TEST_ADDED") == nullptr);
+}
+
+TEST_CASE("the umask is named with both and put back") {
+  const mode_t before = umask(022);
+  ProcessStateGuard guard;
+  umask(0);
+  CHECK(guard.restore() == Changes{"the umask (022 to 000)"});
+  CHECK(umask(before) == 022);
+}
+
+TEST_CASE("looking at the process changes nothing for other threads") {
+  const mode_t before = umask(022);
+  const grapnel::test::TempDir dir;
+  std::atomic<bool> done = false;
+  std::thread looker([&] {
+    while (!done) (void)ProcessStateGuard();
+  });
+  int others = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const auto file = dir / std::to_string(i);
+    const int handle = open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+    struct stat info {};
+    if (handle < 0 || fstat(handle, &info) != 0 || (info.st_mode & 0777) != 0644) ++others;
+    close(handle);
+  }
+  done = true;
+  looker.join();
+  umask(before);
+  CHECK(others == 0);
 }
 
 TEST_CASE("the locale is named with both and put back") {

@@ -10,7 +10,7 @@ namespace grapnel::host {
 
 class ProcessStateGuard {
  public:
-  // Takes the snapshot; some microseconds.
+  // Takes the snapshot; some tens of microseconds.
   ProcessStateGuard();
   ~ProcessStateGuard();
   ProcessStateGuard(const ProcessStateGuard&) = delete;
