@@ -24,11 +24,13 @@ namespace {
 namespace fs = std::filesystem;
 
 Candidate to_candidate(Examined examined) {
+  const bool has_file = !examined.manifest.empty();
   return {.library = std::move(examined.library),
           .manifest = std::move(examined.manifest),
           .summary = std::move(examined.summary),
           .refused = std::move(examined.refused),
-          .identity = examined.library_identity};
+          .identity = examined.library_identity,
+          .manifest_identity = has_file ? examined.identity : FileIdentity{}};
 }
 
 class Scan {

@@ -8,8 +8,8 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/text.h>
-#include <grapnel/host/library_file.h>
 
+#include "copied_manifest.h"
 #include "enabled_file.h"
 #include "utc_time.h"
 
@@ -22,15 +22,6 @@ constexpr std::string_view stored_manifest_name = "plugin.json";
 [[noreturn]] void refuse(const Candidate& candidate, const std::string& reason) {
   throw PluginError(fmt::format("cannot enable plugin {}: {}", candidate.describe(), reason),
                     {candidate.summary.id, candidate.summary.version, {}, {}});
-}
-
-// The manifest of what lies in the store: from the copy itself where it is embedded, so that it
-// belongs to the very bytes that will run.
-Manifest manifest_of_copy(const Candidate& candidate, const StoredFile& copy) {
-  if (!candidate.manifest.empty()) return read_candidate_manifest(candidate);
-  const LibraryFacts facts = read_library_file(copy.path);
-  if (!facts.manifest) refuse(candidate, "it has no manifest any more");
-  return parse_manifest(*facts.manifest, "plugin.json in " + copy.path.filename().string());
 }
 
 bool stands_for(const EnabledPlugin& plugin, const Manifest& manifest) {

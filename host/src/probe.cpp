@@ -11,6 +11,7 @@
 #include <grapnel/base/text.h>
 #include <grapnel/host/store.h>
 
+#include "copied_manifest.h"
 #include "private_directory.h"
 #include "probe_report.h"
 #include "utc_time.h"
@@ -135,7 +136,7 @@ ProbeResult probe_plugin(const Candidate& candidate, const HostDirectories& dire
   Store store(directory / "store");
   const StoredFile library = store.put_library(candidate);
   const StoredFile manifest =
-      store.put_text(read_candidate_manifest(candidate).text, "plugin.json");
+      store.put_text(manifest_of_copy(candidate, library).text, "plugin.json");
   const std::filesystem::path report = directory / "report";
   const ProcessResult process =
       run_process({.program = options.program,

@@ -13,6 +13,7 @@
 #include <grapnel/host/order.h>
 #include <grapnel/host/store.h>
 
+#include "copied_manifest.h"
 #include "examine.h"
 #include "origin.h"
 
@@ -155,7 +156,7 @@ class Selector {
           {candidate.summary.id, candidate.summary.version, {}, {}});
     }
     const StoredFile copy = store_.put_library(candidate);
-    add({.manifest = read_candidate_manifest(candidate),
+    add({.manifest = manifest_of_copy(candidate, copy),
          .library = copy.path,
          .digest = copy.digest,
          .origin = candidate.library,

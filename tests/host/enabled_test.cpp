@@ -107,6 +107,15 @@ TEST_CASE("disabling forgets the plugin and keeps its copy") {
   CHECK_FALSE(read_enabled(world.directories).is_disabled("ema"));
 }
 
+TEST_CASE("a manifest that was exchanged since it was examined is not taken") {
+  const PluginWorld world;
+  const Candidate candidate = examine(world.add_plugin("ema"));
+  world.dir.write("plugins/ema.grapnel.json", test::manifest_text("ema", {.version = "6.6.6"}));
+  CHECK_THROWS_WITH(enable_plugin(candidate, world.directories),
+                    Contains("the manifest of plugin 'ema' 1.0.0") && Contains("was changed"));
+  CHECK_FALSE(fs::exists(enabled_file(world.directories)));
+}
+
 TEST_CASE("a damaged record is an error that says so, and is left as it is") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");

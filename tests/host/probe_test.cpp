@@ -142,6 +142,14 @@ TEST_CASE("a probe leaves nothing but its record") {
   CHECK_FALSE(fs::exists(world.directories.data));
 }
 
+TEST_CASE("a manifest that was exchanged since it was examined is not probed") {
+  const PluginWorld world;
+  const Candidate candidate = examine(world.add_plugin("ema"));
+  world.dir.write("plugins/ema.grapnel.json", test::manifest_text("ema", {.version = "6.6.6"}));
+  CHECK_THROWS_WITH(probe_plugin(candidate, world.directories, {.program = GRAPNEL}),
+                    Contains("the manifest of plugin 'ema' 1.0.0") && Contains("was changed"));
+}
+
 TEST_CASE("a refused plugin is not run at all") {
   const PluginWorld world;
   CHECK_THROWS_WITH(probe(world, world.add_plugin("ema", {.abi_major = 9})),

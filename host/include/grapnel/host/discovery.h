@@ -74,6 +74,7 @@ struct Candidate {
   std::string refused{};                // why it can't be used: "it needs ABI 1.4, ..."; or empty
   std::filesystem::path shadowed_by{};  // the library of the same id that comes first; or empty
   FileIdentity identity{};              // of the library when it was looked at
+  FileIdentity manifest_identity{};     // of the file beside it then; all zero when embedded
 
   [[nodiscard]] bool usable() const noexcept { return refused.empty() && shadowed_by.empty(); }
   // The id, or the library's stem where there is none.
