@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,10 @@ int run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   using namespace grapnel;
+#if !defined(_WIN32)
+  // Whoever started it may have it ignored, which is inherited: children could not be waited for.
+  std::signal(SIGCHLD, SIG_DFL);
+#endif
   try {
     program::show_log();
     return program::run(std::vector<std::string>(argv + 1, argv + argc));

@@ -137,6 +137,41 @@ TEST_CASE("what cannot be started is an error that names it") {
   CHECK_THROWS_AS(run_process(options), IoError);
 }
 
+TEST_CASE("where the end of children is ignored, nothing is started, and it is said what to do") {
+  const TempDir dir;
+  ProcessOptions options;
+  options.program = "/bin/sh";
+  options.arguments = {"-c", "echo started > '" + (dir / "mark").string() + "'"};
+  const auto previous = std::signal(SIGCHLD, SIG_IGN);
+  CHECK_THROWS_WITH(run_process(options),
+                    Catch::Contains("cannot start '/bin/sh'") && Catch::Contains("SIGCHLD"));
+  std::signal(SIGCHLD, previous);
+  CHECK_FALSE(std::filesystem::exists(dir / "mark"));
+  CHECK(run_process(options).ok());
+}
+
+TEST_CASE("a child that cannot be waited for is an error, and its descendants are ended") {
+  const TempDir dir;
+  ProcessOptions options;
+  options.program = "/bin/sh";
+  options.working_directory = dir.path();
+  options.arguments = {"-c",
+                       "sleep 300 & echo $! > new; mv new descendant; "
+                       "until [ -e go ]; do sleep 0.01; done"};
+  const auto previous = std::signal(SIGCHLD, SIG_DFL);
+  std::thread spoiler([&] {
+    while (!std::filesystem::exists(dir / "descendant")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::signal(SIGCHLD, SIG_IGN);  // from here on nobody is told how a child ended
+    dir.write("go", "");
+  });
+  CHECK_THROWS_WITH(run_process(options), Catch::Contains("cannot wait for"));
+  spoiler.join();
+  std::signal(SIGCHLD, previous);
+  CHECK(vanishes(static_cast<pid_t>(std::stoi(test::read_file(dir / "descendant")))));
+}
+
 TEST_CASE("many processes leave no file open and no zombie") {
   const auto open_files = [] {
     int count = 0;

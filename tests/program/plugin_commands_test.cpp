@@ -221,6 +221,14 @@ TEST_CASE("a good plugin is valid") {
   CHECK_THAT(user.answer({"plugin", "validate", NAN_GUARD}), Contains("The plugin is valid.\n"));
 }
 
+TEST_CASE("a plugin is probed though the caller ignores the end of its children") {
+  const GrapnelUser user;
+  const ProcessResult result = user.run(
+      {"--ignore-signal=CHLD", GRAPNEL, "plugin", "validate", NAN_GUARD}, {}, "/usr/bin/env");
+  INFO(result.error);
+  CHECK_THAT(result.output, Contains("The plugin is valid.\n"));
+}
+
 TEST_CASE("path shows the search path in its order, and what is wrong with it") {
   const GrapnelUser user;
   fs::permissions(user.plugins(), fs::perms{0777});

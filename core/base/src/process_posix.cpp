@@ -155,15 +155,52 @@ void note_end(ProcessResult& result, int status) {
   }
 }
 
-// Waits for a child; true when it has ended.
-bool reap(pid_t child, int flags, int& status) {
-  pid_t ended = -1;
-  do {
-    ended = waitpid(child, &status, flags);
-  } while (ended < 0 && errno == EINTR);
-  if (ended < 0) throw IoError("wait for", "a child process", errno);
-  return ended == child;
+// How a child ends is told only to a process that does not ignore it.
+void require_child_ends_are_told(const std::filesystem::path& program) {
+  struct sigaction action {};
+  sigaction(SIGCHLD, nullptr, &action);
+  if (action.sa_handler == SIG_IGN || (action.sa_flags & SA_NOCLDWAIT) != 0) {
+    throw IoError("start", program, ECHILD,
+                  "this process ignores SIGCHLD, so how its children end cannot be known; set "
+                  "that signal to its default first");
+  }
 }
+
+// A child that was started: ended with its descendants and waited for by the end of the scope,
+// unless that was done before.
+class Child {
+ public:
+  explicit Child(pid_t id) noexcept : id_(id) {}
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (ended_) return;
+    end_group();
+    int status = 0;
+    while (waitpid(id_, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+
+  void end_group() const noexcept { kill(-id_, SIGKILL); }
+
+  // True when it has ended.
+  bool reap(int flags, int& status) {
+    pid_t ended = -1;
+    do {
+      ended = waitpid(id_, &status, flags);
+    } while (ended < 0 && errno == EINTR);
+    if (ended < 0) {
+      throw IoError("wait for", "a child process", errno,
+                    "something else in this process took notice of its end");
+    }
+    ended_ = ended == id_;
+    return ended_;
+  }
+
+ private:
+  pid_t id_;
+  bool ended_ = false;
+};
 
 }  // namespace
 
@@ -201,10 +238,11 @@ std::string signal_name(int signal_number) {
 }
 
 ProcessResult run_process(const ProcessOptions& options) {
+  require_child_ends_are_told(options.program);
   Pipe output;
   Pipe error;
   const double start = system_clock().now();
-  const pid_t child = spawn(options, output, error);
+  Child child(spawn(options, output, error));
   Pipe::close_end(output.write_end);
   Pipe::close_end(error.write_end);
   for (const Pipe* stream : {&output, &error}) {
@@ -222,8 +260,8 @@ ProcessResult run_process(const ProcessOptions& options) {
     const double left = start + options.deadline_seconds - system_clock().now();
     if (left <= 0) {
       timed_out = true;
-      kill(-child, SIGKILL);
-      reap(child, 0, status);
+      child.end_group();
+      child.reap(0, status);
       break;
     }
     // Descendants may hold the streams open, or the child close them early: neither says whether it
@@ -234,7 +272,7 @@ ProcessResult run_process(const ProcessOptions& options) {
     poll(waiting.data(), waiting.size(), std::max(1, static_cast<int>(pause * 1000)));
     if (output_open) output_open = output.drain(output_tail);
     if (error_open) error_open = error.drain(error_tail);
-    ended = reap(child, WNOHANG, status);
+    ended = child.reap(WNOHANG, status);
   }
   // What it wrote before its end is in the pipes; what descendants may still write is not awaited.
   if (output_open) output.drain(output_tail);

@@ -47,7 +47,9 @@ struct ProcessResult {
 };
 
 // Runs a program to its end, with empty standard input, default signal handlers, and no open file
-// of this process. A crash or a timeout is a result; IoError only when it can't be started.
+// of this process. A crash or a timeout is a result; IoError only when it can't be started, also
+// because this process ignores SIGCHLD, or can't be waited for. When this throws, the child and its
+// descendants have been killed.
 [[nodiscard]] GRAPNEL_BASE_API ProcessResult run_process(const ProcessOptions& options);
 
 // Replaces this process by another program that keeps its environment, files and terminal. IoError
