@@ -24,8 +24,8 @@ constexpr std::size_t max_record_bytes = std::size_t{4} << 20;
 
 // What recorded results hold for: any other host probes again.
 std::string host_mark() {
-  return fmt::format("grapnel {} abi {} {}", GRAPNEL_VERSION, host_abi.to_string(),
-                     this_platform());
+  return fmt::format("grapnel {} abi {} {} with {}", GRAPNEL_VERSION, host_abi.to_string(),
+                     this_platform(), join(offered_extensions()));
 }
 
 std::filesystem::path record_file(const std::string& digest, const HostDirectories& directories) {

@@ -20,7 +20,7 @@ namespace grapnel::host {
 namespace {
 
 // Raised whenever what is written below changes its meaning.
-constexpr std::uint32_t cache_version = 1;
+constexpr std::uint32_t cache_version = 2;
 constexpr std::uint64_t max_cache_bytes = std::uint64_t{64} << 20;
 constexpr std::size_t max_entries = 10'000;
 // A file changed again within one tick of the kernel's clock keeps its times: the younger is not kept.
@@ -146,6 +146,7 @@ std::string header() {
   out.text(GRAPNEL_VERSION);
   out.text(host_abi.to_string());
   out.text(this_platform());
+  out.texts(offered_extensions());
   return out.bytes();
 }
 

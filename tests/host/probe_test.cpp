@@ -122,6 +122,20 @@ TEST_CASE("the result is recorded for this very library, and another build is pr
   CHECK(recorded_probe(result.digest, world.directories) == std::nullopt);
 }
 
+TEST_CASE("a record holds for a host with the same extensions only") {
+  const PluginWorld world;
+  const ProbeResult result = probe(world, world.add_plugin("ema"));
+  const fs::path file = world.directories.cache / "probes" / (result.digest + ".json");
+  ConfigValue record = read_json_file(file);
+  std::string host = record.at("host").as_string();
+  const std::string& extension = offered_extensions().front();
+  REQUIRE(host.find(extension) != std::string::npos);
+  host.erase(host.find(extension), extension.size());
+  record.set("host", host);
+  world.dir.write(file, write_json(record));
+  CHECK(recorded_probe(result.digest, world.directories) == std::nullopt);
+}
+
 TEST_CASE("a copy that cannot be used is not the plugin's fault, and nothing is recorded") {
   const PluginWorld world;
   const Candidate candidate = examine(world.add_plugin("ema"));

@@ -35,16 +35,21 @@ void let_files_age() {
   std::this_thread::sleep_for(std::chrono::milliseconds(60));
 }
 
-// Says "9.9.9" instead of "1.0.0", with a checksum that fits: whoever answers 9.9.9 read the cache.
+// Writes the cache with a checksum that fits.
+void write_sealed(const PluginWorld& world, std::string content) {
+  content.resize(content.size() - sizeof(std::uint64_t));
+  const std::uint64_t checksum = xxh3_64(std::as_bytes(std::span(content)));
+  content.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
+  std::ofstream(cache_file(world), std::ios::binary) << content;
+}
+
+// Says "9.9.9" instead of "1.0.0": whoever answers 9.9.9 read the cache.
 void mark_cache(const PluginWorld& world) {
   std::string content = test::read_file(cache_file(world));
   const std::size_t at = content.find("1.0.0");
   REQUIRE(at != std::string::npos);
   content.replace(at, 5, "9.9.9");
-  content.resize(content.size() - sizeof(std::uint64_t));
-  const std::uint64_t checksum = xxh3_64(std::as_bytes(std::span(content)));
-  content.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
-  std::ofstream(cache_file(world), std::ios::binary) << content;
+  write_sealed(world, std::move(content));
 }
 
 // Writes a file without changing its time of modification.
@@ -73,6 +78,23 @@ TEST_CASE("a library that cannot be looked at any more is looked at anew, and re
   fs::permissions(below, fs::perms{0755});
   REQUIRE(discovery.candidates.size() == 1);
   CHECK_THAT(discovery.candidates[0].refused, Catch::Contains("cannot look at"));
+}
+
+TEST_CASE("a cache holds for the extensions that the host offers, as for its version") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  let_files_age();
+  (void)version_found(world);
+  mark_cache(world);
+  CHECK(version_found(world) == "9.9.9");
+  std::string content = test::read_file(cache_file(world));
+  for (const std::string& extension : offered_extensions()) {
+    const std::size_t at = content.find(extension);
+    REQUIRE(at != std::string::npos);
+    content[at + extension.size() - 1] = '9';  // another host's: of a later version
+  }
+  write_sealed(world, content);
+  CHECK(version_found(world) == "1.0.0");
 }
 
 TEST_CASE("a second look at unchanged files is answered from the cache") {
