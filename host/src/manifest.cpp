@@ -20,6 +20,10 @@ const std::vector<std::string> manifest_keys = {
     "library",          "$schema"};
 const std::vector<std::string> abi_keys = {"major", "minor"};
 const std::vector<std::string> callback_keys = {"name", "summary", "parameters"};
+// Those of plugin-sdk/MANIFEST.md.
+const std::vector<std::string> parameter_types = {
+    "boolean",         "integer",         "number",         "string",        "duration",
+    "list of boolean", "list of integer", "list of number", "list of string"};
 
 bool is_lower(char c) {
   return c >= 'a' && c <= 'z';
@@ -163,6 +167,25 @@ AbiVersion read_abi(const ConfigValue& value, std::vector<std::string>& warnings
   return {reader.count("major"), reader.count("minor")};
 }
 
+// A plugin reads its parameters through ext/params.h, which knows fewer types than the tables of
+// built-in callbacks: one that it could never read is a slip in the manifest.
+void check_parameter_types(const ConfigValue& parameters) {
+  if (!parameters.is_object()) return;  // from_manifest() says what it must be
+  for (const ConfigValue::Member& member : parameters.as_object()) {
+    const ConfigValue* type = member.value.is_object() ? member.value.find("type") : nullptr;
+    if (type == nullptr) continue;
+    const std::string& name = type->as_string("type");
+    if (std::ranges::find(parameter_types, name) != parameter_types.end()) continue;
+    const std::optional<std::string> meant = nearest(name, parameter_types);
+    throw type->error(
+        fmt::format("parameter {} has the type {}, which plugins cannot read{}; types: {}",
+                    quote(member.key), quote(name),
+                    meant ? fmt::format("; did you mean {}?", quote(*meant)) : "",
+                    join(parameter_types)),
+        "type", meant.value_or(""));
+  }
+}
+
 CallbackManifest read_callback(const ConfigValue& value, std::vector<std::string>& warnings) {
   const ObjectReader reader(value, "the callback");
   reader.warn_of_unknown(callback_keys, warnings);
@@ -176,6 +199,7 @@ CallbackManifest read_callback(const ConfigValue& value, std::vector<std::string
   }
   callback.summary = reader.text("summary");
   const ConfigValue* parameters = value.find("parameters");
+  if (parameters != nullptr) check_parameter_types(*parameters);
   callback.parameters = ParameterTable::from_manifest(
       parameters ? *parameters : ConfigValue::object(), callback.name, callback.summary, &warnings);
   return callback;

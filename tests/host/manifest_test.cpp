@@ -107,6 +107,28 @@ TEST_CASE("a wrong value is refused with its line, and with what is accepted") {
   CHECK_THAT(refusal("version", R"("1.2")"), Catch::StartsWith("plugin.json:5:"));
 }
 
+TEST_CASE("a parameter of a type that no plugin can read is refused with those that it can") {
+  const auto parameter = [](const std::string& description) {
+    return refusal("callbacks",
+                   R"([{"name": "a", "summary": "x", "parameters": {"p": )" + description + "}}]");
+  };
+  for (const char* type : {"boolean", "integer", "number", "string", "duration", "list of boolean",
+                           "list of integer", "list of number", "list of string"}) {
+    CHECK(parameter(R"({"doc": "P.", "type": ")" + std::string(type) + "\"}") == "accepted");
+  }
+  for (const char* type : {"map of number", "any", "object"}) {
+    CHECK_THAT(parameter(R"({"doc": "P.", "type": ")" + std::string(type) + "\"}"),
+               Contains("parameter 'p' has the type '" + std::string(type) +
+                        "', which plugins cannot read") &&
+                   Contains("types: boolean, integer, number, string, duration, list of boolean"));
+  }
+  CHECK_THAT(parameter(R"({"doc": "P.", "type": "integr"})"), Contains("did you mean 'integer'?"));
+  CHECK_THAT(parameter(R"({"doc": "P.", "type": ["integer", "number"]})"),
+             Contains("'type' must be a string"));
+  CHECK_THAT(parameter(R"({"doc": "P.", "type": "object", "parameters": {}})"),
+             Contains("which plugins cannot read"));
+}
+
 TEST_CASE("a later format of manifests says what to update, whatever else stands in it") {
   CHECK_THAT(refusal("manifest_version", "2"), Contains("update grapnel"));
   CHECK_THROWS_WITH(parse_manifest(R"({"manifest_version": 7, "id": 5})", "x"),
