@@ -87,7 +87,8 @@ void run(const EnableOptions& options, Context& context) {
       const host::EnableResult result = enable_plugin(candidate, discovery.directories);
       results.append(to_json(result));
       if (!options.json) print(describe(result) + "\n");
-    } catch (const PluginError& error) {
+    } catch (const Error& error) {
+      // What failed for one need not for the next, and what was done is told in any case.
       print_error(error.what());
       context.exit_code = exit_code_of(error);
     }

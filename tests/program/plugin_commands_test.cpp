@@ -1,6 +1,8 @@
 // The plugin commands as their user sees them: what stands on which stream, and the exit code.
 #include <filesystem>
 
+#include <grapnel/base/digest.h>
+
 #include "catch.h"
 #include "grapnel_user.h"
 
@@ -69,6 +71,22 @@ TEST_CASE("enable --all leaves out what was disabled and what comes with the pro
                             Contains("'c' 1.0.0") && Contains("it comes with the project"));
   CHECK_THAT(user.answer({"plugin", "enable", "b", "c"}),
              Contains("enabled 'b'") && Contains("enabled 'c'"));
+}
+
+TEST_CASE("a plugin that cannot be copied keeps none of the others from being enabled") {
+  const GrapnelUser user;
+  for (const char* id : {"a", "b", "c"}) user.add_plugin(id);
+  // What stands in the copy's place can't be replaced.
+  user.dir.write("data/grapnel/store/" + hex(sha256_file(PLAIN_PLUGIN)) + "-b.so/file", "x");
+  for (const char* directory : {"data", "data/grapnel", "data/grapnel/store"}) {
+    fs::permissions(user.dir / directory, fs::perms::owner_all);
+  }
+  const ProcessResult result = user.run({"plugin", "enable", "--all", "--json"});
+  CHECK(result.exit_code == 1);
+  CHECK_THAT(result.error, Contains("-b.so"));
+  const ConfigValue enabled = parse_json(result.output, "standard output");
+  REQUIRE(enabled.size() == 2);
+  CHECK(enabled.as_array()[1].at("id").as_string() == "c");
 }
 
 TEST_CASE("a slip among several ids changes nothing") {
