@@ -41,8 +41,7 @@ EnabledPlugin parse_plugin(const ConfigValue& value) {
         fmt::format("'{}' must be 64 hexadecimal digits, found {}", key, value.at(key).describe()),
         key);
   }
-  if (plugin.id.empty() || !is_safe_relative(plugin.file) ||
-      std::filesystem::path(plugin.file).has_parent_path()) {
+  if (plugin.id.empty() || !is_plain_name(plugin.file)) {
     throw value.error("a plugin needs an 'id' and a 'file' that is a plain file name");
   }
   return plugin;

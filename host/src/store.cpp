@@ -42,17 +42,17 @@ class TemporaryCopy {
   fs::path path_;
 };
 
-bool is_plain_name(std::string_view name) {
-  return !name.empty() && name.size() <= max_name_bytes && is_safe_relative(fs::path(name)) &&
-         name.find_first_of("/\\") == std::string_view::npos && name != ".";
-}
-
 }  // namespace
 
 bool is_digest(std::string_view text) noexcept {
   return text.size() == 64 && std::ranges::all_of(text, [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
          });
+}
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.size() <= max_name_bytes && is_safe_relative(fs::path(name)) &&
+         name.find_first_of("/\\") == std::string_view::npos && name != ".";
 }
 
 Store::Store(fs::path directory) {

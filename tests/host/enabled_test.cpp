@@ -22,6 +22,14 @@ EnableResult enable(const PluginWorld& world, const fs::path& library) {
   return enable_plugin(examine(library), world.directories);
 }
 
+// A record of one plugin whose copy has this name.
+std::string with_file(const std::string& file) {
+  const std::string digest(64, 'a');
+  return R"({"format": 1, "plugins": [{"id": "x", "version": "1.0.0", "digest": ")" + digest +
+         R"(", "manifest_digest": ")" + digest + R"(", "file": ")" + file +
+         R"(", "origin": "o"}]})";
+}
+
 }  // namespace
 
 TEST_CASE("enabling records id, version, digests and origin") {
@@ -119,12 +127,13 @@ TEST_CASE("a manifest that was exchanged since it was examined is not taken") {
 TEST_CASE("a damaged record is an error that says so, and is left as it is") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
-  for (const std::string content :
-       {"{\"format\": 1, \"plugins\": [", "[]", "{\"format\": 2}", "{}",
-        R"({"format": 1, "plugins": [{"id": "x"}]})",
-        R"({"format": 1, "plugins": [{"id": "x", "version": "1.0.0", "digest": "../../x",
+  for (const std::string& content : std::vector<std::string>{
+           "{\"format\": 1, \"plugins\": [", "[]", "{\"format\": 2}", "{}",
+           R"({"format": 1, "plugins": [{"id": "x"}]})",
+           R"({"format": 1, "plugins": [{"id": "x", "version": "1.0.0", "digest": "../../x",
             "manifest_digest": "y", "file": "f", "origin": "o"}]})",
-        ""}) {
+           with_file("."), with_file("a/b.so"), with_file("..\\\\b.so"),
+           with_file(std::string(300, 'a')), ""}) {
     INFO(content);
     world.dir.write("config/plugins.json", content);
     CHECK_THROWS_WITH(read_enabled(world.directories),

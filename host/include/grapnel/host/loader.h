@@ -1,7 +1,8 @@
 // Maps a selected plugin's library into this process and hands out its factories.
 //
-// The store's copy is hashed again, its manifest compared, and only then is it loaded, through
-// Boost.DLL, symbols resolved at once and kept local. It stays for the life of the process: static
+// The store's copy is hashed again and its manifest's demands held against this host; only then is
+// it loaded, through Boost.DLL, symbols resolved at once and kept local, and its entry compared with
+// the manifest. It stays for the life of the process: static
 // destructors, thread locals and exceptions in flight make unloading a trap. Loading the same
 // plugin again gives the same object; the same id under another digest needs a new process.
 #pragma once

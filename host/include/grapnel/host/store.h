@@ -52,5 +52,7 @@ class Store {
 
 // True for 64 lower-case hexadecimal digits.
 [[nodiscard]] bool is_digest(std::string_view text) noexcept;
+// True for a file's name without a directory, at most 180 bytes, that a store can keep.
+[[nodiscard]] bool is_plain_name(std::string_view name);
 
 }  // namespace grapnel::host
