@@ -44,6 +44,15 @@ bool EnabledPlugins::is_disabled(std::string_view id) const noexcept {
   return std::ranges::find(disabled, id) != disabled.end();
 }
 
+std::vector<std::string> EnabledPlugins::digests() const {
+  std::vector<std::string> digests;
+  for (const EnabledPlugin& plugin : plugins) {
+    digests.push_back(plugin.digest);
+    digests.push_back(plugin.manifest_digest);
+  }
+  return digests;
+}
+
 EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& directories) {
   if (!candidate.refused.empty()) refuse(candidate, candidate.refused);
   if (!candidate.shadowed_by.empty()) {
@@ -115,6 +124,7 @@ Manifest read_enabled_manifest(const EnabledPlugin& plugin, const Store& store) 
                     plugin.describe(), damage, plugin.id),
         {plugin.id, plugin.version, {}, {}});
   }
+  store.note_use(plugin.manifest_digest, stored_manifest_name);
   return parse_manifest(grapnel::read_file(file, max_manifest_bytes),
                         "the manifest of plugin " + quote(plugin.id));
 }

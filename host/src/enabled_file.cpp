@@ -177,6 +177,7 @@ void edit_enabled_file(const HostDirectories& directories,
   tree.set("plugins", std::move(plugins));
   tree.set("disabled", ConfigValue(enabled.disabled));
   write_tree(file, tree);
+  Store(directories).remove_unused(enabled.digests());
 }
 
 }  // namespace grapnel::host

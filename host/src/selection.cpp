@@ -48,6 +48,7 @@ class Selector {
     if (mode_ == "none" && !names_an_id()) return;
     discovery_ = discover(options.discovery);
     enabled_ = read_enabled(directories_);
+    knows_record_ = true;
   }
 
   PluginSelection select() {
@@ -139,6 +140,7 @@ class Selector {
 
   void add_pinned(const EnabledPlugin& plugin, const std::string& reason) {
     if (is_excluded(plugin.id)) return;  // so that a damaged one can be left out
+    store_.note_use(plugin.digest, plugin.file);
     add({.manifest = read_enabled_manifest(plugin, store_),
          .library = store_.path_of(plugin.digest, plugin.file),
          .digest = plugin.digest,
@@ -156,6 +158,7 @@ class Selector {
           {candidate.summary.id, candidate.summary.version, {}, {}});
     }
     const StoredFile copy = store_.put_library(candidate);
+    if (knows_record_) store_.remove_unused(enabled_.digests());
     add({.manifest = manifest_of_copy(candidate, copy),
          .library = copy.path,
          .digest = copy.digest,
@@ -285,6 +288,7 @@ class Selector {
   std::string mode_;  // of GRAPNEL_PLUGINS; empty: what is enabled
   Discovery discovery_;
   EnabledPlugins enabled_;
+  bool knows_record_ = false;  // false: enabled_ says nothing
   std::vector<std::string> excluded_;
   std::vector<SelectedPlugin> selected_;
   std::vector<std::string> notices_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <random>
 #include <stdexcept>
 #include <system_error>
@@ -11,6 +12,7 @@
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
+#include <grapnel/base/log.h>
 #include <grapnel/base/platform.h>
 #include <grapnel/base/text.h>
 #include <grapnel/host/trust.h>
@@ -23,13 +25,30 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t max_name_bytes = 180;  // with the digest before it still a file name
+constexpr std::size_t digest_length = 64;
+constexpr double store_lock_timeout_seconds = 20.0;
+constexpr std::chrono::hours one_day{24};
+constexpr std::chrono::hours unused_for = 30 * one_day;
+constexpr std::string_view temporary_prefix = ".tmp-";
+
+fs::file_time_type::duration age_of(const fs::path& file, std::error_code& failure) {
+  const fs::file_time_type used = fs::last_write_time(file, failure);
+  return failure ? fs::file_time_type::duration::zero() : fs::file_time_type::clock::now() - used;
+}
+
+void note_use_of(const fs::path& file) {
+  std::error_code failure;  // it may go sooner, and is put in again then
+  if (age_of(file, failure) > one_day) {
+    fs::last_write_time(file, fs::file_time_type::clock::now(), failure);
+  }
+}
 
 // A file in the making, gone again unless it was renamed to its final name.
 class TemporaryCopy {
  public:
   explicit TemporaryCopy(const fs::path& directory)
-      : path_(directory /
-              fmt::format(".tmp-{:08x}{:08x}", std::random_device()(), std::random_device()())) {}
+      : path_(directory / fmt::format("{}{:08x}{:08x}", temporary_prefix, std::random_device()(),
+                                      std::random_device()())) {}
   TemporaryCopy(const TemporaryCopy&) = delete;
   TemporaryCopy& operator=(const TemporaryCopy&) = delete;
   ~TemporaryCopy() {
@@ -84,13 +103,49 @@ bool Store::holds(std::string_view digest, std::string_view name) const {
 
 StoredFile Store::keep(const fs::path& copy, std::string digest, std::string_view name) {
   const fs::path target = path_of(digest, name);
+  const FileLock lock =
+      FileLock::acquire(lock_file(), LockKind::shared, store_lock_timeout_seconds);
   // One that is whole stays: it may be mapped by a run. One that is not is replaced.
   if (!stored_file_damage(target, digest).empty()) {
     fs::permissions(copy, fs::perms::owner_read);
     replace_file(copy, target);
     sync_directory(directory_);
+  } else {
+    note_use_of(target);
   }
   return {.path = target, .digest = std::move(digest)};
+}
+
+fs::path Store::lock_file() const {
+  fs::path file = directory_;
+  return file += ".lock";
+}
+
+void Store::note_use(std::string_view digest, std::string_view name) const {
+  note_use_of(path_of(digest, name));
+}
+
+void Store::remove_unused(const std::vector<std::string>& enabled_digests) const {
+  try {
+    if (!file_identity(directory_)) return;
+    const auto lock = FileLock::try_acquire(lock_file(), LockKind::exclusive);
+    if (!lock) return;
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory_)) {
+      const std::string name = entry.path().filename().string();
+      const std::string digest = name.substr(0, digest_length);
+      const bool is_temporary = name.starts_with(temporary_prefix);
+      if (!is_temporary && (!is_digest(digest) ||
+                            std::ranges::find(enabled_digests, digest) != enabled_digests.end())) {
+        continue;
+      }
+      std::error_code failure;
+      const auto age = age_of(entry.path(), failure);
+      if (!failure && age > (is_temporary ? one_day : unused_for))
+        fs::remove(entry.path(), failure);
+    }
+  } catch (const std::exception& error) {
+    log_debug("the store of plugins was not cleared: {}", error.what());
+  }
 }
 
 StoredFile Store::put_library(const Candidate& candidate) {

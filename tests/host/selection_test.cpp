@@ -1,5 +1,6 @@
 #include <grapnel/host/selection.h>
 
+#include <chrono>
 #include <filesystem>
 
 #include <grapnel/base/digest.h>
@@ -161,6 +162,27 @@ TEST_CASE("a plugin may be named by its file, and takes the enabled one's place"
   CHECK(selection.plugins[0].library.parent_path() == world.directories.data / "store");
   CHECK(read_enabled(world.directories).find("ema")->version == "1.0.0");
   CHECK_THROWS_AS(select(world, {.plugins = {"./absent.so"}}), IoError);
+}
+
+TEST_CASE("trying builds out does not fill the store, and what a run uses stays in it") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  const EnabledPlugin enabled = world.enable("ema");
+  const fs::path build = world.add_plugin("mine", {}, world.dir / "build");
+  const auto try_out = [&] {
+    test::change_library(build);
+    return select(world, {.plugins = {build.string()}});
+  };
+  const fs::path first = try_out().plugins.at(1).library;
+  const auto old = fs::file_time_type::clock::now() - std::chrono::hours(24 * 31);
+  fs::last_write_time(first, old);
+  const fs::path used = Store(world.directories).path_of(enabled.digest, enabled.file);
+  fs::last_write_time(used, old);
+  const fs::path second = try_out().plugins.at(1).library;
+  CHECK(second != first);
+  CHECK(fs::exists(second));
+  CHECK_FALSE(fs::exists(first));
+  CHECK(fs::last_write_time(used) > old);
 }
 
 TEST_CASE("an id that no plugin has names the nearest") {

@@ -1,5 +1,6 @@
 #include <grapnel/host/store.h>
 
+#include <chrono>
 #include <filesystem>
 
 #include <grapnel/base/digest.h>
@@ -65,6 +66,42 @@ TEST_CASE("a copy that was changed, or that others can write, is noticed") {
   CHECK_THAT(stored_file_damage(kept.path, kept.digest), Contains("can be written by others"));
   fs::remove(kept.path);
   CHECK_THAT(stored_file_damage(kept.path, kept.digest), Contains("is missing"));
+}
+
+TEST_CASE("copies that nobody enabled or used for 30 days go, and what was left half written") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema");
+  const EnabledPlugin enabled = world.enable("ema");
+  const Store store(world.directories);
+  const auto aged = [](const fs::path& file, int days) {
+    fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(24 * days));
+    return file;
+  };
+  const fs::path needed = aged(store.path_of(enabled.digest, "ema.so"), 400);
+  const fs::path manifest = aged(store.path_of(enabled.manifest_digest, "plugin.json"), 400);
+  const fs::path other = world.dir.write("data/store/README", "not a copy");
+  aged(other, 400);
+  const std::string digest(64, 'a');
+  const auto copy = [&](const std::string& name, int days) {
+    return aged(world.dir.write("data/store/" + name, "x"), days);
+  };
+  const fs::path unused = copy(digest + "-old.so", 31);
+  const fs::path recent = copy(digest + "-new.so", 29);
+  const fs::path half = copy(".tmp-0123", 2);
+  const fs::path growing = copy(".tmp-4567", 0);
+  world.add_plugin("zeta");
+  world.enable("zeta");
+  for (const fs::path& kept : {needed, manifest, other, recent, growing}) {
+    INFO(kept);
+    CHECK(fs::exists(kept));
+  }
+  CHECK_FALSE(fs::exists(unused));
+  CHECK_FALSE(fs::exists(half));
+  // Used again, it is young again.
+  CHECK(Store(world.directories).put_library(examine(library)).path == needed);
+  CHECK(fs::file_time_type::clock::now() - fs::last_write_time(needed) < std::chrono::hours(1));
+  (void)disable_plugin("ema", world.directories);
+  CHECK_FALSE(fs::exists(manifest));
 }
 
 TEST_CASE("a store that others can write is not used") {

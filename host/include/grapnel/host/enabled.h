@@ -48,6 +48,8 @@ struct EnabledPlugins {
 
   [[nodiscard]] const EnabledPlugin* find(std::string_view id) const noexcept;
   [[nodiscard]] bool is_disabled(std::string_view id) const noexcept;
+  // Of libraries and manifests: what the store must keep.
+  [[nodiscard]] std::vector<std::string> digests() const;
 };
 
 // <config>/plugins.json
@@ -71,7 +73,7 @@ struct EnableResult {
                                          const HostDirectories& directories);
 
 enum class DisableResult : std::uint8_t {
-  disabled,   // it was enabled; its copy stays in the store for runs that go on
+  disabled,   // it was enabled; its copy stays in the store for 30 days, for runs that go on
   noted,      // it was not enabled; runs no longer mention it
   unchanged,  // it was disabled before
 };

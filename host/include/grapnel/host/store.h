@@ -4,11 +4,15 @@
 // Whatever happens to the file that was enabled, the copy stays as it was; its name says what must be
 // in it, and it is verified again each time before it is loaded. Hashing happens on the bytes being
 // copied, so what was looked at is what is kept.
+//
+// A copy's time of modification is that of its last use, to the day. What nobody has enabled or used
+// for 30 days goes, so that builds which were tried out once don't fill the disk.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <grapnel/host/discovery.h>
 
@@ -37,10 +41,19 @@ class Store {
   [[nodiscard]] std::filesystem::path path_of(std::string_view digest, std::string_view name) const;
   [[nodiscard]] bool holds(std::string_view digest, std::string_view name) const;
 
+  // Says that a run uses this copy. Failing is no error: the copy may go sooner.
+  void note_use(std::string_view digest, std::string_view name) const;
+  // Removes copies that were not used for 30 days, but for those with one of these digests, and what
+  // a program that was killed left half written. What can't be removed stays; nothing is removed
+  // while another program puts something in.
+  void remove_unused(const std::vector<std::string>& enabled_digests) const;
+
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
  private:
   void prepare() const;
+  // Beside the store, which holds nothing but copies.
+  [[nodiscard]] std::filesystem::path lock_file() const;
   StoredFile keep(const std::filesystem::path& copy, std::string digest, std::string_view name);
   std::filesystem::path directory_;
 };
