@@ -1,0 +1,48 @@
+#include "grapnel/callbacks/ema_weight_averaging.h"
+
+#include "../support/toy.h"
+#include "catch.h"
+#include "grapnel/base/error.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+TEST_CASE("the average moves by 1 - decay towards the weights; the first ones are copied") {
+  class StepWeights final : public Callback {
+   public:
+    void on_after_optimizer_step(OptimizerEvent& event) override {
+      seen.push_back(event.module.state_view().find("weight")->tensor.detach().clone());
+    }
+    std::vector<at::Tensor> seen;
+  };
+  ToyModule module;
+  auto steps = std::make_shared<StepWeights>();
+  Trainer trainer(
+      quiet(1),
+      {std::make_shared<EMAWeightAveraging>(EMAWeightAveragingOptions{.decay = 0.75}), steps});
+  trainer.fit(module, toy_data());
+  REQUIRE(steps->seen.size() == 3);
+  at::Tensor expected = steps->seen[0];
+  for (size_t i = 1; i < 3; ++i) expected = expected * 0.75 + steps->seen[i] * 0.25;
+  CHECK(at::allclose(module.weight, expected));
+}
+
+TEST_CASE("steps and epochs from which to update") {
+  EMAWeightAveraging every_third({.update_every_n_steps = 3, .update_starting_at_step = 4});
+  CHECK_FALSE(every_third.should_update(3, {}));
+  CHECK(every_third.should_update(6, {}));
+  CHECK_FALSE(every_third.should_update({}, 6));
+  EMAWeightAveraging epochs({.update_every_n_steps = 0, .update_starting_at_epoch = 2});
+  CHECK_FALSE(epochs.should_update(0, {}));
+  CHECK_FALSE(epochs.should_update({}, 1));
+  CHECK(epochs.should_update({}, 2));
+}
+
+TEST_CASE("options out of range are refused by name") {
+  CHECK_THROWS_WITH(EMAWeightAveraging({.decay = 1.5}), Catch::Contains("decay is 1.5"));
+  CHECK_THROWS_WITH(EMAWeightAveraging({.update_every_n_steps = -1}),
+                    Catch::Contains("update_every_n_steps is -1"));
+  CHECK_THROWS_WITH(EMAWeightAveraging({.update_starting_at_epoch = -2}),
+                    Catch::Contains("update_starting_at_epoch is -2"));
+  CHECK(EMAWeightAveraging().state_key() == "EMAWeightAveraging");
+}
