@@ -131,7 +131,7 @@ at::Tensor PruningMethod::combine(const at::Tensor& scores, const at::Tensor& ma
 }
 
 const std::vector<std::string>& pruning_method_names() {
-  static const std::vector<std::string> names = {"ln_structured", "l1_unstructured",
+  static const std::vector<std::string> names = {"l1_unstructured", "ln_structured",
                                                  "random_structured", "random_unstructured"};
   return names;
 }
