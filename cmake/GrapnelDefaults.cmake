@@ -60,6 +60,28 @@ target_compile_options(grapnel_warnings INTERFACE
   $<$<COMPILE_LANG_AND_ID:C,GNU,Clang,AppleClang>:-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion>
   $<$<CXX_COMPILER_ID:MSVC>:/W4>)
 
+# The release preset compiles about a dozen files of a target as one (CMake's unity build), which takes
+# less than half of the time from nothing: the inline code of shared headers is instantiated once for all
+# of them. So helpers in anonymous namespaces have names of their own within a target. Files with the
+# heaviest headers come first, so that few of those units include them.
+function(grapnel_heaviest_first list_of_sources)
+  set(heaviest "")
+  set(heavy "")
+  set(light "")
+  foreach(source IN LISTS ${list_of_sources})
+    file(STRINGS "${source}" torch REGEX "#include (<torch/|\".*torch_optim)" LIMIT_COUNT 1)
+    file(STRINGS "${source}" aten REGEX "#include <ATen/" LIMIT_COUNT 1)
+    if(torch)
+      list(APPEND heaviest "${source}")
+    elseif(aten)
+      list(APPEND heavy "${source}")
+    else()
+      list(APPEND light "${source}")
+    endif()
+  endforeach()
+  set(${list_of_sources} ${heaviest} ${heavy} ${light} PARENT_SCOPE)
+endfunction()
+
 # Precompiled headers make a build from nothing two to three times as fast. They are on in the presets,
 # and off elsewhere, where a compiler cache serves repeated builds better.
 option(GRAPNEL_PCH "Precompile the headers that most files of a folder include" OFF)

@@ -49,7 +49,7 @@ std::vector<std::string> known_ids(const host::EnabledPlugins& enabled,
   return ids;
 }
 
-void run(const DisableOptions& options) {
+void run_disable(const DisableOptions& options) {
   const host::DiscoveryOptions discovery = options.discovery();
   const host::EnabledPlugins enabled = read_enabled(discovery.directories);
   std::vector<std::string> ids = options.plugins;
@@ -93,7 +93,7 @@ void add_plugin_disable(CLI::App& parent, Context&) {
       throw CLI::ValidationError("name the plugins to disable, or give --all",
                                  CLI::ExitCodes::RequiredError);
     }
-    run(*options);
+    run_disable(*options);
   });
 }
 

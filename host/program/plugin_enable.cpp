@@ -73,7 +73,7 @@ std::vector<host::Candidate> all_candidates(const host::DiscoveryOptions& option
   return candidates;
 }
 
-void run(const EnableOptions& options, Context& context) {
+void run_enable(const EnableOptions& options, Context& context) {
   const host::DiscoveryOptions discovery = options.discovery();
   std::vector<host::Candidate> candidates;
   if (options.all) candidates = all_candidates(discovery);
@@ -122,7 +122,7 @@ void add_plugin_enable(CLI::App& parent, Context& context) {
       throw CLI::ValidationError("name the plugins to enable, or give --all",
                                  CLI::ExitCodes::RequiredError);
     }
-    run(*options, context);
+    run_enable(*options, context);
   });
 }
 

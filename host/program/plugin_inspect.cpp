@@ -92,7 +92,7 @@ void print_text(const host::Inspection& inspection) {
   }
 }
 
-void run(const InspectOptions& options, Context& context) {
+void run_inspect(const InspectOptions& options, Context& context) {
   const host::DiscoveryOptions discovery = options.discovery();
   std::optional<host::ProbeResult> probe;
   if (options.probe) {
@@ -125,7 +125,7 @@ void add_plugin_inspect(CLI::App& parent, Context& context) {
       "--probe it ends with 4 when the plugin failed.\n\n"
       "Example:\n"
       "  grapnel plugin inspect nan_guard --probe");
-  command->callback([options, &context] { run(*options, context); });
+  command->callback([options, &context] { run_inspect(*options, context); });
 }
 
 }  // namespace grapnel::program

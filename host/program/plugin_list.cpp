@@ -85,7 +85,7 @@ void print_table(const host::PluginList& list) {
   print(end);
 }
 
-void run(const PluginOptions& options) {
+void run_list(const PluginOptions& options) {
   const host::PluginList list = host::list_plugins(options.discovery());
   if (options.json) {
     print_json(to_json(list));
@@ -111,7 +111,7 @@ void add_plugin_list(CLI::App& parent, Context&) {
       "the reason).\n\n"
       "Example:\n"
       "  grapnel plugin list --plugin-path build/release/plugins");
-  command->callback([options] { run(*options); });
+  command->callback([options] { run_list(*options); });
 }
 
 }  // namespace grapnel::program

@@ -21,7 +21,7 @@ std::string problem(const host::SearchDirectory& directory) {
   return host::TrustChecker().directory_refusal(directory.path);
 }
 
-void run(const PluginOptions& options) {
+void run_path(const PluginOptions& options) {
   const host::DiscoveryOptions discovery = options.discovery();
   const auto path = plugin_search_path(discovery.plugin_path, discovery.directories);
   const std::string record = enabled_file(discovery.directories).string();
@@ -69,7 +69,7 @@ void add_plugin_path(CLI::App& parent, Context&) {
       "the working directory, the user's data directory, what is installed with grapnel.\n\n"
       "Example:\n"
       "  GRAPNEL_PLUGIN_PATH=~/plugins grapnel plugin path");
-  command->callback([options] { run(*options); });
+  command->callback([options] { run_path(*options); });
 }
 
 }  // namespace grapnel::program

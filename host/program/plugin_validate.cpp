@@ -41,7 +41,7 @@ void print_text(const host::Validation& validation) {
   print(validation.ok() ? "\nThe plugin is valid.\n" : "\nThe plugin is not valid.\n");
 }
 
-void run(const ValidateOptions& options, Context& context) {
+void run_validate(const ValidateOptions& options, Context& context) {
   const host::DiscoveryOptions discovery = options.discovery();
   const host::Validation validation =
       validate_plugin(host::find_candidate(options.plugin, discovery), discovery.directories,
@@ -72,7 +72,7 @@ void add_plugin_validate(CLI::App& parent, Context& context) {
       "when something failed.\n\n"
       "Example:\n"
       "  grapnel plugin validate build/release/plugins/nan_guard.so");
-  command->callback([options, &context] { run(*options, context); });
+  command->callback([options, &context] { run_validate(*options, context); });
 }
 
 }  // namespace grapnel::program

@@ -60,7 +60,7 @@ enum : std::uint64_t {
   tag_gnu_hash = 0x6ffffef5,
   tag_flags_1 = 0x6ffffffb,
 };
-constexpr std::uint64_t max_name_bytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t max_table_bytes = std::uint64_t{64} << 20;
 
 constexpr std::uint64_t flags_text_relocations = 4;
 constexpr std::uint64_t flags_1_program = 0x08000000;  // a position-independent program
@@ -224,8 +224,8 @@ class ElfReader {
     const std::size_t end = rest.find('\0');
     if (end == std::string_view::npos) throw DataError("its last name does not end");
     name_bytes_ += end;
-    if (name_bytes_ > max_name_bytes) {
-      throw DataError(fmt::format("its tables hold more than {} bytes of names", max_name_bytes));
+    if (name_bytes_ > max_table_bytes) {
+      throw DataError(fmt::format("its tables hold more than {} bytes of names", max_table_bytes));
     }
     return rest.substr(0, end);
   }

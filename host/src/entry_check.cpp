@@ -11,7 +11,7 @@ namespace grapnel::host {
 namespace {
 
 constexpr std::uint64_t max_factories = 1024;
-constexpr std::uint64_t max_name_bytes = 256;
+constexpr std::uint64_t max_factory_name = 256;
 
 std::string_view name_of(const grapnel_factory& factory) noexcept {
   return {factory.callback.data, static_cast<std::size_t>(factory.callback.size)};
@@ -47,7 +47,7 @@ std::string factory_fault(const grapnel_factory* factory, std::uint64_t index) {
                              GRAPNEL_END_OF(grapnel_factory, create)));
   }
   const bool has_name = factory->callback.data != nullptr && factory->callback.size > 0 &&
-                        factory->callback.size <= max_name_bytes;
+                        factory->callback.size <= max_factory_name;
   if (!has_name || !is_utf8(name_of(*factory))) return fault("has no proper name");
   if (factory->create == nullptr) return fault("has no function 'create'");
   return {};

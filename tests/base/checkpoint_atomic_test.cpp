@@ -7,6 +7,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace checkpoint_atomic_test {
+
 using namespace grapnel;
 using grapnel::test::TempDir;
 namespace fs = std::filesystem;
@@ -82,3 +84,5 @@ TEST_CASE("a full disk at any point leaves the old checkpoint and no temporary f
   }
   CHECK(write(old.size()).exit_code == 0);
 }
+
+}  // namespace checkpoint_atomic_test

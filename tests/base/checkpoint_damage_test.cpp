@@ -5,6 +5,8 @@
 #include "temp_dir.h"
 #include "tensor_samples.h"
 
+namespace checkpoint_damage_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -187,3 +189,5 @@ TEST_CASE("a file that cannot be read is an input error, not a bad checkpoint") 
   CHECK_THROWS_AS(CheckpointFile::open(dir / "missing.ckpt"), IoError);
   CHECK_THROWS_AS(CheckpointFile::open(dir.path()), IoError);
 }
+
+}  // namespace checkpoint_damage_test

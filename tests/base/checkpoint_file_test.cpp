@@ -8,6 +8,8 @@
 #include "temp_dir.h"
 #include "tensor_samples.h"
 
+namespace checkpoint_file_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -142,3 +144,5 @@ TEST_CASE("an open checkpoint stays readable when the file is replaced") {
   CHECK(std::ranges::equal(file.bytes(file.at("model.weight")), weight()));
   CHECK(file.damaged_tensors().empty());
 }
+
+}  // namespace checkpoint_file_test

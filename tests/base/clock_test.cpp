@@ -4,6 +4,8 @@
 
 #include "catch.h"
 
+namespace clock_test {
+
 using namespace grapnel;
 
 TEST_CASE("a manual clock stands still until it is advanced") {
@@ -26,3 +28,5 @@ TEST_CASE("a clock never goes back") {
 TEST_CASE("the system's wall clock counts from 1970") {
   CHECK(system_clock().wall_time() > 1.7e9);  // 2023
 }
+
+}  // namespace clock_test

@@ -6,6 +6,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace digest_test {
+
 using namespace grapnel;
 using grapnel::test::TempDir;
 
@@ -59,3 +61,5 @@ TEST_CASE("hexadecimal text goes there and back") {
   CHECK_FALSE(unhex("zz"));
   CHECK(hex(std::uint64_t{1}) == "0000000000000001");
 }
+
+}  // namespace digest_test

@@ -5,6 +5,8 @@
 
 #include "catch.h"
 
+namespace error_test {
+
 using namespace grapnel;
 
 TEST_CASE("a configuration error says where, and carries every fact as a field") {
@@ -92,3 +94,5 @@ TEST_CASE("an interruption names its signal") {
   CHECK(std::string(Interrupted(SIGINT).what()) == "interrupted by SIGINT");
   CHECK(Interrupted(SIGINT).signal_number == SIGINT);
 }
+
+}  // namespace error_test

@@ -10,6 +10,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace files_test {
+
 using namespace grapnel;
 using grapnel::test::TempDir;
 namespace fs = std::filesystem;
@@ -167,3 +169,5 @@ TEST_CASE("paths below the working directory are shown short") {
   CHECK(display_path("a/b") == "a/b");
   CHECK(display_path("/definitely/elsewhere") == "/definitely/elsewhere");
 }
+
+}  // namespace files_test

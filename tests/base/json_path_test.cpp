@@ -3,6 +3,8 @@
 
 #include "catch.h"
 
+namespace json_path_test {
+
 using namespace grapnel;
 
 namespace {
@@ -83,3 +85,5 @@ TEST_CASE("a value is found by the same paths") {
   CHECK(find_by_path(root, R"(a."b.c".0.d.e)") == nullptr);
   CHECK_THROWS_AS(find_by_path(root, "a..b"), ConfigError);
 }
+
+}  // namespace json_path_test

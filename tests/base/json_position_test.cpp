@@ -5,6 +5,8 @@
 
 #include "catch.h"
 
+namespace json_position_test {
+
 using namespace grapnel;
 
 namespace {
@@ -137,3 +139,5 @@ TEST_CASE(
     }
   }
 }
+
+}  // namespace json_position_test

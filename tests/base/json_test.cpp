@@ -8,6 +8,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace json_test {
+
 using namespace grapnel;
 using grapnel::test::TempDir;
 
@@ -236,3 +238,5 @@ TEST_CASE("a file is read with its name in positions") {
   }
   CHECK_THROWS_AS(read_json_file(dir / "missing.json"), IoError);
 }
+
+}  // namespace json_test

@@ -7,6 +7,8 @@
 
 #include "catch.h"
 
+namespace log_test {
+
 using namespace grapnel;
 
 namespace {
@@ -115,3 +117,5 @@ TEST_CASE("threads may log while the sink changes") {
   for (auto& thread : threads) thread.join();
   CHECK(one->lines.size() + two->lines.size() == 4000);
 }
+
+}  // namespace log_test

@@ -8,6 +8,8 @@
 #include "base_sharer.h"
 #include "catch.h"
 
+namespace one_base_test {
+
 using namespace grapnel;
 
 namespace {
@@ -38,3 +40,5 @@ TEST_CASE("exceptions are caught by their type across the boundary") {
   CHECK(base_sharer::catches_checkpoint_error([] { throw CheckpointError("a", "b"); }));
   CHECK_FALSE(base_sharer::catches_checkpoint_error([] { throw DataError("b"); }));
 }
+
+}  // namespace one_base_test

@@ -3,6 +3,8 @@
 
 #include "catch.h"
 
+namespace parameter_error_test {
+
 using namespace grapnel;
 using namespace grapnel::parameter;
 
@@ -128,3 +130,5 @@ TEST_CASE("values set on the command line are named as such") {
   CHECK_THROWS_WITH(table().validate(root, "stop"),
                     "--set patience: stop.patience must be at least 0, found the integer -2");
 }
+
+}  // namespace parameter_error_test

@@ -2,6 +2,8 @@
 
 #include "catch.h"
 
+namespace parameter_manifest_test {
+
 using namespace grapnel;
 using namespace grapnel::parameter;
 
@@ -96,3 +98,5 @@ TEST_CASE("a manifest that contradicts itself is refused where it does") {
   CHECK(error_of(R"({"a": {"type": [], "doc": "A."}})") ==
         "plugin.json:1:2: parameter 'a' accepts no type");
 }
+
+}  // namespace parameter_manifest_test

@@ -5,6 +5,8 @@
 
 #include "catch.h"
 
+namespace parameters_test {
+
 using namespace grapnel;
 using namespace grapnel::parameter;
 
@@ -164,3 +166,5 @@ TEST_CASE("the schema says the same as the table") {
       R"("s":{"type":"array","items":{"type":"string","enum":["a","b"]},"minItems":0,"maxItems":3,)"
       R"("description":"S.","default":[]}},"required":["n"],"additionalProperties":false})");
 }
+
+}  // namespace parameters_test

@@ -18,6 +18,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace platform_test {
+
 using namespace grapnel;
 using grapnel::test::TempDir;
 namespace fs = std::filesystem;
@@ -269,3 +271,5 @@ TEST_CASE("a pseudo terminal is one, as wide as it says") {
   CHECK(terminal);
   CHECK(width == 97);
 }
+
+}  // namespace platform_test

@@ -13,6 +13,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace process_test {
+
 using namespace grapnel;
 using grapnel::test::TempDir;
 
@@ -199,3 +201,5 @@ TEST_CASE("signals have names") {
   CHECK(signal_name(SIGKILL) == "SIGKILL");
   CHECK(signal_name(77) == "signal 77");
 }
+
+}  // namespace process_test

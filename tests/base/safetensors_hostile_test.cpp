@@ -7,6 +7,8 @@
 #include "catch.h"
 #include "tensor_samples.h"
 
+namespace safetensors_hostile_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -164,3 +166,5 @@ TEST_CASE("every single changed byte of a header is an error or still within bou
     }
   }
 }
+
+}  // namespace safetensors_hostile_test

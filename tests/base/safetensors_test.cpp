@@ -8,6 +8,8 @@
 #include "temp_dir.h"
 #include "tensor_samples.h"
 
+namespace safetensors_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -145,3 +147,5 @@ TEST_CASE("many tensors are written and found in reasonable time") {
   for (int i = 0; i < 50'000; ++i) all = all && file.find("layer." + std::to_string(i)) != nullptr;
   CHECK(all);
 }
+
+}  // namespace safetensors_test

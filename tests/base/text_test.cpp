@@ -4,6 +4,8 @@
 
 #include "catch.h"
 
+namespace text_test {
+
 using namespace grapnel;
 
 namespace {
@@ -147,3 +149,5 @@ TEST_CASE("durations are read as DD:HH:MM:SS and nothing else") {
   CHECK(format_duration(93784) == "01:02:03:04");
   CHECK(parse_duration(format_duration(1'000'000'000)) == 1'000'000'000);
 }
+
+}  // namespace text_test

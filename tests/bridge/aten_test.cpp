@@ -5,6 +5,8 @@
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
 
+namespace aten_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Values = std::vector<double>;
@@ -227,3 +229,5 @@ TEST_CASE("operators record no gradients, so that parameters may be written to")
   // One step of SGD away from zero.
   CHECK((toy.module.weight + toy.module.weight.grad() * 0.05).abs().max().item<double>() < 1e-6);
 }
+
+}  // namespace aten_test

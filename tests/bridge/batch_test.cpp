@@ -6,6 +6,8 @@
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
 
+namespace batch_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Values = std::vector<double>;
@@ -191,3 +193,5 @@ TEST_CASE("a prediction's tensors have the names of its tree") {
   toy.predict({plugin.handle()});
   CHECK(batches_seen == 2);
 }
+
+}  // namespace batch_test

@@ -16,6 +16,8 @@
 #include "support/plugin_home.h"
 #include "support/toy.h"
 
+namespace event_test {
+
 using namespace grapnel;
 using namespace grapnel::bridge;
 using namespace grapnel::test;
@@ -251,3 +253,5 @@ TEST_CASE(
   short_table.table.struct_size = 8;
   CHECK_THAT(refusal(short_table), Contains("grapnel.event/1 lacks count or handler"));
 }
+
+}  // namespace event_test

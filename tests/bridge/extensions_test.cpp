@@ -11,6 +11,8 @@
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
 
+namespace extensions_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -119,3 +121,5 @@ TEST_CASE("outside of any call no service but log answers") {
   CHECK(caller.tensors().from_data(host, GRAPNEL_DTYPE_F32, &size, 1, &element, 4, &made) ==
         GRAPNEL_NOT_NOW);
 }
+
+}  // namespace extensions_test

@@ -8,6 +8,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace failures_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -203,3 +205,5 @@ TEST_CASE("a plugin that fails while a run fails does not hide why") {
   };
   CHECK_THROWS_WITH(toy.fit({plugin.handle()}), Catch::Equals("the data is bad"));
 }
+
+}  // namespace failures_test

@@ -6,6 +6,8 @@
 #include "support/plugin_home.h"
 #include "support/toy.h"
 
+namespace foreign_test {
+
 using namespace grapnel;
 using namespace grapnel::bridge;
 using namespace grapnel::test;
@@ -49,3 +51,5 @@ TEST_CASE("an exception inside of the other runtime comes out as an error of the
     CHECK(!error.hook.empty());
   }
 }
+
+}  // namespace foreign_test

@@ -15,6 +15,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace guard_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -144,3 +146,5 @@ TEST_CASE("what create and init change in the process is put back, and named") {
   CHECK(log.count("[probe] changed the handler of SIGUSR1 in init") == 1);
   CHECK(log.count("[probe] changed the locale") == 1);
 }
+
+}  // namespace guard_test

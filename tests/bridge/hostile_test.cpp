@@ -13,6 +13,8 @@
 #include "support/plugin_home.h"
 #include "support/toy.h"
 
+namespace hostile_test {
+
 using namespace grapnel;
 using namespace grapnel::bridge;
 using namespace grapnel::test;
@@ -189,3 +191,5 @@ TEST_CASE("a destroy that fails is logged and no more") {
   { Hostile("destroy_fails").fit(); }
   CHECK(log.count("failed in destroy") == 1);
 }
+
+}  // namespace hostile_test

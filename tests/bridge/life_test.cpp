@@ -9,6 +9,8 @@
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
 
+namespace life_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -151,3 +153,5 @@ TEST_CASE("a callback has the plugin's id as its name, and says where it came fr
   CHECK(handle.callback->type_name() == "probe");
   CHECK(handle.origin == CallbackOrigin::plugin);
 }
+
+}  // namespace life_test

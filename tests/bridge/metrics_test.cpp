@@ -9,6 +9,8 @@
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
 
+namespace metrics_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -150,3 +152,5 @@ TEST_CASE("what anybody logged is read with the step it was made at") {
   toy.fit({plugin.handle()});
   CHECK(read);
 }
+
+}  // namespace metrics_test

@@ -10,6 +10,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace module_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Values = std::vector<double>;
@@ -260,3 +262,5 @@ TEST_CASE("there is no module while the trainer is made, nor in create and init"
   toy.fit({plugin.handle()});
   CHECK(hooks == 1);
 }
+
+}  // namespace module_test

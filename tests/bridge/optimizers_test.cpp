@@ -8,6 +8,8 @@
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
 
+namespace optimizers_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -75,3 +77,5 @@ TEST_CASE("an option that is set takes effect with the next step") {
   CHECK(toy.module.weight.equal(before));
   CHECK(toy.trainer->optimizers()[0]->groups()[0].options.at("lr") == 0.0);
 }
+
+}  // namespace optimizers_test

@@ -10,6 +10,8 @@
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
 
+namespace params_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -135,3 +137,5 @@ TEST_CASE("a parameter out of range names its place in run.json, and nothing is 
   CHECK_THROWS_WITH(make(R"({"cuont": 4})"), Catch::Contains("'count'"));
   CHECK(plugin.created == 0);
 }
+
+}  // namespace params_test

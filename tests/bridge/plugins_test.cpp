@@ -8,6 +8,8 @@
 #include "support/plugin_home.h"
 #include "support/toy.h"
 
+namespace plugins_test {
+
 using namespace grapnel;
 using namespace grapnel::bridge;
 using namespace grapnel::test;
@@ -128,3 +130,5 @@ TEST_CASE("a plugin that was changed in the store is refused before any of its c
   std::ofstream(copy, std::ios::app) << "x";
   CHECK_THROWS_AS(make_plugin_callbacks(selection), PluginError);
 }
+
+}  // namespace plugins_test

@@ -8,6 +8,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace request_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -132,3 +134,5 @@ TEST_CASE("only a fit can be asked for anything") {
   Toy toy;
   toy.validate({elsewhere.handle()});
 }
+
+}  // namespace request_test

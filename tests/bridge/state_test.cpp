@@ -13,6 +13,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace state_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -256,3 +258,5 @@ TEST_CASE("two instances of one key are an error before the run, two names are n
   CHECK_THROWS_AS(toy.fit({plugin.plugin.handle(), plugin.plugin.handle()}), ConfigError);
   toy.fit({plugin.plugin.handle({.name = "one"}), plugin.plugin.handle({.name = "two"})});
 }
+
+}  // namespace state_test

@@ -5,6 +5,8 @@
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
 
+namespace tensors_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Values = std::vector<double>;
@@ -176,3 +178,5 @@ TEST_CASE("the loss of on_before_backward is lent for that hook alone") {
   toy.fit({plugin.handle()});
   CHECK(loss > 0);
 }
+
+}  // namespace tensors_test

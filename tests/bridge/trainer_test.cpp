@@ -8,6 +8,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace trainer_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -92,3 +94,5 @@ TEST_CASE("a step that the loggers write is marked") {
   toy.fit({plugin.handle()});
   CHECK(logged == std::vector<std::int32_t>{0, 1, 0, 1});
 }
+
+}  // namespace trainer_test

@@ -6,6 +6,8 @@
 #include "catch.h"
 #include "grapnel/base/error.h"
 
+namespace batch_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -63,3 +65,5 @@ TEST_CASE("the loss is fetched once and then kept") {
   CHECK(TensorTree().empty());
   CHECK_FALSE(TensorTree(at::ones({1})).empty());
 }
+
+}  // namespace batch_test

@@ -11,6 +11,8 @@
 #include "grapnel/base/error.h"
 #include "temp_dir.h"
 
+namespace checkpoint_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::TempDir;
@@ -284,3 +286,5 @@ TEST_CASE("loading into a live tensor copies in place, or changes nothing and sa
   CHECK_THROWS_WITH(load_into(live, at::Tensor(), "w"), Contains("nothing"));
   CHECK(live.sum().item().toDouble() == 4.0);
 }
+
+}  // namespace checkpoint_test

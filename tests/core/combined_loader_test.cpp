@@ -5,6 +5,8 @@
 #include "grapnel/base/error.h"
 #include "support/toy.h"
 
+namespace combined_loader_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -131,3 +133,5 @@ TEST_CASE("what a mode can't do is refused, saying which can") {
                     Catch::Contains("a"));
   CHECK_THROWS_AS(CombinedLoader({{"a", nullptr}}, CombinedMode::min_size), ConfigError);
 }
+
+}  // namespace combined_loader_test

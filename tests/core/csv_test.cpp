@@ -8,6 +8,8 @@
 #include "grapnel/base/error.h"
 #include "temp_dir.h"
 
+namespace csv_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::TempDir;
@@ -99,3 +101,5 @@ TEST_CASE("a missing column, a class that is none and shares that leave nothing 
       {.path = path, .target = "height", .parts = {.val_fraction = 0.5, .test_fraction = 0.5}});
   CHECK_THROWS_WITH(shares.setup(RunKind::fit), Contains("together below 1"));
 }
+
+}  // namespace csv_test

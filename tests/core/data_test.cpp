@@ -5,6 +5,8 @@
 #include "catch.h"
 #include "grapnel/base/error.h"
 
+namespace data_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -85,3 +87,5 @@ TEST_CASE("a batch keeps names, indices and payload on its way to the device") {
   CHECK(moved.sample_indices == batch.sample_indices);
   CHECK(std::any_cast<int>(moved.payload) == 3);
 }
+
+}  // namespace data_test

@@ -7,6 +7,8 @@
 #include "grapnel/data/idx.h"
 #include "grapnel/data/registry.h"
 
+namespace digits_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -68,3 +70,5 @@ TEST_CASE("run.json chooses a data set by name") {
   CHECK_THROWS_WITH(make(R"({"name": "idx", "images": "x", "labels": "y", "test_images": "z"})"),
                     Contains("run.json:1:1") && Contains("test_labels"));
 }
+
+}  // namespace digits_test

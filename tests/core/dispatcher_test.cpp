@@ -6,6 +6,8 @@
 #include "support/recorder.h"
 #include "support/toy.h"
 
+namespace dispatcher_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -137,3 +139,5 @@ TEST_CASE("two callbacks with state and the same key are refused, naming what to
   named->set_name("another");
   CHECK_NOTHROW(Trainer(quiet(1), {std::make_shared<Stateful>(), named}));
 }
+
+}  // namespace dispatcher_test

@@ -7,6 +7,8 @@
 #include "grapnel/base/error.h"
 #include "grapnel/fabric.h"
 
+namespace event_handlers_test {
+
 using namespace grapnel;
 
 namespace {
@@ -173,3 +175,5 @@ TEST_CASE("a derived class's handler takes the place of its base's") {
   CHECK(speaker.find_handler("on_x")->parameters.size() == 1);
   CHECK(speaker.find_handler("on_y") == nullptr);
 }
+
+}  // namespace event_handlers_test

@@ -6,6 +6,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace exact_resume_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -153,3 +155,5 @@ TEST_CASE("resuming again and again at random places ends with the same bits") {
   }
   FAIL("the run never ended");
 }
+
+}  // namespace exact_resume_test

@@ -14,6 +14,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace fabric_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -456,3 +458,5 @@ TEST_CASE("a callback that is null, or hidden behind its base, is refused") {
       Fabric({.callbacks = {std::make_shared<Standard>(), std::make_shared<Standard>()}}),
       Catch::Matchers::Contains("state_key"));
 }
+
+}  // namespace fabric_test

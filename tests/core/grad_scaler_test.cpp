@@ -9,6 +9,8 @@
 #include "grapnel/base/error.h"
 #include "grapnel/optim/sgd.h"
 
+namespace grad_scaler_test {
+
 using namespace grapnel;
 
 namespace {
@@ -96,3 +98,5 @@ TEST_CASE("float16 gradients and options out of range are refused") {
   CHECK_THROWS_AS(GradScaler(at::kCPU, {.init_scale = 0}), ConfigError);
   CHECK_THROWS_AS(GradScaler(at::kCPU, {.growth_interval = 0}), ConfigError);
 }
+
+}  // namespace grad_scaler_test

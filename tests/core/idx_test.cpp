@@ -10,6 +10,8 @@
 #include "grapnel/data/tensor_loader.h"
 #include "temp_dir.h"
 
+namespace idx_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::TempDir;
@@ -150,3 +152,5 @@ TEST_CASE("pairs that don't fit together are refused") {
   CHECK_THROWS_AS(IdxDataModule({.images = "x", .labels = "y", .test_images = "z"}), ConfigError);
   CHECK_THROWS_AS(IdxDataModule({.images = "x", .labels = "y", .val_fraction = 1.0}), ConfigError);
 }
+
+}  // namespace idx_test

@@ -6,6 +6,8 @@
 #include "catch.h"
 #include "grapnel/base/log.h"
 
+namespace lease_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -108,3 +110,5 @@ TEST_CASE("a change that is kept is not undone, neither by its handle nor with t
   CHECK(undone == 0);
   CHECK(leases.active().empty());
 }
+
+}  // namespace lease_test

@@ -3,6 +3,8 @@
 #include "catch.h"
 #include "grapnel/base/error.h"
 
+namespace log_options_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -15,3 +17,5 @@ TEST_CASE("reductions are known by Lightning's names") {
   CHECK_THROWS_AS(parse_reduce("median"), ConfigError);
   CHECK_THROWS_WITH(parse_reduce("median"), Contains("'median'") && Contains("'mean', 'avg'"));
 }
+
+}  // namespace log_options_test

@@ -8,6 +8,8 @@
 #include "support/recorder.h"
 #include "support/toy.h"
 
+namespace loop_picture_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -225,3 +227,5 @@ TEST_CASE("every hook of hooks.def stands in the comment above Callback") {
     CHECK(comment.find(name) != std::string::npos);
   }
 }
+
+}  // namespace loop_picture_test

@@ -12,6 +12,8 @@
 #include "grapnel/optim.h"
 #include "grapnel/optim/registry.h"
 
+namespace lr_scheduler_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -260,3 +262,5 @@ TEST_CASE("run.json's mistakes in a scheduler name their place") {
                          sgd()),
                     Contains("run.json:2:") && Contains("model.scheduler.schedulers.1.step_size"));
 }
+
+}  // namespace lr_scheduler_test

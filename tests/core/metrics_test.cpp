@@ -4,6 +4,8 @@
 #include "support/recorder.h"
 #include "support/toy.h"
 
+namespace metrics_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -113,3 +115,5 @@ TEST_CASE("each metric carries the step it was made at") {
   CHECK(trainer.callback_metrics().find("once")->global_step == 0);
   CHECK(trainer.callback_metrics().find("always")->global_step == 2);
 }
+
+}  // namespace metrics_test

@@ -12,6 +12,8 @@
 #include "grapnel/models/supervised.h"
 #include "grapnel/trainer.h"
 
+namespace models_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -137,3 +139,5 @@ TEST_CASE("losses are LibTorch's means") {
   CHECK(compute_loss(Loss::bce_with_logits, at::zeros({2}), b.clamp_max(1)).item().toDouble() ==
         Approx(std::log(2)));
 }
+
+}  // namespace models_test

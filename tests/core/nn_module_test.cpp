@@ -10,6 +10,8 @@
 #include "grapnel/base/error.h"
 #include "grapnel/optim.h"
 
+namespace nn_module_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -130,3 +132,5 @@ TEST_CASE("a network may come late, and a missing one is named") {
   CHECK(late.state_view().entries().size() == 9);
   CHECK_THROWS_AS(NNModule(std::shared_ptr<TiedImpl>()), ConfigError);
 }
+
+}  // namespace nn_module_test

@@ -9,6 +9,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace on_error_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -130,3 +132,5 @@ TEST_CASE("a signal is nobody's failure") {
   Trainer trainer(quiet(1), {handle});
   CHECK_THROWS_AS(trainer.fit(module, toy_data()), Interrupted);
 }
+
+}  // namespace on_error_test

@@ -14,6 +14,8 @@
 #include "grapnel/optim.h"
 #include "grapnel/optim/registry.h"
 
+namespace optim_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -334,3 +336,5 @@ TEST_CASE("run.json's mistakes in an optimizer name their place and the nearest 
   CHECK_THROWS_WITH(make(R"({"name": "SGD", "nesterov": true})"),
                     Contains("run.json:1:1") && Contains("nesterov needs"));
 }
+
+}  // namespace optim_test

@@ -10,6 +10,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace precision_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -144,3 +146,5 @@ TEST_CASE("16-mixed on a CPU becomes bf16-mixed, without a gradient scaler") {
   CHECK(trainer.options().precision == Precision::bf16_mixed);
   CHECK(trainer.grad_scaler() == nullptr);
 }
+
+}  // namespace precision_test

@@ -12,6 +12,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace profile_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -172,3 +174,5 @@ TEST_CASE("barebones and a profiler contradict each other") {
   options.profiler = ProfilerKind::simple;
   CHECK_THROWS_WITH(Trainer(options), Catch::Contains("profiler"));
 }
+
+}  // namespace profile_test

@@ -5,6 +5,8 @@
 #include "support/toy.h"
 #include "temp_dir.h"
 
+namespace requests_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -113,3 +115,5 @@ TEST_CASE("a stop is deferred until min_epochs are done") {
   const Asked asked = ask(RequestKind::stop, "on_train_batch_end", 1, options);
   CHECK(asked.global_step == 6);
 }
+
+}  // namespace requests_test

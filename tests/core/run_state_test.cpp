@@ -3,6 +3,8 @@
 #include "catch.h"
 #include "grapnel/request.h"
 
+namespace run_state_test {
+
 using namespace grapnel;
 
 TEST_CASE("runs, stages, outcomes and requests have names for people and files") {
@@ -33,3 +35,5 @@ TEST_CASE("work that had begun when a checkpoint was written is done again") {
   CHECK(progress.current.completed == 0);
   CHECK(progress.total.completed == 1);
 }
+
+}  // namespace run_state_test

@@ -9,6 +9,8 @@
 #include "grapnel/tensor_bytes.h"
 #include "temp_dir.h"
 
+namespace safetensors_data_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::TempDir;
@@ -87,3 +89,5 @@ TEST_CASE("a tensor's bytes make the same tensor again") {
   CHECK_THROWS_WITH(tensor_from_bytes({.name = "q", .dtype = "F4", .shape = {}}, {}),
                     Contains("'q'") && Contains("F4"));
 }
+
+}  // namespace safetensors_data_test

@@ -7,6 +7,8 @@
 #include "grapnel/base/error.h"
 #include "temp_dir.h"
 
+namespace script_module_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::TempDir;
@@ -86,3 +88,5 @@ TEST_CASE("a file that is no TorchScript module is refused with the reason") {
   ScriptModule pair(write_script(directory, "def forward(self, x):\n    return (x, x)\n"));
   CHECK_THROWS_WITH(pair.forward(at::ones({1})), Contains("Tuple") && Contains("not a tensor"));
 }
+
+}  // namespace script_module_test

@@ -7,6 +7,8 @@
 #include "catch.h"
 #include "grapnel/base/error.h"
 
+namespace state_dict_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -74,3 +76,5 @@ TEST_CASE("a snapshot that is taken in inference mode can be trained with") {
   const StateDict copy = snapshot({{"t", at::ones({2})}});
   CHECK_FALSE(copy.at("t").to_tensor().is_inference());
 }
+
+}  // namespace state_dict_test

@@ -5,6 +5,8 @@
 #include "catch.h"
 #include "grapnel/base/error.h"
 
+namespace state_view_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -63,3 +65,5 @@ TEST_CASE("a name that occurs twice or is not there is an error that names it") 
   view.rename("layer.bias", "layer.bias");
   CHECK(view.generation() == before);
 }
+
+}  // namespace state_view_test

@@ -14,6 +14,8 @@
 #include "grapnel/data/function_loader.h"
 #include "grapnel/data/permutation.h"
 
+namespace tensor_loader_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -168,3 +170,5 @@ TEST_CASE("a FunctionLoader gives what the user's function gives, anew in each e
   FunctionLoader broken([](int64_t) { return FunctionLoader::Batches(); });
   CHECK_THROWS_AS(broken.start(0), DataError);
 }
+
+}  // namespace tensor_loader_test

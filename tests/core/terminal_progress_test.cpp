@@ -7,6 +7,8 @@
 #include "catch.h"
 #include "grapnel/base/clock.h"
 
+namespace terminal_progress_test {
+
 using namespace grapnel;
 
 namespace {
@@ -352,3 +354,5 @@ TEST_CASE("text may be printed from any thread while a bar runs") {
   CHECK(std::count(lines.begin(), lines.end(), "line") == 50);
   CHECK_THAT(lines.back(), Catch::StartsWith("Epoch 0: 100%|"));
 }
+
+}  // namespace terminal_progress_test

@@ -17,6 +17,8 @@
 #include "grapnel/lr_schedulers.h"
 #include "grapnel/optim.h"
 
+namespace torch_optimizer_test {
+
 using namespace grapnel;
 using Catch::Contains;
 
@@ -214,3 +216,5 @@ TEST_CASE("what doesn't fit is refused and nothing changes") {
   CHECK_THROWS_AS(TorchOptimizer(nullptr), ConfigError);
   CHECK_THROWS_WITH(adam.add_group({.params = params}), Contains("already"));
 }
+
+}  // namespace torch_optimizer_test

@@ -3,6 +3,8 @@
 #include "callbacks/tuned.h"
 #include "catch.h"
 
+namespace tuner_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -77,3 +79,5 @@ TEST_CASE("after an error the trainer has its own callbacks again") {
   CHECK_THROWS_WITH(Tuner(trainer).lr_find(module, data), "scripted");
   CHECK(trainer.callbacks().empty());
 }
+
+}  // namespace tuner_test

@@ -7,6 +7,8 @@
 #include "support/recorder.h"
 #include "support/toy.h"
 
+namespace ways_to_end_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -176,3 +178,5 @@ TEST_CASE("every start of a run that ends well has its end") {
     CHECK(count(trace, stem + "_start") == count(trace, stem + "_end"));
   }
 }
+
+}  // namespace ways_to_end_test

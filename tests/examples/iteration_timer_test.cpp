@@ -6,6 +6,8 @@
 #include "catch.h"
 #include "grapnel/fabric.h"
 
+namespace iteration_timer_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -39,3 +41,5 @@ TEST_CASE("the same timer prints how long each iteration of a Trainer took") {
   trainer.fit(module, std::make_shared<ToyLoader>(2));
   CHECK(out.str() == "iteration 0 took 500.0 ms\niteration 1 took 500.0 ms\n");
 }
+
+}  // namespace iteration_timer_test

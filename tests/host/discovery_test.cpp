@@ -11,6 +11,8 @@
 #include "ordinary_user.h"
 #include "plugin_world.h"
 
+namespace discovery_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -241,3 +243,5 @@ TEST_CASE("a file named by its path is examined with the manifest beside it") {
   CHECK_THROWS_AS(examine(world.plugins() / "absent.so"), IoError);
   CHECK_FALSE(examine(world.plugins()).usable());
 }
+
+}  // namespace discovery_test

@@ -9,6 +9,8 @@
 #include "catch.h"
 #include "plugin_world.h"
 
+namespace enabled_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using grapnel::test::PluginWorld;
@@ -209,3 +211,5 @@ TEST_CASE("a manifest that was changed in the store is not used") {
   CHECK_THROWS_WITH(read_enabled_manifest(plugin, store),
                     Contains("was changed") && Contains("grapnel plugin enable ema"));
 }
+
+}  // namespace enabled_test

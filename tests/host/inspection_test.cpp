@@ -7,6 +7,8 @@
 #include "catch.h"
 #include "plugin_world.h"
 
+namespace inspection_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -71,3 +73,5 @@ TEST_CASE("an unknown id names the nearest, an absent file is an error of its ow
                     Contains("did you mean 'grad_norm'?"));
   CHECK_THROWS_AS(inspect_plugin("/nowhere/ema.so", world.discovery()), IoError);
 }
+
+}  // namespace inspection_test

@@ -13,6 +13,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace library_file_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -195,3 +197,5 @@ TEST_CASE("a library with forged bytes never crashes its reader") {
   }
   SUCCEED();
 }
+
+}  // namespace library_file_test

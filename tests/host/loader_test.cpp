@@ -11,6 +11,8 @@
 #include "catch.h"
 #include "plugin_world.h"
 
+namespace loader_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -119,3 +121,5 @@ TEST_CASE("what a library changes in the process while it is loaded is named and
   CHECK(fs::current_path() == directory);
   CHECK(getenv("GRAPNEL_HOSTILE") == nullptr);
 }
+
+}  // namespace loader_test

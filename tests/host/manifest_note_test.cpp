@@ -10,6 +10,8 @@
 #include "catch.h"
 #include "library_formats.h"
 
+namespace manifest_note_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -89,3 +91,5 @@ TEST_CASE("notes that are padded to 8 bytes may stand before and after") {
   CHECK(find(odd + manifest_note("{}")) == "{}");
   CHECK(find(manifest_note("{}", 8) + property) == "{}");
 }
+
+}  // namespace manifest_note_test

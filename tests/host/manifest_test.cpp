@@ -8,6 +8,8 @@
 
 #include "catch.h"
 
+namespace manifest_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -192,3 +194,5 @@ TEST_CASE("every extension that the SDK declares is one that hosts offer") {
   std::sort(declared.begin(), declared.end());
   CHECK(declared == offered_extensions());
 }
+
+}  // namespace manifest_test

@@ -9,6 +9,8 @@
 
 #include "catch.h"
 
+namespace order_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -79,3 +81,5 @@ TEST_CASE("the order does not depend on the order of discovery") {
     CHECK(order(items) == expected);
   }
 }
+
+}  // namespace order_test

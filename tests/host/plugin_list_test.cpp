@@ -7,6 +7,8 @@
 #include "catch.h"
 #include "plugin_world.h"
 
+namespace plugin_list_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -163,3 +165,5 @@ TEST_CASE("the list as JSON names each plugin with its state") {
   CHECK(json.at("directories").size() == 4);
   CHECK_FALSE(json.at("trust_all_drop_ins").as_bool());
 }
+
+}  // namespace plugin_list_test

@@ -11,6 +11,8 @@
 #include "catch.h"
 #include "plugin_world.h"
 
+namespace probe_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -177,3 +179,5 @@ TEST_CASE("a child that cannot probe is not the plugin's fault") {
                     Contains("the probe could not start") && Contains("/bin/false"));
   CHECK_THROWS_AS(probe_plugin(candidate, world.directories, {.program = "/nowhere"}), IoError);
 }
+
+}  // namespace probe_test

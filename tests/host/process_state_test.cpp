@@ -17,6 +17,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace process_state_test {
+
 using grapnel::host::ProcessStateGuard;
 using Changes = std::vector<std::string>;
 
@@ -106,3 +108,5 @@ TEST_CASE("the locale is named with both and put back") {
   CHECK(guard.restore() == Changes{"the locale (C to C.UTF-8)"});
   CHECK(std::string(std::setlocale(LC_ALL, nullptr)) == "C");
 }
+
+}  // namespace process_state_test

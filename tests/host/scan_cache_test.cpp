@@ -13,6 +13,8 @@
 #include "ordinary_user.h"
 #include "plugin_world.h"
 
+namespace scan_cache_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using grapnel::test::PluginWorld;
@@ -178,3 +180,5 @@ TEST_CASE("refusals are cached too, and end when their cause does") {
   world.add_plugin("ema");
   CHECK(discover(world.discovery()).candidates.front().usable());
 }
+
+}  // namespace scan_cache_test

@@ -4,6 +4,8 @@
 
 #include "catch.h"
 
+namespace sealing_test {
+
 using namespace grapnel::host;
 using Catch::Contains;
 
@@ -59,3 +61,5 @@ TEST_CASE("of many leaking names the first few are shown") {
   for (int i = 0; i < 40; ++i) facts.exported.push_back("f" + std::to_string(i));
   CHECK_THAT(found(facts, "exports only its entry"), Contains("'f4' and 35 more"));
 }
+
+}  // namespace sealing_test

@@ -10,6 +10,8 @@
 #include "catch.h"
 #include "plugin_world.h"
 
+namespace selection_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -287,3 +289,5 @@ TEST_CASE("arguments of --plugin are files when they look like one") {
   }
   for (const char* id : {"ema", "org.example.ema", "so", "sonic"}) CHECK_FALSE(names_a_file(id));
 }
+
+}  // namespace selection_test

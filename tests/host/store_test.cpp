@@ -9,6 +9,8 @@
 #include "catch.h"
 #include "plugin_world.h"
 
+namespace store_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using Catch::Contains;
@@ -138,3 +140,5 @@ TEST_CASE("names and digests that come from files cannot lead out of the store")
   CHECK_THROWS_AS(store.path_of("../" + digest, "ema.so"), std::invalid_argument);
   CHECK_THROWS_AS(store.path_of(std::string(64, 'A'), "ema.so"), std::invalid_argument);
 }
+
+}  // namespace store_test

@@ -2,6 +2,8 @@
 
 #include "catch.h"
 
+namespace text_table_test {
+
 using namespace grapnel::host;
 
 TEST_CASE("columns are as wide as their widest cell, and no line ends in a space") {
@@ -51,3 +53,5 @@ TEST_CASE("a word longer than the line stays whole") {
   CHECK(wrap("", 8, 2).empty());
   CHECK(wrap("one line", 0, 1) == " one line\n");
 }
+
+}  // namespace text_table_test

@@ -7,6 +7,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace trust_test {
+
 using Catch::Contains;
 using grapnel::host::TrustChecker;
 using grapnel::test::TempDir;
@@ -94,3 +96,5 @@ TEST_CASE("what is no regular file is refused") {
   CHECK_THAT(refusal(dir / "directory.so"), Contains("not a regular file"));
   CHECK_THAT(refusal(dir / "absent.so"), Contains("does not exist"));
 }
+
+}  // namespace trust_test

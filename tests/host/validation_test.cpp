@@ -5,6 +5,8 @@
 #include "catch.h"
 #include "plugin_world.h"
 
+namespace validation_test {
+
 using namespace grapnel;
 using namespace grapnel::host;
 using grapnel::test::PluginWorld;
@@ -78,3 +80,5 @@ TEST_CASE("a library that is none is not valid, with one clear reason") {
   CHECK_FALSE(validation.ok());
   CHECK(validation.checks.size() == 1);
 }
+
+}  // namespace validation_test

@@ -10,6 +10,8 @@
 #include "catch.h"
 #include "sdk/recording_host.h"
 
+namespace hostile_plugins_test {
+
 using namespace grapnel::test;
 
 namespace {
@@ -172,3 +174,5 @@ TEST_CASE("libraries that do harm while they are loaded end the process") {
   CHECK_THROWS_WITH(load("load_cannot_resolve"), Catch::Contains("function_that_is_nowhere"));
   CHECK_THROWS_WITH(load("entry_missing"), Catch::EndsWith("has no entry"));
 }
+
+}  // namespace hostile_plugins_test

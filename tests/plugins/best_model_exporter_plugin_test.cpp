@@ -6,6 +6,8 @@
 #include "sdk/recording_host.h"
 #include "temp_dir.h"
 
+namespace best_model_exporter_plugin_test {
+
 using namespace grapnel::test;
 
 namespace {
@@ -275,3 +277,5 @@ TEST_CASE("names that name nothing are refused") {
   run.host.params["monitor"] = std::string();
   CHECK_THROWS_WITH(run.start(), Catch::Contains("monitor is empty"));
 }
+
+}  // namespace best_model_exporter_plugin_test

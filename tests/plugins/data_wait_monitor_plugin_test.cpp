@@ -8,6 +8,8 @@
 #include "catch.h"
 #include "sdk/recording_host.h"
 
+namespace data_wait_monitor_plugin_test {
+
 using namespace grapnel::test;
 using data_wait::DataWait;
 
@@ -153,3 +155,5 @@ TEST_CASE("a high share is warned of once, with advice, but not after a few batc
   saved.entries.pop_back();
   CHECK(resumed.load(saved) == GRAPNEL_ERROR);
 }
+
+}  // namespace data_wait_monitor_plugin_test

@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "sdk/recording_host.h"
 
+namespace ema_plugin_test {
+
 using namespace grapnel::test;
 
 namespace {
@@ -12,7 +14,7 @@ namespace {
 /// buffer and to the counter.
 struct Averaged {
   RecordingHost host;
-  PluginFile plugin{PLUGIN_FILE};
+  PluginFile plugin{EMA_PLUGIN};
 
   explicit Averaged(double decay = 0.5) {
     host.params = {{"decay", decay},
@@ -208,3 +210,5 @@ TEST_CASE("a lease that the host undid after a failure is no trouble, and no han
   }
   CHECK(run.host.live_handles == 0);
 }
+
+}  // namespace ema_plugin_test

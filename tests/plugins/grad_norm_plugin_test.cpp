@@ -4,13 +4,15 @@
 #include "catch.h"
 #include "sdk/recording_host.h"
 
+namespace grad_norm_plugin_test {
+
 using namespace grapnel::test;
 
 namespace {
 
 struct Normed {
   RecordingHost host;
-  PluginFile plugin{PLUGIN_FILE};
+  PluginFile plugin{GRAD_NORM_PLUGIN};
 
   explicit Normed(double norm_type = 2, std::int64_t every_n_steps = 0, bool per_parameter = true) {
     host.params = {{"norm_type", norm_type},
@@ -84,3 +86,5 @@ TEST_CASE("before the first backward there is nothing to log") {
   for (auto& parameter : run.host.parameters) parameter.grad = nullptr;
   CHECK(run.step().empty());
 }
+
+}  // namespace grad_norm_plugin_test

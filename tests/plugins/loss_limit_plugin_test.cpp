@@ -3,6 +3,8 @@
 #include "catch.h"
 #include "sdk/recording_host.h"
 
+namespace loss_limit_plugin_test {
+
 using namespace grapnel::test;
 
 namespace {
@@ -10,7 +12,7 @@ namespace {
 std::size_t stops_at(double loss) {
   RecordingHost host;
   host.params["limit"] = 10.0;
-  PluginFile plugin(PLUGIN_FILE);
+  PluginFile plugin(LOSS_LIMIT_PLUGIN);
   RunningCallback callback(host, plugin.entry(), "loss_limit");
   FakeOutputs outputs;
   outputs.loss = loss;
@@ -30,8 +32,10 @@ TEST_CASE("a loss up to the limit lets the run go on, a larger one stops it") {
 TEST_CASE("a step without a loss is no reason to stop") {
   RecordingHost host;
   host.params["limit"] = 10.0;
-  PluginFile plugin(PLUGIN_FILE);
+  PluginFile plugin(LOSS_LIMIT_PLUGIN);
   RunningCallback callback(host, plugin.entry(), "loss_limit");
   CHECK(callback.train_batch_end({}) == GRAPNEL_OK);
   CHECK(host.requests.empty());
 }
+
+}  // namespace loss_limit_plugin_test

@@ -6,6 +6,8 @@
 #include "catch.h"
 #include "sdk/recording_host.h"
 
+namespace memory_observer_plugin_test {
+
 using namespace grapnel::test;
 
 namespace {
@@ -174,3 +176,5 @@ TEST_CASE("other failures are left to others") {
   Observed::fail(observer, "ConfigError", "max_epochs is -2");
   CHECK(run.host.log.empty());
 }
+
+}  // namespace memory_observer_plugin_test

@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "sdk/recording_host.h"
 
+namespace nan_guard_plugin_test {
+
 using namespace grapnel::test;
 
 namespace {
@@ -13,7 +15,7 @@ constexpr double inf = std::numeric_limits<double>::infinity();
 /// nan_guard over a model of three parameters, one batch after another.
 struct Guarded {
   RecordingHost host;
-  PluginFile plugin{PLUGIN_FILE};
+  PluginFile plugin{NAN_GUARD_PLUGIN};
   std::int64_t batch_idx = 0;
 
   explicit Guarded(std::int64_t patience = 1, bool check_gradients = true) {
@@ -156,3 +158,5 @@ TEST_CASE("only every n-th step is looked at, and a batch that was not is no goo
   run.batch(guard, NAN);  // batch 2
   CHECK(run.host.requests.size() == 1);
 }
+
+}  // namespace nan_guard_plugin_test

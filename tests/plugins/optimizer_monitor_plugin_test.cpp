@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "sdk/recording_host.h"
 
+namespace optimizer_monitor_plugin_test {
+
 using namespace grapnel::test;
 
 namespace {
@@ -163,3 +165,5 @@ TEST_CASE("no handle of a tensor is left over") {
   }
   CHECK(run.host.live_handles == 0);
 }
+
+}  // namespace optimizer_monitor_plugin_test

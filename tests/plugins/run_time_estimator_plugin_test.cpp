@@ -9,6 +9,8 @@
 #include "catch.h"
 #include "sdk/recording_host.h"
 
+namespace run_time_estimator_plugin_test {
+
 using namespace grapnel::test;
 using run_time::Estimate;
 
@@ -257,3 +259,5 @@ TEST_CASE("the sanity check and validations of other runs are no part of the tra
   Estimated::fire(estimator, GRAPNEL_HOOK_on_validation_end);
   CHECK(std::get<std::int64_t>(*estimator.save().find("validations")) == 0);
 }
+
+}  // namespace run_time_estimator_plugin_test

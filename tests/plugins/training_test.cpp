@@ -20,6 +20,8 @@
 #include "catch.h"
 #include "temp_dir.h"
 
+namespace training_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -130,3 +132,5 @@ TEST_CASE("loss_limit stops the run") {
   toy.fit({watcher, plugin("loss_limit", R"({"limit": 1e-9})")});
   CHECK(watcher->trained.size() == 1);
 }
+
+}  // namespace training_test

@@ -7,6 +7,8 @@
 #include "catch.h"
 #include "grapnel_user.h"
 
+namespace checkpoint_commands_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::GrapnelUser;
@@ -113,3 +115,5 @@ TEST_CASE("what is no checkpoint is refused with what it is") {
   }
   CHECK_THAT(user.run({"checkpoint", "show", "absent.ckpt"}).error, Contains("No such file"));
 }
+
+}  // namespace checkpoint_commands_test

@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "grapnel_user.h"
 
+namespace no_libtorch_test {
+
 using namespace grapnel;
 using grapnel::test::GrapnelUser;
 
@@ -36,3 +38,5 @@ TEST_CASE("plugin list, enable, inspect and disable load no LibTorch, and no plu
     }
   }
 }
+
+}  // namespace no_libtorch_test

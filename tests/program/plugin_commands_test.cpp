@@ -6,6 +6,8 @@
 #include "catch.h"
 #include "grapnel_user.h"
 
+namespace plugin_commands_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using Catch::StartsWith;
@@ -278,3 +280,5 @@ TEST_CASE("a directory of --plugin-path that is not there is a slip") {
   CHECK(result.exit_code == 2);
   CHECK_THAT(result.error, Contains("there is no directory 'nowhere'"));
 }
+
+}  // namespace plugin_commands_test

@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "grapnel_user.h"
 
+namespace run_program_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::GrapnelUser;
@@ -73,3 +75,5 @@ TEST_CASE("where it is not installed, it is said what is missing and where it wa
                                Contains((installed.dir / "prefix/bin/grapnel-run").string()) &&
                                Contains("libexec/grapnel/grapnel-run"));
 }
+
+}  // namespace run_program_test

@@ -9,6 +9,8 @@
 #include "catch.h"
 #include "grapnel_user.h"
 
+namespace terminal_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::GrapnelUser;
@@ -87,3 +89,5 @@ TEST_CASE("a table fits the terminal's width, and is whole where there is none")
   CHECK_THAT(on_terminal(user, {"plugin", "list"}, 200, {{"NO_COLOR", "1"}}), Contains(summary));
   CHECK_THAT(user.answer({"plugin", "list"}), Contains(summary));
 }
+
+}  // namespace terminal_test

@@ -2,6 +2,8 @@
 #include "catch.h"
 #include "grapnel_user.h"
 
+namespace usage_test {
+
 using namespace grapnel;
 using Catch::Contains;
 using Catch::StartsWith;
@@ -81,3 +83,5 @@ TEST_CASE("what is missing is named") {
   CHECK_THAT(refusal({"plugin", "list", "extra"}), Contains("takes no argument 'extra'"));
   CHECK_THAT(refusal({"plugin", "validate", "x", "--deadline", "soon"}), Contains("--deadline"));
 }
+
+}  // namespace usage_test

@@ -3,6 +3,8 @@
 #include "catch.h"
 #include "wrapped.h"
 
+namespace custom_event_test {
+
 using namespace grapnel::test;
 using grapnel::plugin::Callback;
 using grapnel::plugin::Error;
@@ -153,3 +155,5 @@ TEST_CASE("a class without handlers has no extension event") {
   RunningCallback silent(host, plugin_of<Silent>(), "it");
   CHECK(silent.events().empty());
 }
+
+}  // namespace custom_event_test

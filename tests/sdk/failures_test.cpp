@@ -6,6 +6,8 @@
 #include "catch.h"
 #include "wrapped.h"
 
+namespace failures_test {
+
 using namespace grapnel::test;
 using grapnel::plugin::Callback;
 
@@ -140,3 +142,5 @@ TEST_CASE("a host without a log is no reason to fail") {
   host.failing = {"request"};
   CHECK(fire(host, GRAPNEL_HOOK_on_train_end) == GRAPNEL_OK);
 }
+
+}  // namespace failures_test

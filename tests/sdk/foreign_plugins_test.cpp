@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "recording_host.h"
 
+namespace foreign_plugins_test {
+
 using namespace grapnel::test;
 
 namespace {
@@ -82,3 +84,5 @@ TEST_CASE("one library may hold several callbacks") {
   REQUIRE(plugin.entry().factory_count == 2);
   CHECK(RunningCallback(host, plugin.entry(), "bystander").hooks().empty());
 }
+
+}  // namespace foreign_plugins_test

@@ -2,6 +2,8 @@
 #include "catch.h"
 #include "wrapped.h"
 
+namespace hooks_test {
+
 using namespace grapnel::test;
 using grapnel::plugin::Callback;
 
@@ -154,3 +156,5 @@ TEST_CASE("an event that is shorter than the hook's struct is refused, not read"
   CHECK(callback.call(GRAPNEL_HOOK_on_exception, &event) == GRAPNEL_INVALID_ARGUMENT);
   CHECK(host.log.empty());
 }
+
+}  // namespace hooks_test

@@ -2,6 +2,8 @@
 #include "catch.h"
 #include "wrapped.h"
 
+namespace params_test {
+
 using namespace grapnel::test;
 using grapnel::plugin::Callback;
 using grapnel::plugin::Params;
@@ -86,3 +88,5 @@ TEST_CASE("an integer may be read as a number") {
   host.params = {{"decay", std::int64_t{1}}};
   read(host, [](const Params& params) { CHECK(params.get("decay", 0.5) == 1.0); });
 }
+
+}  // namespace params_test

@@ -6,18 +6,14 @@
 namespace grapnel::test {
 namespace {
 
-RecordingHost& of(const grapnel_host* host) {
-  return RecordingHost::of(host);
-}
-
 // ---- module
 std::vector<FakeParameter>* kind_of(const grapnel_host* host, std::int32_t kind) {
-  if (kind == GRAPNEL_MODULE_PARAMETERS) return &of(host).parameters;
-  if (kind == GRAPNEL_MODULE_BUFFERS) return &of(host).buffers;
+  if (kind == GRAPNEL_MODULE_PARAMETERS) return &RecordingHost::of(host).parameters;
+  if (kind == GRAPNEL_MODULE_BUFFERS) return &RecordingHost::of(host).buffers;
   return nullptr;
 }
 std::int32_t generation(const grapnel_host* host, std::uint64_t* out) {
-  *out = of(host).generation;
+  *out = RecordingHost::of(host).generation;
   return GRAPNEL_OK;
 }
 std::int32_t count(const grapnel_host* host, std::int32_t kind, std::uint64_t* out) {
@@ -33,25 +29,26 @@ const grapnel_module_entry* entry(const grapnel_host* host, std::int32_t kind,
   if (all == nullptr || index >= all->size()) return nullptr;
   FakeParameter& parameter = (*all)[index];
   auto* handle = reinterpret_cast<grapnel_tensor*>(new FakeTensorPtr(parameter.tensor));
-  of(host).entries.push_back(std::make_unique<std::pair<grapnel_module_entry, grapnel_tensor*>>(
-      grapnel_module_entry{sizeof(grapnel_module_entry),
-                           parameter.trainable && kind == GRAPNEL_MODULE_PARAMETERS ? 1 : 0,
-                           to_abi(parameter.name), handle},
-      handle));
-  return &of(host).entries.back()->first;
+  RecordingHost::of(host).entries.push_back(
+      std::make_unique<std::pair<grapnel_module_entry, grapnel_tensor*>>(
+          grapnel_module_entry{sizeof(grapnel_module_entry),
+                               parameter.trainable && kind == GRAPNEL_MODULE_PARAMETERS ? 1 : 0,
+                               to_abi(parameter.name), handle},
+          handle));
+  return &RecordingHost::of(host).entries.back()->first;
 }
 std::int32_t grad(const grapnel_host* host, std::uint64_t index, grapnel_tensor** owned) {
-  auto& parameters = of(host).parameters;
+  auto& parameters = RecordingHost::of(host).parameters;
   if (index >= parameters.size()) return GRAPNEL_INVALID_ARGUMENT;
   if (parameters[index].grad == nullptr) return GRAPNEL_NOT_FOUND;
-  *owned = of(host).new_handle(parameters[index].grad);
+  *owned = RecordingHost::of(host).new_handle(parameters[index].grad);
   return GRAPNEL_OK;
 }
 std::int32_t lease_weights(const grapnel_host* host, const std::uint64_t* parameters,
                            std::uint64_t parameter_count, const std::uint64_t* buffers,
                            std::uint64_t buffer_count, grapnel_tensor* const* tensors,
                            grapnel_string reason, grapnel_lease** lease) {
-  RecordingHost& self = of(host);
+  RecordingHost& self = RecordingHost::of(host);
   if (!self.leased.empty()) return GRAPNEL_NOT_NOW;
   std::vector<FakeTensorPtr> targets;
   for (std::uint64_t i = 0; i < parameter_count; ++i) {
@@ -78,8 +75,8 @@ std::int32_t lease_weights(const grapnel_host* host, const std::uint64_t* parame
 }
 std::int32_t end_lease(const grapnel_host* host, grapnel_lease* lease) {
   if (lease == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  if (of(host).leased.empty()) return GRAPNEL_NOT_FOUND;  // undone already
-  of(host).end_lease();
+  if (RecordingHost::of(host).leased.empty()) return GRAPNEL_NOT_FOUND;  // undone already
+  RecordingHost::of(host).end_lease();
   return GRAPNEL_OK;
 }
 std::int32_t flops(const grapnel_host*, double*) {
@@ -90,23 +87,23 @@ const grapnel_module module_table = {
 
 // ---- optimizers
 std::int32_t optimizer_count(const grapnel_host* host, std::uint64_t* out) {
-  *out = of(host).optimizers.size();
+  *out = RecordingHost::of(host).optimizers.size();
   return GRAPNEL_OK;
 }
 std::int32_t optimizer_name(const grapnel_host* host, std::uint64_t optimizer,
                             grapnel_string* name) {
-  if (optimizer >= of(host).optimizers.size()) return GRAPNEL_INVALID_ARGUMENT;
-  *name = to_abi(of(host).optimizers[optimizer].name);
+  if (optimizer >= RecordingHost::of(host).optimizers.size()) return GRAPNEL_INVALID_ARGUMENT;
+  *name = to_abi(RecordingHost::of(host).optimizers[optimizer].name);
   return GRAPNEL_OK;
 }
 std::int32_t group_count(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t* out) {
-  if (optimizer >= of(host).optimizers.size()) return GRAPNEL_INVALID_ARGUMENT;
-  *out = of(host).optimizers[optimizer].groups.size();
+  if (optimizer >= RecordingHost::of(host).optimizers.size()) return GRAPNEL_INVALID_ARGUMENT;
+  *out = RecordingHost::of(host).optimizers[optimizer].groups.size();
   return GRAPNEL_OK;
 }
 std::map<std::string, double>* group_of(const grapnel_host* host, std::uint64_t optimizer,
                                         std::uint64_t group) {
-  auto& optimizers = of(host).optimizers;
+  auto& optimizers = RecordingHost::of(host).optimizers;
   if (optimizer >= optimizers.size() || group >= optimizers[optimizer].groups.size())
     return nullptr;
   return &optimizers[optimizer].groups[group];
@@ -115,12 +112,12 @@ const grapnel_optimizer_group* group(const grapnel_host* host, std::uint64_t opt
                                      std::uint64_t index) {
   const auto* options = group_of(host, optimizer, index);
   if (options == nullptr) return nullptr;
-  of(host).groups.push_back({sizeof(grapnel_optimizer_group),
-                             static_cast<std::uint32_t>(options->size()),
-                             {nullptr, 0},
-                             1,
-                             0});
-  return &of(host).groups.back();
+  RecordingHost::of(host).groups.push_back({sizeof(grapnel_optimizer_group),
+                                            static_cast<std::uint32_t>(options->size()),
+                                            {nullptr, 0},
+                                            1,
+                                            0});
+  return &RecordingHost::of(host).groups.back();
 }
 std::int32_t option_name(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t index,
                          std::uint64_t option, grapnel_string* name) {
@@ -148,7 +145,7 @@ std::int32_t set_option(const grapnel_host* host, std::uint64_t optimizer, std::
   return GRAPNEL_OK;
 }
 std::int32_t unscaled(const grapnel_host* host, std::int32_t* flag) {
-  *flag = of(host).gradients_unscaled;
+  *flag = RecordingHost::of(host).gradients_unscaled;
   return GRAPNEL_OK;
 }
 const grapnel_optimizers optimizers_table = {sizeof(grapnel_optimizers),
@@ -183,7 +180,7 @@ std::int32_t batch_name(const grapnel_host*, const grapnel_batch* batch, std::ui
 std::int32_t batch_get(const grapnel_host* host, const grapnel_batch* batch, std::uint64_t index,
                        grapnel_tensor** owned) {
   if (batch == nullptr || index >= batch_of(batch).tensors.size()) return GRAPNEL_NOT_FOUND;
-  *owned = of(host).new_handle(batch_of(batch).tensors[index]);
+  *owned = RecordingHost::of(host).new_handle(batch_of(batch).tensors[index]);
   return GRAPNEL_OK;
 }
 std::int32_t batch_replace(const grapnel_host*, grapnel_batch* batch, std::uint64_t index,
@@ -213,7 +210,7 @@ std::int32_t loss_tensor(const grapnel_host* host, grapnel_outputs* outputs,
                          grapnel_tensor** owned) {
   double value = 0;
   const std::int32_t status = loss(host, outputs, &value);
-  if (status == GRAPNEL_OK) *owned = of(host).new_handle(FakeTensor::scalar(value));
+  if (status == GRAPNEL_OK) *owned = RecordingHost::of(host).new_handle(FakeTensor::scalar(value));
   return status;
 }
 std::int32_t outputs_count(const grapnel_host*, const grapnel_outputs* outputs,
@@ -231,7 +228,7 @@ std::int32_t outputs_name(const grapnel_host*, const grapnel_outputs* outputs, s
 std::int32_t outputs_get(const grapnel_host* host, const grapnel_outputs* outputs,
                          std::uint64_t index, grapnel_tensor** owned) {
   if (outputs == nullptr || index >= outputs_of(outputs).tensors.size()) return GRAPNEL_NOT_FOUND;
-  *owned = of(host).new_handle(outputs_of(outputs).tensors[index]);
+  *owned = RecordingHost::of(host).new_handle(outputs_of(outputs).tensors[index]);
   return GRAPNEL_OK;
 }
 const grapnel_step_outputs outputs_table = {

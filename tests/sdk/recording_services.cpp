@@ -10,10 +10,6 @@
 namespace grapnel::test {
 namespace {
 
-RecordingHost& of(const grapnel_host* host) {
-  return RecordingHost::of(host);
-}
-
 std::size_t dtype_size(std::int32_t dtype) {
   switch (dtype) {
     case GRAPNEL_DTYPE_U8:
@@ -35,8 +31,8 @@ std::size_t dtype_size(std::int32_t dtype) {
 template <class T>
 std::int32_t param(const grapnel_host* host, grapnel_string name, T* value) {
   if (name.data == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  const auto found = of(host).params.find(text(name));
-  if (found == of(host).params.end()) return GRAPNEL_INVALID_ARGUMENT;
+  const auto found = RecordingHost::of(host).params.find(text(name));
+  if (found == RecordingHost::of(host).params.end()) return GRAPNEL_INVALID_ARGUMENT;
   const auto& held = found->second;
   if (std::holds_alternative<std::monostate>(held)) return GRAPNEL_NOT_FOUND;
   if constexpr (std::is_same_v<T, std::int64_t>) {
@@ -57,8 +53,8 @@ std::int32_t param(const grapnel_host* host, grapnel_string name, T* value) {
 template <class Item, class T>
 std::int32_t param_item(const grapnel_host* host, grapnel_string name, std::uint64_t index,
                         T* value) {
-  const auto found = of(host).params.find(text(name));
-  if (found == of(host).params.end()) return GRAPNEL_INVALID_ARGUMENT;
+  const auto found = RecordingHost::of(host).params.find(text(name));
+  if (found == RecordingHost::of(host).params.end()) return GRAPNEL_INVALID_ARGUMENT;
   const auto* list = std::get_if<std::vector<Item>>(&found->second);
   if (list == nullptr) return GRAPNEL_INVALID_ARGUMENT;
   if (index >= list->size()) return GRAPNEL_NOT_FOUND;
@@ -71,8 +67,8 @@ std::int32_t param_item(const grapnel_host* host, grapnel_string name, std::uint
 }
 
 std::int32_t param_list_size(const grapnel_host* host, grapnel_string name, std::uint64_t* size) {
-  const auto found = of(host).params.find(text(name));
-  if (found == of(host).params.end()) return GRAPNEL_INVALID_ARGUMENT;
+  const auto found = RecordingHost::of(host).params.find(text(name));
+  if (found == RecordingHost::of(host).params.end()) return GRAPNEL_INVALID_ARGUMENT;
   if (std::holds_alternative<std::monostate>(found->second)) return GRAPNEL_NOT_FOUND;
   return std::visit(
       [size](const auto& value) -> std::int32_t {
@@ -108,17 +104,18 @@ const grapnel_params params_table = {
 std::int32_t log_write(const grapnel_host* host, std::int32_t level, grapnel_string line) {
   static const char* const names[] = {"debug", "info", "warning", "error"};
   if (level < 0 || level > 3) return GRAPNEL_INVALID_ARGUMENT;
-  of(host).log.push_back(std::string(names[level]) + ": " + text(line));
+  RecordingHost::of(host).log.push_back(std::string(names[level]) + ": " + text(line));
   return GRAPNEL_OK;
 }
 std::int32_t log_once(const grapnel_host* host, std::int32_t level, grapnel_string key,
                       grapnel_string line) {
-  return of(host).once_keys.insert(text(key)).second ? log_write(host, level, line) : GRAPNEL_OK;
+  return RecordingHost::of(host).once_keys.insert(text(key)).second ? log_write(host, level, line)
+                                                                    : GRAPNEL_OK;
 }
 const grapnel_log log_table = {sizeof(grapnel_log), 0, log_write, log_once};
 
 std::int32_t request(const grapnel_host* host, std::int32_t kind, grapnel_string reason) {
-  RecordingHost& self = of(host);
+  RecordingHost& self = RecordingHost::of(host);
   if (self.failing.count("request") != 0) return self.pending = true, GRAPNEL_PENDING;
   if (kind < GRAPNEL_REQUEST_STOP || kind > GRAPNEL_REQUEST_SAVE) return GRAPNEL_INVALID_ARGUMENT;
   if (self.trainer.stage == GRAPNEL_STAGE_NONE) return GRAPNEL_NOT_NOW;
@@ -130,7 +127,7 @@ const grapnel_request request_table = {sizeof(grapnel_request), 0, request};
 std::int32_t log_f64(const grapnel_host* host, grapnel_string name, double value,
                      const grapnel_metric_options* options) {
   if (name.size == 0) return GRAPNEL_INVALID_ARGUMENT;
-  RecordingHost& self = of(host);
+  RecordingHost& self = RecordingHost::of(host);
   if (self.failing.count("log") != 0) return self.pending = true, GRAPNEL_PENDING;
   self.metrics.push_back({text(name), value, options != nullptr ? options->flags : 0,
                           options != nullptr ? options->batch_size : 0});
@@ -145,31 +142,31 @@ std::int32_t log_tensor(const grapnel_host* host, grapnel_string name, const gra
 }
 std::int32_t get_metric(const grapnel_host* host, grapnel_string name, double* value,
                         std::int64_t* global_step) {
-  const auto& metrics = of(host).metrics;
+  const auto& metrics = RecordingHost::of(host).metrics;
   for (auto metric = metrics.rbegin(); metric != metrics.rend(); ++metric) {
     if (metric->name != text(name)) continue;
     *value = metric->value;
-    *global_step = of(host).trainer.global_step;
+    *global_step = RecordingHost::of(host).trainer.global_step;
     return GRAPNEL_OK;
   }
   return GRAPNEL_NOT_FOUND;
 }
 std::int32_t count_metrics(const grapnel_host* host, std::uint64_t* count) {
-  *count = of(host).metrics.size();
+  *count = RecordingHost::of(host).metrics.size();
   return GRAPNEL_OK;
 }
 std::int32_t metric_name(const grapnel_host* host, std::uint64_t index, grapnel_string* name) {
-  if (index >= of(host).metrics.size()) return GRAPNEL_NOT_FOUND;
-  *name = to_abi(of(host).metrics[index].name);
+  if (index >= RecordingHost::of(host).metrics.size()) return GRAPNEL_NOT_FOUND;
+  *name = to_abi(RecordingHost::of(host).metrics[index].name);
   return GRAPNEL_OK;
 }
 const grapnel_metrics metrics_table = {
     sizeof(grapnel_metrics), 0, log_f64, log_tensor, get_metric, count_metrics, metric_name};
 
 const grapnel_trainer_state* trainer_state(const grapnel_host* host) {
-  of(host).trainer.struct_size = sizeof(grapnel_trainer_state);
-  of(host).trainer.run_directory = to_abi(of(host).run_directory);
-  return &of(host).trainer;
+  RecordingHost::of(host).trainer.struct_size = sizeof(grapnel_trainer_state);
+  RecordingHost::of(host).trainer.run_directory = to_abi(RecordingHost::of(host).run_directory);
+  return &RecordingHost::of(host).trainer;
 }
 const grapnel_trainer trainer_table = {sizeof(grapnel_trainer), 0, trainer_state};
 
@@ -196,13 +193,13 @@ const grapnel_tensor_info* describe(const grapnel_host*, const grapnel_tensor* h
 }
 std::int32_t retain(const grapnel_host* host, grapnel_tensor* handle, grapnel_tensor** owned) {
   if (handle == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  *owned = of(host).new_handle(RecordingHost::tensor(handle));
+  *owned = RecordingHost::of(host).new_handle(RecordingHost::tensor(handle));
   return GRAPNEL_OK;
 }
 std::int32_t release(const grapnel_host* host, grapnel_tensor* handle) {
   if (handle == nullptr) return GRAPNEL_INVALID_ARGUMENT;
   delete reinterpret_cast<FakeTensorPtr*>(handle);
-  --of(host).live_handles;
+  --RecordingHost::of(host).live_handles;
   return GRAPNEL_OK;
 }
 std::int32_t to_f64(const grapnel_host*, const grapnel_tensor* handle, double* value) {
@@ -239,7 +236,7 @@ std::int32_t from_data(const grapnel_host* host, std::int32_t dtype, const std::
                        grapnel_tensor** owned) {
   auto tensor = fake_from_data(dtype, sizes, ndim, data, bytes);
   if (tensor == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  *owned = of(host).new_handle(std::move(tensor));
+  *owned = RecordingHost::of(host).new_handle(std::move(tensor));
   return GRAPNEL_OK;
 }
 const grapnel_tensors tensors_table = {sizeof(grapnel_tensors),
@@ -256,7 +253,8 @@ const grapnel_tensors tensors_table = {sizeof(grapnel_tensors),
 std::int32_t find_operator(const grapnel_host* host, grapnel_string name, grapnel_string overload,
                            const grapnel_operator** op) {
   const std::string full = text(name) + (overload.size != 0 ? "." + text(overload) : "");
-  if (of(host).missing.count(full) != 0 || !fake_aten_knows(full)) return GRAPNEL_NOT_FOUND;
+  if (RecordingHost::of(host).missing.count(full) != 0 || !fake_aten_knows(full))
+    return GRAPNEL_NOT_FOUND;
   static std::set<std::string> names;  // the handle of an operator is its name
   *op = reinterpret_cast<const grapnel_operator*>(&*names.insert(full).first);
   return GRAPNEL_OK;
@@ -265,7 +263,7 @@ std::int32_t call_operator(const grapnel_host* host, const grapnel_operator* op,
                            const grapnel_value* arguments, std::uint64_t argument_count,
                            grapnel_value* results, std::uint64_t result_count) {
   if (op == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  RecordingHost& self = of(host);
+  RecordingHost& self = RecordingHost::of(host);
   const std::string& name = *reinterpret_cast<const std::string*>(op);
   self.calls.push_back(name);
   std::vector<grapnel_value> returned;

@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "wrapped.h"
 
+namespace services_test {
+
 using namespace grapnel::test;
 using grapnel::plugin::Callback;
 using grapnel::plugin::Lease;
@@ -200,3 +202,5 @@ TEST_CASE("a logger may be used from another thread") {
         }) == GRAPNEL_OK);
   CHECK(host.log == std::vector<std::string>{"warning: from afar", "warning: once"});
 }
+
+}  // namespace services_test

@@ -2,6 +2,8 @@
 #include "catch.h"
 #include "wrapped.h"
 
+namespace state_test {
+
 using namespace grapnel::test;
 using grapnel::plugin::Bytes;
 using grapnel::plugin::Callback;
@@ -132,3 +134,5 @@ TEST_CASE("a key that is put twice is an error that names it") {
   REQUIRE(host.failures.size() == 1);
   CHECK_THAT(host.failures[0], Catch::StartsWith("saving state 'seen'"));
 }
+
+}  // namespace state_test

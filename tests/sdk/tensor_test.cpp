@@ -7,6 +7,8 @@
 #include "catch.h"
 #include "wrapped.h"
 
+namespace tensor_test {
+
 using namespace grapnel::test;
 using grapnel::plugin::Callback;
 using grapnel::plugin::Dtype;
@@ -179,3 +181,5 @@ TEST_CASE("a result of another kind than asked for is an error, and is released"
   CHECK(host.failures == std::vector<std::string>{"the operator doesn't return a number"});
   CHECK(host.live_handles == 0);
 }
+
+}  // namespace tensor_test

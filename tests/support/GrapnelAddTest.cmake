@@ -1,13 +1,19 @@
-# grapnel_add_test(NAME SOURCE... [LIBS lib...] [DEPENDS target...] [DEFINITIONS NAME=value...]
-#                  [ENVIRONMENT NAME=value...] [ARGS arg...] [TIMEOUT seconds] [LABELS label...])
+# grapnel_add_test(NAME SOURCE... [PROGRAM name] [LIBS lib...] [DEPENDS target...]
+#                  [DEFINITIONS NAME=value...] [ENVIRONMENT NAME=value...] [TIMEOUT seconds]
+#                  [LABELS label...])
 #
-# One test file, one program, one ctest, all of the same name:
+# One test file, one ctest, one target of the same name:
 #
 #   grapnel_add_test(run_json_test run_json_test.cpp LIBS grapnel::base)
 #
+# The files of a folder are one program, `tests/bin/FOLDER_tests`: the release preset compiles several of
+# them together, which takes a quarter of the time. Hence each file has a namespace of its own, named as
+# the file. ctest runs the test cases of one file at a time, in a process of its own.
+#
+# PROGRAM      another program than the folder's, for files that link something else
 # LIBS         what the test links, besides Catch2 and tests/support
 # DEPENDS      targets that the test runs or loads (programs, plugins); built with it
-# DEFINITIONS  compile definitions, for instance PLUGIN_FILE="$<TARGET_FILE:nan_guard>"
+# DEFINITIONS  compile definitions, for instance EMA_PLUGIN="$<TARGET_FILE:ema>"; of the whole program
 # TIMEOUT      seconds until ctest gives up; 120 unless told
 # LABELS       for `ctest -L`; the folder's name is always one
 
@@ -52,21 +58,51 @@ function(grapnel_reuse_test_headers name)
   target_precompile_headers(${name} REUSE_FROM ${holder})
 endfunction()
 
-function(grapnel_add_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "LIBS;DEPENDS;DEFINITIONS;ENVIRONMENT;ARGS;LABELS" ${ARGN})
+# A program that tests run, but that is none.
+function(grapnel_add_test_helper name)
+  cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
-  target_link_libraries(${name} PRIVATE ${arg_LIBS} grapnel_test_support grapnel_warnings)
-  target_compile_definitions(${name} PRIVATE ${arg_DEFINITIONS})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} grapnel_warnings)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/bin")
   if(NOT MSVC)
-    # The last -O wins: what is tested stays optimized, the tests themselves compile a third faster.
     target_compile_options(${name} PRIVATE -O0)
     grapnel_reuse_test_headers(${name} ${arg_LIBS})
   endif()
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/bin")
-  if(arg_DEPENDS)
-    add_dependencies(${name} ${arg_DEPENDS})
+endfunction()
+
+# The program of a folder's tests, made at the first of them.
+function(grapnel_test_program program)
+  if(TARGET ${program})
+    return()
   endif()
-  add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
+  add_executable(${program})
+  target_link_libraries(${program} PRIVATE grapnel_test_support grapnel_warnings)
+  set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests/bin")
+  if(NOT MSVC)
+    # The last -O wins: what is tested stays optimized, the tests themselves compile a third faster.
+    target_compile_options(${program} PRIVATE -O0)
+    grapnel_reuse_test_headers(${program} ${ARGN})
+  endif()
+endfunction()
+
+function(grapnel_add_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT;PROGRAM" "LIBS;DEPENDS;DEFINITIONS;ENVIRONMENT;LABELS" ${ARGN})
+  set(program "${arg_PROGRAM}")
+  if(NOT program)
+    get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+    set(program "${folder}_tests")
+  endif()
+  grapnel_test_program(${program} ${arg_LIBS})
+  target_sources(${program} PRIVATE ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(${program} PRIVATE ${arg_LIBS})
+  target_compile_definitions(${program} PRIVATE ${arg_DEFINITIONS})
+  if(arg_DEPENDS)
+    add_dependencies(${program} ${arg_DEPENDS})
+  endif()
+  add_custom_target(${name} DEPENDS ${program})
+  list(GET arg_UNPARSED_ARGUMENTS 0 source)
+  get_filename_component(file "${source}" NAME_WE)
+  add_test(NAME ${name} COMMAND ${program} --filenames-as-tags --warn NoTests "[#${file}]")
   grapnel_test_properties(${name} TIMEOUT ${arg_TIMEOUT} ENVIRONMENT ${arg_ENVIRONMENT}
     LABELS ${arg_LABELS})
 endfunction()

@@ -11,7 +11,7 @@ namespace grapnel {
 
 namespace {
 
-[[noreturn]] void refuse(std::string_view text, std::string_view why) {
+[[noreturn]] void refuse_name(std::string_view text, std::string_view why) {
   throw ConfigError({},
                     fmt::format("the checkpoint name {} is not usable: {}; write {{metric}} or "
                                 "{{metric:format}}, and double a brace that stands for itself",
@@ -36,14 +36,14 @@ std::string format_checkpoint_template(
       ++at;
       continue;
     }
-    if (c == '}') refuse(text, "it closes a brace that isn't open");
+    if (c == '}') refuse_name(text, "it closes a brace that isn't open");
     const size_t end = text.find('}', at);
-    if (end == std::string_view::npos) refuse(text, "a brace is not closed");
+    if (end == std::string_view::npos) refuse_name(text, "a brace is not closed");
     const std::string_view inside = text.substr(at + 1, end - at - 1);
     const std::string_view name = inside.substr(0, inside.find(':'));
     const std::string_view format =
         name.size() < inside.size() ? inside.substr(name.size() + 1) : std::string_view();
-    if (name.empty()) refuse(text, "a brace names no metric");
+    if (name.empty()) refuse_name(text, "a brace names no metric");
     const auto found = std::find_if(metrics.begin(), metrics.end(),
                                     [name](const auto& metric) { return metric.first == name; });
     if (!equals.empty()) out.append(name).append(equals);

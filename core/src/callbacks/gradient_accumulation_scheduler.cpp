@@ -15,7 +15,7 @@ namespace grapnel {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& message) {
+[[noreturn]] void refuse_schedule(const std::string& message) {
   throw ConfigError({}, "GradientAccumulationScheduler: " + message, "scheduling");
 }
 
@@ -23,12 +23,13 @@ namespace {
 
 GradientAccumulationScheduler::GradientAccumulationScheduler(AccumulationSchedule scheduling)
     : scheduling_(std::move(scheduling)) {
-  if (scheduling_.empty()) refuse("the schedule is empty; give at least one {epoch: batches}");
+  if (scheduling_.empty())
+    refuse_schedule("the schedule is empty; give at least one {epoch: batches}");
   for (const auto& [epoch, factor] : scheduling_) {
-    if (epoch < 0) refuse(fmt::format("epoch {} is negative; epochs count from 0", epoch));
+    if (epoch < 0) refuse_schedule(fmt::format("epoch {} is negative; epochs count from 0", epoch));
     if (factor < 1) {
-      refuse(fmt::format("epoch {} has the factor {}; accepted are whole numbers from 1 on", epoch,
-                         factor));
+      refuse_schedule(fmt::format(
+          "epoch {} has the factor {}; accepted are whole numbers from 1 on", epoch, factor));
     }
   }
   scheduling_.try_emplace(0, 1);
@@ -72,13 +73,13 @@ bool GradientAccumulationScheduler::going_to_accumulate_grad_batches() const {
 
 void GradientAccumulationScheduler::on_train_start(Event& event) {
   if (!event.module.automatic_optimization) {
-    refuse(
+    refuse_schedule(
         "under manual optimization the module decides when to step; remove the callback, or use "
         "automatic optimization");
   }
   // The trainer's own option, not the factor that this callback left behind in an earlier fit.
   if (event.trainer.options().accumulate_grad_batches != 1) {
-    refuse(
+    refuse_schedule(
         fmt::format("the trainer has accumulate_grad_batches={} of its own; remove that option or "
                     "the callback",
                     event.trainer.options().accumulate_grad_batches));

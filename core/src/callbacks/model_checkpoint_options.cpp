@@ -16,14 +16,14 @@ namespace grapnel {
 
 namespace {
 
-[[noreturn]] void refuse(std::string key, const std::string& message) {
+[[noreturn]] void refuse_option(std::string key, const std::string& message) {
   throw ConfigError({}, "ModelCheckpoint: " + message, std::move(key));
 }
 
 void require_count(std::string key, const std::optional<int64_t>& value) {
   if (value.value_or(0) >= 0) return;
   const std::string message = fmt::format("{} is {}; accepted are 0 (off) and more", key, *value);
-  refuse(std::move(key), message);
+  refuse_option(std::move(key), message);
 }
 
 StateValue or_null(const std::optional<double>& value) {
@@ -44,22 +44,24 @@ std::string text_or(const StateDict& state, std::string_view key, const std::str
 
 ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options) : options_(std::move(options)) {
   if (options_.save_top_k < -1) {
-    refuse("save_top_k", fmt::format("save_top_k is {}; accepted are -1 (all), 0 (none) and more",
-                                     options_.save_top_k));
+    refuse_option("save_top_k",
+                  fmt::format("save_top_k is {}; accepted are -1 (all), 0 (none) and more",
+                              options_.save_top_k));
   }
   require_count("every_n_train_steps", options_.every_n_train_steps);
   require_count("every_n_epochs", options_.every_n_epochs);
   const auto& interval = options_.train_time_interval;
   if (interval.has_value() && !(*interval >= 0.0 && std::isfinite(*interval))) {
-    refuse("train_time_interval",
-           fmt::format("train_time_interval is {} seconds; accepted are 0 (every step) and more",
-                       *interval));
+    refuse_option(
+        "train_time_interval",
+        fmt::format("train_time_interval is {} seconds; accepted are 0 (every step) and more",
+                    *interval));
   }
   every_n_train_steps_ = options_.every_n_train_steps.value_or(0);
   every_n_epochs_ = options_.every_n_epochs.value_or(0);
   if (!options_.every_n_train_steps && !options_.every_n_epochs && !interval) every_n_epochs_ = 1;
   if ((every_n_train_steps_ > 0) + (every_n_epochs_ > 0) + interval.has_value() > 1) {
-    refuse(
+    refuse_option(
         "every_n_train_steps",
         fmt::format("every_n_train_steps={}, every_n_epochs={} and train_time_interval={} exclude "
                     "each other; keep one, and add a second ModelCheckpoint for the other",
@@ -67,13 +69,15 @@ ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options) : options_(std:
                     interval ? human_seconds(*interval) : "none"));
   }
   if (options_.monitor.empty() && options_.save_top_k > 1) {
-    refuse("save_top_k",
-           fmt::format(
-               "save_top_k={} needs a monitor to tell which are the best; without one, accepted "
-               "are -1 (all), 0 (none) and 1 (the newest)",
-               options_.save_top_k));
+    refuse_option(
+        "save_top_k",
+        fmt::format(
+            "save_top_k={} needs a monitor to tell which are the best; without one, accepted "
+            "are -1 (all), 0 (none) and 1 (the newest)",
+            options_.save_top_k));
   }
-  if (options_.name_last.empty()) refuse("name_last", "name_last is empty; the default is 'last'");
+  if (options_.name_last.empty())
+    refuse_option("name_last", "name_last is empty; the default is 'last'");
   if (!options_.dirpath.empty()) dirpath_ = resolved_directory(options_.dirpath).string();
   records_.kth_value = worst_score(options_.mode);
 }

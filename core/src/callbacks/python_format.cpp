@@ -27,7 +27,7 @@ struct Spec {
   char type = '\0';
 };
 
-[[noreturn]] void refuse(std::string_view spec, std::string_view why) {
+[[noreturn]] void refuse_format(std::string_view spec, std::string_view why) {
   throw ConfigError({}, fmt::format("the format {} is not usable: {}; accepted are Python's number "
                                     "formats, such as '03d', '.2f' and '.3e'",
                                     quote(spec), why));
@@ -37,7 +37,7 @@ int parse_digits(std::string_view spec, size_t& at) {
   int value = 0;
   while (at < spec.size() && spec[at] >= '0' && spec[at] <= '9') {
     value = value * 10 + (spec[at++] - '0');
-    if (value > 200) refuse(spec, "a width or precision above 200");
+    if (value > 200) refuse_format(spec, "a width or precision above 200");
   }
   return value;
 }
@@ -72,16 +72,17 @@ Spec parse(std::string_view spec) {
   if (accept('.')) {
     const size_t start = at;
     out.precision = parse_digits(spec, at);
-    if (at == start) refuse(spec, "no digits after the point");
+    if (at == start) refuse_format(spec, "no digits after the point");
   }
   if (at < spec.size()) out.type = spec[at++];
-  if (at != spec.size()) refuse(spec, fmt::format("{} is left over", quote(spec.substr(at - 1))));
+  if (at != spec.size())
+    refuse_format(spec, fmt::format("{} is left over", quote(spec.substr(at - 1))));
   if (out.zero && out.align == '\0') {
     out.fill = "0";
     out.align = '=';
   }
   if (out.grouping != '\0' && out.align == '=' && out.fill == "0") {
-    refuse(spec, "thousands separators together with leading zeros");
+    refuse_format(spec, "thousands separators together with leading zeros");
   }
   return out;
 }
@@ -164,12 +165,13 @@ std::string double_digits(double magnitude, const Spec& spec, std::string_view t
     case '%':
       return to_text(magnitude * 100, std::chars_format::fixed, precision) + "%";
     default:
-      refuse(text, fmt::format("'{}' is not a format of a floating-point number", spec.type));
+      refuse_format(text,
+                    fmt::format("'{}' is not a format of a floating-point number", spec.type));
   }
 }
 
 std::string integer_digits(std::uint64_t magnitude, const Spec& spec, std::string_view text) {
-  if (spec.precision >= 0) refuse(text, "an integer has no precision");
+  if (spec.precision >= 0) refuse_format(text, "an integer has no precision");
   switch (spec.type) {
     case '\0':
     case 'd':
@@ -184,7 +186,7 @@ std::string integer_digits(std::uint64_t magnitude, const Spec& spec, std::strin
     case 'X':
       return fmt::format("{}{:X}", spec.alternate ? "0X" : "", magnitude);
     default:
-      refuse(text, fmt::format("'{}' is not a format of an integer", spec.type));
+      refuse_format(text, fmt::format("'{}' is not a format of an integer", spec.type));
   }
 }
 

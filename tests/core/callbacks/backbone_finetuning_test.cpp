@@ -6,6 +6,8 @@
 #include "grapnel/base/error.h"
 #include "scripted.h"
 
+namespace backbone_finetuning_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -116,3 +118,5 @@ TEST_CASE("a second fit of the same trainer goes on with the unfrozen backbone")
   CHECK(groups[1].options.at("lr") == Approx(0.01));
   CHECK(module.tensor("backbone.0.weight").requires_grad());
 }
+
+}  // namespace backbone_finetuning_test

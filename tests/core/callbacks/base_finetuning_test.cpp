@@ -6,6 +6,8 @@
 #include "grapnel/base/error.h"
 #include "scripted.h"
 
+namespace base_finetuning_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -184,3 +186,5 @@ TEST_CASE("an optimizer with other groups than the checkpoint's is refused") {
       again.fit(other, toy_data(), {.ckpt_path = (directory / "a.ckpt").string()}),
       Catch::Contains("group 0 of the SGD optimizer") && Catch::Contains("head.weight"));
 }
+
+}  // namespace base_finetuning_test

@@ -6,6 +6,8 @@
 #include "grapnel/callbacks/registry.h"
 #include "tuned.h"
 
+namespace batch_size_finder_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -168,3 +170,5 @@ TEST_CASE("fast_dev_run skips it") {
   CHECK_FALSE(finder->optimal_batch_size().has_value());
   CHECK_THAT(log.text(), Contains("warning: the batch-size finder does nothing"));
 }
+
+}  // namespace batch_size_finder_test

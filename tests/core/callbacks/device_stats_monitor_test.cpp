@@ -4,6 +4,8 @@
 #include "grapnel/loggers/memory_logger.h"
 #include "scripted.h"
 
+namespace device_stats_monitor_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -130,3 +132,5 @@ TEST_CASE("the system's numbers are percentages, and the CPU's grow with work") 
   CHECK(most > 0.0);
 }
 #endif
+
+}  // namespace device_stats_monitor_test

@@ -7,6 +7,8 @@
 #include "scripted.h"
 #include "temp_dir.h"
 
+namespace early_stopping_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Reason = EarlyStopping::Reason;
@@ -252,3 +254,5 @@ TEST_CASE("options that have no meaning are refused") {
   CHECK_THROWS_WITH(parse_monitor_mode("avg"),
                     Catch::Contains("'avg'") && Catch::Contains("'min'"));
 }
+
+}  // namespace early_stopping_test

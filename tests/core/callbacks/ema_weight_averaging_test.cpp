@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "grapnel/base/error.h"
 
+namespace ema_weight_averaging_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -46,3 +48,5 @@ TEST_CASE("options out of range are refused by name") {
                     Catch::Contains("update_starting_at_epoch is -2"));
   CHECK(EMAWeightAveraging().state_key() == "EMAWeightAveraging");
 }
+
+}  // namespace ema_weight_averaging_test

@@ -5,6 +5,8 @@
 #include "grapnel/callbacks/registry.h"
 #include "scripted.h"
 
+namespace gradient_accumulation_scheduler_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -60,3 +62,5 @@ TEST_CASE("a schedule without meaning is refused, in code and in run.json") {
   CHECK_THROWS_WITH(make(R"({"scheduling": {"1": 1.5}})"), Catch::Contains("1.5"));
   CHECK_THROWS_WITH(make(R"({"scheduling": {}})"), Catch::Contains("run.json:1"));
 }
+
+}  // namespace gradient_accumulation_scheduler_test

@@ -4,6 +4,8 @@
 #include "grapnel/dispatcher.h"
 #include "scripted.h"
 
+namespace lambda_callback_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -40,3 +42,5 @@ TEST_CASE("there is a function for every hook of hooks.def") {
     CHECK_FALSE(none.test(hook));
   }
 }
+
+}  // namespace lambda_callback_test

@@ -9,6 +9,8 @@
 #include "temp_dir.h"
 #include "tuned.h"
 
+namespace learning_rate_finder_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -207,3 +209,5 @@ TEST_CASE("the picture has both axes, the line with its gaps, and the suggestion
   broken.loss = {1.0, std::numeric_limits<double>::quiet_NaN(), 1.0};
   CHECK_THAT(broken.to_svg(), !Contains("nan") && !Contains("suggestion") && !Contains("inf"));
 }
+
+}  // namespace learning_rate_finder_test

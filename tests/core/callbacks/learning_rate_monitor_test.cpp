@@ -5,6 +5,8 @@
 #include "grapnel/lr_schedulers.h"
 #include "scripted.h"
 
+namespace learning_rate_monitor_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -158,3 +160,5 @@ TEST_CASE("the history in memory is bounded") {
   CHECK(kept.size() <= 4);
   CHECK(kept.back() == 0.05);
 }
+
+}  // namespace learning_rate_monitor_test

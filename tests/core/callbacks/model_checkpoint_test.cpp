@@ -8,6 +8,8 @@
 #include "scripted.h"
 #include "temp_dir.h"
 
+namespace model_checkpoint_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 namespace fs = std::filesystem;
@@ -368,3 +370,5 @@ TEST_CASE("options that contradict each other are refused with their values") {
       Catch::Contains("every_n_train_steps=1") && Catch::Contains("every_n_epochs=2"));
   CHECK_THROWS_AS(ModelCheckpoint({.train_time_interval = -1.0}), ConfigError);
 }
+
+}  // namespace model_checkpoint_test

@@ -12,6 +12,8 @@
 #include "grapnel/observed.h"
 #include "scripted.h"
 
+namespace model_summary_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -151,3 +153,5 @@ TEST_CASE("the callback logs the table when a fit starts, and nothing with max_d
   CHECK(log.text().substr(before).find("Trainable") == std::string::npos);
   CHECK_THROWS_WITH(ModelSummary({.max_depth = -2}), Contains("max_depth=-2"));
 }
+
+}  // namespace model_summary_test

@@ -4,6 +4,8 @@
 #include "scripted.h"
 #include "temp_dir.h"
 
+namespace on_exception_checkpoint_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -47,3 +49,5 @@ TEST_CASE("a failed run leaves a file, the next fit goes on from it, and a good 
 TEST_CASE("a file without a name is refused") {
   CHECK_THROWS_AS(OnExceptionCheckpoint(".", ""), ConfigError);
 }
+
+}  // namespace on_exception_checkpoint_test

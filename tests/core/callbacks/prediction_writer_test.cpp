@@ -10,6 +10,8 @@
 #include "scripted.h"
 #include "temp_dir.h"
 
+namespace prediction_writer_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -153,3 +155,5 @@ TEST_CASE("an unknown interval is refused with those there are") {
                     "callbacks.prediction_writer"),
       ConfigError);
 }
+
+}  // namespace prediction_writer_test

@@ -7,6 +7,8 @@
 #include "grapnel/callbacks/early_stopping.h"
 #include "grapnel/loggers/registry.h"
 
+namespace registry_test {
+
 using namespace grapnel;
 
 namespace {
@@ -77,3 +79,5 @@ TEST_CASE("loggers are made by name too") {
   CHECK_THROWS_WITH(make_logger("csv", json(R"({"name": "../x"})"), "loggers.csv"),
                     Catch::Contains("run.json:1"));
 }
+
+}  // namespace registry_test

@@ -5,6 +5,8 @@
 #include "catch.h"
 #include "scripted.h"
 
+namespace rich_model_summary_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -83,3 +85,5 @@ TEST_CASE("a style that there isn't is refused with those there are") {
   CHECK_THROWS_WITH(RichModelSummary({.header_style = "bold magenda"}),
                     Contains("'magenda'") && Contains("'magenta'"));
 }
+
+}  // namespace rich_model_summary_test

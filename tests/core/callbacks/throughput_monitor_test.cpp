@@ -6,6 +6,8 @@
 #include "grapnel/base/clock.h"
 #include "scripted.h"
 
+namespace throughput_monitor_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -131,3 +133,5 @@ TEST_CASE("what can't be measured is refused") {
   throughput.update(1, 1, 2);
   CHECK_THROWS_WITH(throughput.update(2, 1, 4), Contains("batches must grow"));
 }
+
+}  // namespace throughput_monitor_test

@@ -5,6 +5,8 @@
 #include "scripted.h"
 #include "temp_dir.h"
 
+namespace timer_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -119,3 +121,5 @@ TEST_CASE("the time of the runs before a resume counts") {
 TEST_CASE("a negative duration is refused") {
   CHECK_THROWS_AS(Timer({.duration = -1.0}), ConfigError);
 }
+
+}  // namespace timer_test

@@ -6,6 +6,8 @@
 #include "grapnel/loggers/memory_logger.h"
 #include "scripted.h"
 
+namespace tqdm_progress_bar_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -259,3 +261,5 @@ TEST_CASE("there is one progress bar, and only where one is wanted") {
   CHECK(Trainer(quiet(1)).callbacks().empty());
   CHECK_THROWS_AS(TQDMProgressBar({.refresh_rate = -1}), ConfigError);
 }
+
+}  // namespace tqdm_progress_bar_test

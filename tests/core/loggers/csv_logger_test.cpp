@@ -7,6 +7,8 @@
 #include "grapnel/callbacks/model_checkpoint.h"
 #include "logger_kit.h"
 
+namespace csv_logger_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 namespace fs = std::filesystem;
@@ -180,3 +182,5 @@ TEST_CASE("a directory that can't be written to is an error that names it") {
   CSVLogger logger({.directory = {.save_dir = directory / "blocked", .name = "csv"}});
   CHECK_THROWS_AS(logger.start(), IoError);
 }
+
+}  // namespace csv_logger_test

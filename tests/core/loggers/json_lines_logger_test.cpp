@@ -5,6 +5,8 @@
 #include "catch.h"
 #include "logger_kit.h"
 
+namespace json_lines_logger_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -58,3 +60,5 @@ TEST_CASE("a state of another file, or of a newer format, is not gone on from") 
   second->save();
   CHECK(std::filesystem::exists(directory / "csv" / "version_0" / "metrics-1.jsonl"));
 }
+
+}  // namespace json_lines_logger_test

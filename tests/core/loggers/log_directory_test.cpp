@@ -8,6 +8,8 @@
 #include "grapnel/base/error.h"
 #include "temp_dir.h"
 
+namespace log_directory_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 namespace fs = std::filesystem;
@@ -48,3 +50,5 @@ TEST_CASE("a name that leads out of the directory is refused") {
   CHECK_THROWS_AS(LogDirectory({.name = "a", .version = "/abs"}), ConfigError);
   CHECK_THROWS_AS(LogDirectory({.save_dir = ""}), ConfigError);
 }
+
+}  // namespace log_directory_test

@@ -2,6 +2,8 @@
 
 #include "catch.h"
 
+namespace memory_logger_test {
+
 using namespace grapnel;
 
 TEST_CASE("rows are kept in the order of the calls, and a loaded state drops the later ones") {
@@ -18,3 +20,5 @@ TEST_CASE("rows are kept in the order of the calls, and a loaded state drops the
   logger.log_hyperparams({{"lr", 0.1}});
   CHECK(logger.hyper_parameters().at(0).at("lr").to_double() == 0.1);
 }
+
+}  // namespace memory_logger_test

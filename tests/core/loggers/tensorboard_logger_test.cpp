@@ -8,6 +8,8 @@
 #include "grapnel/base/clock.h"
 #include "temp_dir.h"
 
+namespace tensorboard_logger_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 namespace fs = std::filesystem;
@@ -111,3 +113,5 @@ TEST_CASE("an undefined tensor has no histogram") {
       logger.log_histogram("w", at::full({3}, std::numeric_limits<double>::quiet_NaN()), 0));
   CHECK_NOTHROW(logger.log_histogram("w", at::arange(6, at::kInt).view({2, 3}), 0));
 }
+
+}  // namespace tensorboard_logger_test

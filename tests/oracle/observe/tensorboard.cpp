@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMaxFile = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMaxEventFile = std::uint64_t{64} << 20;
 
 // CRC-32C (Castagnoli), reflected, as RFC 3720 has it; masked as the record format wants it.
 std::uint32_t masked_crc(std::string_view bytes) {
@@ -133,7 +133,7 @@ void read_event(std::string_view bytes, Json& scalars) {
 }
 
 void read_records(const fs::path& file, Json& scalars) {
-  const std::string content = read_file(file, kMaxFile);
+  const std::string content = read_file(file, kMaxEventFile);
   std::string_view rest = content;
   while (!rest.empty()) {
     if (rest.size() < 16) throw Error("'" + file.string() + "' ends within a record");

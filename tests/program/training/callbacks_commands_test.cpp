@@ -1,6 +1,8 @@
 // grapnel callbacks list, grapnel callbacks show.
 #include "trainee.h"
 
+namespace callbacks_commands_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -40,3 +42,5 @@ TEST_CASE("every command has a help with an example") {
     CHECK_THAT(user.answer({"callbacks", command, "--help"}), Contains("Example"));
   }
 }
+
+}  // namespace callbacks_commands_test

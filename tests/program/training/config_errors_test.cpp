@@ -2,6 +2,8 @@
 // anything is made.
 #include "trainee.h"
 
+namespace config_errors_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -120,3 +122,5 @@ TEST_CASE("a file that is no checkpoint is refused, with its own exit code") {
   CHECK(result.exit_code == 5);
   CHECK_THAT(result.error, Contains("not.ckpt"));
 }
+
+}  // namespace config_errors_test

@@ -6,6 +6,8 @@
 
 #include "trainee.h"
 
+namespace evaluation_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -63,3 +65,5 @@ TEST_CASE("predict writes one row per sample, or tensors") {
   CHECK(wrong.exit_code == 2);
   CHECK_THAT(wrong.error, Contains("must end in .csv or .safetensors"));
 }
+
+}  // namespace evaluation_test

@@ -3,6 +3,8 @@
 
 #include "trainee.h"
 
+namespace fit_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -112,3 +114,5 @@ TEST_CASE("--explain tells who is there and whom each hook reaches, and runs not
   CHECK(plan.at("callbacks").size() >= 1);
   CHECK(plan.at("hooks").at("on_train_epoch_end").size() >= 1);
 }
+
+}  // namespace fit_test

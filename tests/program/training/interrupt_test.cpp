@@ -12,6 +12,8 @@
 
 #include "trainee.h"
 
+namespace interrupt_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -157,3 +159,5 @@ TEST_CASE("a second SIGINT ends the process at once") {
   const bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGINT;
   CHECK((at_once || in_order));
 }
+
+}  // namespace interrupt_test

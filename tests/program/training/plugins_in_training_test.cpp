@@ -1,6 +1,8 @@
 // A plugin on its way into a training: dropped in, named, enabled, in effect, set up, left out, broken.
 #include "trainee.h"
 
+namespace plugins_in_training_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -133,3 +135,5 @@ TEST_CASE("the state of a plugin that is left out for one run is still there for
                     [](const auto& tensor) { return tensor.first.starts_with("callbacks."); }));
   CHECK(user.fit(3, last).exit_code == 0);
 }
+
+}  // namespace plugins_in_training_test

@@ -1,6 +1,8 @@
 // A run that goes on from its checkpoint ends with the same bits as one that was never stopped.
 #include "trainee.h"
 
+namespace resume_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -66,3 +68,5 @@ TEST_CASE("a checkpoint of another model is refused before anything is changed")
   CHECK_THAT(result.error, Contains("shape"));
   CHECK(tensors_of(last_of(user, "mlp-digits-0")) == before);
 }
+
+}  // namespace resume_test

@@ -5,6 +5,8 @@
 
 #include "trainee.h"
 
+namespace shipped_plugins_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -84,3 +86,5 @@ TEST_CASE("the weights that best_model_exporter keeps are the average that was v
   CHECK(best == averages);
   CHECK(best != trained);
 }
+
+}  // namespace shipped_plugins_test

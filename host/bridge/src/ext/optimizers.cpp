@@ -29,7 +29,8 @@ ParamGroup* find_group(const InstanceHost& self, std::uint64_t optimizer, std::u
   return owner != nullptr && group < owner->groups().size() ? &owner->groups()[group] : nullptr;
 }
 
-std::int32_t GRAPNEL_CALL count(const grapnel_host* host, std::uint64_t* result) noexcept {
+std::int32_t GRAPNEL_CALL optimizer_count(const grapnel_host* host,
+                                          std::uint64_t* result) noexcept {
   return service(host, "optimizers.count", [&](InstanceHost& self) {
     check_output(result);
     if (self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
@@ -38,8 +39,8 @@ std::int32_t GRAPNEL_CALL count(const grapnel_host* host, std::uint64_t* result)
   });
 }
 
-std::int32_t GRAPNEL_CALL name(const grapnel_host* host, std::uint64_t optimizer,
-                               grapnel_string* result) noexcept {
+std::int32_t GRAPNEL_CALL optimizer_name(const grapnel_host* host, std::uint64_t optimizer,
+                                         grapnel_string* result) noexcept {
   return service(host, "optimizers.name", [&](InstanceHost& self) {
     check_output(result);
     const Optimizer* found = find_optimizer(self, optimizer);
@@ -131,8 +132,8 @@ std::int32_t GRAPNEL_CALL gradients_are_unscaled(const grapnel_host* host,
 
 const grapnel_optimizers kOptimizers = {sizeof(grapnel_optimizers),
                                         0,
-                                        &count,
-                                        &name,
+                                        &optimizer_count,
+                                        &optimizer_name,
                                         &group_count,
                                         &group,
                                         &option_name,
