@@ -26,11 +26,29 @@ using Postfix = std::vector<std::pair<std::string, PostfixValue>>;
 // "1e-8"; integers as they are.
 GRAPNEL_CORE_API std::string format_postfix_value(const PostfixValue& value);
 
+// The look of a bar in colour. A style is a list of words: "bold", "dim", "italic", "underline", one
+// of the eight colours of a terminal ("red") or "#rrggbb"; "" is the terminal's own.
+struct BarTheme {
+  std::string description = "";
+  std::string progress_bar = "#6206E0";
+  std::string progress_bar_finished = "#6206E0";
+  std::string progress_bar_pulse = "#6206E0";  // while the total is unknown
+  std::string batch_progress = "";
+  std::string time = "dim";
+  std::string processing_speed = "dim underline";
+  std::string metrics = "italic";
+  std::string metrics_text_delimiter = " ";
+  std::string metrics_format = ".3f";  // as Python's format()
+};
+
 struct BarOptions {
-  std::string description;  // "Epoch 0"
-  int position = 0;         // line of the bar, from 0 at the top
-  bool leave = true;        // its last line stays when it is closed
-  bool disable = false;     // never shown: only close() is called on it
+  std::string description;             // "Epoch 0"
+  int position = 0;                    // line of the bar, from 0 at the top
+  bool leave = true;                   // its last line stays when it is closed
+  bool disable = false;                // never shown: only close() is called on it
+  std::optional<BarTheme> theme = {};  // nothing: a plain bar
+  std::optional<double> drawings_per_second =
+      {};  // at most, on a terminal; nothing: the sink's own
 };
 
 class GRAPNEL_CORE_API Bar {

@@ -16,19 +16,24 @@
 
 namespace grapnel {
 
+// How many colours a terminal shows: none, 8, 256, 2^24.
+enum class TerminalColors { none, few, some, all };
+
 struct GRAPNEL_CORE_API TerminalOptions {
   // Writes a piece of the screen, in one go.
   std::function<void(std::string_view)> write = {};
   // Columns of the terminal, asked for at each drawing. Nothing, when the sink is made: no
   // terminal.
   std::function<std::optional<int>()> width = {};
-  bool utf8 = true;              // draw with block characters; else with '#'
-  double interval = 0.1;         // seconds between two drawings
-  double line_interval = 10.0;   // seconds between two lines, without a terminal
-  const Clock* clock = nullptr;  // nullptr: the system's
+  bool utf8 = true;                              // draw with block characters; else with '#'
+  TerminalColors colors = TerminalColors::none;  // of bars with a theme
+  double interval = 0.1;                         // seconds between two drawings
+  double line_interval = 10.0;                   // seconds between two lines, without a terminal
+  const Clock* clock = nullptr;                  // nullptr: the system's
 
   // Standard error, with its width, and UTF-8 when the locale's variables say so (LC_ALL, LC_CTYPE,
-  // LANG). TERM=dumb counts as no terminal.
+  // LANG). TERM=dumb counts as no terminal. Colours: none where NO_COLOR is set, else as COLORTERM
+  // and TERM say.
   static TerminalOptions for_stderr();
 };
 

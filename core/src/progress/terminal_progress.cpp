@@ -15,6 +15,8 @@
 #include "grapnel/base/platform.h"
 #include "grapnel/base/text.h"
 #include "progress/bar_line.h"
+#include "progress/rich_line.h"
+#include "progress/text_style.h"
 
 namespace grapnel {
 
@@ -46,6 +48,7 @@ TerminalOptions TerminalOptions::for_stderr() {
     return terminal ? std::optional(terminal_width(Stream::error).value_or(80)) : std::nullopt;
   };
   options.utf8 = locale_is_utf8();
+  options.colors = terminal ? terminal_colors() : TerminalColors::none;
   return options;
 }
 
@@ -58,10 +61,13 @@ class TerminalSink::Screen {
         terminal_(options_.width && options_.width().has_value()) {}
 
   double now() const { return clock_.now(); }
-  bool due(double now, bool finished) const {
+  // wished: seconds between two drawings on a terminal, if a bar has a wish.
+  bool due(double now, bool finished, std::optional<double> wished = {}) const {
     const double last = last_drawn_.load(std::memory_order_relaxed);
-    return now - last >= (finished && terminal_ ? kShortInterval : interval());
+    if (terminal_ && finished) return now - last >= kShortInterval;
+    return now - last >= (terminal_ ? wished.value_or(options_.interval) : options_.line_interval);
   }
+  TerminalColors colors() const { return options_.colors; }
 
   void add(TerminalBar& bar);
   void draw(TerminalBar& bar);
@@ -71,7 +77,6 @@ class TerminalSink::Screen {
   std::mutex mutex;
 
  private:
-  double interval() const { return terminal_ ? options_.interval : options_.line_interval; }
   std::string erased() const { return rows_.empty() ? "" : "\r\x1b[J"; }
   // The bars' lines, and the cursor back at the start of the first one.
   std::string frame(int columns);
@@ -89,7 +94,11 @@ class TerminalSink::Screen {
 class TerminalSink::TerminalBar final : public Bar {
  public:
   TerminalBar(std::shared_ptr<Screen> screen, const BarOptions& options)
-      : screen_(std::move(screen)), position_(options.position), leave_(options.leave) {
+      : screen_(std::move(screen)),
+        position_(options.position),
+        leave_(options.leave),
+        theme_(options.theme) {
+    if (options.drawings_per_second) interval_ = 1.0 / *options.drawings_per_second;
     state_.description = printable(options.description);
     started_ = screen_->now();
     if (!options.disable) screen_->add(*this);
@@ -119,7 +128,7 @@ class TerminalSink::TerminalBar final : public Bar {
     n_.store(n, std::memory_order_relaxed);
     counted_at_.store(now, std::memory_order_relaxed);
     if (!counted_) note_first(n, now);
-    drawing_ = open && screen_->due(now, n == state_.total);
+    drawing_ = open && screen_->due(now, n == state_.total, interval_);
     if (drawing_) screen_->draw(*this);
     return drawing_;
   }
@@ -127,10 +136,11 @@ class TerminalSink::TerminalBar final : public Bar {
   void set_postfix(const Postfix& postfix) override {
     {
       const std::scoped_lock lock(screen_->mutex);
-      state_.postfix = postfix_texts(postfix);
+      state_.postfix =
+          theme_.has_value() ? rich_postfix_texts(postfix, *theme_) : postfix_texts(postfix);
     }
     // Belongs to the count that was just drawn, or comes on its own.
-    if (open && (drawing_ || screen_->due(screen_->now(), false))) screen_->draw(*this);
+    if (open && (drawing_ || screen_->due(screen_->now(), false, interval_))) screen_->draw(*this);
     drawing_ = false;
   }
 
@@ -144,7 +154,8 @@ class TerminalSink::TerminalBar final : public Bar {
     state_.n = n_.load(std::memory_order_relaxed);
     state_.elapsed = now - started_;
     state_.per_second = rate();
-    return bar_line(state_, columns, utf8);
+    if (!theme_.has_value() || !columns.has_value()) return bar_line(state_, columns, utf8);
+    return rich_line(state_, *columns, {*theme_, screen_->colors(), utf8});
   }
 
   bool visible() const { return shown || n_.load(std::memory_order_relaxed) > 0; }
@@ -175,6 +186,8 @@ class TerminalSink::TerminalBar final : public Bar {
   std::shared_ptr<Screen> screen_;
   const int position_;
   const bool leave_;
+  const std::optional<BarTheme> theme_;
+  std::optional<double> interval_;
   BarState state_;
   std::atomic<std::int64_t> n_ = 0;
   std::atomic<double> counted_at_ = 0.0;

@@ -1,0 +1,182 @@
+// Which calls a filter lets through, as a pure question and in real trainings.
+#include "grapnel/call_filter.h"
+
+#include "catch.h"
+#include "grapnel/base/error.h"
+#include "support/recorder.h"
+#include "support/toy.h"
+#include "temp_dir.h"
+
+namespace call_filter_test {
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+CallPosition at(int64_t epoch, int64_t step) {
+  return {.fitting = true, .epoch = epoch, .step = step, .epochs = 10, .steps = 100};
+}
+
+std::vector<int64_t> admitted_steps(const CallFilter& filter, int64_t until) {
+  std::vector<int64_t> steps;
+  for (int64_t step = 1; step <= until; ++step) {
+    if (admits(filter, Hook::on_train_batch_end, at(1, step))) steps.push_back(step);
+  }
+  return steps;
+}
+
+std::vector<int64_t> admitted_epochs(const CallFilter& filter, Hook hook) {
+  std::vector<int64_t> epochs;
+  for (int64_t epoch = 1; epoch <= 10; ++epoch) {
+    if (admits(filter, hook, at(epoch, epoch * 10))) epochs.push_back(epoch);
+  }
+  return epochs;
+}
+
+CallFilter parsed(const std::string& text) {
+  ConfigValue parameters = parse_json(text, "run.json");
+  static const ParameterTable none("thing", "A thing.", {});
+  const auto filter = take_filter(parameters, none, "callbacks.thing");
+  REQUIRE(filter.has_value());
+  CHECK(parameters.size() == 0);
+  return *filter;
+}
+
+// Two epochs of three batches; how often each hook came.
+std::map<std::string, int64_t> calls_with(const CallFilter& filter, TrainerOptions options = quiet(2)) {
+  Trace trace;
+  auto recorder = std::make_shared<Recorder>(trace);
+  ToyModule module;
+  Trainer trainer(std::move(options), {CallbackHandle(recorder).only(filter)});
+  trainer.fit(module, toy_data());
+  std::map<std::string, int64_t> calls;
+  for (const std::string& name : trace) ++calls[name.substr(name.find('.') + 1)];
+  return calls;
+}
+
+}  // namespace
+
+TEST_CASE("every, after, first and last choose steps, and hold together") {
+  CHECK(admitted_steps({.every = CallSpan::steps(3)}, 10) == std::vector<int64_t>{3, 6, 9});
+  CHECK(admitted_steps({.after = CallSpan::steps(7)}, 10) == std::vector<int64_t>{8, 9, 10});
+  CHECK(admitted_steps({.first = CallSpan::steps(2)}, 10) == std::vector<int64_t>{1, 2});
+  CHECK(admitted_steps({.last = CallSpan::steps(2)}, 100) == std::vector<int64_t>{99, 100});
+  CHECK(admitted_steps({.every = CallSpan::steps(2), .after = CallSpan::steps(5)}, 10) ==
+        std::vector<int64_t>{6, 8, 10});
+}
+
+TEST_CASE("epochs choose the hooks of epochs, of their batches and of validation") {
+  const CallFilter filter{.every = CallSpan::epochs(4)};
+  for (const Hook hook : {Hook::on_train_epoch_start, Hook::on_train_epoch_end,
+                          Hook::on_train_batch_start, Hook::on_validation_epoch_end}) {
+    CHECK(admitted_epochs(filter, hook) == std::vector<int64_t>{4, 8});
+  }
+  CHECK(admitted_epochs({.last = CallSpan::epochs(1)}, Hook::on_train_epoch_end) ==
+        std::vector<int64_t>{10});
+}
+
+TEST_CASE("every so many steps leaves the hooks of epochs alone") {
+  CHECK(admitted_epochs({.every = CallSpan::steps(7)}, Hook::on_train_epoch_end).size() == 10);
+  CHECK(admitted_epochs({.every = CallSpan::steps(7)}, Hook::on_validation_end).size() == 10);
+}
+
+TEST_CASE("nothing is held back outside of fit, nor are setup, checkpoints, exceptions and ends") {
+  CallPosition outside = at(1, 1);
+  outside.fitting = false;
+  CHECK(admits({.after = CallSpan::epochs(5)}, Hook::on_validation_end, outside));
+  for (const Hook hook : {Hook::setup, Hook::teardown, Hook::on_fit_start, Hook::on_train_start,
+                          Hook::on_train_end, Hook::on_save_checkpoint, Hook::on_exception,
+                          Hook::on_run_end}) {
+    CHECK(admits({.after = CallSpan::epochs(5)}, hook, at(1, 1)));
+    CHECK_FALSE(concerns({.after = CallSpan::epochs(5)}, hook));
+  }
+}
+
+TEST_CASE("a filter is read from the keys beside a callback's parameters") {
+  CHECK(parsed(R"({"every": {"steps": 100}})") == CallFilter{.every = CallSpan::steps(100)});
+  CHECK(parsed(R"({"after": {"epochs": 2}, "once": true})") ==
+        CallFilter{.after = CallSpan::epochs(2), .once = true});
+  CHECK(to_string(parsed(R"({"after": {"epochs": 2}, "once": true})")) == "after 2 epochs, once");
+}
+
+TEST_CASE("a filter that is none is refused with its place") {
+  const ParameterTable none("thing", "A thing.", {});
+  const auto refusal = [&](const std::string& text) -> std::string {
+    ConfigValue parameters = parse_json(text, "run.json");
+    try {
+      (void)take_filter(parameters, none, "callbacks.thing");
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  CHECK_THAT(refusal(R"({"every": 100})"),
+             Catch::Contains("run.json:1:11") && Catch::Contains("{\"steps\": n}"));
+  CHECK_THAT(refusal(R"({"every": {"step": 100}})"), Catch::Contains("'step'") &&
+                                                         Catch::Contains("'steps'"));
+  CHECK_THAT(refusal(R"({"first": {"epochs": 0}})"), Catch::Contains("the integer 0"));
+  CHECK_THAT(refusal(R"({"once": 1})"), Catch::Contains("callbacks.thing.once"));
+}
+
+TEST_CASE("a key that is a parameter of the callback's own is left to it") {
+  const ParameterTable own("thing", "A thing.", {parameter::integer("every", 1)});
+  ConfigValue parameters = parse_json(R"({"every": 5})", "run.json");
+  CHECK_FALSE(take_filter(parameters, own, "callbacks.thing").has_value());
+  CHECK(parameters.contains("every"));
+}
+
+TEST_CASE("in a training, a callback is called where its filter says, and set up all the same") {
+  const auto calls = calls_with({.every = CallSpan::steps(3)});
+  CHECK(calls.at("on_train_batch_start") == 2);
+  CHECK(calls.at("on_train_batch_end") == 2);
+  CHECK(calls.at("on_before_optimizer_step") == 2);
+  CHECK(calls.at("on_train_epoch_end") == 2);
+  CHECK(calls.at("setup") == 1);
+  CHECK(calls.at("on_train_start") == 1);
+}
+
+TEST_CASE("the last epoch is known, and once is once") {
+  CHECK(calls_with({.last = CallSpan::epochs(1)}).at("on_train_batch_end") == 3);
+  const auto calls = calls_with({.after = CallSpan::epochs(1), .once = true});
+  CHECK(calls.at("on_train_batch_end") == 1);
+  CHECK(calls.at("on_train_epoch_start") == 1);
+}
+
+TEST_CASE("micro-batches belong to the step that their window ends with") {
+  TrainerOptions options = quiet(1);
+  options.accumulate_grad_batches = 2;
+  // Three batches: a window of two, and the last one alone.
+  CHECK(calls_with({.first = CallSpan::steps(1)}, options).at("on_train_batch_end") == 2);
+}
+
+TEST_CASE("last without a known end is refused before the training begins") {
+  ToyModule module;
+  Trace trace;
+  TrainerOptions options = quiet(-1);
+  options.max_steps = 4;
+  Trainer trainer(std::move(options), {CallbackHandle(std::make_shared<Recorder>(trace))
+                                           .only({.last = CallSpan::epochs(1)})});
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data()), Catch::Contains("trainer.max_epochs"));
+}
+
+TEST_CASE("a resumed run remembers what came once") {
+  const TempDir directory;
+  const auto file = directory / "half.ckpt";
+  const CallFilter filter{.once = true};
+  Trace trace;
+  {
+    ToyModule module;
+    Trainer trainer(quiet(1), {CallbackHandle(std::make_shared<Recorder>(trace)).only(filter)});
+    trainer.fit(module, toy_data());
+    trainer.save_checkpoint(file);
+  }
+  Trace resumed;
+  ToyModule module;
+  Trainer trainer(quiet(2), {CallbackHandle(std::make_shared<Recorder>(resumed)).only(filter)});
+  trainer.fit(module, toy_data(), {.ckpt_path = file.string()});
+  CHECK(std::count(trace.begin(), trace.end(), "cb.on_train_batch_end") == 1);
+  CHECK(std::count(resumed.begin(), resumed.end(), "cb.on_train_batch_end") == 0);
+}
+
+}  // namespace call_filter_test
