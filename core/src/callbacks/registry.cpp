@@ -14,6 +14,7 @@
 #include "grapnel/callbacks/on_exception_checkpoint.h"
 #include "grapnel/callbacks/prediction_writer.h"
 #include "grapnel/callbacks/rich_model_summary.h"
+#include "grapnel/callbacks/rich_progress_bar.h"
 #include "grapnel/callbacks/spike_detection.h"
 #include "grapnel/callbacks/stochastic_weight_averaging.h"
 #include "grapnel/callbacks/throughput_monitor.h"
@@ -53,6 +54,7 @@ constexpr CallbackEntry kCallbacks[] = {
     row<OnExceptionCheckpoint>(),
     row<PredictionWriter>(),
     row<RichModelSummary>(),
+    row<RichProgressBar>(),
     row<SpikeDetection>(),
     row<StochasticWeightAveraging>(),
     row<ThroughputMonitor>(),
