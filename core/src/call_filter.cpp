@@ -7,6 +7,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "grapnel/callback.h"
 
 namespace grapnel {
 
@@ -163,6 +164,13 @@ std::string to_string(const CallFilter& filter) {
   }
   if (filter.once) parts.emplace_back("once");
   return join(parts);
+}
+
+CallbackHandle CallbackHandle::only(const CallFilter& where) const {
+  check_filter(where, callback->type_name());
+  CallbackHandle filtered = *this;
+  filtered.filter = where;
+  return filtered;
 }
 
 }  // namespace grapnel

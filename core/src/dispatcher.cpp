@@ -3,12 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "profiler.h"
 
 namespace grapnel {
+
+// What a filter has let through.
+struct FilteredCalls {
+  CallFilter filter;
+  HookMask came;
+};
 
 namespace {
 
@@ -78,11 +85,17 @@ Callback& nobody() {
 
 }  // namespace
 
+Dispatcher::Dispatcher() = default;
+Dispatcher::~Dispatcher() = default;
+
 void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
   std::vector<const Callback*> stay_disabled;
+  std::map<const Callback*, HookMask> came;
   for (size_t i = 0; i < order_.size(); ++i) {
     if (disabled_[i]) stay_disabled.push_back(order_[i]);
+    if (filtered_[i] != nullptr) came[order_[i]] = filtered_[i]->came;
   }
+  filtered_.clear();
   for (auto& receivers : receivers_) receivers.clear();
   order_.clear();
   labels_.clear();
@@ -94,6 +107,9 @@ void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
     Callback* callback = handle.callback.get();
     order_.push_back(callback);
     on_error_.push_back(handle.on_error);
+    filtered_.push_back(handle.filter ? std::make_unique<FilteredCalls>(
+                                            FilteredCalls{*handle.filter, came[callback]})
+                                      : nullptr);
     const std::string label = callback->name().empty() ? callback->type_name() : callback->name();
     std::string unique = label;
     for (int n = 2; std::find(labels_.begin(), labels_.end(), unique) != labels_.end(); ++n) {
@@ -107,10 +123,14 @@ void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
     const HookMask wanted = callback->wanted(handle.overridden);
     for (size_t hook = 0; hook < kHookCount; ++hook) {
       if (!wanted.test(hook) || !handle.overridden.test(hook)) continue;
+      Receiver receiver{callback, index};
+      if (handle.filter && concerns(*handle.filter, static_cast<Hook>(hook))) {
+        receiver.filtered = filtered_.back().get();
+      }
       if (static_cast<Hook>(hook) == Hook::on_train_epoch_end && callback->monitors()) {
-        monitors.push_back({callback, index});
+        monitors.push_back(receiver);
       } else {
-        receivers_[hook].push_back({callback, index});
+        receivers_[hook].push_back(receiver);
       }
     }
   }
@@ -185,7 +205,11 @@ void Dispatcher::set_profiler(Profiler* profiler) {
 
 void Dispatcher::reset_counts() {
   for (auto& receivers : receivers_) {
-    for (Receiver& receiver : receivers) receiver = {receiver.callback, receiver.index};
+    for (Receiver& receiver : receivers) {
+      receiver.calls = 0;
+      receiver.timed = 0;
+      receiver.seconds = 0;
+    }
   }
 }
 
@@ -218,6 +242,51 @@ void Dispatcher::call_timed(Receiver& receiver, EventType& event) {
   call<H>(receiver, event);
 }
 
+StateDict Dispatcher::called_once() const {
+  StateDict all;
+  for (size_t i = 0; i < filtered_.size(); ++i) {
+    if (filtered_[i] == nullptr || !filtered_[i]->filter.once) continue;
+    StateList names;
+    for (size_t hook = 0; hook < kHookCount; ++hook) {
+      if (filtered_[i]->came.test(hook)) names.emplace_back(std::string(kHookNames[hook]));
+    }
+    all[labels_[i]] = std::move(names);
+  }
+  return all;
+}
+
+void Dispatcher::set_called_once(const StateDict& labels) {
+  for (size_t i = 0; i < filtered_.size(); ++i) {
+    const StateValue* names = filtered_[i] == nullptr ? nullptr : labels.find(labels_[i]);
+    if (names == nullptr) continue;
+    for (const StateValue& name : names->to_list()) {
+      const auto known = std::find(kHookNames.begin(), kHookNames.end(), name.to_string());
+      if (known != kHookNames.end()) {
+        filtered_[i]->came.set(static_cast<size_t>(known - kHookNames.begin()));
+      }
+    }
+  }
+}
+
+void Dispatcher::check_filters() const {
+  for (size_t i = 0; i < filtered_.size(); ++i) {
+    if (filtered_[i] != nullptr) check_filter_end(filtered_[i]->filter, position, labels_[i]);
+  }
+}
+
+namespace {
+
+// Notes the call when it may come.
+bool may_come(FilteredCalls& calls, Hook hook, const CallPosition& position) {
+  if (!admits(calls.filter, hook, position)) return false;
+  if (!position.fitting || !calls.filter.once) return true;
+  const bool first = !calls.came.test(hook);
+  calls.came.set(hook);
+  return first;
+}
+
+}  // namespace
+
 template <Hook H, class EventType>
 void Dispatcher::fire(EventType& event, size_t begin, size_t end) {
   auto& receivers = receivers_[static_cast<size_t>(H)];
@@ -225,6 +294,9 @@ void Dispatcher::fire(EventType& event, size_t begin, size_t end) {
   CallbackScope scope(*this, Member<H>::name, nullptr);
   for (size_t i = begin; i < end && i < receivers.size(); ++i) {
     Receiver& receiver = receivers[i];
+    if (receiver.filtered != nullptr && !may_come(*receiver.filtered, H, position)) [[unlikely]] {
+      continue;
+    }
     current_ = receiver.callback;
     if ((receiver.calls++ & sample_mask_) == 0) [[unlikely]] {
       call_timed<H>(receiver, event);

@@ -135,6 +135,8 @@ StateDict Run::dump_checkpoint(bool weights_only) {
     StateList logger_states;
     for (const auto& logger : options.loggers) logger_states.emplace_back(logger->state_dict());
     exact["loggers"] = std::move(logger_states);
+    StateDict once = hooks.called_once();
+    if (!once.empty()) exact["called_once"] = std::move(once);
     checkpoint["exact_resume"] = std::move(exact);
   }
   if (!module->hyper_parameters.empty()) checkpoint["hyper_parameters"] = module->hyper_parameters;
@@ -392,6 +394,7 @@ void Run::finish_restore() {
       const StateList& pair = value.to_list();
       metric_views.callback.set(name, pair.at(0).to_double(), pair.at(1).to_int());
     }
+    if (const StateValue* once = parts.find("called_once")) hooks.set_called_once(once->to_dict());
     const StateList& positions = parts.at("loggers").to_list();
     for (size_t i = 0; i < options.loggers.size() && i < positions.size(); ++i) {
       if (!positions[i].to_dict().empty()) {

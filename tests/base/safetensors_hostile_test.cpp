@@ -148,7 +148,7 @@ TEST_CASE("deep and huge headers are refused before they cost much") {
   CHECK_THAT(header_verdict(many + "]}"), Catch::Contains("must be an object"));
 }
 
-TEST_CASE("names in errors cannot drive a terminal") {
+TEST_CASE("names in errors about tensors cannot drive a terminal") {
   CHECK(header_verdict(R"({"\u001b[2J":{"dtype":"\u001b[31m","shape":[],"data_offsets":[0,1]}})", 1)
             .find('\x1b') == std::string::npos);
 }

@@ -120,7 +120,7 @@ TEST_CASE("a filter that is none is refused with its place") {
 }
 
 TEST_CASE("a key that is a parameter of the callback's own is left to it") {
-  const ParameterTable own("thing", "A thing.", {parameter::integer("every", 1)});
+  const ParameterTable own("thing", "A thing.", {parameter::integer("every", 1).doc("Of its own.")});
   ConfigValue parameters = parse_json(R"({"every": 5})", "run.json");
   CHECK_FALSE(take_filter(parameters, own, "callbacks.thing").has_value());
   CHECK(parameters.contains("every"));

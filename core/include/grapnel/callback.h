@@ -70,6 +70,7 @@
 #include <utility>
 #include <vector>
 
+#include "grapnel/call_filter.h"
 #include "grapnel/events.h"
 #include "grapnel/export.h"
 #include "grapnel/hook_mask.h"
@@ -201,6 +202,10 @@ struct CallbackHandle {
   std::string source;  // of a plugin: "ema 1.0.0 (/path/ema.so)"
   // Under `disable`, checkpoints keep the last state that was saved or loaded without a failure.
   OnError on_error = OnError::fail;
+  std::optional<CallFilter> filter = {};
+
+  // The same callback, called only where the filter says; ConfigError for a count below 1.
+  GRAPNEL_CORE_API CallbackHandle only(const CallFilter& where) const;
 };
 
 }  // namespace grapnel

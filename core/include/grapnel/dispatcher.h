@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,24 +20,30 @@
 #include "grapnel/export.h"
 #include "grapnel/hook_mask.h"
 #include "grapnel/module.h"
+#include "grapnel/state_dict.h"
 
 namespace grapnel {
 
 class Profiler;
+struct FilteredCalls;
 
 class GRAPNEL_CORE_API Dispatcher {
  public:
   struct Receiver {
     Callback* callback;
-    uint32_t index;      // in the list of callbacks
-    uint64_t calls = 0;  // since assign or reset_counts
-    uint64_t timed = 0;  // calls that were timed
-    double seconds = 0;  // in these
+    uint32_t index;                     // in the list of callbacks
+    uint64_t calls = 0;                 // since assign or reset_counts
+    uint64_t timed = 0;                 // calls that were timed
+    double seconds = 0;                 // in these
+    FilteredCalls* filtered = nullptr;  // what may hold a call back
     // Of all calls, as far as those that were timed tell.
     double estimated_seconds() const {
       return timed == 0 ? 0.0 : seconds * static_cast<double>(calls) / static_cast<double>(timed);
     }
   };
+
+  Dispatcher();
+  ~Dispatcher();
 
   // Builds the arrays anew. The callbacks must outlive the next assign.
   void assign(const std::vector<CallbackHandle>& callbacks);
@@ -59,6 +66,14 @@ class GRAPNEL_CORE_API Dispatcher {
   const std::string& label(uint32_t index) const {
     return labels_[index];
   }
+  // Where the run is; for filters. The loops keep it up to date.
+  CallPosition position;
+  // Hooks that came already to callbacks with the filter `once`, by label; for checkpoints.
+  StateDict called_once() const;
+  void set_called_once(const StateDict& labels);
+  // ConfigError when a filter counts from an end that this run doesn't know.
+  void check_filters() const;
+
   // Whether a callback failed under OnError::disable, and gets no hooks any more.
   bool disabled(const Callback* callback) const;
   // Takes a callback out of all hooks, saying so in the log; for failures outside of hooks.
@@ -131,6 +146,7 @@ class GRAPNEL_CORE_API Dispatcher {
   std::vector<const Callback*> order_;
   std::vector<std::string> labels_;
   std::vector<OnError> on_error_;
+  std::vector<std::unique_ptr<FilteredCalls>> filtered_;  // by index; nullptr: no filter
   std::vector<bool> disabled_;
   const Clock* clock_ = &system_clock();
   Profiler* profiler_ = nullptr;

@@ -37,6 +37,35 @@ void FitLoop::restart_from_checkpoint() {
   }
 }
 
+namespace {
+
+// Until the training ends, however it does.
+struct Fitting {
+  explicit Fitting(CallPosition& where) : position(where) { position.fitting = true; }
+  ~Fitting() { position.fitting = false; }
+  Fitting(const Fitting&) = delete;
+  Fitting& operator=(const Fitting&) = delete;
+  CallPosition& position;
+};
+
+}  // namespace
+
+// As far as the ends are known now: a schedule of accumulation may still change the steps.
+CallPosition FitLoop::call_position() const {
+  const RunState& state = run_.state;
+  CallPosition position{.epoch = run_.current_epoch(), .step = run_.global_step()};
+  if (state.max_epochs >= 0) position.epochs = state.max_epochs;
+  const int64_t batches = state.num_training_batches;
+  if (position.epochs && batches >= 0) {
+    const int64_t window = state.accumulate_grad_batches;
+    position.steps = *position.epochs * ((batches + window - 1) / window);
+  }
+  if (state.max_steps >= 0) {
+    position.steps = std::min(position.steps.value_or(state.max_steps), state.max_steps);
+  }
+  return position;
+}
+
 void FitLoop::run() {
   setup_data();
   if (resume_ == Resume::epoch_end) {
@@ -55,6 +84,9 @@ void FitLoop::run() {
     run_.val_loop->setup_data();
     run_.state.stage = Stage::train;
   }
+  run_.hooks.position = call_position();
+  const Fitting fitting{run_.hooks.position};
+  run_.hooks.check_filters();
   Event event = run_.event();
   run_.hooks.on_train_start(event);
 
@@ -180,6 +212,7 @@ bool FitLoop::done() {
 void FitLoop::on_epoch_start() {
   run_.throw_if_interrupted();
   setup_data();
+  run_.hooks.position.epoch = run_.current_epoch() + 1;
   if (resume_ != Resume::none && resume_ != Resume::epoch_start) return;
   if (resume_ == Resume::none) run_.state.epoch.ready();
   resume_ = Resume::none;

@@ -63,6 +63,7 @@ class FitLoop {
   void close_epoch();
 
   // loops/training_epoch.cpp
+  CallPosition call_position() const;
   void run_epoch();
   void reset_epoch();
   void resume_epoch();

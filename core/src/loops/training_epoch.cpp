@@ -107,6 +107,7 @@ bool FitLoop::advance() {
     log_once("fit-empty-batch", LogLevel::warning,
              "the training data gave an empty batch; no step is made on it");
   } else {
+    run_.hooks.position.step = run_.global_step() + 1;
     TrainBatchStart start{run_.event(), batch, batch_idx};
     run_.hooks.on_train_batch_start(start);
     skip_rest = run_.take_request(RequestKind::end_epoch);

@@ -31,10 +31,12 @@ std::string take_label(NamedItem& item, const ParameterTable& table) {
 CallbackHandle make_built_in(const CallbackEntry& entry, NamedItem item) {
   const std::string label = take_label(item, entry.parameters());
   const ConfigValue on_error = take(item.parameters, "on_error");
+  const auto filter = take_filter(item.parameters, entry.parameters(), item.context);
   CallbackHandle handle = make_callback(item.name, item.parameters, item.context);
   if (!label.empty()) handle.callback->set_name(label);
   handle.source = item.position.to_string();
   if (!on_error.is_null()) handle.on_error = bridge::parse_on_error(on_error);
+  handle.filter = filter;
   return handle;
 }
 
@@ -47,6 +49,7 @@ bridge::PluginCallbackConfig plugin_config(const bridge::PluginCallbackRef& ref,
     const ConfigValue on_error = take(item.parameters, "on_error");
     if (!on_error.is_null()) config.options.on_error = bridge::parse_on_error(on_error);
   }
+  config.filter = take_filter(item.parameters, ref.callback->parameters, item.context);
   config.options.parameters = std::move(item.parameters);
   return config;
 }

@@ -44,6 +44,13 @@ std::string reason_of(const Session& session, const CallbackHandle& handle) {
   return "";
 }
 
+// The same, with the filter that it has.
+std::string why_there(const Session& session, const CallbackHandle& handle) {
+  const std::string reason = reason_of(session, handle);
+  if (!handle.filter) return reason;
+  return reason + (reason.empty() ? "called " : "; called ") + to_string(*handle.filter);
+}
+
 // Whom a hook reaches, the module included where it overrides the hook.
 std::vector<std::string> receivers_of(const Session& session, Hook hook) {
   std::vector<std::string> names;
@@ -77,7 +84,7 @@ std::string explain_text(const Session& session) {
   std::size_t number = 0;
   for (const CallbackHandle& handle : session.trainer().callbacks()) {
     callbacks.add({std::to_string(++number), label_of(*handle.callback), origin_of(handle),
-                   printable(handle.source), printable(reason_of(session, handle))});
+                   printable(handle.source), printable(why_there(session, handle))});
   }
   host::TextTable hooks({"hook", "reaches, in this order"});
   for (std::size_t hook = 0; hook < kHookCount; ++hook) {
@@ -96,6 +103,7 @@ ConfigValue explain_json(const Session& session) {
     entry.set("origin", origin_of(handle));
     entry.set("source", handle.source);
     entry.set("reason", reason_of(session, handle));
+    if (handle.filter) entry.set("called", to_string(*handle.filter));
     entry.set("state_key", handle.callback->state_key());
     entry.set("hooks", hooks_of(handle));
     callbacks.append(std::move(entry));

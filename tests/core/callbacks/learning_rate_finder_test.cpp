@@ -147,7 +147,7 @@ TEST_CASE("a signal during the search interrupts the run") {
   CHECK(trainer.global_step() == 0);
 }
 
-TEST_CASE("what can't be searched is refused with the reason") {
+TEST_CASE("a run whose rate can't be searched is refused with the reason") {
   TunedData data;
   {
     ToyModule module;  // has no rate to set
