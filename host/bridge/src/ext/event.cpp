@@ -67,7 +67,7 @@ EventValue default_of(const grapnel_value& value, const std::string& name) {
   }
 }
 
-grapnel_value tagged(std::int32_t tag, std::uint64_t size = 0) {
+grapnel_value tagged_value(std::int32_t tag, std::uint64_t size = 0) {
   grapnel_value value{};
   value.tag = tag;
   value.size = size;
@@ -139,7 +139,7 @@ EventValues::EventValues(InstanceHost& host, const grapnel_event_handler& handle
                                                 declared.default_value.tag == GRAPNEL_VALUE_NONE);
     try {
       if (value.is_null() && may_be_nothing) {
-        values_.push_back(tagged(GRAPNEL_VALUE_NONE));
+        values_.push_back(tagged_value(GRAPNEL_VALUE_NONE));
       } else {
         values_.push_back(convert(value, declared.type));
       }
@@ -172,7 +172,7 @@ grapnel_value EventValues::convert(const EventValue& value, std::int32_t type) {
     return *std::move(found);
   };
   if (value.is_object() || value.is_null()) throw WrongType{};
-  grapnel_value made = tagged(type);
+  grapnel_value made = tagged_value(type);
   switch (type) {
     case GRAPNEL_VALUE_TENSOR:
       made.u.tensor = borrow(needed(value.as_tensor()));
@@ -202,7 +202,7 @@ grapnel_value EventValues::convert(const EventValue& value, std::int32_t type) {
 }
 
 grapnel_value EventValues::convert_list(const StateList& list, std::int32_t type) {
-  grapnel_value made = tagged(type, list.size());
+  grapnel_value made = tagged_value(type, list.size());
   const auto fill = [&](auto& items, auto&& item_of) {
     for (const StateValue& item : list) {
       auto converted = item_of(EventValue(item));
