@@ -16,7 +16,7 @@ namespace {
 struct Exported {
   TempDir directory;
   RecordingHost host;
-  PluginFile plugin{PLUGIN_FILE};
+  PluginFile plugin{BEST_MODEL_EXPORTER_PLUGIN};
 
   explicit Exported(const std::string& mode = "min",
                     const std::string& filename = "best.safetensors") {

@@ -17,7 +17,7 @@ namespace {
 
 struct Waiting {
   RecordingHost host;
-  PluginFile plugin{PLUGIN_FILE};
+  PluginFile plugin{DATA_WAIT_MONITOR_PLUGIN};
 
   explicit Waiting(double warn_above = 1, bool epoch_summary = true) {
     host.params = {{"warn_above", warn_above}, {"epoch_summary", epoch_summary}};

@@ -15,7 +15,7 @@ namespace {
 /// memory_observer in a training whose epochs keep what the test wants.
 struct Observed {
   RecordingHost host;
-  PluginFile plugin{PLUGIN_FILE};
+  PluginFile plugin{MEMORY_OBSERVER_PLUGIN};
   std::vector<std::unique_ptr<std::vector<char>>> kept;
 
   Observed() {

@@ -15,7 +15,7 @@ using Logged = std::vector<std::pair<std::string, double>>;
 /// optimizer_monitor over a model of three parameters, of which one has no gradient.
 struct Monitored {
   RecordingHost host;
-  PluginFile plugin{PLUGIN_FILE};
+  PluginFile plugin{OPTIMIZER_MONITOR_PLUGIN};
 
   explicit Monitored(const std::string& update_ratio = "off", std::int64_t every_n_steps = 0) {
     host.params = {{"every_n_steps", every_n_steps},

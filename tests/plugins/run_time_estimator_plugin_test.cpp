@@ -19,7 +19,7 @@ namespace {
 /// run_time_estimator in a training of 4 batches an epoch.
 struct Estimated {
   RecordingHost host;
-  PluginFile plugin{PLUGIN_FILE};
+  PluginFile plugin{RUN_TIME_ESTIMATOR_PLUGIN};
 
   Estimated() {
     host.params = {{"window", std::int64_t{100}},
