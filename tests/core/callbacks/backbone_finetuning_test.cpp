@@ -75,7 +75,7 @@ TEST_CASE("a model without a backbone is refused before anything runs") {
   CHECK(trainer.global_step() == 0);
 }
 
-TEST_CASE("options out of range are refused by name") {
+TEST_CASE("options of a finetuning out of range are refused by name") {
   CHECK_THROWS_WITH(BackboneFinetuning({.unfreeze_backbone_at_epoch = -1}),
                     Catch::Contains("unfreeze_backbone_at_epoch is -1"));
   CHECK_THROWS_WITH(BackboneFinetuning({.backbone_initial_ratio_lr = 0.0}),

@@ -1,0 +1,163 @@
+#include "grapnel/callbacks/stochastic_weight_averaging.h"
+
+#include "../support/backbone.h"
+#include "../support/resumed.h"
+#include "catch.h"
+#include "grapnel/base/error.h"
+#include "grapnel/lr_schedulers/step_lr.h"
+#include "scripted.h"
+
+namespace stochastic_weight_averaging_test {
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+std::shared_ptr<StochasticWeightAveraging> swa(std::variant<int64_t, double> start = int64_t{2}) {
+  return std::make_shared<StochasticWeightAveraging>(StochasticWeightAveragingOptions{
+      .swa_lrs = {0.01}, .swa_epoch_start = start, .annealing_epochs = 2});
+}
+
+class EpochNotes final : public Callback {
+ public:
+  void on_train_epoch_start(Event& event) override {
+    weights.push_back(event.module.state_view().entries()[0].tensor.detach().clone());
+    lrs.push_back(event.trainer.optimizers()[0]->groups()[0].options.at("lr"));
+  }
+  std::vector<at::Tensor> weights;
+  std::vector<double> lrs;
+};
+
+}  // namespace
+
+TEST_CASE("the training ends with the mean of the weights at the start of each averaging epoch") {
+  ToyModule module;
+  auto notes = std::make_shared<EpochNotes>();
+  auto averaging = swa();
+  Trainer trainer(quiet(4), {averaging, notes});
+  trainer.fit(module, toy_data());
+  const std::vector<at::Tensor> averaged(notes->weights.begin() + 1, notes->weights.end());
+  CHECK(at::allclose(module.weight, at::stack(averaged).mean(0)));
+  CHECK(averaging->n_averaged() == 3);
+  CHECK(averaging->latest_update_epoch() == 3);
+  CHECK(notes->lrs[1] == Approx(0.05));
+  CHECK(notes->lrs[2] == Approx(0.03));
+  CHECK(notes->lrs[3] == Approx(0.01));
+  CHECK(trainer.schedulers()[0].scheduler->type_name() == "SWALR");
+}
+
+TEST_CASE("batch normalizations get one more epoch, in which nothing else changes") {
+  BackboneModule module;
+  module.net().backbone->norm->options.momentum(0.3);
+  class ExtraEpoch final : public Callback {
+   public:
+    void on_train_batch_end(TrainBatchEnd& event) override {
+      if (event.trainer.current_epoch() != 3) return;
+      ++batches;
+      auto& toy = dynamic_cast<BackboneModule&>(event.module);
+      momentum = toy.net().backbone->norm->options.momentum();
+    }
+    int batches = 0;
+    std::optional<double> momentum = 1.0;
+  };
+  auto extra = std::make_shared<ExtraEpoch>();
+  Trainer trainer(quiet(3), {swa(), extra});
+  trainer.fit(module, toy_data(3, 1));
+  CHECK(extra->batches == 3);
+  CHECK_FALSE(extra->momentum.has_value());
+  CHECK(module.net().backbone->norm->options.momentum() == 0.3);
+  CHECK(module.tensor("backbone.1.num_batches_tracked").item<int64_t>() == 3);
+  CHECK(trainer.state().max_epochs == 3);
+  CHECK(trainer.state().accumulate_grad_batches == 1);
+}
+
+TEST_CASE("a failure in the epoch for statistics gives momenta and limits back") {
+  class FailInExtraEpoch final : public Callback {
+   public:
+    void on_train_batch_end(TrainBatchEnd& event) override {
+      if (event.trainer.current_epoch() == 2) throw std::runtime_error("scripted");
+    }
+  };
+  BackboneModule module;
+  Trainer trainer(quiet(2), {swa(int64_t{1}), std::make_shared<FailInExtraEpoch>()});
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data()), "scripted");
+  CHECK(module.net().backbone->norm->options.momentum() == 0.1);
+  CHECK(trainer.state().max_epochs == 2);
+  CHECK(trainer.state().accumulate_grad_batches == 1);
+}
+
+TEST_CASE("an averaging that never began leaves the trained weights") {
+  ToyModule plain;
+  Trainer reference(quiet(2), {});
+  reference.fit(plain, toy_data());
+  ToyModule module;
+  Trainer trainer(quiet(2), {swa(int64_t{9})});
+  trainer.fit(module, toy_data());
+  CHECK(at::equal(module.weight, plain.weight));
+}
+
+TEST_CASE("SWALR takes the place of the model's scheduler") {
+  class Scheduled : public ToyModule {
+    OptimizerConfig configure_optimizers() override {
+      auto sgd =
+          std::make_shared<SGD>(std::vector<at::Tensor>{weight, bias}, SGDOptions{.lr = 0.1});
+      OptimizerConfig config(sgd);
+      config.schedulers.push_back(
+          {.scheduler = std::make_shared<StepLR>(sgd, 1), .interval = Interval::step});
+      return config;
+    }
+  } module;
+  const CapturedLog log;
+  Trainer trainer(quiet(3), {swa()});
+  trainer.fit(module, toy_data());
+  CHECK(trainer.schedulers().size() == 1);
+  CHECK_THAT(log.text(), Catch::Contains("replaces the scheduler StepLR by SWALR") &&
+                             Catch::Contains("interval=step"));
+}
+
+TEST_CASE("several optimizers or schedulers, and a share of unlimited epochs, are refused") {
+  class Two : public ToyModule {
+    OptimizerConfig configure_optimizers() override {
+      OptimizerConfig config(std::make_shared<SGD>(std::vector<at::Tensor>{weight}, SGDOptions{}));
+      config.optimizers.push_back(
+          std::make_shared<SGD>(std::vector<at::Tensor>{bias}, SGDOptions{}));
+      return config;
+    }
+  } two;
+  Trainer trainer(quiet(1), {swa()});
+  CHECK_THROWS_WITH(trainer.fit(two, toy_data()), Catch::Contains("works with 1 optimizer"));
+  ToyModule module;
+  Trainer unlimited(quiet(-1), {swa(0.5)});
+  CHECK_THROWS_WITH(unlimited.fit(module, toy_data()), Catch::Contains("swa_epoch_start=0.5"));
+}
+
+TEST_CASE("options out of range are refused by name") {
+  using Options = StochasticWeightAveragingOptions;
+  CHECK_THROWS_WITH(StochasticWeightAveraging(Options{}), Catch::Contains("swa_lrs"));
+  CHECK_THROWS_WITH(StochasticWeightAveraging(Options{.swa_lrs = {0.1, 0.0}}),
+                    Catch::Contains("swa_lrs is [0.1, 0]"));
+  CHECK_THROWS_WITH(
+      StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .swa_epoch_start = int64_t{0}}),
+      Catch::Contains("swa_epoch_start is 0"));
+  CHECK_THROWS_WITH(StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .swa_epoch_start = 1.5}),
+                    Catch::Contains("swa_epoch_start is 1.5"));
+  CHECK_THROWS_WITH(StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .annealing_epochs = -1}),
+                    Catch::Contains("annealing_epochs is -1"));
+}
+
+TEST_CASE("a resumed training goes on with averaging, also within the epoch for statistics") {
+  const ResumedTraining training{.callbacks = [] { return std::vector<CallbackHandle>{swa()}; },
+                                 .epochs = 4};
+  const auto whole = training.in_one_go();
+  for (const auto& [hook, call] : places_to_be_killed()) {
+    INFO(hook << " " << call);
+    CHECK(same_weights(training.killed_at(hook, call), whole));
+  }
+  for (const int batch : {13, 14, 15}) {
+    INFO("batch " << batch);
+    CHECK(same_weights(training.killed_at("on_train_batch_end", batch), whole));
+  }
+}
+
+}  // namespace stochastic_weight_averaging_test
