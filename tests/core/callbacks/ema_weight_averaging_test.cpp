@@ -40,7 +40,7 @@ TEST_CASE("steps and epochs from which to update") {
   CHECK(epochs.should_update({}, 2));
 }
 
-TEST_CASE("options out of range are refused by name") {
+TEST_CASE("options of averaging out of range are refused by name") {
   CHECK_THROWS_WITH(EMAWeightAveraging({.decay = 1.5}), Catch::Contains("decay is 1.5"));
   CHECK_THROWS_WITH(EMAWeightAveraging({.update_every_n_steps = -1}),
                     Catch::Contains("update_every_n_steps is -1"));

@@ -118,7 +118,7 @@ TEST_CASE("the state comes back as it was saved") {
   CHECK_THROWS_WITH(after.load_state_dict(other), Catch::Contains("'avg'"));
 }
 
-TEST_CASE("options out of range are refused by name") {
+TEST_CASE("options of spike detection out of range are refused by name") {
   CHECK_THROWS_WITH(SpikeDetection({.window = 0}), Catch::Contains("window is 0"));
   CHECK_THROWS_WITH(SpikeDetection({.warmup = -1}), Catch::Contains("warmup is -1"));
   CHECK_THROWS_WITH(SpikeDetection({.rtol = -0.5}), Catch::Contains("rtol is -0.5"));

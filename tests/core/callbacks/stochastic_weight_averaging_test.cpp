@@ -132,7 +132,7 @@ TEST_CASE("several optimizers or schedulers, and a share of unlimited epochs, ar
   CHECK_THROWS_WITH(unlimited.fit(module, toy_data()), Catch::Contains("swa_epoch_start=0.5"));
 }
 
-TEST_CASE("options out of range are refused by name") {
+TEST_CASE("options of SWA out of range are refused by name") {
   using Options = StochasticWeightAveragingOptions;
   CHECK_THROWS_WITH(StochasticWeightAveraging(Options{}), Catch::Contains("swa_lrs"));
   CHECK_THROWS_WITH(StochasticWeightAveraging(Options{.swa_lrs = {0.1, 0.0}}),
