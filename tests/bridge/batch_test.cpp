@@ -114,6 +114,89 @@ TEST_CASE("a batch's own tensors are not written to, for the data set may stand 
   CHECK(toy.train->x.equal(before));
 }
 
+TEST_CASE("no view or alias of a batch's tensor is written to either") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    const grapnel_tensors& tensors = caller.tensors();
+    grapnel_tensor* x = nullptr;
+    void* data = nullptr;
+    std::uint64_t bytes = 0;
+    REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+    const auto refused = [&](grapnel_tensor* alias) {
+      std::vector<grapnel_value> none;
+      CHECK(tensors.begin_write(caller.host, alias, &data, &bytes) == GRAPNEL_INVALID_ARGUMENT);
+      CHECK(caller.call("aten::zero_", "", {value_of(alias)}, none) == GRAPNEL_PENDING);
+    };
+    const auto result_of = [&](const char* name, const char* overload,
+                               const std::vector<grapnel_value>& arguments) {
+      std::vector<grapnel_value> result(1);
+      REQUIRE(caller.call(name, overload, arguments, result) == GRAPNEL_OK);
+      return result[0];
+    };
+    const std::int64_t f32 = GRAPNEL_DTYPE_F32;
+    std::vector<grapnel_tensor*> aliases = {
+        result_of("aten::to", "dtype", {value_of(x), value_of(f32)}).u.tensor,  // the same one
+        result_of("aten::detach", "", {value_of(x)}).u.tensor,
+        result_of("aten::select", "int",
+                  {value_of(x), value_of(std::int64_t{0}), value_of(std::int64_t{1})})
+            .u.tensor};
+    aliases.push_back(result_of("aten::t", "", {value_of(aliases[1])}).u.tensor);  // of a view
+    const grapnel_value parts =
+        result_of("aten::split", "Tensor", {value_of(x), value_of(std::int64_t{1})});
+    for (std::uint64_t i = 0; i < parts.size; ++i) aliases.push_back(parts.u.tensors[i]);
+    for (grapnel_tensor* alias : aliases) refused(alias);
+
+    // One that was the plugin's own before it was made an alias.
+    grapnel_tensor* own = caller.floats({1});
+    std::vector<grapnel_value> none;
+    REQUIRE(caller.call("aten::set_", "source_Tensor", {value_of(own), value_of(x)}, none) ==
+            GRAPNEL_OK);
+    refused(own);
+
+    // A copy is the plugin's own.
+    grapnel_tensor* copy = result_of("aten::clone", "", {value_of(aliases[0])}).u.tensor;
+    CHECK(caller.call("aten::zero_", "", {value_of(copy)}, none) == GRAPNEL_OK);
+    for (grapnel_tensor* made : aliases) tensors.release(caller.host, made);
+    for (grapnel_tensor* made : {own, copy, x}) tensors.release(caller.host, made);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  const at::Tensor before = toy.train->x.clone();
+  toy.fit({plugin.handle()});
+  CHECK(toy.train->x.equal(before));
+}
+
+TEST_CASE("a batch's tensor can't be put in the place of weights, which training writes to") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    grapnel_tensor* x = nullptr;
+    REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+    std::vector<grapnel_value> row(1);
+    REQUIRE(caller.call("aten::select", "int",
+                        {value_of(x), value_of(std::int64_t{0}), value_of(std::int64_t{0})},
+                        row) == GRAPNEL_OK);
+    std::vector<grapnel_value> column(1);
+    REQUIRE(caller.call("aten::unsqueeze", "",
+                        {value_of(row[0].u.tensor), value_of(std::int64_t{1})},
+                        column) == GRAPNEL_OK);
+    const std::uint64_t weight = 0;
+    grapnel_lease* lease = nullptr;
+    CHECK(caller.module().lease_weights(caller.host, &weight, 1, nullptr, 0, &column[0].u.tensor,
+                                        text(std::string_view("a test")),
+                                        &lease) == GRAPNEL_INVALID_ARGUMENT);
+    for (grapnel_tensor* made : {x, row[0].u.tensor, column[0].u.tensor}) {
+      caller.tensors().release(caller.host, made);
+    }
+    return GRAPNEL_OK;
+  });
+  CapturedLog log;
+  Toy toy;
+  toy.fit({plugin.handle()});
+  CHECK(log.count("the tensor for 'weight' is of a batch") == 1);
+}
+
 TEST_CASE("a batch is valid in its own hook alone") {
   InProcessPlugin plugin;
   grapnel_batch* kept = nullptr;
@@ -186,6 +269,10 @@ TEST_CASE("a prediction's tensors have the names of its tree") {
     grapnel_tensor* input = nullptr;
     REQUIRE(outputs_of(caller).get(caller.host, outputs, 1, &input) == GRAPNEL_OK);
     CHECK(caller.values(input).size() == 6);
+    void* data = nullptr;  // it is the batch itself, behind which the data set stands
+    std::uint64_t bytes = 0;
+    CHECK(caller.tensors().begin_write(caller.host, input, &data, &bytes) ==
+          GRAPNEL_INVALID_ARGUMENT);
     ++batches_seen;
     return caller.tensors().release(caller.host, input);
   });

@@ -1,6 +1,10 @@
 // Extension tensors: handles, whose they are, and the way of elements in and out.
+#include <ATen/ops/ones.h>
 #include <grapnel/ext/tensors.h>
 
+#include <algorithm>
+
+#include "../../host/bridge/src/tensor_handles.h"
 #include "catch.h"
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
@@ -123,6 +127,61 @@ TEST_CASE("a handle that was released is noticed, not read") {
   });
   CHECK_THAT(log.text(), Catch::Contains("[probe] broke the contract of tensors.release in "
                                          "on_train_start"));
+}
+
+TEST_CASE("a handle that was released stands for no other tensor in the same call") {
+  in_hook([](const Caller& caller, grapnel_tensor*) {
+    grapnel_tensor* stale = caller.floats({1});
+    REQUIRE(caller.tensors().release(caller.host, stale) == GRAPNEL_OK);
+    for (int i = 0; i < 1000; ++i) {
+      grapnel_tensor* other = caller.floats({2});
+      REQUIRE(other != stale);
+      double number = 0;
+      REQUIRE(caller.tensors().to_f64(caller.host, stale, &number) == GRAPNEL_INVALID_ARGUMENT);
+      REQUIRE(caller.tensors().release(caller.host, other) == GRAPNEL_OK);
+    }
+    CHECK(caller.tensors().release(caller.host, stale) == GRAPNEL_INVALID_ARGUMENT);
+  });
+}
+
+TEST_CASE(
+    "handles that rested come back, the longest rested first, and not before others rest too") {
+  bridge::TensorHandles handles;
+  const std::size_t fewest = bridge::TensorHandles::kFewestResting;
+  const at::Tensor tensor = at::ones({1});
+  std::vector<grapnel_tensor*> made;
+  for (std::size_t i = 0; i < fewest + 2; ++i) made.push_back(handles.own(tensor));
+  for (grapnel_tensor* handle : made) REQUIRE(handles.release(handle));
+  grapnel_tensor* in_same_call = handles.own(tensor);
+  CHECK(std::count(made.begin(), made.end(), in_same_call) == 0);
+  handles.next_call();
+  CHECK(handles.own(tensor) == made[0]);
+  CHECK(handles.own(tensor) == made[1]);
+  grapnel_tensor* fresh = handles.own(tensor);
+  CHECK(std::count(made.begin(), made.end(), fresh) == 0);
+  CHECK(handles.owned() == 4);
+}
+
+TEST_CASE("a call that makes and releases without end gets its first handles back") {
+  bridge::TensorHandles handles;
+  const at::Tensor tensor = at::ones({1});
+  grapnel_tensor* first = handles.own(tensor);
+  REQUIRE(handles.release(first));
+  std::size_t until = 0;
+  for (; until < 2 * bridge::TensorHandles::kMostResting; ++until) {
+    grapnel_tensor* handle = handles.own(tensor);
+    REQUIRE(handles.release(handle));
+    if (handle == first) break;
+  }
+  CHECK(until == bridge::TensorHandles::kMostResting);
+}
+
+TEST_CASE("one instance does not release another's tensor") {
+  bridge::TensorHandles mine, theirs;
+  grapnel_tensor* handle = theirs.own(at::ones({1}));
+  CHECK_FALSE(mine.release(handle));
+  CHECK(theirs.owned() == 1);
+  CHECK(theirs.release(handle));
 }
 
 TEST_CASE("elements that don't match type and sizes are refused") {

@@ -97,6 +97,7 @@ class InstanceHost {
         : host_(host), outer_(host.call_), outer_thread_(host.train_thread_.load()) {
       host_.call_ = &call;
       ++host_.calls_;
+      host_.tensors.next_call();
       host_.train_thread_.store(this_thread(), std::memory_order_relaxed);
     }
     ~CallScope() {

@@ -1,17 +1,25 @@
 #include "tensor_handles.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace grapnel::bridge {
 
+bool TensorHandles::may_reuse() const noexcept {
+  if (resting_ <= kFewestResting) return false;
+  return longest_resting_->freed_in != call_ || resting_ > kMostResting;
+}
+
 grapnel_tensor* TensorHandles::take(at::Tensor tensor, HandleState state, bool read_only) {
-  if (free_.empty()) {
-    pool_.emplace_back();
-    free_.reserve(pool_.size());  // so that putting back never allocates
-    free_.push_back(&pool_.back());
+  grapnel_tensor* handle = longest_resting_;
+  if (may_reuse()) {
+    longest_resting_ = handle->next_resting;
+    handle->next_resting = nullptr;
+    --resting_;
+  } else {
+    handle = &pool_.emplace_back();
+    handle->owner = this;
   }
-  grapnel_tensor* handle = free_.back();
-  free_.pop_back();
   handle->state = state;
   handle->read_only = read_only;
   handle->tensor = std::move(tensor);
@@ -23,7 +31,10 @@ void TensorHandles::put_back(grapnel_tensor* handle) noexcept {
   handle->writing = false;
   handle->tensor.reset();
   handle->staging.reset();
-  free_.push_back(handle);
+  handle->freed_in = call_;
+  (resting_ == 0 ? longest_resting_ : latest_resting_->next_resting) = handle;
+  latest_resting_ = handle;
+  ++resting_;
 }
 
 grapnel_tensor* TensorHandles::own(at::Tensor tensor, bool read_only) {
@@ -41,10 +52,35 @@ void TensorHandles::end_borrow(grapnel_tensor* handle) noexcept {
 }
 
 bool TensorHandles::release(grapnel_tensor* handle) noexcept {
-  if (!usable(handle) || handle->state != HandleState::owned) return false;
+  if (!usable(handle) || handle->owner != this || handle->state != HandleState::owned) return false;
   put_back(handle);
   --owned_;
   return true;
+}
+
+void add_memory(const at::Tensor& tensor, std::vector<const void*>& memory) {
+  switch (tensor.layout()) {
+    case c10::kSparse:
+      add_memory(tensor._indices(), memory);
+      add_memory(tensor._values(), memory);
+      return;
+    case c10::kSparseCsr:
+    case c10::kSparseCsc:
+    case c10::kSparseBsr:
+    case c10::kSparseBsc:
+      add_memory(tensor.values(), memory);
+      return;
+    default:
+      if (tensor.has_storage()) memory.push_back(tensor.storage().unsafeGetStorageImpl());
+      return;
+  }
+}
+
+bool shares_memory(const at::Tensor& tensor, const std::vector<const void*>& memory) {
+  if (memory.empty()) return false;
+  std::vector<const void*> own;
+  add_memory(tensor, own);
+  return std::find_first_of(own.begin(), own.end(), memory.begin(), memory.end()) != own.end();
 }
 
 const grapnel_tensor_info* describe(grapnel_tensor& handle) {

@@ -63,6 +63,17 @@ Argument argument_of(const c10::Argument& schema) {
   return result;
 }
 
+// Tensors that an operator made share memory which must not be written to: set_(batch).
+void mark_aliases(const grapnel_operator& op, const grapnel_value* arguments, std::uint64_t count,
+                  const std::vector<const void*>& read_only_memory) {
+  if (read_only_memory.empty()) return;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (!op.arguments[i].written || arguments[i].tag != GRAPNEL_VALUE_TENSOR) continue;
+    grapnel_tensor& written = checked_tensor(arguments[i].u.tensor);
+    if (shares_memory(written.tensor, read_only_memory)) written.read_only = true;
+  }
+}
+
 std::int32_t GRAPNEL_CALL find(const grapnel_host* host, grapnel_string name,
                                grapnel_string overload, const grapnel_operator** op) noexcept {
   return service(host, "aten.find", [&](InstanceHost& self) {
@@ -120,6 +131,7 @@ void call_operator(InstanceHost& self, const grapnel_operator& op, const grapnel
     throw ContractBreach{fmt::format("{} returns {} values, {} were asked for", op.name,
                                      schema.returns().size(), result_count)};
   }
+  self.operators->read_only_memory.clear();
   std::vector<c10::IValue> stack;
   stack.reserve(op.arguments.size());
   for (std::size_t i = 0; i < op.arguments.size(); ++i) {
@@ -134,6 +146,7 @@ void call_operator(InstanceHost& self, const grapnel_operator& op, const grapnel
   }
   op.handle.callBoxed(stack);
   Operators& kept = *self.operators;
+  mark_aliases(op, arguments, argument_count, kept.read_only_memory);
   kept.texts.clear();
   kept.tensor_lists.clear();
   kept.integer_lists.clear();

@@ -86,7 +86,13 @@ void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint6
       throw ContractBreach{fmt::format("there is no entry {} to lease", indices[i])};
     }
     const ModuleEntries::Entry& entry = entries[indices[i]];
-    const at::Tensor& tensor = checked_tensor(tensors[i]).tensor;
+    const grapnel_tensor& handle = checked_tensor(tensors[i]);
+    if (handle.read_only) {
+      throw ContractBreach{fmt::format(
+          "the tensor for {} is of a batch, behind which the data set may stand; clone it",
+          quote(entry.name))};
+    }
+    const at::Tensor& tensor = handle.tensor;
     if (tensor.scalar_type() != entry.dtype || tensor.sizes() != c10::IntArrayRef(entry.sizes)) {
       throw ContractBreach{fmt::format(
           "the tensor for {} has the shape [{}] and the type {}, the entry [{}] and {}",

@@ -72,6 +72,7 @@ class Conversion {
           "and put the clone in its place with batch.replace",
           op_.name));
     }
+    if (checked.read_only) add_memory(checked.tensor, self_.operators->read_only_memory);
     return checked.tensor;
   }
 
@@ -191,10 +192,15 @@ grapnel_value tagged(std::int32_t tag) {
   return value;
 }
 
+// A view of a tensor that must not be written to is no more to be written to than that one.
+grapnel_tensor* own_result(InstanceHost& self, const at::Tensor& tensor) {
+  return self.tensors.own(tensor, shares_memory(tensor, self.operators->read_only_memory));
+}
+
 grapnel_value from_tensor(InstanceHost& self, const at::Tensor& tensor) {
   if (!tensor.defined()) return tagged(GRAPNEL_VALUE_NONE);
   grapnel_value value = tagged(GRAPNEL_VALUE_TENSOR);
-  value.u.tensor = self.tensors.own(tensor);
+  value.u.tensor = own_result(self, tensor);
   return value;
 }
 
@@ -209,7 +215,7 @@ grapnel_value from_text(InstanceHost& self, std::string text) {
 grapnel_value from_tensor_list(InstanceHost& self, const c10::List<at::Tensor>& tensors) {
   auto& kept = self.operators->tensor_lists.emplace_back();
   kept.reserve(tensors.size());
-  for (const at::Tensor& tensor : tensors) kept.push_back(self.tensors.own(tensor));
+  for (const at::Tensor& tensor : tensors) kept.push_back(own_result(self, tensor));
   grapnel_value value = tagged(GRAPNEL_VALUE_TENSOR_LIST);
   value.u.tensors = kept.data();
   value.size = kept.size();

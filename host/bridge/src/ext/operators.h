@@ -52,6 +52,8 @@ struct Operators {
   std::deque<std::vector<grapnel_tensor*>> tensor_lists;
   std::deque<std::vector<std::int64_t>> integer_lists;
   std::deque<std::vector<double>> number_lists;
+  // Of the running call: the memory behind its arguments that must not be written to.
+  std::vector<const void*> read_only_memory;
 };
 
 // Converts the arguments, calls, converts the results. PluginError for arguments that the operator doesn't

@@ -20,6 +20,17 @@ StepOutput& checked_outputs(const InstanceHost& self, const grapnel_outputs* han
   return *handle->outputs;
 }
 
+// A module may hand out its batch, or a view of it, behind which the data set may stand.
+grapnel_tensor* own_output(InstanceHost& self, const at::Tensor& tensor) {
+  std::vector<const void*> memory;
+  if (self.batch.batch != nullptr) {
+    for (const at::Tensor& given : self.batch.batch->tensors()) {
+      if (given.defined()) add_memory(given, memory);
+    }
+  }
+  return self.tensors.own(tensor, shares_memory(tensor, memory));
+}
+
 using NamedTensor = std::pair<std::string, at::Tensor>;
 
 // The leaves of a prediction, their names joined by dots; a lone tensor has the empty name.
@@ -59,7 +70,7 @@ std::int32_t GRAPNEL_CALL loss_tensor(const grapnel_host* host, grapnel_outputs*
     check_output(owned);
     const StepOutput& from = checked_outputs(self, outputs);
     if (!from.loss.defined()) return GRAPNEL_NOT_FOUND;
-    *owned = self.tensors.own(from.loss.detach());
+    *owned = own_output(self, from.loss.detach());
     return GRAPNEL_OK;
   });
 }
@@ -90,7 +101,7 @@ std::int32_t GRAPNEL_CALL get(const grapnel_host* host, const grapnel_outputs* o
     check_output(owned);
     std::vector<NamedTensor> all = named_tensors(checked_outputs(self, outputs));
     if (index >= all.size()) return GRAPNEL_NOT_FOUND;
-    *owned = self.tensors.own(std::move(all[index].second));
+    *owned = own_output(self, all[index].second);
     return GRAPNEL_OK;
   });
 }

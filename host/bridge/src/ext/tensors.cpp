@@ -38,7 +38,11 @@ std::int32_t GRAPNEL_CALL retain(const grapnel_host* host, grapnel_tensor* tenso
 std::int32_t GRAPNEL_CALL release(const grapnel_host* host, grapnel_tensor* tensor) noexcept {
   return service(host, "tensors.release", [&](InstanceHost& self) {
     grapnel_tensor& handle = checked_tensor(tensor);
-    if (!self.tensors.release(&handle)) throw ContractBreach{"a borrowed tensor is released"};
+    if (!self.tensors.release(&handle)) {
+      throw ContractBreach{handle.owner != &self.tensors
+                               ? "a tensor of another instance is released"
+                               : "a borrowed tensor is released"};
+    }
     return GRAPNEL_OK;
   });
 }
