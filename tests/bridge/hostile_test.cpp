@@ -138,6 +138,8 @@ TEST_CASE("what a library changes in the process while it is loaded or created i
 TEST_CASE("services refuse what makes no sense, and threads of the plugin's own") {
   CapturedLog log;
   Hostile("arguments_bad").fit();
+  Hostile("text_null").fit();
+  CHECK(log.count("[text_null] broke the contract of fail") == 1);
   Hostile("thread_wrong").fit();
   CHECK(log.count("a line from another thread") > 0);
 }

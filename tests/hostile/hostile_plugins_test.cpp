@@ -106,6 +106,10 @@ TEST_CASE("bad arguments are refused by a host that checks them") {
   CHECK(run_batch("arguments_bad", host).failures == std::vector<std::string>{"request(not now) "});
 }
 
+TEST_CASE("a text that is NULL with a size is refused by a host that checks it") {
+  CHECK(run_batch("text_null").failures.empty());
+}
+
 TEST_CASE("a lease is kept") {
   RecordingHost host;
   host.parameters = {{"weight", FakeTensor::make({5}), nullptr}};

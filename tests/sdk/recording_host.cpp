@@ -48,6 +48,7 @@ RecordingHost::RecordingHost() : abi_(std::make_unique<Abi>()) {
     return service_table(text(id));
   };
   abi_->host.fail = [](const grapnel_host* host, grapnel_string reason) {
+    if (reason.data == nullptr && reason.size > 0) return GRAPNEL_INVALID_ARGUMENT;
     of(host).failures.push_back(text(reason));
     return GRAPNEL_OK;
   };

@@ -33,6 +33,7 @@ inline grapnel_string to_abi(std::string_view text) {
   return {text.data(), text.size()};
 }
 inline std::string text(grapnel_string string) {
+  if (string.data == nullptr) return {};
   return std::string(string.data, static_cast<std::size_t>(string.size));
 }
 

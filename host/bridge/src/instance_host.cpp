@@ -45,12 +45,15 @@ const void* InstanceHost::this_thread() noexcept {
 }
 
 const void* InstanceHost::get_extension(const grapnel_host*, grapnel_string id) {
-  return extension_table(view(id));
+  return is_text(id) ? extension_table(view(id)) : nullptr;
 }
 
 std::int32_t InstanceHost::fail(const grapnel_host* host, grapnel_string text) {
   return service(host, "fail", [&](InstanceHost& self) {
-    self.set_failure(printable(view(text)));
+    if (!is_text(text)) {
+      throw ContractBreach{fmt::format("the text is NULL with a size of {}", text.size)};
+    }
+    self.set_failure(printable(view(text)));  // which shows bytes that aren't UTF-8
     return GRAPNEL_OK;
   });
 }
@@ -143,7 +146,7 @@ void InstanceHost::log_metric(Event& event, const std::string& name, const LogVa
 }
 
 std::string_view checked_text(grapnel_string text, const char* what) {
-  if (text.data == nullptr && text.size != 0) {
+  if (!is_text(text)) {
     throw ContractBreach{fmt::format("the {} is NULL with a size of {}", what, text.size)};
   }
   const std::string_view content = view(text);

@@ -180,6 +180,10 @@ inline std::string_view view(grapnel_string text) noexcept {
 }
 inline grapnel_string to_abi(std::string_view text) noexcept {
   return {text.data(), text.size()};
+// False for NULL with a size, which is nothing that could be looked at.
+inline bool is_text(grapnel_string text) noexcept {
+  return text.data != nullptr || text.size == 0;
+}
 }
 
 // The text, or ContractBreach when it isn't one: NULL with a size, or not UTF-8.

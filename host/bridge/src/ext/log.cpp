@@ -24,10 +24,6 @@ std::optional<LogLevel> level_of(std::int32_t level) {
   }
 }
 
-bool is_text(grapnel_string text) {
-  return text.data != nullptr || text.size == 0;
-}
-
 std::int32_t GRAPNEL_CALL write(const grapnel_host* host, std::int32_t level,
                                 grapnel_string text) noexcept {
   InstanceHost* self = InstanceHost::of(host);
