@@ -95,4 +95,28 @@ TEST_CASE("a step that the loggers write is marked") {
   CHECK(logged == std::vector<std::int32_t>{0, 1, 0, 1});
 }
 
+TEST_CASE("the batch's index is that within its own data loader") {
+  InProcessPlugin plugin;
+  std::vector<std::int64_t> of_state, of_event, loaders;
+  plugin.on(Hook::on_validation_batch_start, [&](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_EvalBatchStart*>(raw);
+    of_state.push_back(state_of(caller)->batch_idx);
+    of_event.push_back(event->batch_idx);
+    loaders.push_back(event->dataloader_idx);
+    return GRAPNEL_OK;
+  });
+  plugin.on(Hook::on_validation_batch_end, [&](const Caller& caller, const grapnel_Event* raw) {
+    CHECK(state_of(caller)->batch_idx ==
+          reinterpret_cast<const grapnel_EvalBatchEnd*>(raw)->batch_idx);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.trainer =
+      std::make_unique<Trainer>(toy.options, std::vector<CallbackHandle>{plugin.handle()});
+  toy.trainer->validate(toy.module, Data(DataLoaders{toy.val, std::make_shared<ToyLoader>(3)}));
+  CHECK(loaders == std::vector<std::int64_t>{0, 0, 1, 1, 1});
+  CHECK(of_event == std::vector<std::int64_t>{0, 1, 0, 1, 2});
+  CHECK(of_state == of_event);
+}
+
 }  // namespace trainer_test

@@ -5,6 +5,9 @@
 // event is one specialization.
 #pragma once
 
+#include <concepts>
+#include <string>
+
 #include <grapnel/abi.h>
 #include <grapnel/events.h>
 #include <grapnel/hook_mask.h>
@@ -30,7 +33,8 @@ inline Call call_of(Hook hook, InitEvent& event) {
   return call;
 }
 
-inline Call call_of(Hook hook, Event& event) {
+template <class CoreEvent>
+requires std::derived_from<CoreEvent, Event> Call call_of(Hook hook, CoreEvent& event) {
   Call call;
   call.name = kHookNames[static_cast<std::size_t>(hook)].data();
   call.in_hook = true;
@@ -39,6 +43,7 @@ inline Call call_of(Hook hook, Event& event) {
   call.module = &event.module;
   call.event = &event;
   return call;
+  if constexpr (requires { event.batch_idx; }) call.batch_idx = event.batch_idx;
 }
 
 // A batch and outputs lent for the time of a hook.
