@@ -125,14 +125,23 @@ TEST_CASE("a request where it has no meaning is answered with NOT_NOW") {
   CHECK(toy.trainer->granted_requests().empty());
 }
 
-TEST_CASE("only a fit can be asked for anything") {
+TEST_CASE("outside of a fit a stop means nothing, and all else is for a fit") {
+  CapturedLog log;
   InProcessPlugin elsewhere;
-  elsewhere.on(Hook::on_validation_start, [](const Caller& caller, const grapnel_Event*) {
-    CHECK(request(caller, GRAPNEL_REQUEST_STOP) == GRAPNEL_NOT_NOW);
-    return GRAPNEL_OK;
+  int asked = 0;
+  elsewhere.on(Hook::on_validation_batch_end, [&](const Caller& caller, const grapnel_Event*) {
+    CHECK(request(caller, GRAPNEL_REQUEST_SAVE) == GRAPNEL_NOT_NOW);
+    CHECK(request(caller, GRAPNEL_REQUEST_EVALUATE) == GRAPNEL_NOT_NOW);
+    ++asked;
+    return request(caller, GRAPNEL_REQUEST_STOP);
   });
   Toy toy;
   toy.validate({elsewhere.handle()});
+  CHECK(asked == 2);
+  CHECK(toy.trainer->granted_requests().empty());
+  CHECK(log.count(
+            "warning: [probe] request: 'save' is for a fit, this run is of the kind 'validate'") ==
+        1);
 }
 
 }  // namespace request_test

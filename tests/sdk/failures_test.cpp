@@ -122,6 +122,15 @@ TEST_CASE("a request in a hook where it has no meaning says so") {
   CHECK(host.failures == std::vector<std::string>{"this request: not possible in this hook"});
 }
 
+TEST_CASE("a request in a run that doesn't know it says that it is the run") {
+  RecordingHost host;
+  host.trainer.stage = GRAPNEL_STAGE_NONE;
+  host.trainer.run = GRAPNEL_RUN_VALIDATE;
+  CHECK(fire(host, GRAPNEL_HOOK_on_train_start) == GRAPNEL_ERROR);
+  CHECK(host.failures ==
+        std::vector<std::string>{"this request: only a fit takes it, and this run is none"});
+}
+
 TEST_CASE("a constructor that throws makes create fail with its text") {
   RecordingHost host;
   host.params["refuse"] = true;

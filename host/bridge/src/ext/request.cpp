@@ -71,10 +71,22 @@ std::int32_t GRAPNEL_CALL request(const grapnel_host* host, std::int32_t kind,
     const std::string text = printable(checked_text(reason, "reason"));
     const auto wanted = static_cast<RequestKind>(kind);
     const Call& call = *self.call();
-    if (!call.in_hook || call.trainer == nullptr || !has_meaning(wanted, call) ||
-        call.trainer->state().kind != RunKind::fit) {
-      return GRAPNEL_NOT_NOW;
+    if (!call.in_hook || call.trainer == nullptr) return GRAPNEL_NOT_NOW;
+    const RunKind run = call.trainer->state().kind;
+    if (run != RunKind::fit && !outside_of_run(call.hook)) {
+      // Plugins stand in every run: one that stops a fit early must not fail a validation.
+      if (wanted == RequestKind::stop) {
+        self.log(LogLevel::debug,
+                 fmt::format("{}: a stop ({}) means nothing to a run of the kind {}", call.name,
+                             text, quote(to_string(run))));
+        return GRAPNEL_OK;
+      }
+      return self.not_now(
+          "request", fmt::format("{} is for a fit, this run is of the kind {}; ask only where the "
+                                 "trainer's state has run == GRAPNEL_RUN_FIT",
+                                 quote(to_string(wanted)), quote(to_string(run))));
     }
+    if (!has_meaning(wanted, call)) return GRAPNEL_NOT_NOW;
     call.trainer->request(wanted, text);
     return GRAPNEL_OK;
   });

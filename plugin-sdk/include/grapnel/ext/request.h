@@ -14,7 +14,8 @@ extern "C" {
 
 #define GRAPNEL_EXT_REQUEST "grapnel.request/1"
 
-/* End the run after this batch; min_epochs and min_steps may defer it. */
+/* End the fit after this batch; min_epochs and min_steps may defer it. In a validation, a test or a
+ * prediction it is answered with GRAPNEL_OK and changes nothing. */
 #define GRAPNEL_REQUEST_STOP ((int32_t)1)
 /* In on_train_batch_start: no step on this batch. */
 #define GRAPNEL_REQUEST_SKIP_BATCH ((int32_t)2)
@@ -31,7 +32,7 @@ typedef struct grapnel_request {
   uint32_t struct_size;
   uint32_t reserved;
   /* kind: GRAPNEL_REQUEST_...; reason: for people, "loss is not finite". GRAPNEL_NOT_NOW where the
-   * kind has no meaning. [train-thread] */
+   * kind has no meaning: in another hook, and all but a stop outside of a fit. [train-thread] */
   int32_t(GRAPNEL_CALL* request)(const grapnel_host* host, int32_t kind, grapnel_string reason);
 } grapnel_request;
 

@@ -153,7 +153,7 @@ class Services {
   }
 
   // ---- Requests: decided after the hook returned, logged with the reason and this plugin's name
-  /// The run ends after this batch; min_epochs and min_steps may defer it.
+  /// The fit ends after this batch; min_epochs and min_steps may defer it. Nothing happens in other runs.
   void request_stop(std::string_view reason) const { request(GRAPNEL_REQUEST_STOP, reason); }
   /// To the end of the epoch after this batch.
   void request_end_epoch(std::string_view reason) const {
@@ -229,9 +229,13 @@ class Services {
 
  protected:
   void request(std::int32_t kind, std::string_view reason) const {
-    detail::check(
-        context_->get<grapnel_request>().request(context_->host(), kind, detail::to_abi(reason)),
-        "this request");
+    const std::int32_t status =
+        context_->get<grapnel_request>().request(context_->host(), kind, detail::to_abi(reason));
+    const bool elsewhere = status == GRAPNEL_NOT_NOW && trainer().run > GRAPNEL_RUN_FIT;
+    if (elsewhere) {
+      throw Error("this request: only a fit takes it, and this run is none");
+    }
+    detail::check(status, "this request");
   }
   detail::Context& context() const noexcept { return *context_; }
 
