@@ -97,7 +97,27 @@ TEST_CASE("a hook that passes a service's failure on has the original rethrown")
   plugin.on(Hook::on_train_start,
             [](const Caller& caller, const grapnel_Event*) { return failing_service(caller); });
   Toy toy;
+  CapturedLog log;
   CHECK_THROWS_AS(toy.fit({plugin.handle()}), c10::Error);
+  CHECK(log.count("error: raised by a service of the host that plugin 'probe' 1.2.3: callback "
+                  "'probe' called in on_train_start: ") == 1);
+}
+
+TEST_CASE("a service's failure that create or init passes on refuses the plugin by name") {
+  for (const char* place : {"create", "init"}) {
+    InProcessPlugin plugin;
+    (place == std::string("create") ? plugin.create : plugin.init) = failing_service;
+    try {
+      plugin.make();
+      FAIL("it was made");
+    } catch (const PluginError& error) {
+      CHECK(error.plugin == "probe");
+      CHECK_THAT(error.what(), Catch::Contains("plugin 'probe' 1.2.3: callback 'probe' failed in " +
+                                               std::string(place)) &&
+                                   Catch::Contains("shape '[5]' is invalid"));
+      CHECK(exit_code_of(error) == 4);
+    }
+  }
 }
 
 TEST_CASE("a hook that swallows a service's failure has it logged, and the run goes on") {

@@ -101,8 +101,8 @@ std::exception_ptr PluginInstance::failure_of(const Call& call, std::int32_t sta
   const std::exception_ptr pending = host_.take_pending();
   const std::string text = host_.take_failure();
   if (status == GRAPNEL_PENDING && pending != nullptr) {
-    host_.log(LogLevel::debug,
-              fmt::format("{}: passed on: {}", call.name, describe_exception(pending)));
+    log_error("raised by a service of the host that {} called in {}: {}", name_of(host_.site()),
+              call.name, printable(describe_exception(pending)));  // which itself names no plugin
     return pending;
   }
   if (pending != nullptr) {
@@ -163,7 +163,16 @@ void PluginInstance::refuse(const std::string& message) {
 }
 
 void PluginInstance::refuse(const Call& call, std::int32_t status) {
-  std::rethrow_exception(failure_of(call, status));
+  const std::exception_ptr failure = failure_of(call, status);
+  try {
+    std::rethrow_exception(failure);
+  } catch (const PluginError&) {
+    throw;
+  } catch (...) {  // of a service, which does not know that it is the plugin that can't be used
+    throw PluginError(fmt::format("{} failed in {}, where a service of the host raised: {}",
+                                  name_of(host_.site()), call.name, describe_exception(failure)),
+                      host_.site());
+  }
 }
 
 void PluginInstance::create(const grapnel_factory& factory) {
