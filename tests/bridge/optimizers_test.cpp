@@ -4,6 +4,10 @@
 #include <algorithm>
 #include <limits>
 
+#include <ATen/ops/full_like.h>
+#include <grapnel/grad_scaler.h>
+
+#include "../../host/bridge/src/ext/gradient_scale.h"
 #include "catch.h"
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
@@ -76,6 +80,30 @@ TEST_CASE("an option that is set takes effect with the next step") {
   toy.fit({plugin.handle()});
   CHECK(toy.module.weight.equal(before));
   CHECK(toy.trainer->optimizers()[0]->groups()[0].options.at("lr") == 0.0);
+}
+
+TEST_CASE("under loss scaling gradients are true right before the step, unless one overflowed") {
+  GradScaler scaler(at::kCPU, {.init_scale = 8});
+  bridge::Call before_step, after_backward, custom;
+  before_step.hook = custom.hook = Hook::on_before_optimizer_step;
+  after_backward.hook = Hook::on_after_backward;
+  custom.custom = true;
+  CHECK(bridge::gradients_have_true_scale(nullptr, after_backward));
+
+  ToyModule module;
+  OptimizerConfig config = module.configure_optimizers();
+  const auto unscale_gradient_of = [&](float value) {
+    module.weight.mutable_grad() = at::full_like(module.weight, value);
+    module.bias.mutable_grad() = at::full_like(module.bias, value);
+    scaler.unscale(*config.optimizers[0]);
+  };
+  unscale_gradient_of(16);
+  CHECK(bridge::gradients_have_true_scale(&scaler, before_step));
+  CHECK_FALSE(bridge::gradients_have_true_scale(&scaler, after_backward));
+  CHECK_FALSE(bridge::gradients_have_true_scale(&scaler, custom));
+  scaler.update();
+  unscale_gradient_of(std::numeric_limits<float>::infinity());
+  CHECK_FALSE(bridge::gradients_have_true_scale(&scaler, before_step));
 }
 
 }  // namespace optimizers_test

@@ -13,6 +13,7 @@
 
 #include "../instance_host.h"
 #include "extensions.h"
+#include "gradient_scale.h"
 
 namespace grapnel::bridge {
 namespace {
@@ -123,7 +124,7 @@ std::int32_t GRAPNEL_CALL gradients_are_unscaled(const grapnel_host* host,
   return service(host, "optimizers.gradients_are_unscaled", [&](InstanceHost& self) {
     check_output(unscaled);
     if (self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
-    *unscaled = 1;  // this host never scales a loss
+    *unscaled = gradients_have_true_scale(self.trainer()->grad_scaler(), *self.call()) ? 1 : 0;
     return GRAPNEL_OK;
   });
 }

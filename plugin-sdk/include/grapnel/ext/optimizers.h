@@ -38,7 +38,9 @@ typedef struct grapnel_optimizers {
   /* Takes effect with the next step; a scheduler may overwrite it. */
   int32_t(GRAPNEL_CALL* set_option)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
                                     grapnel_string name, double value);
-  /* flag: gradients now have their true scale (no loss scaling is in effect on them). */
+  /* flag: gradients now have their true scale (no loss scaling is in effect on them). Under loss scaling
+   * that is so in on_before_optimizer_step alone, for the optimizer that steps, and not when one of its
+   * gradients overflowed. */
   int32_t(GRAPNEL_CALL* gradients_are_unscaled)(const grapnel_host* host, int32_t* unscaled);
 } grapnel_optimizers;
 

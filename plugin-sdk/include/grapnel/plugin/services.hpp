@@ -201,7 +201,8 @@ class Services {
     for (std::size_t i = 0; i < count; ++i) optimizers.emplace_back(*context_, i);
     return optimizers;
   }
-  /// Gradients now have their true scale: no loss scaling is in effect on them.
+  /// Gradients now have their true scale: no loss scaling is in effect on them. Where losses are scaled,
+  /// true in on_before_optimizer_step alone, unless gradients overflowed.
   bool gradients_are_unscaled() const {
     std::int32_t unscaled = 0;
     detail::check(
