@@ -167,7 +167,7 @@ class Decoder {
       }
       return state;
     }
-    for (const auto& member : value.as_object()) state[member.key] = decode(member.value);
+    for (const auto& member : value.as_object()) state.append(member.key, decode(member.value));
     return state;
   }
 

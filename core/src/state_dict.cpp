@@ -78,6 +78,10 @@ StateValue& StateDict::operator[](std::string_view key) {
   return items_.emplace_back(std::string(key), StateValue()).second;
 }
 
+void StateDict::append(std::string key, StateValue value) {
+  items_.emplace_back(std::move(key), std::move(value));
+}
+
 const StateValue& StateDict::at(std::string_view key) const {
   const StateValue* found = find(key);
   if (found == nullptr) throw_missing(*this, key);

@@ -232,6 +232,38 @@ TEST_CASE("an unacceptable state is refused while it is written") {
   CHECK(state.at("state").to_dict().size() == 2);
 }
 
+TEST_CASE(
+    "a state of as many entries as there may be comes back whole, and not one more is taken") {
+  const auto key_of = [](std::uint64_t i) { return "layers." + std::to_string(i) + ".number"; };
+  InProcessPlugin plugin;
+  bool read = false;
+  plugin.save = [&](const Caller&, const grapnel_state_writer* writer) {
+    for (std::uint64_t i = 0; i < GRAPNEL_STATE_MAX_ENTRIES; ++i) {
+      const std::string key = key_of(i);
+      REQUIRE(writer->put_i64(writer, text(std::string_view(key)), static_cast<std::int64_t>(i)) ==
+              GRAPNEL_OK);
+    }
+    CHECK(writer->put_i64(writer, name("layers.7.number"), 1) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(writer->put_i64(writer, name("one more"), 1) == GRAPNEL_INVALID_ARGUMENT);
+    return GRAPNEL_OK;
+  };
+  plugin.load = [&](const Caller&, const grapnel_state_reader* reader) {
+    for (std::uint64_t i = 0; i < GRAPNEL_STATE_MAX_ENTRIES; ++i) {
+      const std::string key = key_of(i);
+      std::int64_t number = -1;
+      REQUIRE(reader->get_i64(reader, text(std::string_view(key)), &number) == GRAPNEL_OK);
+      REQUIRE(number == static_cast<std::int64_t>(i));
+    }
+    read = true;
+    return GRAPNEL_OK;
+  };
+  const auto callback = plugin.make();
+  const StateDict state = callback->state_dict();
+  CHECK(state.at("state").to_dict().size() == GRAPNEL_STATE_MAX_ENTRIES);
+  callback->load_state_dict(state);
+  CHECK(read);
+}
+
 TEST_CASE("a state key is the user's name, else the plugin's, else made of its parameters") {
   const char* table = R"({
     "tag": {"type": "string", "default": "a", "identifying": true, "doc": "A tag."},

@@ -32,6 +32,15 @@ TEST_CASE("a repeated key of an initializer list keeps the last value") {
   CHECK(state.at("a").to_int() == 2);
 }
 
+TEST_CASE("what is appended stands last and is found") {
+  StateDict state = {{"b", 1}};
+  state.append("a", 2.5);
+  state.append("list", StateList{1});
+  CHECK(state.size() == 3);
+  CHECK(state.at("a").to_double() == 2.5);
+  CHECK((state.end() - 1)->first == "list");
+}
+
 TEST_CASE("asking for what isn't there names the key and the nearest one") {
   const StateDict state = {{"wait_count", 1}, {"best_score", 0.5}};
   CHECK_THROWS_AS(state.at("wait_cuont"), CheckpointError);

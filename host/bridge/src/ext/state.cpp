@@ -47,7 +47,9 @@ const at::Tensor* as_bytes(const StateValue& value) {
 // ---- Writer
 
 void StateWriter::check(std::string_view key, std::uint64_t bytes) {
-  if (state_.contains(key)) throw ContractBreach{fmt::format("{} is put twice", quote(key))};
+  if (keys_.contains(std::string(key))) {
+    throw ContractBreach{fmt::format("{} is put twice", quote(key))};
+  }
   if (state_.size() >= GRAPNEL_STATE_MAX_ENTRIES) {
     throw ContractBreach{fmt::format("more than {} entries", GRAPNEL_STATE_MAX_ENTRIES)};
   }
@@ -67,7 +69,8 @@ std::int32_t StateWriter::put(const grapnel_state_writer* writer, const char* na
     const std::string_view text = checked_key(key);
     self.check(text, bytes);
     StateValue value = make();
-    self.state_[text] = std::move(value);
+    self.keys_.emplace(text);
+    self.state_.append(std::string(text), std::move(value));
     return GRAPNEL_OK;
   });
 }
@@ -120,11 +123,12 @@ std::int32_t StateReader::get(const grapnel_state_reader* reader, const char* na
   return service(self.host_.abi(), name, [&](InstanceHost& host) {
     check_output(output);
     const std::string_view text = checked_text(key, "key");
-    const StateValue* value = self.state_.find(text);
-    if (value == nullptr) return GRAPNEL_NOT_FOUND;
-    if (!read(host, *value)) {
+    const auto found = self.index_.find(text);
+    if (found == self.index_.end()) return GRAPNEL_NOT_FOUND;
+    const StateValue& value = *found->second;
+    if (!read(host, value)) {
       throw ContractBreach{fmt::format("{} is {}", quote(text),
-                                       as_bytes(*value) != nullptr ? "bytes" : value->describe())};
+                                       as_bytes(value) != nullptr ? "bytes" : value.describe())};
     }
     return GRAPNEL_OK;
   });
@@ -133,6 +137,8 @@ std::int32_t StateReader::get(const grapnel_state_reader* reader, const char* na
 StateReader::StateReader(InstanceHost& host, const StateDict& state, const std::string& version)
     : abi_{}, host_(host), state_(state) {
   static_assert(std::is_standard_layout_v<Abi>);
+  index_.reserve(state.size());
+  for (const auto& [key, value] : state) index_.emplace(key, &value);
   abi_.self = this;
   grapnel_state_reader& table = abi_.table;
   table.struct_size = sizeof table;

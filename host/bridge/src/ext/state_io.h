@@ -6,6 +6,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 
 #include <grapnel/ext/state.h>
 #include <grapnel/state_dict.h>
@@ -34,7 +37,8 @@ class StateWriter {
   Abi abi_;
   InstanceHost& host_;
   StateDict state_;
-  std::uint64_t bytes_ = 0;  // of everything that is not a tensor
+  std::unordered_set<std::string> keys_;  // of state_, which finds one by looking at all
+  std::uint64_t bytes_ = 0;               // of everything that is not a tensor
 };
 
 // Lives on the stack around the plugin's load.
@@ -55,6 +59,7 @@ class StateReader {
   Abi abi_;
   InstanceHost& host_;
   const StateDict& state_;
+  std::unordered_map<std::string_view, const StateValue*> index_;  // of state_
 };
 
 }  // namespace grapnel::bridge
