@@ -9,6 +9,7 @@
 #include <string>
 
 #include <grapnel/abi.h>
+#include <grapnel/base/utf8.h>
 #include <grapnel/events.h>
 #include <grapnel/hook_mask.h>
 
@@ -42,8 +43,8 @@ requires std::derived_from<CoreEvent, Event> Call call_of(Hook hook, CoreEvent& 
   call.trainer = &event.trainer;
   call.module = &event.module;
   call.event = &event;
-  return call;
   if constexpr (requires { event.batch_idx; }) call.batch_idx = event.batch_idx;
+  return call;
 }
 
 // A batch and outputs lent for the time of a hook.
@@ -165,10 +166,14 @@ struct Translated<BackwardEvent> {
 template <>
 struct Translated<ExceptionEvent> {
   Translated(InstanceHost&, Hook hook, ExceptionEvent& event)
-      : abi(start<grapnel_ExceptionEvent>(hook)) {
-    abi.type = to_abi(event.type);
-    abi.message = to_abi(event.message);
+      : type(to_utf8(event.type)),
+        message(to_utf8(event.message)),
+        abi(start<grapnel_ExceptionEvent>(hook)) {
+    abi.type = to_abi(type);
+    abi.message = to_abi(message);
   }
+  std::string type;
+  std::string message;
   grapnel_ExceptionEvent abi;
 };
 
@@ -189,7 +194,7 @@ struct Translated<LoadCheckpoint> {
 template <>
 struct Translated<CheckpointWritten> {
   Translated(InstanceHost&, Hook hook, CheckpointWritten& event)
-      : path(event.path.string()), abi(start<grapnel_CheckpointWritten>(hook)) {
+      : path(to_utf8(path_text(event.path))), abi(start<grapnel_CheckpointWritten>(hook)) {
     abi.path = to_abi(path);
   }
   std::string path;
@@ -206,10 +211,12 @@ struct Translated<SignalEvent> {
 
 template <>
 struct Translated<RunEnd> {
-  Translated(InstanceHost&, Hook hook, RunEnd& event) : abi(start<grapnel_RunEnd>(hook)) {
+  Translated(InstanceHost&, Hook hook, RunEnd& event)
+      : reason(to_utf8(event.reason)), abi(start<grapnel_RunEnd>(hook)) {
     abi.outcome = static_cast<std::int32_t>(event.outcome);
-    abi.reason = to_abi(event.reason);
+    abi.reason = to_abi(reason);
   }
+  std::string reason;
   grapnel_RunEnd abi;
 };
 

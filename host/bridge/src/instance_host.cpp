@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <grapnel/base/text.h>
+#include <grapnel/base/utf8.h>
 #include <grapnel/bridge/plugin_callback.h>
 #include <grapnel/version.h>
 
@@ -130,9 +131,13 @@ void InstanceHost::forget_kept() {
   kept_.call = calls_;
 }
 
-grapnel_string InstanceHost::keep_text(std::string text) {
+grapnel_string InstanceHost::keep_text(std::string_view text) {
   forget_kept();
-  return to_abi(kept_.texts.emplace_back(std::move(text)));
+  return to_abi(kept_.texts.emplace_back(to_utf8(text)));
+}
+
+grapnel_string InstanceHost::lend_text(const std::string& text) {
+  return is_utf8(text) ? to_abi(text) : keep_text(text);
 }
 
 const grapnel_optimizer_group* InstanceHost::keep_group(const grapnel_optimizer_group& group) {

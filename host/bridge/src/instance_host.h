@@ -143,8 +143,10 @@ class InstanceHost {
   std::unique_ptr<ModuleEntries> module_entries;
   std::unique_ptr<LeaseList> leases;
 
-  // Copies that live until the hook returns.
-  grapnel_string keep_text(std::string text);
+  // Copies that live until the hook returns. Texts become UTF-8, whatever their bytes are.
+  grapnel_string keep_text(std::string_view text);
+  // A text that outlives the hook: itself where it is UTF-8, else a copy as keep_text() makes it.
+  grapnel_string lend_text(const std::string& text);
   const grapnel_optimizer_group* keep_group(const grapnel_optimizer_group& group);
 
  private:
@@ -178,12 +180,12 @@ class InstanceHost {
 inline std::string_view view(grapnel_string text) noexcept {
   return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size);
 }
-inline grapnel_string to_abi(std::string_view text) noexcept {
-  return {text.data(), text.size()};
 // False for NULL with a size, which is nothing that could be looked at.
 inline bool is_text(grapnel_string text) noexcept {
   return text.data != nullptr || text.size == 0;
 }
+inline grapnel_string to_abi(std::string_view text) noexcept {
+  return {text.data(), text.size()};
 }
 
 // The text, or ContractBreach when it isn't one: NULL with a size, or not UTF-8.

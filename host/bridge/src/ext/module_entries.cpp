@@ -1,5 +1,6 @@
 #include "module_entries.h"
 
+#include <grapnel/base/utf8.h>
 #include <grapnel/module.h>
 #include <grapnel/state_view.h>
 
@@ -40,13 +41,14 @@ void rebuild(ModuleEntries& entries, TensorHandles& handles, const StateView& vi
   for (const StateEntry& live : view.entries()) {
     std::deque<Entry>& mine = live.is_parameter ? entries.parameters : entries.buffers;
     mine.push_back({live.name,
+                    to_utf8(live.name),
                     handles.borrow(live.tensor),
                     live.tensor.sizes().vec(),
                     live.tensor.scalar_type(),
                     {}});
     Entry& entry = mine.back();
     entry.abi.struct_size = sizeof entry.abi;
-    entry.abi.name = to_abi(entry.name);
+    entry.abi.name = to_abi(entry.shown_name);
     entry.abi.tensor = entry.handle;
   }
   ++entries.generation;

@@ -25,6 +25,7 @@ class TensorHandles;
 struct ModuleEntries {
   struct Entry {
     std::string name;
+    std::string shown_name;  // the name as a plugin gets it: UTF-8, whatever its bytes are
     grapnel_tensor* handle = nullptr;
     std::vector<std::int64_t> sizes;
     c10::ScalarType dtype = c10::ScalarType::Undefined;

@@ -70,7 +70,7 @@ const grapnel_optimizer_group* GRAPNEL_CALL group(const grapnel_host* host, std:
     if (found == nullptr) return GRAPNEL_NOT_FOUND;
     result = self.keep_group({sizeof(grapnel_optimizer_group),
                               static_cast<std::uint32_t>(found->options.size()),
-                              to_abi(found->name), found->params.size(), 0});
+                              self.lend_text(found->name), found->params.size(), 0});
     return GRAPNEL_OK;
   });
   return result;
@@ -83,7 +83,8 @@ std::int32_t GRAPNEL_CALL option_name(const grapnel_host* host, std::uint64_t op
     check_output(result);
     const ParamGroup* found = find_group(self, optimizer, group_index);
     if (found == nullptr || index >= found->options.size()) return GRAPNEL_NOT_FOUND;
-    *result = to_abi(std::next(found->options.begin(), static_cast<std::ptrdiff_t>(index))->first);
+    const auto option = std::next(found->options.begin(), static_cast<std::ptrdiff_t>(index));
+    *result = self.lend_text(option->first);
     return GRAPNEL_OK;
   });
 }

@@ -88,9 +88,9 @@ std::int32_t GRAPNEL_CALL name(const grapnel_host* host, const grapnel_outputs* 
                                std::uint64_t index, grapnel_string* result) noexcept {
   return service(host, "outputs.name", [&](InstanceHost& self) {
     check_output(result);
-    std::vector<NamedTensor> all = named_tensors(checked_outputs(self, outputs));
+    const std::vector<NamedTensor> all = named_tensors(checked_outputs(self, outputs));
     if (index >= all.size()) return GRAPNEL_NOT_FOUND;
-    *result = self.keep_text(std::move(all[index].first));
+    *result = self.keep_text(all[index].first);
     return GRAPNEL_OK;
   });
 }
@@ -99,7 +99,7 @@ std::int32_t GRAPNEL_CALL get(const grapnel_host* host, const grapnel_outputs* o
                               std::uint64_t index, grapnel_tensor** owned) noexcept {
   return service(host, "outputs.get", [&](InstanceHost& self) {
     check_output(owned);
-    std::vector<NamedTensor> all = named_tensors(checked_outputs(self, outputs));
+    const std::vector<NamedTensor> all = named_tensors(checked_outputs(self, outputs));
     if (index >= all.size()) return GRAPNEL_NOT_FOUND;
     *owned = own_output(self, all[index].second);
     return GRAPNEL_OK;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include <grapnel/base/utf8.h>
 #include <grapnel/trainer.h>
 
 #include "extensions.h"
@@ -93,7 +94,7 @@ void update_trainer_state(InstanceHost& self) {
   to.stop_requested = from.should_stop ? 1 : 0;
   to.is_logging_step = trainer.is_logging_step() ? 1 : 0;
   if (self.run_directory.empty() || may_change_directory(call.hook)) {
-    self.run_directory = std::filesystem::absolute(trainer.log_dir()).string();
+    self.run_directory = to_utf8(path_text(std::filesystem::absolute(trainer.log_dir())));
     to.run_directory = to_abi(self.run_directory);
   }
 }
