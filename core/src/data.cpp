@@ -26,9 +26,9 @@ void DataLoader::skip(int64_t batches) {
   }
 }
 
-// A trainer may outlive the data of its last run.
+// Trainers may outlive the data of their last runs.
 DataModule::~DataModule() {
-  if (trainer_ != nullptr) trainer_->run_->data = {};
+  for (Trainer* trainer : trainers_.all()) trainer->run_->data = {};
 }
 
 Batch DataModule::transfer_batch_to_device(Batch batch, const at::Device& device,

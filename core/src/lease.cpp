@@ -68,6 +68,12 @@ void Leases::end_all() noexcept {
   }
 }
 
+void Leases::drop_all() noexcept {
+  for (const auto& weak : std::exchange(records_, {})) {
+    if (const std::shared_ptr<Lease::Record> record = weak.lock()) record->undo = nullptr;
+  }
+}
+
 std::vector<std::string> Leases::active() const {
   std::vector<std::string> reasons;
   for (const auto& weak : records_) {

@@ -22,11 +22,9 @@ namespace {
 
 }  // namespace
 
-// A trainer may outlive the module that it ran.
+// Trainers may outlive the module that they ran.
 Module::~Module() {
-  if (trainer_ == nullptr) return;
-  trainer_->run_->module = nullptr;
-  trainer_->run_->hooks.set_module(nullptr, {});
+  for (Trainer* trainer : trainers_.all()) trainer->run_->forget_module();
 }
 
 StepOutput Module::training_step(Batch&, int64_t) {
@@ -165,13 +163,14 @@ void Module::untoggle_optimizer(const ManualOptimizer&) {
 }
 
 Trainer& Module::trainer() const {
-  if (trainer_ == nullptr) {
+  Trainer* const trainer = trainers_.current();
+  if (trainer == nullptr) {
     throw ConfigError({},
                       fmt::format("{} is not in a trainer's run now; call this from a step or hook "
                                   "during fit, validate, test or predict",
                                   type_name()));
   }
-  return *trainer_;
+  return *trainer;
 }
 
 void ManualOptimizer::step(const Closure& closure) {

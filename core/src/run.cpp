@@ -75,7 +75,7 @@ Run::Run(Trainer& owner, TrainerOptions given, std::vector<CallbackHandle> base)
     : trainer(owner),
       options(std::move(given)),
       limits(limits_of(options)),
-      callbacks(ordered(base)),
+      callbacks(ordered(std::move(base))),
       device(options.device),
       clock(options.clock != nullptr ? options.clock : &system_clock()),
       fit(std::make_unique<FitLoop>(*this)),
@@ -83,8 +83,7 @@ Run::Run(Trainer& owner, TrainerOptions given, std::vector<CallbackHandle> base)
       validate_loop(std::make_unique<EvaluationLoop>(*this, RunKind::validate)),
       test_loop(std::make_unique<EvaluationLoop>(*this, RunKind::test)),
       predict_loop(std::make_unique<PredictionLoop>(*this)),
-      signal(owner.signal_),
-      base_callbacks_(std::move(base)) {
+      signal(owner.signal_) {
   check_state_keys(callbacks);
   hooks.assign(callbacks);
   state.num_training_batches = kUnlimited;
@@ -155,10 +154,17 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
 }
 
 void Run::adopt(const ModuleRef& ref) {
-  if (module != nullptr && module != ref.module) module->trainer_ = nullptr;
+  if (module != nullptr && module != ref.module) module->trainers_.remove(trainer);
   module = ref.module;
   mask = ref.module->implemented(ref.overridden);
-  module->trainer_ = &trainer;
+  module->trainers_.set_current(trainer);
+}
+
+void Run::forget_module() noexcept {
+  leases.drop_all();
+  leased_originals.clear();
+  module = nullptr;
+  hooks.set_module(nullptr, {});
 }
 
 void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
@@ -176,16 +182,15 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
   checkpoint_path.clear();
   forget_log_once();
 
-  if (module != nullptr && module != ref.module) module->trainer_ = nullptr;
-  if (data.module != nullptr && data.module != given.module) data.module->trainer_ = nullptr;
-  module = ref.module;
-  mask = ref.module->implemented(ref.overridden);
-  module->trainer_ = &trainer;
+  adopt(ref);
+  if (data.module != nullptr && data.module != given.module) {
+    data.module->trainers_.remove(trainer);
+  }
   data = std::move(given);
   // A single loader stands for whatever the run is about.
   if (kind != RunKind::fit && data.loaders && data.eval.empty()) data.eval = {data.train};
   data_mask = data.module != nullptr ? data.module->implemented(data.methods) : DataMask{};
-  if (data.module != nullptr) data.module->trainer_ = &trainer;
+  if (data.module != nullptr) data.module->trainers_.set_current(trainer);
   hooks.set_module(module, mask);
   fit->forget_loaders();
   val_loop->forget_loaders();

@@ -87,6 +87,8 @@ class Run {
   Event event() { return {trainer, *module}; }
   // Makes a module the one that callbacks see without running it, for Fabric.
   void adopt(const ModuleRef& ref);
+  // The module is being destroyed: what was leased of it needs no undoing.
+  void forget_module() noexcept;
   bool has(ModuleMethod method) const { return mask.has(method); }
   bool fitting() const { return state.kind == RunKind::fit; }
   int64_t current_epoch() const { return state.epoch.current.completed; }

@@ -26,8 +26,8 @@ Trainer::Trainer(TrainerOptions options, std::vector<CallbackHandle> callbacks) 
 }
 
 Trainer::~Trainer() {
-  if (run_->module != nullptr) run_->module->trainer_ = nullptr;
-  if (run_->data.module != nullptr) run_->data.module->trainer_ = nullptr;
+  if (run_->module != nullptr) run_->module->trainers_.remove(*this);
+  if (run_->data.module != nullptr) run_->data.module->trainers_.remove(*this);
 }
 
 void Trainer::fit(ModuleRef module, Data data, const RunOptions& options) {

@@ -111,4 +111,22 @@ TEST_CASE("a change that is kept is not undone, neither by its handle nor with t
   CHECK(leases.active().empty());
 }
 
+TEST_CASE("what is still leased when the run is gone is kept, and so is what is dropped") {
+  int undone = 0;
+  Lease lease;
+  {
+    Leases leases;
+    lease = leases.take("swap", [&] { ++undone; });
+    CHECK(lease.active());
+  }
+  CHECK_FALSE(lease.active());
+  lease.end();
+  Leases leases;
+  const Lease other = leases.take("swap", [&] { ++undone; });
+  leases.drop_all();
+  CHECK(leases.active().empty());
+  leases.end_all();
+  CHECK(undone == 0);
+}
+
 }  // namespace lease_test

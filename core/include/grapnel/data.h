@@ -19,6 +19,7 @@
 #include "grapnel/hook_mask.h"
 #include "grapnel/run_state.h"
 #include "grapnel/state_dict.h"
+#include "grapnel/trainer_links.h"
 
 namespace grapnel {
 
@@ -115,12 +116,13 @@ class GRAPNEL_CORE_API DataModule {
   // What was chosen by the user, to be kept in checkpoints and given to loggers.
   StateDict hyper_parameters;
 
-  Trainer* trainer() const { return trainer_; }
+  // Whose running or last run it is of; nullptr: none that is still there.
+  Trainer* trainer() const { return trainers_.current(); }
 
  private:
   friend class Trainer;
   friend class Run;
-  Trainer* trainer_ = nullptr;
+  TrainerLinks trainers_;
 };
 
 template <class T, class Base>

@@ -43,9 +43,17 @@ class GRAPNEL_CORE_API Lease {
 // The leases of one run.
 class GRAPNEL_CORE_API Leases {
  public:
+  Leases() = default;
+  Leases(const Leases&) = delete;
+  Leases& operator=(const Leases&) = delete;
+  // What is still active is kept: there is no run left to put anything back into.
+  ~Leases() { drop_all(); }
+
   Lease take(std::string reason, std::function<void()> undo);
   // Undoes all that are active, last first. An undo that throws is logged and the others still run.
   void end_all() noexcept;
+  // Ends all that are active without undoing them, for when what they changed is gone.
+  void drop_all() noexcept;
   // Reasons of the active ones, oldest first.
   std::vector<std::string> active() const;
 

@@ -20,6 +20,7 @@
 #include "grapnel/log_options.h"
 #include "grapnel/lr_scheduler.h"
 #include "grapnel/state_view.h"
+#include "grapnel/trainer_links.h"
 
 namespace grapnel {
 
@@ -232,7 +233,7 @@ class GRAPNEL_CORE_API Module {
 
   Trainer& trainer() const;  // throws ConfigError outside of a run
   bool has_trainer() const {
-    return trainer_ != nullptr;
+    return trainers_.current() != nullptr;
   }
 
   bool automatic_optimization = true;
@@ -248,7 +249,7 @@ class GRAPNEL_CORE_API Module {
  private:
   friend class Trainer;
   friend class Run;
-  Trainer* trainer_ = nullptr;
+  TrainerLinks trainers_;
   std::vector<std::pair<at::Tensor, bool>> toggled_;
 };
 

@@ -128,8 +128,8 @@ Fabric::Fabric(FabricOptions options) {
 }
 
 Fabric::~Fabric() {
-  // What a lease changed in a module that is gone needs no undoing.
-  if (impl_->run.module != nullptr) impl_->run.leases.end_all();
+  // Before its callbacks go, which may hold some. Those on a module that is gone have ended with it.
+  impl_->run.leases.end_all();
   if (!impl_->loggers_started) return;
   for (const auto& logger : loggers()) {
     try {
