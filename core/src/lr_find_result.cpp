@@ -52,7 +52,7 @@ std::optional<double> LRFindResult::suggestion(size_t skip_begin, size_t skip_en
 }
 
 void LRFindResult::plot(const std::filesystem::path& file) const {
-  if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
+  create_parent_directories(file);
   write_file(file, to_svg(), Durability::fast);
 }
 

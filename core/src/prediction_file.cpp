@@ -132,7 +132,7 @@ bool is_predictions_file(const fs::path& file) {
 
 void write_predictions(const fs::path& file, const std::vector<Predictions>& predictions,
                        const SampleIndices& indices) {
-  if (file.has_parent_path()) fs::create_directories(file.parent_path());
+  create_parent_directories(file);
   if (file.extension() == ".safetensors") return write_tensors(file, predictions, indices);
   for (std::size_t loader = 0; loader < predictions.size(); ++loader) {
     fs::path own = file;

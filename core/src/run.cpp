@@ -145,6 +145,7 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
     restore_gradients();
     run_stage();
     finish();
+    if (run_options.verbose) log_results();
   } catch (const SearchOnly&) {
     finish_search();
   } catch (...) {
@@ -424,6 +425,22 @@ void Run::finish_search() {
   loaded.reset();
   state.status = Status::finished;
   state.stage = Stage::none;
+}
+
+// What validate and test found, one line per data loader.
+void Run::log_results() const {
+  if (state.kind != RunKind::validate && state.kind != RunKind::test) return;
+  for (size_t loader = 0; loader < eval_results.size(); ++loader) {
+    std::string line;
+    for (const MetricDict::Entry& entry : eval_results[loader]) {
+      line +=
+          fmt::format("{}{}={:.6g}", line.empty() ? "" : ", ", entry.name, entry.value.number());
+    }
+    const std::string which =
+        eval_results.size() > 1 ? fmt::format(", data loader {}", loader) : std::string();
+    log_info("{}{}: {}", to_string(state.kind), which,
+             line.empty() ? "no metrics were logged" : line);
+  }
 }
 
 void Run::end(Outcome outcome, const std::string& reason) {

@@ -208,12 +208,12 @@ class Run {
   void finish_search();
   void fail(const std::exception_ptr& exception);
   void end(Outcome outcome, const std::string& reason);
+  void log_results() const;
 
   // A callback's state_dict or load_state_dict, under its failure policy; false: it was disabled.
   bool call_for_state(const CallbackHandle& handle, std::string_view name,
                       const std::function<void()>& call);
 
-  std::vector<CallbackHandle> base_callbacks_;
   double run_started_ = 0;
   double run_seconds_ = 0;
   bool running_ = false;

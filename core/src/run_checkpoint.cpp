@@ -1,15 +1,21 @@
 // What a checkpoint holds, and putting it back.
 //
-// Everything is verified before anything changes. Beyond what Lightning keeps there are the random
-// generators, the gradients of a partly filled accumulation window, what the epoch's metrics have
-// accumulated, and the loggers' positions: with these a resumed run ends with the same bits as one that
-// was never stopped.
+// A file is read and checked as a whole before anything changes, and so are names and shapes of all
+// weights before the first is copied. What depends on the run's own optimizers comes later, after
+// configure_optimizers, when the weights, the callbacks and the counters are those of the checkpoint
+// already. Weights are converted to the model's types. Schedulers are matched by their places, and one
+// that has no partner stays as it was made, as in Lightning.
+//
+// Beyond what Lightning keeps there are the random generators, the gradients of a partly filled
+// accumulation window, what the epoch's metrics have accumulated, and the loggers' positions: with these
+// a resumed run ends with the same bits as one that was never stopped.
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/checkpoint.h"
@@ -164,7 +170,7 @@ StateDict Run::dump_checkpoint(bool weights_only) {
 }
 
 void Run::save_checkpoint(const std::filesystem::path& path, bool weights_only) {
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  create_parent_directories(path);
   save_checkpoint_file(path, dump_checkpoint(weights_only));
   CheckpointWritten event{this->event(), path};
   hooks.on_checkpoint_written(event);
@@ -405,6 +411,7 @@ void Run::finish_restore() {
   log_info("{} {}",
            fitting() ? "going on from the checkpoint" : "using the weights of the checkpoint",
            checkpoint_path.string());
+  if (!fitting()) loaded.reset();  // an evaluation needs its memory
 }
 
 // Gradients of the window that the checkpoint interrupted; after the run has cleared the others.

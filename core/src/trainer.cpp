@@ -182,17 +182,13 @@ Lease Trainer::lease_weights(std::vector<std::pair<std::string, at::Tensor>> ten
       refuse("the tensor has another shape or type");
     }
   }
-  auto& originals = run_->leased_originals;
-  // A tensor that stands under two names (tied weights) has one original.
-  std::map<const c10::TensorImpl*, at::Tensor> before;
-  for (const auto& [name, tensor] : tensors) {
-    at::Tensor& live = view.find(name)->tensor;
-    originals[name] = before.try_emplace(live.unsafeGetTensorImpl(), live.detach()).first->second;
-    live.set_data(tensor.to(live.device()));
-  }
+  // What may fail (there may be no memory left on the device) comes before the first change.
   std::vector<std::string> names;
-  for (const auto& [name, tensor] : tensors) names.push_back(name);
-  return run_->leases.take(std::move(reason), [run = run_.get(), names = std::move(names)] {
+  for (auto& [name, tensor] : tensors) {
+    tensor = tensor.to(view.find(name)->tensor.device());
+    names.push_back(name);
+  }
+  Lease lease = run_->leases.take(std::move(reason), [run = run_.get(), names = std::move(names)] {
     StateView& live_view = run->module->state_view();
     for (const std::string& name : names) {
       const auto original = run->leased_originals.find(name);
@@ -201,6 +197,15 @@ Lease Trainer::lease_weights(std::vector<std::pair<std::string, at::Tensor>> ten
       run->leased_originals.erase(original);
     }
   });
+  // A tensor that stands under two names (tied weights) has one original.
+  std::map<const c10::TensorImpl*, at::Tensor> before;
+  for (const auto& [name, tensor] : tensors) {
+    at::Tensor& live = view.find(name)->tensor;
+    run_->leased_originals[name] =
+        before.try_emplace(live.unsafeGetTensorImpl(), live.detach()).first->second;
+    live.set_data(tensor);
+  }
+  return lease;
 }
 
 const TrainerOptions& Trainer::options() const {

@@ -88,6 +88,9 @@ void validate_options(const TrainerOptions& options) {
   at_least("accumulate_grad_batches", options.accumulate_grad_batches, 1);
   at_least("log_every_n_steps", options.log_every_n_steps, 0);
   check_device(options.device);
+  for (const auto& logger : options.loggers) {
+    if (logger == nullptr) throw ConfigError({}, "a logger is null; leave it out", "loggers");
+  }
 
   const auto& interval = options.val_check_interval.value;
   if (const int64_t* count = std::get_if<int64_t>(&interval)) {

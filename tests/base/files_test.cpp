@@ -170,4 +170,16 @@ TEST_CASE("paths below the working directory are shown short") {
   CHECK(display_path("/definitely/elsewhere") == "/definitely/elsewhere");
 }
 
+TEST_CASE("the directories of a file are made where they are missing") {
+  const TempDir dir;
+  create_parent_directories(dir / "a/b/c.txt");
+  CHECK(fs::is_directory(dir / "a/b"));
+  create_parent_directories(dir / "a/b/d.txt");
+  create_parent_directories("no_directory.txt");
+  dir.write("file", "");
+  CHECK_THROWS_AS(create_parent_directories(dir / "file/b/c.txt"), IoError);
+  CHECK_THROWS_WITH(create_parent_directories(dir / "file/b/c.txt"),
+                    Catch::Contains("cannot create directory") && Catch::Contains("file/b"));
+}
+
 }  // namespace files_test

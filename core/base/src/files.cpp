@@ -140,6 +140,13 @@ TemporaryDirectory& TemporaryDirectory::operator=(TemporaryDirectory&& other) no
   return *this;
 }
 
+void create_parent_directories(const std::filesystem::path& path) {
+  if (!path.has_parent_path()) return;
+  std::error_code failure;
+  std::filesystem::create_directories(path.parent_path(), failure);
+  if (failure) throw IoError("create directory", path.parent_path(), failure.value());
+}
+
 std::filesystem::path real_path(const std::filesystem::path& path) {
   std::error_code failure;
   auto resolved = std::filesystem::canonical(path, failure);

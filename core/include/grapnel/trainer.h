@@ -65,7 +65,7 @@ class GRAPNEL_CORE_API MetricDict {
 
 struct RunOptions {
   std::string ckpt_path = {};  // a file, "last", "best"; empty: none
-  bool verbose = true;         // validate, test: log the results
+  bool verbose = true;         // validate, test: log the results when they end
 };
 
 // Predictions of one data loader: one tree per batch.
@@ -124,7 +124,8 @@ class GRAPNEL_CORE_API Trainer {
   std::vector<int64_t> num_sanity_val_batches() const;
   std::vector<int64_t> num_test_batches() const;
   std::vector<int64_t> num_predict_batches() const;
-  // Whether validation is due at the end of the running epoch, at the latest.
+  // Whether fit can validate at all: there are data and a validation_step, and limit_val_batches is
+  // not 0. In which epochs it does is check_val_every_n_epoch's.
   bool validation_enabled() const;
 
   const MetricDict& callback_metrics() const;  // what monitors see

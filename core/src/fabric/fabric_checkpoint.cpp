@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
 #include "grapnel/base/text.h"
 #include "grapnel/checkpoint.h"
 #include "grapnel/fabric.h"
@@ -130,7 +131,7 @@ void Fabric::save(const std::filesystem::path& path, const FabricState& state) {
   for (const auto& [name, item] : state) checkpoint[name] = saved_form(run, item);
   checkpoint[kCallbacks] = run.callback_states();
   checkpoint[kVersion] = std::string(version_string());
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  create_parent_directories(path);
   save_checkpoint_file(path, checkpoint);
 }
 

@@ -46,8 +46,8 @@ class EvaluationLoop {
   LoaderSet set_;
   Fetcher fetcher_;
   std::vector<MetricDict> logged_;
-  std::vector<int64_t> seen_batches_;  // per loader, over the loop's life: the loggers' x-axis
-  Lease modes_;  // puts train and eval modes back
+  std::vector<int64_t> seen_batches_;  // per loader since it was set up: the loggers' x-axis
+  Lease modes_;                        // puts train and eval modes back
   bool last_ = false;
 };
 

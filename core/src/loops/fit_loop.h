@@ -41,8 +41,6 @@ class FitLoop {
   void forget_loaders() { set_ = {}; }
   // The training data, unless they are there and need not be made anew.
   void setup_data();
-  // Asked for by request: validation after this batch although none is due.
-  void evaluate_once() { evaluate_requested_ = true; }
 
  private:
   // What a resumed run does first.
@@ -85,7 +83,6 @@ class FitLoop {
 
   Resume resume_ = Resume::none;
   bool skip_next_val_ = false;
-  bool evaluate_requested_ = false;
   bool end_epoch_requested_ = false;
 };
 

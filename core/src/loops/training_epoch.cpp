@@ -179,10 +179,7 @@ bool FitLoop::validation_is_due() {
   if (by_time) return run_.clock->now() - last_validation_ >= *run_.limits.val_seconds;
 
   const int64_t batch_idx = state.batch.current.ready - 1;
-  if (at_end_of_data) {
-    const Amount& limit = run_.limits.train;
-    return limit.is_count ? (batch_idx + 1) % limit.count == 0 : state.is_last_batch;
-  }
+  if (at_end_of_data) return false;
   const bool over_epochs = !run_.limits.check_val_every_n_epoch.has_value();
   const int64_t position = over_epochs ? state.batch.total.ready - 1 : batch_idx;
   return (position + 1) % *val_check_batch_ == 0;

@@ -70,6 +70,10 @@ class GRAPNEL_BASE_API TemporaryDirectory {
   std::filesystem::path path_;
 };
 
+// Makes the directories that `path` is to stand in; those that are there already are no error. IoError
+// naming the one that can't be made.
+GRAPNEL_BASE_API void create_parent_directories(const std::filesystem::path& path);
+
 // The absolute path without symbolic links, "." and "..". IoError when it does not exist.
 [[nodiscard]] GRAPNEL_BASE_API std::filesystem::path real_path(const std::filesystem::path& path);
 

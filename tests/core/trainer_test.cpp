@@ -1,0 +1,110 @@
+// What the Trainer's own functions promise beyond the loop.
+#include "grapnel/trainer.h"
+
+#include "callbacks/scripted.h"
+#include "catch.h"
+#include "grapnel/base/error.h"
+#include "support/recorder.h"
+#include "temp_dir.h"
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Catch::Contains;
+
+namespace {
+
+class TestedModule : public ToyModule {
+ public:
+  StepOutput test_step(Batch& batch, int64_t, int64_t) override {
+    log("test_loss", (forward(batch[0]) - batch[1]).pow(2).mean());
+    log("two", 2.0);
+    return {};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("validate and test log their results, one line per data loader, unless told not to") {
+  TestedModule module;
+  Trainer trainer(quiet(1));
+  const CapturedLog log;
+  trainer.test(module, std::make_shared<ToyLoader>(1));
+  CHECK_THAT(log.text(), Contains("info: test: test_loss=") && Contains(", two=2\n"));
+  trainer.validate(module,
+                   DataLoaders{std::make_shared<ToyLoader>(1), std::make_shared<ToyLoader>(2)});
+  CHECK_THAT(log.text(), Contains("info: validate, data loader 0: val_loss/dataloader_idx_0=") &&
+                             Contains("info: validate, data loader 1: val_loss/dataloader_idx_1="));
+  const size_t before = log.text().size();
+  trainer.test(module, std::make_shared<ToyLoader>(1), {.verbose = false});
+  CHECK(log.text().substr(before).find("test_loss") == std::string::npos);
+}
+
+TEST_CASE("a logger that is null is refused") {
+  TrainerOptions options = quiet(1);
+  options.loggers = {nullptr};
+  CHECK_THROWS_WITH(Trainer(options), Contains("a logger is null"));
+}
+
+TEST_CASE("a checkpoint whose directory can't be made is an IoError that names it") {
+  const TempDir directory;
+  const std::filesystem::path file = directory.write("file", "in the way");
+  ToyModule module;
+  Trainer trainer(quiet(1));
+  trainer.fit(module, toy_data());
+  CHECK_THROWS_AS(trainer.save_checkpoint(file / "below" / "a.ckpt"), IoError);
+  CHECK_THROWS_WITH(trainer.save_checkpoint(file / "below" / "a.ckpt"),
+                    Contains("cannot create directory") && Contains("below"));
+}
+
+TEST_CASE("an evaluation doesn't keep the checkpoint that it loaded") {
+  const TempDir directory;
+  const std::string file = (directory / "a.ckpt").string();
+  using Weak = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
+  class Watch final : public Callback {
+   public:
+    StateDict state_dict() const override { return {{"here", true}}; }
+    void on_load_checkpoint(LoadCheckpoint& event) override {
+      const at::Tensor& tensor =
+          event.checkpoint.at("state_dict").to_dict().at("weight").to_tensor();
+      saved = Weak(tensor.getIntrusivePtr());
+    }
+    void on_validation_start(Event&) override { kept_in_validation = !saved.expired(); }
+    Weak saved{at::empty({0}).getIntrusivePtr()};
+    std::optional<bool> kept_in_validation;
+  };
+  ToyModule module;
+  {
+    Trainer trainer(quiet(1), {std::make_shared<Watch>()});
+    trainer.fit(module, toy_data());
+    trainer.save_checkpoint(file);
+  }
+  auto watch = std::make_shared<Watch>();
+  Trainer trainer(quiet(1), {watch});
+  trainer.validate(module, std::make_shared<ToyLoader>(1), {.ckpt_path = file});
+  CHECK(watch->kept_in_validation == false);
+}
+
+TEST_CASE("weights are leased all together or not at all") {
+  ToyModule module;
+  Trace trace;
+  auto recorder = std::make_shared<Recorder>(trace);
+  int failures = 0;
+  recorder->script = [&](const std::string& hook, Trainer& trainer) {
+    if (hook != "on_train_start") return;
+    const at::Tensor before = module.weight.detach().clone();
+    // The second has no data that could be copied to the model's device.
+    const at::Tensor nowhere = at::empty({1}, at::TensorOptions().device(at::kMeta));
+    try {
+      trainer.lease_weights({{"weight", at::ones({3, 1})}, {"bias", nowhere}}, "a test");
+    } catch (const std::exception&) {
+      ++failures;
+    }
+    CHECK(at::equal(module.weight, before));
+    // Nothing is taken for leased.
+    const Lease lease = trainer.lease_weights({{"weight", at::ones({3, 1})}}, "a test");
+    CHECK(at::equal(module.weight, at::ones({3, 1})));
+  };
+  Trainer trainer(quiet(1), {recorder});
+  trainer.fit(module, toy_data());
+  CHECK(failures == 1);
+}
