@@ -10,6 +10,7 @@
 #include <ATen/ops/scalar_tensor.h>
 
 #include <cmath>
+#include <utility>
 
 namespace grapnel {
 
@@ -20,15 +21,23 @@ at::Tensor as_tensor(const DeviceScalar& scalar, const at::Tensor& like) {
   return at::scalar_tensor(scalar.number(), like.options());
 }
 
-template <class OnTensors, class OnNumbers>
-DeviceScalar combine(const DeviceScalar& a, const DeviceScalar& b, OnTensors on_tensors,
-                     OnNumbers on_numbers) {
-  if (!a.on_device() && !b.on_device()) return {on_numbers(a.number(), b.number())};
+template <class OnTensors>
+at::Tensor combine(const DeviceScalar& a, const DeviceScalar& b, OnTensors on_tensors) {
   const at::Tensor& like = a.on_device() ? a.tensor() : b.tensor();
-  return DeviceScalar(on_tensors(as_tensor(a, like), as_tensor(b, like)));
+  return on_tensors(as_tensor(a, like), as_tensor(b, like));
+}
+
+bool neither_on_device(const DeviceScalar& a, const DeviceScalar& b) {
+  return !a.on_device() && !b.on_device();
 }
 
 }  // namespace
+
+DeviceScalar DeviceScalar::own(at::Tensor result) {
+  DeviceScalar scalar;
+  scalar.tensor_ = std::move(result);
+  return scalar;
+}
 
 DeviceScalar::DeviceScalar(const at::Tensor& tensor) {
   if (tensor.is_cpu()) {
@@ -49,31 +58,37 @@ double DeviceScalar::number() const {
 }
 
 DeviceScalar DeviceScalar::operator+(const DeviceScalar& other) const {
-  return combine(
-      *this, other, [](auto x, auto y) { return x + y; }, [](double x, double y) { return x + y; });
+  return plus(other, 1.0);
+}
+
+DeviceScalar DeviceScalar::plus(const DeviceScalar& other, double factor) const {
+  if (neither_on_device(*this, other)) return {number_ + other.number_ * factor};
+  if (!other.on_device()) return own(tensor_ + other.number_ * factor);
+  if (on_device()) return own(at::add(tensor_, other.tensor_, factor));
+  // The first value of a sum: its beginning is 0, and nothing needs adding to it.
+  const at::Tensor product = factor == 1.0 ? other.tensor_ : other.tensor_ * factor;
+  return own(number_ == 0.0 ? product : product + number_);
 }
 
 DeviceScalar DeviceScalar::operator*(double factor) const {
   if (!on_device()) return {number_ * factor};
-  return DeviceScalar(tensor_ * factor);
+  return own(tensor_ * factor);
 }
 
 DeviceScalar DeviceScalar::operator/(double divisor) const {
   if (!on_device()) return {number_ / divisor};
-  return DeviceScalar(tensor_ / divisor);
+  return own(tensor_ / divisor);
 }
 
 // A NaN wins over every number, as in torch.max and torch.min.
 DeviceScalar DeviceScalar::max(const DeviceScalar& a, const DeviceScalar& b) {
-  return combine(
-      a, b, [](auto x, auto y) { return at::maximum(x, y); },
-      [](double x, double y) { return std::isnan(x) || x > y ? x : y; });
+  if (neither_on_device(a, b)) return std::isnan(a.number_) || a.number_ > b.number_ ? a : b;
+  return own(combine(a, b, [](auto x, auto y) { return at::maximum(x, y); }));
 }
 
 DeviceScalar DeviceScalar::min(const DeviceScalar& a, const DeviceScalar& b) {
-  return combine(
-      a, b, [](auto x, auto y) { return at::minimum(x, y); },
-      [](double x, double y) { return std::isnan(x) || x < y ? x : y; });
+  if (neither_on_device(a, b)) return std::isnan(a.number_) || a.number_ < b.number_ ? a : b;
+  return own(combine(a, b, [](auto x, auto y) { return at::minimum(x, y); }));
 }
 
 }  // namespace grapnel

@@ -74,7 +74,7 @@ void MetricStore::log(const LogRecord& record) {
   switch (options.reduce) {
     case Reduce::mean: {
       const auto weight = static_cast<double>(record.batch_size);
-      metric->accumulated = metric->accumulated + record.value * weight;
+      metric->accumulated = metric->accumulated.plus(record.value, weight);
       metric->weight += weight;
       break;
     }

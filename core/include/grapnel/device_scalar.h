@@ -23,12 +23,17 @@ class GRAPNEL_CORE_API DeviceScalar {
   const at::Tensor& tensor() const { return tensor_; }
 
   DeviceScalar operator+(const DeviceScalar& other) const;
+  // this + other * factor, in one operation on the device.
+  DeviceScalar plus(const DeviceScalar& other, double factor) const;
   DeviceScalar operator*(double factor) const;
   DeviceScalar operator/(double divisor) const;
   static DeviceScalar max(const DeviceScalar& a, const DeviceScalar& b);
   static DeviceScalar min(const DeviceScalar& a, const DeviceScalar& b);
 
  private:
+  // Of a result that nobody else has: not copied.
+  static DeviceScalar own(at::Tensor result);
+
   mutable double number_ = 0.0;
   mutable at::Tensor tensor_;  // float32 or float64, 0-dimensional; reset once fetched
 };
