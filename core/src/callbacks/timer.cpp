@@ -79,6 +79,7 @@ void Timer::load_state_dict(const StateDict& state) {
   const StateValue* elapsed = state.find("time_elapsed");
   const StateValue* train = elapsed == nullptr ? nullptr : elapsed->to_dict().find("train");
   offset_ = train == nullptr ? 0.0 : train->to_double();
+  span(Stage::train) = {};  // a training of this process before the resume is no part of it
 }
 
 HookMask Timer::wanted(const HookMask& overridden) const {
@@ -104,19 +105,19 @@ void Timer::on_fit_start(Event& event) {
 }
 
 void Timer::on_train_start(Event&) {
-  span(Stage::train).start = clock_->now();
+  begin(Stage::train);
 }
 void Timer::on_train_end(Event&) {
   span(Stage::train).end = clock_->now();
 }
 void Timer::on_validation_start(Event&) {
-  span(Stage::validate).start = clock_->now();
+  begin(Stage::validate);
 }
 void Timer::on_validation_end(Event&) {
   span(Stage::validate).end = clock_->now();
 }
 void Timer::on_test_start(Event&) {
-  span(Stage::test).start = clock_->now();
+  begin(Stage::test);
 }
 void Timer::on_test_end(Event&) {
   span(Stage::test).end = clock_->now();
@@ -126,6 +127,10 @@ void Timer::on_train_batch_end(TrainBatchEnd& event) {
 }
 void Timer::on_train_epoch_end(Event& event) {
   stop_if_over(event.trainer);
+}
+
+void Timer::begin(Stage stage) {
+  span(stage) = {.start = clock_->now(), .end = {}};
 }
 
 void Timer::stop_if_over(Trainer& trainer) {

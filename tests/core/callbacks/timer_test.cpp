@@ -1,5 +1,6 @@
 #include "grapnel/callbacks/timer.h"
 
+#include "../support/recorder.h"
 #include "catch.h"
 #include "grapnel/base/clock.h"
 #include "scripted.h"
@@ -116,6 +117,45 @@ TEST_CASE("the time of the runs before a resume counts") {
   trainer.fit(module, toy_data(3, 2), {.ckpt_path = (directory / "a.ckpt").string()});
   CHECK(trainer.global_step() == 5);  // 3 of the first run, 2 after its 4 s
   CHECK(timer->time_elapsed() >= 6.0);
+}
+
+TEST_CASE("in a second fit of the same trainer the time runs from its start") {
+  ManualClock clock;
+  TrainerOptions options = quiet(1);
+  options.clock = &clock;
+  auto timer = std::make_shared<Timer>();
+  Trace trace;
+  auto watch = std::make_shared<Recorder>(trace);
+  std::vector<double> elapsed;
+  watch->script = [&](const std::string& hook, Trainer&) {
+    if (hook == "on_train_batch_end") elapsed.push_back(timer->time_elapsed());
+  };
+  SlowModule module(clock);
+  Trainer trainer(options, {timer, watch});
+  trainer.fit(module, toy_data(2, 0));
+  clock.advance(100);
+  CHECK(timer->time_elapsed() == 2.0);
+  trainer.set_max_epochs(2);
+  trainer.fit(module, toy_data(2, 0));
+  CHECK(elapsed == std::vector<double>{1, 2, 1, 2});
+  CHECK(timer->time_elapsed() == 2.0);
+}
+
+TEST_CASE("a timer that is resumed in the process of the first run doesn't count it twice") {
+  const TempDir directory;
+  const std::string file = (directory / "a.ckpt").string();
+  ManualClock clock;
+  TrainerOptions options = quiet(1);
+  options.clock = &clock;
+  auto timer = std::make_shared<Timer>(TimerOptions{.duration = 5.0});
+  SlowModule module(clock);
+  Trainer trainer(options, {timer});
+  trainer.fit(module, toy_data(3, 0));
+  trainer.save_checkpoint(file);
+  trainer.set_max_epochs(9);
+  trainer.fit(module, toy_data(3, 0), {.ckpt_path = file});
+  CHECK(trainer.global_step() == 5);  // 3 s of the first run, 2 s more
+  CHECK(timer->time_elapsed() == 5.0);
 }
 
 TEST_CASE("a negative duration is refused") {

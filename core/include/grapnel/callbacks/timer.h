@@ -71,6 +71,7 @@ class GRAPNEL_CORE_API Timer : public Callback {
   };
   Span& span(Stage stage) { return spans_.at(static_cast<size_t>(stage)); }
   const Span& span(Stage stage) const { return spans_.at(static_cast<size_t>(stage)); }
+  void begin(Stage stage);
   void stop_if_over(Trainer& trainer);
 
   TimerOptions options_;
