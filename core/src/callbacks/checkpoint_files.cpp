@@ -49,6 +49,16 @@ void remove_checkpoint(const fs::path& file) {
   }
 }
 
+bool would_remove(const fs::path& file, const fs::path& kept) {
+  std::error_code error;
+  const auto place = [&](const fs::path& path) {
+    const fs::path absolute = fs::absolute(path).lexically_normal();
+    return fs::weakly_canonical(absolute.parent_path(), error) / absolute.filename();
+  };
+  if (place(file) == place(kept)) return true;
+  return !fs::is_symlink(file, error) && fs::equivalent(file, kept, error);
+}
+
 bool lies_below(const fs::path& file, const fs::path& directory) {
   const fs::path below = fs::absolute(file).lexically_normal();
   fs::path above = fs::absolute(directory).lexically_normal();

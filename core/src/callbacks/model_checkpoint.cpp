@@ -390,10 +390,7 @@ void ModelCheckpoint::remove_replaced(const Trainer& trainer, const std::string&
                                       const std::string& replacement) const {
   if (old.empty() || old == replacement || !lies_below(old, dirpath_)) return;
   const fs::path resumed_from = trainer.ckpt_path();
-  if (!resumed_from.empty() &&
-      fs::absolute(resumed_from).lexically_normal() == fs::absolute(old).lexically_normal()) {
-    return;
-  }
+  if (!resumed_from.empty() && would_remove(old, resumed_from)) return;
   remove_checkpoint(old);
 }
 

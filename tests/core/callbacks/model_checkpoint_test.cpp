@@ -253,6 +253,19 @@ TEST_CASE("the file that a run was resumed from is not removed, nor one in anoth
   CHECK(fs::exists(resumed));
 }
 
+TEST_CASE("it is not removed either when the run was resumed through a link") {
+  const TempDir directory;
+  const ModelCheckpointOptions options{.dirpath = directory / "c", .monitor = "val_loss"};
+  const std::string saved = run(options, {5, 4, 3, 2}, saving(2))->best_model_path();
+  const fs::path resumed = directory / "link" / fs::path(saved).filename();
+  fs::create_directory_symlink(directory / "c", directory / "link");
+
+  ScriptedModule module({5, 4, 3, 2});
+  Trainer trainer(saving(4), {std::make_shared<ModelCheckpoint>(options)});
+  trainer.fit(module, toy_data(2, 1), {.ckpt_path = resumed.string()});
+  CHECK(files_below(directory / "c") == Names{"epoch=1-step=4.ckpt", "epoch=3-step=8.ckpt"});
+}
+
 TEST_CASE("a run that was stopped in a window of accumulation and resumed leaves the same files") {
   const TempDir directory;
   TrainerOptions options = saving(1);
