@@ -2,8 +2,10 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/lerp.h>
+#include <ATen/ops/_foreach_lerp.h>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
@@ -12,10 +14,39 @@ namespace grapnel {
 
 namespace {
 
-at::Tensor running_mean_of(const at::Tensor& average, const at::Tensor& model, int64_t n_averaged) {
-  const double share = 1.0 / static_cast<double>(n_averaged + 1);
-  if (average.is_floating_point()) return at::lerp(average, model, share);
+// Of whole numbers.
+at::Tensor running_mean_of(const at::Tensor& average, const at::Tensor& model, double share) {
   return average.to(at::kDouble) + (model - average).to(at::kDouble) * share;
+}
+
+// Averages and models that one operation can take together.
+struct Alike {
+  at::Device device;
+  at::ScalarType type;
+  std::vector<at::Tensor> averages;
+  std::vector<at::Tensor> models;
+};
+
+// The model's own tensor, which usually stands where it stood; nullptr: the model has it no more.
+const at::Tensor* live_tensor(const StateView& view, AveragedWeights::Entry& entry) {
+  const std::vector<StateEntry>& all = view.entries();
+  if (entry.place >= all.size() || all[entry.place].name != entry.name) {
+    const StateEntry* found = view.find(entry.name);
+    if (found == nullptr) return nullptr;
+    entry.place = static_cast<size_t>(found - all.data());
+  }
+  return &all[entry.place].tensor;
+}
+
+void add_to(std::vector<Alike>& groups, const at::Tensor& average, at::Tensor model) {
+  auto group = std::find_if(groups.begin(), groups.end(), [&](const Alike& each) {
+    return each.device == average.device() && each.type == average.scalar_type();
+  });
+  if (group == groups.end()) {
+    group = groups.insert(group, {average.device(), average.scalar_type(), {}, {}});
+  }
+  group->averages.push_back(average);
+  group->models.push_back(std::move(model));
 }
 
 }  // namespace
@@ -32,7 +63,8 @@ void AveragedWeights::start(Module& module, const std::optional<at::Device>& dev
     at::Tensor copy = device ? source.to(*device, source.scalar_type(), /*non_blocking=*/false,
                                          /*copy=*/true)
                              : source.clone();
-    entries_.push_back({entry.name, std::move(copy), entry.is_parameter, entry.persistent});
+    entries_.push_back(
+        {entry.name, std::move(copy), entry.is_parameter, entry.persistent, entries_.size()});
   }
 }
 
@@ -40,30 +72,46 @@ void AveragedWeights::move_to(const at::Device& device) {
   for (Entry& entry : entries_) entry.average = entry.average.to(device);
 }
 
-void AveragedWeights::update(Module& module, const AverageFunction& function, bool buffers) {
-  const at::NoGradGuard no_grad;
+void AveragedWeights::follow_devices(Module& module) {
   const StateView& view = module.state_view();
   for (Entry& entry : entries_) {
-    const StateEntry* live = view.find(entry.name);
-    if (live == nullptr || (!entry.is_parameter && !buffers)) continue;
-    const at::Tensor model = live->tensor.detach().to(entry.average.device());
+    const at::Tensor* model = live_tensor(view, entry);
+    if (model != nullptr) entry.average = entry.average.to(model->device());
+  }
+}
+
+void AveragedWeights::update(Module& module, const AverageRule& rule, bool buffers) {
+  const at::NoGradGuard no_grad;
+  const StateView& view = module.state_view();
+  std::optional<double> share = rule.share;
+  if (!rule.function) share = 1.0 / static_cast<double>(n_averaged_ + 1);
+  std::vector<Alike> groups;
+  for (Entry& entry : entries_) {
+    const at::Tensor* found = live_tensor(view, entry);
+    if (found == nullptr || (!entry.is_parameter && !buffers)) continue;
     if (n_averaged_ == 0) {
-      entry.average.copy_(model);
-    } else if (function) {
-      entry.average.copy_(function(entry.average, model, n_averaged_));
+      entry.average.copy_(*found);
+      continue;
+    }
+    at::Tensor model = found->detach().to(entry.average.device());
+    if (share && at::isFloatingType(entry.average.scalar_type())) {
+      add_to(groups, entry.average, model.to(entry.average.scalar_type()));
+    } else if (rule.function) {
+      entry.average.copy_(rule.function(entry.average, model, n_averaged_));
     } else {
-      entry.average.copy_(running_mean_of(entry.average, model, n_averaged_));
+      entry.average.copy_(running_mean_of(entry.average, model, *share));
     }
   }
+  for (const Alike& group : groups) at::_foreach_lerp_(group.averages, group.models, *share);
   ++n_averaged_;
 }
 
 void AveragedWeights::follow_buffers(Module& module) {
   const at::NoGradGuard no_grad;
+  const StateView& view = module.state_view();
   for (Entry& entry : entries_) {
     if (entry.is_parameter) continue;
-    const StateEntry* live = module.state_view().find(entry.name);
-    if (live != nullptr) entry.average.copy_(live->tensor.detach());
+    if (const at::Tensor* model = live_tensor(view, entry)) entry.average.copy_(*model);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -21,6 +22,16 @@ namespace grapnel {
 using AverageFunction = std::function<at::Tensor(const at::Tensor& average, const at::Tensor& model,
                                                  int64_t n_averaged)>;
 
+// How the average takes a model in.
+struct AverageRule {
+  // Empty: the mean of all models.
+  AverageFunction function;
+  // The model's share of the new average, 0 to 1, where function(average, model, n) is
+  // average + share (model - average): then tensors of floating types are averaged by few operations
+  // for all of them, and the function has only the others. Unset: the function has all.
+  std::optional<double> share;
+};
+
 class AveragedWeights {
  public:
   struct Entry {
@@ -28,6 +39,7 @@ class AveragedWeights {
     at::Tensor average;
     bool is_parameter;
     bool persistent;
+    size_t place;  // in the model's state view when it was last looked up
   };
 
   bool empty() const { return entries_.empty(); }
@@ -39,9 +51,11 @@ class AveragedWeights {
   // A copy of every parameter and buffer, on the device (nothing: each where it is).
   void start(Module& module, const std::optional<at::Device>& device);
   void move_to(const at::Device& device);
-  // Takes one more model in: the first is copied, later ones go through `function` (empty: the mean
-  // of all of them). buffers: average them too.
-  void update(Module& module, const AverageFunction& function, bool buffers);
+  // To where the model's entries are now.
+  void follow_devices(Module& module);
+  // Takes one more model in: the first is copied, later ones go through `rule`. buffers: average them
+  // too.
+  void update(Module& module, const AverageRule& rule, bool buffers);
   // Copies the model's buffers.
   void follow_buffers(Module& module);
   // Writes the average into the model; parameters alone, or buffers too.

@@ -320,6 +320,7 @@ void BaseFinetuning::note_trainable(Module& module) {
 
 // While a step runs, frozen batch normalizations update copies of their statistics.
 void BaseFinetuning::on_train_batch_start(TrainBatchStart& event) {
+  statistics_.end();  // a batch whose epoch was ended at its start has no end
   if (frozen_norms_.empty()) return;
   std::vector<std::pair<std::string, at::Tensor>> copies;
   for (const StateEntry& entry : event.module.state_view().entries()) {
@@ -337,6 +338,10 @@ void BaseFinetuning::on_after_optimizer_step(OptimizerEvent& event) {
 }
 
 void BaseFinetuning::on_train_batch_end(TrainBatchEnd&) {
+  statistics_.end();
+}
+
+void BaseFinetuning::on_train_epoch_end(Event&) {
   statistics_.end();
 }
 

@@ -260,7 +260,7 @@ void StochasticWeightAveraging::on_train_epoch_start(Event& event) {
   if (averages_in(epoch)) {
     if (!began_) begin(event);
     if (epoch > latest_update_epoch_) {
-      average_->update(event.module, options_.avg_fn, /*buffers=*/false);
+      average_->update(event.module, {.function = options_.avg_fn, .share = {}}, /*buffers=*/false);
       n_averaged_ = average_->n_averaged();
       latest_update_epoch_ = epoch;
     }
@@ -279,6 +279,11 @@ void StochasticWeightAveraging::begin_statistics_epoch(Event& event) {
     }
     auto count = live_buffer(event.module, layer.name, "num_batches_tracked");
     if (count.defined()) count.zero_();
+  }
+  // The optimizer is still called at the epoch's end. It must find nothing to do: Lightning leaves it the
+  // last batch's gradients where no validation has cleared them, and so ends beside the average.
+  for (const StateEntry& entry : event.module.state_view().parameters()) {
+    entry.tensor.mutable_grad().reset();
   }
   lease_statistics_epoch(event);
 }

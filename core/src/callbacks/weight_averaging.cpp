@@ -92,11 +92,14 @@ void WeightAveraging::setup(StageEvent& event) {
 
 // The model has its layers by now, also where configure_model made them.
 void WeightAveraging::on_fit_start(Event& event) {
-  if (average_->empty()) average_->start(event.module, device_);
+  if (average_->empty()) return average_->start(event.module, device_);
+  // From a checkpoint, which is loaded before the model moves to its device.
+  if (!device_) average_->follow_devices(event.module);
 }
 
 void WeightAveraging::update(Module& module) {
-  average_->update(module, options_.avg_fn, options_.use_buffers);
+  average_->update(module, {.function = options_.avg_fn, .share = model_share()},
+                   options_.use_buffers);
   if (!options_.use_buffers) average_->follow_buffers(module);
 }
 
@@ -115,6 +118,12 @@ void WeightAveraging::on_train_epoch_end(Event& event) {
 }
 
 void WeightAveraging::on_train_end(Event& event) {
+  if (average_->n_averaged() == 0) {
+    log_warning(
+        "{} has averaged nothing in this training, and so the model ends with the weights that it "
+        "began with; let it update earlier",
+        type_name());
+  }
   average_->copy_to(event.module, /*buffers=*/true);
 }
 

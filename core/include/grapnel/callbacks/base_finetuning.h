@@ -53,6 +53,7 @@ class GRAPNEL_CORE_API BaseFinetuning : public Callback {
   void on_train_batch_start(TrainBatchStart& event) override;
   void on_after_optimizer_step(OptimizerEvent& event) override;
   void on_train_batch_end(TrainBatchEnd& event) override;
+  void on_train_epoch_end(Event& event) override;
   void on_fit_end(Event& event) override;
 
  protected:

@@ -35,6 +35,8 @@ class GRAPNEL_CORE_API EMAWeightAveraging final : public WeightAveraging {
   bool should_update(std::optional<int64_t> step_idx, std::optional<int64_t> epoch_idx) override;
 
  private:
+  std::optional<double> model_share() const override { return 1 - options_.decay; }
+
   EMAWeightAveragingOptions options_;
 };
 

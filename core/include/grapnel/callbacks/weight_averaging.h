@@ -74,6 +74,8 @@ class GRAPNEL_CORE_API WeightAveraging : public Callback {
   StateDict average_weights() const;
 
  private:
+  // Where avg_fn is average + share (model - average): the share, which makes updates fast.
+  virtual std::optional<double> model_share() const { return {}; }
   void update(Module& module);
 
   WeightAveragingOptions options_;
