@@ -4,6 +4,7 @@
 
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "support/toy.h"
 
 namespace data_test {
 
@@ -86,6 +87,24 @@ TEST_CASE("a batch keeps names, indices and payload on its way to the device") {
   CHECK_FALSE(moved["y"].defined());
   CHECK(moved.sample_indices == batch.sample_indices);
   CHECK(std::any_cast<int>(moved.payload) == 3);
+}
+
+TEST_CASE("a loader that is given alone is that of the run, whichever it is") {
+  class Predicting final : public test::ToyModule {
+   public:
+    TensorTree predict_step(Batch& batch, int64_t, int64_t) override { return forward(batch[0]); }
+    StepOutput test_step(Batch& batch, int64_t, int64_t) override {
+      log("test_loss", (forward(batch[0]) - batch[1]).pow(2).mean());
+      return {};
+    }
+  };
+  Predicting module;
+  Trainer trainer(test::quiet(1));
+  const auto loader = std::make_shared<test::ToyLoader>(3);
+  CHECK(trainer.validate(module, Data(loader)).at(0).contains("val_loss"));
+  CHECK(trainer.test(module, Data(loader)).at(0).contains("test_loss"));
+  CHECK(trainer.predict(module, Data(loader)).at(0).size() == 3);
+  CHECK(loader->starts == 3);
 }
 
 }  // namespace data_test

@@ -49,10 +49,6 @@ class GRAPNEL_CORE_API DataLoader {
   // Whether epochs are shuffled; overfit_batches turns it off.
   virtual bool shuffles() const { return false; }
   virtual void set_shuffle(bool) {}
-
-  // For loaders with a position of their own beyond seed, epoch and count.
-  virtual StateDict state_dict() const { return {}; }
-  virtual void load_state_dict(const StateDict&) {}
 };
 
 using DataLoaders = std::vector<std::shared_ptr<DataLoader>>;

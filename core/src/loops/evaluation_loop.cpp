@@ -60,10 +60,6 @@ void EvaluationLoop::setup_data() {
   }
   if (run_.data.loaders) {
     set_.loaders = run_.data.eval;
-    // A single loader is that of the stage, whichever it is.
-    if (set_.loaders.empty() && run_.data.train != nullptr && !inside_fit()) {
-      set_.loaders = {run_.data.train};
-    }
   } else {
     set_.loaders = run_.in_data(testing() ? "test_dataloader" : "val_dataloader", [&] {
       if (run_.data.module != nullptr) {

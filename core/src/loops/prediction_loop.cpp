@@ -25,10 +25,6 @@ void PredictionLoop::setup_data() {
   }
   if (run_.data.loaders) {
     set_.loaders = run_.data.eval;
-    // A single loader is that of the stage, whichever it is.
-    if (set_.loaders.empty() && run_.data.train != nullptr) {
-      set_.loaders = {run_.data.train};
-    }
   } else {
     set_.loaders = run_.in_data("predict_dataloader", [&] {
       return run_.data.module != nullptr ? run_.data.module->predict_dataloaders()
