@@ -48,6 +48,8 @@ class MetricStore {
   // Forgets the values that a function logged; they come back with its next log.
   void reset(std::string_view function);
   void reset();
+  // Forgets the metrics themselves, with the options that they were logged with.
+  void clear() { *this = MetricStore(training_); }
 
   // Loader whose metrics the views show; nothing for metrics logged outside of several loaders.
   void set_dataloader(std::optional<int64_t> index) { dataloader_idx_ = index; }

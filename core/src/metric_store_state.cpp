@@ -14,6 +14,7 @@ StateDict MetricStore::state_dict() const {
                   {"prog_bar", metric.prog_bar},
                   {"logger", metric.logger},
                   {"reduce", static_cast<int64_t>(metric.reduce)},
+                  {"add_dataloader_idx", metric.add_dataloader_idx},
                   {"value", metric.accumulated.number()},
                   {"weight", metric.weight},
                   {"global_step", metric.global_step}};
@@ -35,7 +36,7 @@ void MetricStore::load_state_dict(const StateDict& state) {
     metric.prog_bar = one.at("prog_bar").to_bool();
     metric.logger = one.at("logger").to_bool();
     metric.reduce = static_cast<Reduce>(one.at("reduce").to_int());
-    metric.add_dataloader_idx = true;
+    metric.add_dataloader_idx = one.at("add_dataloader_idx").to_bool();
     metric.accumulated = one.at("value").to_double();
     metric.weight = one.at("weight").to_double();
     metric.global_step = one.at("global_step").to_int();

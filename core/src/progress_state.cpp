@@ -50,6 +50,7 @@ StateDict progress_state(const RunState& state) {
       {"val_batch_progress", val_batch},
       {"batches_that_stepped", state.batches_that_stepped},
       {"validated_at_batch", state.validated_at_batch},
+      {"window_start", state.window_start},
   };
   return {{"fit_loop", fit}};
 }
@@ -70,6 +71,7 @@ void load_progress(const StateDict& loops, RunState& state) {
   loaded.val_is_last_batch = val_batch.at("is_last_batch").to_bool();
   loaded.batches_that_stepped = fit.at("batches_that_stepped").to_int();
   loaded.validated_at_batch = fit.at("validated_at_batch").to_int();
+  loaded.window_start = fit.at("window_start").to_int();
   state = loaded;
 }
 

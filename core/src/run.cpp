@@ -126,6 +126,7 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
     module->to(device);
     if (fitting()) {
       configure_optimizers();
+      resumable = checkpoint_path.empty();
       Event event = this->event();
       hooks.on_fit_start(event);
     }
@@ -143,6 +144,7 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
       entry.tensor.mutable_grad().reset();
     }
     restore_gradients();
+    resumable = fitting();
     run_stage();
     finish();
     if (run_options.verbose) log_results();
@@ -175,7 +177,17 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
                 : kind == RunKind::validate ? Stage::validate
                 : kind == RunKind::test     ? Stage::test
                                             : Stage::predict;
-  if (kind == RunKind::fit) state.should_stop = false;
+  if (kind == RunKind::fit) {
+    state.should_stop = false;
+    stop.reset();
+    fit->begin();
+  }
+  resumable = false;
+  gradients_of_batch = false;
+  // What a run that failed had not reduced must not go into this one's metrics.
+  train_metrics.clear();
+  val_metrics.clear();
+  eval_metrics.clear();
   signal = 0;
   pending.clear();
   granted.clear();
@@ -189,7 +201,8 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
   }
   data = std::move(given);
   // A single loader stands for whatever the run is about.
-  if (kind != RunKind::fit && data.loaders && data.eval.empty()) data.eval = {data.train};
+  if (kind != RunKind::fit && data.loaders && data.eval.empty() && data.train != nullptr)
+    data.eval = {data.train};
   data_mask = data.module != nullptr ? data.module->implemented(data.methods) : DataMask{};
   if (data.module != nullptr) data.module->trainers_.set_current(trainer);
   hooks.set_module(module, mask);
@@ -410,7 +423,7 @@ void Run::finish() {
   leases.end_all();
   const bool stopped = fitting() && state.should_stop;
   end(stopped ? Outcome::stopped : Outcome::finished,
-      stopped && !granted.empty() ? granted.back().reason : "");
+      stopped && stop.has_value() ? stop->reason : "");
   state.status = Status::finished;
   state.stage = Stage::none;
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,6 +73,8 @@ class Run {
   std::vector<std::shared_ptr<Optimizer>> optimizers;
   std::vector<SchedulerConfig> schedulers;
   bool skip_backward = false;
+  // The gradients hold something of the batch that is running, which a resumed run does again.
+  bool gradients_of_batch = false;
   std::unique_ptr<GradScaler> scaler;  // of precision 16-mixed
   std::unique_ptr<Profiler> profiler;  // nullptr: none was asked for
   bool max_epochs_known = false;
@@ -167,10 +170,17 @@ class Run {
     bool evaluate = false;
   };
   BatchDecision decide_after_batch();
+  // Grants requests to evaluate, where there is something to evaluate.
+  bool take_evaluation();
+  // Forgets requests whose time is over.
+  void drop_requests(std::initializer_list<RequestKind> kinds);
+  // Writes the checkpoint that was asked for.
+  void save_if_requested();
   void throw_if_interrupted();
   std::vector<Request> pending;
   std::vector<Request> granted;
-  std::atomic<int>& signal;  // the trainer's, so that a trial hears it too
+  std::optional<Request> stop;  // that set should_stop
+  std::atomic<int>& signal;     // the trainer's, so that a trial hears it too
   bool set_should_stop(bool value);
 
   // ---- Checkpoints (run_checkpoint.cpp)
@@ -189,6 +199,7 @@ class Run {
   void restore_gradients();
   std::filesystem::path checkpoint_path;
   std::optional<StateDict> loaded;
+  bool resumable = false;  // see Trainer::resumable
   // States of callbacks that are not here now but asked to be kept, by key.
   StateDict kept_states;
   // Of callbacks under OnError::disable: what was saved or loaded last without a failure, by key.

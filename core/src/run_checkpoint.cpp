@@ -9,6 +9,11 @@
 // Beyond what Lightning keeps there are the random generators, the gradients of a partly filled
 // accumulation window, what the epoch's metrics have accumulated, and the loggers' positions: with these
 // a resumed run ends with the same bits as one that was never stopped.
+//
+// A batch in whose middle a checkpoint is written is done again by the resumed run, with the random
+// numbers that come next; what it had logged for the epoch counts twice. When gradients of it are
+// there already, which can't be told from those of the batches before, the resumed run does all
+// batches of the accumulation window again.
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
@@ -111,7 +116,12 @@ StateDict Run::dump_checkpoint(bool weights_only) {
   }
   checkpoint["state_dict"] = std::move(weights);
   if (!leased.empty()) checkpoint["leased_state_dict"] = std::move(leased);
-  checkpoint["loops"] = progress_state(state);
+  RunState saved = state;
+  if (gradients_of_batch) {
+    saved.batch.current.completed = state.window_start;
+    saved.window_start = -1;
+  }
+  checkpoint["loops"] = progress_state(saved);
   if (!weights_only) {
     checkpoint["callbacks"] = callback_states();
     StateList optimizer_states;
@@ -125,7 +135,7 @@ StateDict Run::dump_checkpoint(bool weights_only) {
     if (scaler != nullptr) checkpoint["MixedPrecision"] = scaler->state_dict();
     checkpoint["rng"] = generator_states();
     StateDict exact;
-    if (fitting() && fit->should_accumulate()) {
+    if (fitting() && saved.window_start >= 0) {
       StateDict gradients;
       for (const StateEntry& entry : module->state_view().parameters()) {
         if (entry.tensor.grad().defined()) gradients[entry.name] = entry.tensor.grad().detach();

@@ -77,6 +77,10 @@ StateDict Trainer::dump_checkpoint(bool weights_only) {
   return run_->dump_checkpoint(weights_only);
 }
 
+bool Trainer::resumable() const {
+  return run_->resumable;
+}
+
 const RunState& Trainer::state() const {
   return run_->state;
 }

@@ -3,6 +3,8 @@
 
 #include "catch.h"
 
+namespace utf8_test {
+
 using namespace grapnel;
 
 TEST_CASE("text that is UTF-8 stays as it is, control characters and NUL included") {
@@ -24,3 +26,5 @@ TEST_CASE("a path's text is its UTF-8") {
         (std::filesystem::path("größer") / "a.ckpt").string());
   CHECK(path_text({}).empty());
 }
+
+}  // namespace utf8_test

@@ -17,6 +17,8 @@
 #include "support/in_process_plugin.h"
 #include "support/toy.h"
 
+namespace utf8_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -111,3 +113,5 @@ TEST_CASE("names of batches, outputs, entries and groups of parameters are UTF-8
   trainer.fit(module, Data(std::make_shared<OddlyNamedLoader>()));
   CHECK(names == std::vector<std::string>(4, kShown));
 }
+
+}  // namespace utf8_test

@@ -10,6 +10,8 @@
 
 #include "catch.h"
 
+namespace device_scalar_test {
+
 using namespace grapnel;
 
 namespace {
@@ -81,3 +83,5 @@ TEST_CASE("on a device each step of arithmetic is one operation, whose result is
   CHECK(operations_of([&] { DeviceScalar::max(a, b); }) == 1);
   CHECK(operations_of([&] { somewhere(); }) == 1);  // the copy against later writes
 }
+
+}  // namespace device_scalar_test

@@ -117,6 +117,89 @@ TEST_CASE("resuming from the end of an epoch or of a validation ends with the sa
   }
 }
 
+// What a batch had done when a checkpoint was written in its middle is done again, once.
+TEST_CASE("resuming from the middle of a batch neither loses nor doubles gradients") {
+  const Setup setup{.accumulate = 3};
+  const End expected = uninterrupted(setup);
+  TempDir directory;
+  for (const std::string hook :
+       {"on_train_batch_start", "on_before_zero_grad", "on_before_backward", "on_after_backward",
+        "on_before_optimizer_step"}) {
+    const bool once_a_window = hook == "on_before_zero_grad" || hook == "on_before_optimizer_step";
+    for (int call = 1; call <= 2 * (once_a_window ? 2 : setup.batches); ++call) {
+      INFO(hook << ", call " << call);
+      const End end = interrupted(setup, hook, call, directory.path() / "a.ckpt");
+      CHECK(at::equal(end.weight, expected.weight));
+      CHECK(at::equal(end.bias, expected.bias));
+    }
+  }
+}
+
+TEST_CASE("a fit that follows a failed one is resumed like any other") {
+  const Setup setup{.epochs = 3, .accumulate = 2};
+  TempDir directory;
+  const auto file = directory.path() / "a.ckpt";
+  // Fails at its second batch, fits again, and saves where it is told to.
+  const auto fit_twice = [&](const std::string& save_in, int at_call) {
+    Trace trace;
+    auto script = std::make_shared<Recorder>(trace);
+    int batches = 0;
+    int calls = 0;
+    bool failed = false;
+    script->script = [&](const std::string& hook, Trainer& trainer) {
+      if (!failed && hook == "on_train_batch_start" && ++batches == 2) {
+        failed = true;
+        throw std::runtime_error("killed");
+      }
+      if (failed && hook == save_in && ++calls == at_call) trainer.save_checkpoint(file);
+    };
+    ToyModule module;
+    Trainer trainer(options_of(setup), {script});
+    CHECK_THROWS_WITH(trainer.fit(module, toy_data(setup.batches)), "killed");
+    trainer.fit(module, toy_data(setup.batches));
+    return end_of(module, trainer);
+  };
+  for (const std::string hook :
+       {"on_train_batch_end", "on_validation_end", "on_train_epoch_end", "on_train_epoch_start"}) {
+    const int calls = hook == "on_train_batch_end" ? 2 * static_cast<int>(setup.batches) : 3;
+    for (int call = 1; call <= calls; ++call) {
+      INFO(hook << ", call " << call);
+      const End expected = fit_twice(hook, call);
+      ToyModule module;
+      Trainer trainer(options_of(setup));
+      trainer.fit(module, toy_data(setup.batches), {.ckpt_path = file.string()});
+      check_equal(end_of(module, trainer), expected);
+    }
+  }
+}
+
+TEST_CASE("metrics that were logged without the loader's number go on after a resume") {
+  class Net final : public ToyModule {
+   public:
+    StepOutput training_step(Batch& batch, int64_t index) override {
+      log("plain", static_cast<double>(index),
+          {.on_step = false, .on_epoch = true, .add_dataloader_idx = false});
+      return ToyModule::training_step(batch, index);
+    }
+  };
+  TempDir directory;
+  const auto file = directory.path() / "a.ckpt";
+  {
+    Trace trace;
+    auto saver = std::make_shared<Recorder>(trace);
+    saver->script = [&](const std::string& hook, Trainer& trainer) {
+      if (hook == "on_train_batch_end" && trainer.global_step() == 2) trainer.save_checkpoint(file);
+    };
+    Net module;
+    Trainer trainer(quiet(1), {saver});
+    trainer.fit(module, toy_data());
+  }
+  Net module;
+  Trainer trainer(quiet(1));
+  trainer.fit(module, toy_data(), {.ckpt_path = file.string()});
+  CHECK(trainer.callback_metrics().at("plain") == 1.0);
+}
+
 TEST_CASE("resuming again and again at random places ends with the same bits") {
   const auto seed = std::random_device{}();
   INFO("seed " << seed);

@@ -6,6 +6,8 @@
 #include "grapnel/fabric.h"
 #include "support/toy.h"
 
+namespace lifetimes_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -125,3 +127,5 @@ TEST_CASE("a module that outlives its Fabric has everything back") {
   CHECK(holder->undone == 1);
   CHECK_FALSE(net.has_trainer());
 }
+
+}  // namespace lifetimes_test

@@ -116,4 +116,22 @@ TEST_CASE("each metric carries the step it was made at") {
   CHECK(trainer.callback_metrics().find("always")->global_step == 2);
 }
 
+TEST_CASE("what a validation had logged before it failed is not in the next fit's metrics") {
+  class Net final : public ToyModule {
+   public:
+    StepOutput validation_step(Batch&, int64_t index, int64_t) override {
+      if (fails && index == 1) throw std::runtime_error("in validation");
+      log("m", fails ? 100.0 : 1.0);
+      return {};
+    }
+    bool fails = true;
+  };
+  Net module;
+  Trainer trainer(quiet(1));
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data()), "in validation");
+  module.fails = false;
+  trainer.fit(module, toy_data());
+  CHECK(trainer.callback_metrics().at("m") == 1.0);
+}
+
 }  // namespace metrics_test

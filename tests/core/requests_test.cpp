@@ -1,6 +1,7 @@
 // Asking the trainer for something else than planned: what is granted, where, and what is refused.
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "grapnel/lr_schedulers/step_lr.h"
 #include "support/recorder.h"
 #include "support/toy.h"
 #include "temp_dir.h"
@@ -114,6 +115,111 @@ TEST_CASE("a stop is deferred until min_epochs are done") {
   options.min_epochs = 2;
   const Asked asked = ask(RequestKind::stop, "on_train_batch_end", 1, options);
   CHECK(asked.global_step == 6);
+}
+
+TEST_CASE("what comes after a batch is refused where no batch is to come") {
+  for (const std::string hook : {"on_fit_start", "on_train_start", "on_train_epoch_end"}) {
+    INFO(hook);
+    const int64_t step = hook == "on_train_epoch_end" ? 3 : 0;
+    CHECK_THROWS_WITH(ask(RequestKind::end_epoch, hook, step), Catch::Contains(hook));
+    CHECK_THROWS_WITH(ask(RequestKind::evaluate, hook, step), Catch::Contains(hook));
+  }
+  CHECK_THROWS_WITH(ask(RequestKind::evaluate, "on_validation_end", 3),
+                    Catch::Contains("on_validation_end"));
+  CHECK_THROWS_WITH(ask(RequestKind::save, "on_train_end", 6), Catch::Contains("on_train_end"));
+}
+
+TEST_CASE("an evaluation without validation data is not granted") {
+  Trace trace;
+  auto recorder = std::make_shared<Recorder>(trace);
+  recorder->script = [](const std::string& hook, Trainer& trainer) {
+    if (hook == "on_train_batch_end") trainer.request(RequestKind::evaluate, "a test");
+  };
+  ToyModule module;
+  Trainer trainer(quiet(1), {recorder});
+  trainer.fit(module, Data(std::make_shared<ToyLoader>(2), {}));
+  CHECK(trainer.granted_requests().empty());
+}
+
+TEST_CASE("an evaluation that is asked for where the epoch is ended comes all the same") {
+  Trace trace;
+  auto recorder = std::make_shared<Recorder>(trace);
+  recorder->script = [](const std::string& hook, Trainer& trainer) {
+    if (hook != "on_train_batch_start" || trainer.global_step() != 1) return;
+    trainer.request(RequestKind::end_epoch, "a test");
+    trainer.request(RequestKind::evaluate, "a test");
+  };
+  ToyModule module;
+  Trainer trainer(quiet(1), {recorder});
+  trainer.fit(module, toy_data());
+  CHECK(count(trace, "cb.on_validation_start") == 1);
+  CHECK(trainer.granted_requests().size() == 2);
+}
+
+TEST_CASE("skip_batch is about its batch alone, also when that ends the epoch") {
+  Trace trace;
+  auto recorder = std::make_shared<Recorder>(trace);
+  bool asked = false;
+  recorder->script = [&](const std::string& hook, Trainer& trainer) {
+    if (asked || hook != "on_train_batch_start" || trainer.global_step() != 1) return;
+    asked = true;
+    trainer.request(RequestKind::end_epoch, "a test");
+    trainer.request(RequestKind::skip_batch, "a test");
+  };
+  ToyModule module;
+  Trainer trainer(quiet(2), {recorder});
+  trainer.fit(module, toy_data());
+  CHECK(trainer.global_step() == 4);  // one step in the first epoch, three in the second
+}
+
+TEST_CASE("an epoch that is ended moves the schedulers of epochs, wherever that was asked") {
+  class Net final : public ToyModule {
+   public:
+    OptimizerConfig configure_optimizers() override {
+      OptimizerConfig config = ToyModule::configure_optimizers();
+      config.schedulers.push_back(
+          {.scheduler = std::make_shared<StepLR>(config.optimizers[0], 1, 0.5)});
+      return config;
+    }
+  };
+  for (const std::string hook : {"on_train_batch_start", "on_train_batch_end"}) {
+    INFO(hook);
+    Trace trace;
+    auto recorder = std::make_shared<Recorder>(trace);
+    recorder->script = [&](const std::string& now, Trainer& trainer) {
+      if (now == hook && trainer.global_step() == 1) {
+        trainer.request(RequestKind::end_epoch, "a test");
+      }
+    };
+    Net module;
+    Trainer trainer(quiet(1), {recorder});
+    trainer.fit(module, toy_data());
+    CHECK(trainer.optimizers()[0]->groups()[0].options.at("lr") == Approx(0.025));
+  }
+}
+
+TEST_CASE("the first stop is the run's reason, and those after it are not granted again") {
+  Trace trace;
+  auto recorder = std::make_shared<Recorder>(trace);
+  recorder->script = [](const std::string& hook, Trainer& trainer) {
+    if (hook != "on_train_batch_end") return;
+    trainer.request_stop("step " + std::to_string(trainer.global_step()));
+    if (trainer.global_step() == 6) trainer.request(RequestKind::evaluate, "once more");
+  };
+  class Reason final : public Callback {
+   public:
+    void on_run_end(RunEnd& event) override { text = event.reason; }
+    std::string text;
+  };
+  auto reason = std::make_shared<Reason>();
+  TrainerOptions options = quiet(5);
+  options.min_epochs = 2;
+  ToyModule module;
+  Trainer trainer(options, {recorder, reason});
+  trainer.fit(module, toy_data());
+  CHECK(reason->text == "step 1");
+  REQUIRE(trainer.granted_requests().size() == 2);
+  CHECK(trainer.granted_requests()[1].reason == "once more");
 }
 
 }  // namespace requests_test

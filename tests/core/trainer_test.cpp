@@ -7,6 +7,8 @@
 #include "support/recorder.h"
 #include "temp_dir.h"
 
+namespace trainer_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -108,3 +110,5 @@ TEST_CASE("weights are leased all together or not at all") {
   trainer.fit(module, toy_data());
   CHECK(failures == 1);
 }
+
+}  // namespace trainer_test

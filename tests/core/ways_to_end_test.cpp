@@ -4,8 +4,10 @@
 
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "grapnel/lr_schedulers/reduce_lr_on_plateau.h"
 #include "support/recorder.h"
 #include "support/toy.h"
+#include "temp_dir.h"
 
 namespace ways_to_end_test {
 
@@ -177,6 +179,56 @@ TEST_CASE("every start of a run that ends well has its end") {
     INFO(stem);
     CHECK(count(trace, stem + "_start") == count(trace, stem + "_end"));
   }
+}
+
+TEST_CASE(
+    "a logger that fails at an epoch's end leaves counters and schedulers one epoch further") {
+  class Failing final : public Logger {
+   public:
+    std::string name() const override { return "failing"; }
+    std::string version() const override { return "0"; }
+    void log_metrics(const Metrics& metrics, int64_t step) override {
+      for (const auto& [metric, value] : metrics) {
+        if (metric != "train_loss_epoch") continue;
+        steps.push_back(step);
+        if (fails) throw std::runtime_error("disk full");
+      }
+    }
+    bool fails = true;
+    std::vector<int64_t> steps;
+  };
+  class Net final : public ToyModule {
+   public:
+    OptimizerConfig configure_optimizers() override {
+      OptimizerConfig config = ToyModule::configure_optimizers();
+      plateau = std::make_shared<ReduceLROnPlateau>(
+          config.optimizers[0], ReduceLROnPlateauOptions{.factor = 0.5, .patience = 0});
+      config.schedulers.push_back({.scheduler = plateau, .monitor = "constant"});
+      return config;
+    }
+    void on_train_epoch_end(Event&) override { log("constant", 1.0); }
+    std::shared_ptr<ReduceLROnPlateau> plateau;
+  };
+  const TempDir directory;
+  const std::string file = (directory / "a.ckpt").string();
+  auto logger = std::make_shared<Failing>();
+  TrainerOptions options = quiet(2);
+  options.loggers = {logger};
+  Net module;
+  Trainer trainer(options);
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data()), "disk full");
+  CHECK(trainer.state().batches_that_stepped == 3);
+  CHECK(trainer.state().epoch.total.completed == 1);
+  trainer.save_checkpoint(file);
+
+  logger->fails = false;
+  Net again;
+  Trainer resumed(options);
+  resumed.fit(again, toy_data(), {.ckpt_path = file});
+  CHECK(resumed.global_step() == 6);
+  CHECK(resumed.optimizers()[0]->groups()[0].options.at("lr") ==
+        Approx(0.025));  // one step that is bad
+  CHECK((logger->steps == std::vector<int64_t>{2, 5}));
 }
 
 }  // namespace ways_to_end_test

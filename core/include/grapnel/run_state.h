@@ -83,6 +83,9 @@ struct RunState {
   int64_t num_training_batches = 0;  // per epoch; -1: unknown
   int64_t accumulate_grad_batches = 1;
   bool should_stop = false;
+  // Batch of this epoch whose gradients are the first of the accumulation window that no optimizer
+  // step has used yet; -1: there is none, the next gradients begin one. Automatic optimization only.
+  int64_t window_start = -1;
 };
 
 }  // namespace grapnel

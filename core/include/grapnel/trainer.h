@@ -104,6 +104,10 @@ class GRAPNEL_CORE_API Trainer {
   void save_checkpoint(const std::filesystem::path& path, bool weights_only = false);
   // What save_checkpoint would write.
   StateDict dump_checkpoint(bool weights_only = false);
+  // Whether a checkpoint that is written now has all that a fit needs to go on from it: the running
+  // or last run is a fit, has made its optimizers, and has restored what it was to restore. A
+  // failure before that has made no progress worth a file.
+  bool resumable() const;
 
   // ---- Where the run stands
   const RunState& state() const;

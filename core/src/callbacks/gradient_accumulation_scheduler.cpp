@@ -92,6 +92,8 @@ void GradientAccumulationScheduler::on_train_start(Event& event) {
         "accumulated: "
         "these are called once per optimizer step, not for every batch");
   }
+  // A run that is resumed within an epoch has no on_train_epoch_start for it.
+  on_train_epoch_start(event);
 }
 
 void GradientAccumulationScheduler::on_train_epoch_start(Event& event) {

@@ -240,7 +240,7 @@ void ModelCheckpoint::save_epoch(Trainer& trainer) {
 
 void ModelCheckpoint::on_exception(ExceptionEvent& event) {
   Trainer& trainer = event.trainer;
-  if (!options_.save_on_exception || trainer.options().fast_dev_run != 0 ||
+  if (!options_.save_on_exception || trainer.options().fast_dev_run != 0 || !trainer.resumable() ||
       trainer.sanity_checking() || last_global_step_saved_ == trainer.global_step()) {
     return;
   }

@@ -44,12 +44,17 @@ std::vector<fs::path> OnExceptionCheckpoint::last_checkpoints(const Trainer&) co
 }
 
 void OnExceptionCheckpoint::on_exception(ExceptionEvent& event) {
-  if (event.trainer.options().fast_dev_run != 0) return;
+  // Before the training has made progress of its own a file would only replace one that has some.
+  if (event.trainer.options().fast_dev_run != 0 || !event.trainer.resumable()) return;
   event.trainer.save_checkpoint(ckpt_path());
 }
 
-void OnExceptionCheckpoint::teardown(StageEvent&) {
-  remove_checkpoint(ckpt_path());
+// Lightning removes the file in teardown, after a mere validation or test too, and with it what the
+// failed training had reached.
+void OnExceptionCheckpoint::on_run_end(RunEnd& event) {
+  const bool ended_well = event.outcome == Outcome::finished || event.outcome == Outcome::stopped;
+  // A search by a Tuner is a fit that ends before it is resumable.
+  if (ended_well && event.trainer.resumable()) remove_checkpoint(ckpt_path());
 }
 
 }  // namespace grapnel

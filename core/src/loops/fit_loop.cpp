@@ -14,22 +14,33 @@ namespace grapnel {
 
 FitLoop::FitLoop(Run& run) : run_(run) {}
 
+void FitLoop::begin() {
+  resume_ = Resume::none;
+  place_ = Place::outside;
+  skip_next_val_ = false;
+  end_epoch_requested_ = false;
+  // An epoch that was cut off begins anew; one that had come to its end hooks counts as over.
+  for (Counter* epoch : {&run_.state.epoch.total, &run_.state.epoch.current}) {
+    epoch->ready = epoch->started = epoch->completed = epoch->processed;
+  }
+}
+
 void FitLoop::restart_from_checkpoint() {
   const RunState& state = run_.state;
   const Counter& epoch = state.epoch.total;
-  const Counter& batch = state.batch.total;
+  // Of this epoch: the total still counts batches that failed or were left out in earlier ones.
+  const Counter& batch = state.batch.current;
   resume_ = Resume::none;
   if (epoch.started == epoch.ready - 1) {
     resume_ = Resume::epoch_start;
   } else if (epoch.processed == epoch.started && epoch.completed == epoch.processed - 1) {
     resume_ = Resume::epoch_end;
   } else if (epoch.processed == epoch.started - 1) {
-    const bool batch_is_over = batch.started == batch.ready && batch.processed == batch.started;
-    if (!batch_is_over || batch.ready == 0) {
+    if (batch.processed != batch.ready || batch.ready == 0) {
       resume_ = Resume::mid_epoch;
     } else if (batch.completed == batch.processed - 1) {
       resume_ = Resume::batch_end;
-    } else if (state.validated_at_batch == batch.ready) {
+    } else if (state.validated_at_batch == state.batch.total.ready) {
       resume_ = Resume::after_validation;
     } else {
       resume_ = Resume::before_validation;
@@ -213,6 +224,7 @@ void FitLoop::on_epoch_start() {
   run_.throw_if_interrupted();
   setup_data();
   run_.hooks.position.epoch = run_.current_epoch() + 1;
+  place_ = Place::batches;
   if (resume_ != Resume::none && resume_ != Resume::epoch_start) return;
   if (resume_ == Resume::none) run_.state.epoch.ready();
   resume_ = Resume::none;
@@ -223,6 +235,8 @@ void FitLoop::on_epoch_start() {
 
 void FitLoop::on_epoch_end() {
   RunState& state = run_.state;
+  place_ = Place::epoch_end;
+  run_.drop_requests({RequestKind::end_epoch, RequestKind::evaluate});
   run_.epoch_end_reached();
   state.epoch.processed();
   Event event = run_.event();
@@ -230,7 +244,8 @@ void FitLoop::on_epoch_end() {
   run_.on_epoch_end();
 
   close_epoch();
-  run_.decide_after_batch();
+  place_ = Place::outside;
+  run_.save_if_requested();
   run_.throw_if_interrupted();
 }
 
@@ -238,11 +253,18 @@ void FitLoop::on_epoch_end() {
 void FitLoop::close_epoch() {
   RunState& state = run_.state;
   if (num_ready_batches_reached()) update_schedulers(/*step_interval=*/false, /*plateau=*/true);
-  // Loggers put the epoch's metrics at the step of its last batch.
-  --state.batches_that_stepped;
+  // Loggers put the epoch's metrics at the step of its last batch. The epoch is over also when one
+  // of them fails: its schedulers have moved on and must not do so again.
+  struct EndOfEpoch {
+    RunState& state;
+    explicit EndOfEpoch(RunState& of) : state(of) { --state.batches_that_stepped; }
+    ~EndOfEpoch() {
+      ++state.batches_that_stepped;
+      state.epoch.completed();
+    }
+  };
+  const EndOfEpoch end(state);
   run_.update_train_epoch_metrics();
-  ++state.batches_that_stepped;
-  state.epoch.completed();
 }
 
 bool FitLoop::validates_this_epoch() const {

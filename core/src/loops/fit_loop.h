@@ -21,7 +21,17 @@ class FitLoop {
  public:
   explicit FitLoop(Run& run);
 
+  // A fit that is not resumed, or not yet: what an earlier one left unfinished is over.
+  void begin();
   void run();
+
+  // Where the loop stands: what may be asked of it depends on that.
+  enum class Place {
+    outside,
+    batches,    // from on_train_epoch_start to the end of the epoch's last batch
+    epoch_end,  // on_train_epoch_end
+  };
+  Place place() const { return place_; }
 
   // The counters come from a checkpoint: the next run goes on from there.
   void restart_from_checkpoint();
@@ -69,6 +79,7 @@ class FitLoop {
   bool advance();  // false: the rest of the epoch is skipped
   void train_on(Batch& batch, int64_t batch_idx, StepOutput& output);
   void on_advance_end();
+  void validate();
   bool training_done() const;
   bool accumulated_batches_reached() const;
   bool num_ready_batches_reached() const;
@@ -81,6 +92,7 @@ class FitLoop {
   std::optional<int64_t> val_check_batch_;  // nothing: at the end of the data
   double last_validation_ = 0;
 
+  Place place_ = Place::outside;
   Resume resume_ = Resume::none;
   bool skip_next_val_ = false;
   bool end_epoch_requested_ = false;

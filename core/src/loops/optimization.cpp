@@ -22,7 +22,12 @@ namespace {
 class TrainingClosure {
  public:
   TrainingClosure(Run& run, Batch& batch, int64_t batch_idx, Optimizer& optimizer)
-      : run_(run), batch_(batch), batch_idx_(batch_idx), optimizer_(optimizer) {}
+      : run_(run),
+        batch_(batch),
+        batch_idx_(batch_idx),
+        optimizer_(optimizer),
+        // Also again, for an optimizer that calls its closure several times.
+        begins_window_(run.state.window_start < 0 || run.state.window_start == batch_idx) {}
 
   void operator()() {
     at::AutoGradMode grad(true);
@@ -38,8 +43,14 @@ class TrainingClosure {
                "training_step returned no loss; there is no backward pass on such a batch");
     }
     if (run_.skip_backward) return;
-    if (batch_idx_ % accumulate == 0) zero_grad();
-    if (loss.defined()) backward_with_hooks(run_, loss);
+    if (begins_window_) {
+      zero_grad();
+      run_.state.window_start = batch_idx_;
+    }
+    if (loss.defined()) {
+      run_.gradients_of_batch = true;
+      backward_with_hooks(run_, loss);
+    }
   }
 
   StepOutput take_output() { return std::move(output_); }
@@ -61,15 +72,36 @@ class TrainingClosure {
   Batch& batch_;
   int64_t batch_idx_;
   Optimizer& optimizer_;
+  bool begins_window_;
   StepOutput output_;
 };
 
-void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, TrainingClosure& closure) {
+// Stands for a batch that is left out, while the gradients of its window are to be used.
+struct NoBatch {
+  void operator()() const {}
+};
+
+// The loss of a closure, and whether there are gradients to step with.
+const at::Tensor& loss_of(const TrainingClosure& closure) {
+  return closure.loss();
+}
+bool has_gradients(const TrainingClosure& closure) {
+  return closure.loss().defined();
+}
+at::Tensor loss_of(const NoBatch&) {
+  return {};
+}
+bool has_gradients(const NoBatch&) {
+  return true;
+}
+
+template <class BatchClosure>
+void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, BatchClosure& closure) {
   run.state.optimizer_step.ready();
   ScaledStep scaled(run, optimizer);
   const Closure wrapped = [&]() -> ClosureResult {
     closure();
-    scaled.unscale(closure.loss().defined());
+    scaled.unscale(has_gradients(closure));
     OptimizerEvent event{run.event(), optimizer, 0};
     run.hooks.on_before_optimizer_step(event);
     const bool skipped = run.take_request(RequestKind::skip_step);
@@ -77,15 +109,27 @@ void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, Training
       run.module->configure_gradient_clipping(optimizer, run.options.gradient_clip_val,
                                               run.options.gradient_clip_algorithm);
     });
-    return {closure.loss(), scaled.must_skip() || skipped};
+    return {loss_of(closure), scaled.must_skip() || skipped};
   };
   run.in_module("optimizer_step", [&] {
     run.module->optimizer_step(run.current_epoch(), batch_idx, optimizer, wrapped);
   });
   scaled.finish();
   run.state.optimizer_step.completed();
+  run.state.window_start = -1;
+  run.gradients_of_batch = false;
   OptimizerEvent event{run.event(), optimizer, 0};
   run.hooks.on_after_optimizer_step(event);
+}
+
+Optimizer& only_optimizer(Run& run) {
+  if (run.optimizers.size() > 1) {
+    throw ConfigError({},
+                      "automatic optimization works with one optimizer, but "
+                      "configure_optimizers returned several; set automatic_optimization = false "
+                      "in the module and step them in training_step");
+  }
+  return *run.optimizers[0];
 }
 
 }  // namespace
@@ -134,13 +178,7 @@ void backward_with_hooks(Run& run, const at::Tensor& unscaled) {
 }
 
 StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
-  if (run.optimizers.size() > 1) {
-    throw ConfigError({},
-                      "automatic optimization works with one optimizer, but "
-                      "configure_optimizers returned several; set automatic_optimization = false "
-                      "in the module and step them in training_step");
-  }
-  Optimizer& optimizer = *run.optimizers[0];
+  Optimizer& optimizer = only_optimizer(run);
   TrainingClosure closure(run, batch, batch_idx, optimizer);
   if (run.fit_should_accumulate()) {
     closure();
@@ -149,6 +187,13 @@ StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
   }
   if (!closure.loss().defined()) return {};
   return closure.take_output();
+}
+
+void step_without_batch(Run& run, int64_t batch_idx) {
+  if (!run.module->automatic_optimization || run.state.window_start < 0) return;
+  if (run.fit_should_accumulate()) return;
+  NoBatch none;
+  step_with_hooks(run, batch_idx, only_optimizer(run), none);
 }
 
 StepOutput optimize_manually(Run& run, Batch& batch, int64_t batch_idx) {

@@ -24,6 +24,10 @@ class NoOptimizer final : public Optimizer {
 // Automatic optimization of one batch; the result's loss is detached and divided by the accumulation.
 StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx);
 
+// In the place of a batch that is left out: where an accumulation window ends with it, the
+// optimizer steps with the gradients of the window's other batches.
+void step_without_batch(Run& run, int64_t batch_idx);
+
 // Manual optimization: the module does everything itself in training_step.
 StepOutput optimize_manually(Run& run, Batch& batch, int64_t batch_idx);
 

@@ -23,7 +23,10 @@ void FitLoop::run_epoch() {
   fetcher_ =
       Fetcher(set_.loaders, set_.limits, state.epoch.current.processed, state.batch.current.ready);
   while (!epoch_done()) {
-    if (!advance()) break;
+    if (!advance()) {
+      if (run_.take_evaluation()) validate();
+      break;
+    }
     on_advance_end();
   }
 }
@@ -32,6 +35,8 @@ void FitLoop::reset_epoch() {
   RunState& state = run_.state;
   state.batch.reset_on_run();
   state.is_last_batch = false;
+  state.window_start = -1;
+  run_.gradients_of_batch = false;
   state.scheduler.reset_on_run();
   state.optimizer_step.reset_on_run();
   state.zero_grad.reset_on_run();
@@ -50,7 +55,10 @@ void FitLoop::resume_epoch() {
   state.scheduler.reset_on_restart();
   state.optimizer_step.reset_on_restart();
   state.zero_grad.reset_on_restart();
-  if (resume == Resume::mid_epoch) return;
+  if (resume == Resume::mid_epoch) {
+    state.is_last_batch = false;  // the next one tells; that which was may be the one to do again
+    return;
+  }
   if (resume == Resume::batch_end) run_.update_train_step_metrics();
   skip_next_val_ = resume == Resume::after_validation;
   on_advance_end();
@@ -106,6 +114,7 @@ bool FitLoop::advance() {
   if (batch.empty()) {
     log_once("fit-empty-batch", LogLevel::warning,
              "the training data gave an empty batch; no step is made on it");
+    step_without_batch(run_, batch_idx);
   } else {
     run_.hooks.position.step = run_.global_step() + 1;
     TrainBatchStart start{run_.event(), batch, batch_idx};
@@ -115,10 +124,17 @@ bool FitLoop::advance() {
       state.is_last_batch = true;
     } else {
       state.batch.started();
-      if (!run_.take_request(RequestKind::skip_batch)) train_on(batch, batch_idx, output);
+      if (run_.take_request(RequestKind::skip_batch)) {
+        step_without_batch(run_, batch_idx);
+      } else {
+        train_on(batch, batch_idx, output);
+      }
     }
   }
   state.batch.processed();
+  run_.gradients_of_batch = false;
+  // They are about this batch alone.
+  run_.drop_requests({RequestKind::skip_batch, RequestKind::skip_step});
 
   update_schedulers(/*step_interval=*/true, /*plateau=*/false);
   if (num_ready_batches_reached()) update_schedulers(/*step_interval=*/false, /*plateau=*/false);
@@ -140,32 +156,40 @@ void FitLoop::train_on(Batch& batch, int64_t batch_idx, StepOutput& output) {
 void FitLoop::on_advance_end() {
   RunState& state = run_.state;
   const Run::BatchDecision decision = run_.decide_after_batch();
-  bool validate = validation_is_due();
+  bool due = validation_is_due();
   if (skip_next_val_) {
-    validate = false;
+    due = false;
     skip_next_val_ = false;
   }
-  if (validate || (decision.evaluate && run_.trainer.validation_enabled())) {
-    run_.flush();
-    const auto first_iteration = run_.first_iteration;
-    state.stage = Stage::validate;
-    if (!should_accumulate()) {
-      run_.in_module("on_validation_model_zero_grad",
-                     [&] { run_.module->on_validation_model_zero_grad(); });
-    }
-    run_.val_loop->run();
-    state.stage = Stage::train;
-    run_.first_iteration = first_iteration;
-    if (!run_.pending.empty()) end_epoch_requested_ = run_.decide_after_batch().end_epoch;
-  }
+  if (due || decision.evaluate) validate();
   end_epoch_requested_ = end_epoch_requested_ || decision.end_epoch;
 
   update_schedulers(/*step_interval=*/true, /*plateau=*/true);
   if (!should_accumulate()) ++state.batches_that_stepped;
+  if (end_epoch_requested_ && !num_ready_batches_reached()) {
+    // As when a batch's start ends the epoch: what moves on once an epoch does so after this batch.
+    state.is_last_batch = true;
+    update_schedulers(/*step_interval=*/false, /*plateau=*/false);
+  }
   if (state.should_stop) {
     for (const auto& logger : run_.options.loggers) logger->save();
   }
   if (!training_done()) run_.throw_if_interrupted();
+}
+
+void FitLoop::validate() {
+  RunState& state = run_.state;
+  run_.flush();
+  const auto first_iteration = run_.first_iteration;
+  state.stage = Stage::validate;
+  if (!should_accumulate()) {
+    run_.in_module("on_validation_model_zero_grad",
+                   [&] { run_.module->on_validation_model_zero_grad(); });
+  }
+  run_.val_loop->run();
+  state.stage = Stage::train;
+  run_.first_iteration = first_iteration;
+  if (!run_.pending.empty()) end_epoch_requested_ = run_.decide_after_batch().end_epoch;
 }
 
 bool FitLoop::validation_is_due() {

@@ -9,6 +9,8 @@
 #include "scripted.h"
 #include "temp_dir.h"
 
+namespace averaged_weights_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
@@ -112,3 +114,5 @@ TEST_CASE("the epoch for statistics changes no parameter, also without a validat
     CHECK(at::equal(entry.tensor, average.at(entry.name).to_tensor()));
   }
 }
+
+}  // namespace averaged_weights_test

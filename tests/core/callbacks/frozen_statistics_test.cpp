@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "grapnel/callbacks/base_finetuning.h"
 
+namespace frozen_statistics_test {
+
 using namespace grapnel;
 using namespace grapnel::test;
 
@@ -41,3 +43,5 @@ TEST_CASE(
   CHECK(trainer.global_step() == 3);
   CHECK(at::equal(module.tensor("backbone.1.running_mean"), before));
 }
+
+}  // namespace frozen_statistics_test

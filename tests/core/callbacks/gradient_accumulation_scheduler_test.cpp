@@ -1,9 +1,11 @@
 #include "grapnel/callbacks/gradient_accumulation_scheduler.h"
 
+#include "../support/recorder.h"
 #include "catch.h"
 #include "grapnel/base/json.h"
 #include "grapnel/callbacks/registry.h"
 #include "scripted.h"
+#include "temp_dir.h"
 
 namespace gradient_accumulation_scheduler_test {
 
@@ -61,6 +63,34 @@ TEST_CASE("a schedule without meaning is refused, in code and in run.json") {
   CHECK_THROWS_WITH(make(R"({"scheduling": {"a": 2}})"), Catch::Contains("run.json:1"));
   CHECK_THROWS_WITH(make(R"({"scheduling": {"1": 1.5}})"), Catch::Contains("1.5"));
   CHECK_THROWS_WITH(make(R"({"scheduling": {}})"), Catch::Contains("run.json:1"));
+}
+
+TEST_CASE("a run that is resumed within an epoch goes on with the factor of that epoch") {
+  const TempDir directory;
+  const std::string file = (directory / "a.ckpt").string();
+  const auto scheduler = [] {
+    return std::make_shared<GradientAccumulationScheduler>(AccumulationSchedule{{1, 2}});
+  };
+  ToyModule whole;
+  Trainer uninterrupted(quiet(2), {scheduler()});
+  uninterrupted.fit(whole, toy_data(4, 0));
+
+  Trace trace;
+  auto killer = std::make_shared<Recorder>(trace);
+  killer->script = [&](const std::string& hook, Trainer& trainer) {
+    if (hook != "on_train_batch_end" || trainer.global_step() != 5) return;
+    trainer.save_checkpoint(file);
+    throw std::runtime_error("killed");
+  };
+  ToyModule killed;
+  Trainer first(quiet(2), {scheduler(), killer});
+  CHECK_THROWS_WITH(first.fit(killed, toy_data(4, 0)), "killed");
+
+  ToyModule resumed;
+  Trainer second(quiet(2), {scheduler()});
+  second.fit(resumed, toy_data(4, 0), {.ckpt_path = file});
+  CHECK(second.global_step() == uninterrupted.global_step());
+  CHECK(at::equal(resumed.weight, whole.weight));
 }
 
 }  // namespace gradient_accumulation_scheduler_test

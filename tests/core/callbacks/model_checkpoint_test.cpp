@@ -229,6 +229,24 @@ TEST_CASE("a failing run leaves a checkpoint of its own when that is asked for")
   CHECK(files_below(directory / "yes") == Names{"epoch=0-step=2.ckpt", "epoch=1-step=3.ckpt"});
 }
 
+TEST_CASE("a resume that fails while it starts saves nothing, and leaves last.ckpt as it was") {
+  class BadStart final : public ToyModule {
+   public:
+    OptimizerConfig configure_optimizers() override { throw std::runtime_error("bad start"); }
+  };
+  const TempDir directory;
+  const ModelCheckpointOptions options{.dirpath = directory / "c",
+                                       .save_last = SaveLast::link,
+                                       .save_top_k = -1,
+                                       .save_on_exception = true};
+  run(options, {}, saving(1));
+  const Names before = files_below(directory / "c");
+  BadStart module;
+  Trainer trainer(saving(2), {std::make_shared<ModelCheckpoint>(options)});
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data(2, 1), {.ckpt_path = "last"}), "bad start");
+  CHECK(files_below(directory / "c") == before);
+}
+
 TEST_CASE("the file that a run was resumed from is not removed, nor one in another directory") {
   const TempDir directory;
   const ModelCheckpointOptions options{.dirpath = directory / "c", .monitor = "val_loss"};

@@ -1,6 +1,7 @@
 #include "grapnel/callbacks/on_exception_checkpoint.h"
 
 #include "catch.h"
+#include "grapnel/base/files.h"
 #include "scripted.h"
 #include "temp_dir.h"
 
@@ -48,6 +49,49 @@ TEST_CASE("a failed run leaves a file, the next fit goes on from it, and a good 
 
 TEST_CASE("a file without a name is refused") {
   CHECK_THROWS_AS(OnExceptionCheckpoint(".", ""), ConfigError);
+}
+
+TEST_CASE("a resume that fails while it starts leaves the file that it came from") {
+  class BadStart final : public ToyModule {
+   public:
+    OptimizerConfig configure_optimizers() override { throw std::runtime_error("bad start"); }
+  };
+  const TempDir directory;
+  TrainerOptions options = quiet(3);
+  options.enable_checkpointing = true;
+  auto checkpoint = std::make_shared<OnExceptionCheckpoint>(directory / "x");
+  {
+    FailingOnce module;
+    Trainer trainer(options, {checkpoint});
+    CHECK_THROWS_WITH(trainer.fit(module, toy_data(3, 1)), "scripted");
+  }
+  const std::string before = read_file(checkpoint->ckpt_path(), 1 << 24);
+  BadStart module;
+  Trainer trainer(options, {checkpoint});
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data(3, 1)), "bad start");
+  CHECK(read_file(checkpoint->ckpt_path(), 1 << 24) == before);
+}
+
+TEST_CASE("only a training writes and removes the file") {
+  class FailingValidation final : public ToyModule {
+   public:
+    StepOutput validation_step(Batch&, int64_t, int64_t) override {
+      throw std::runtime_error("in validation");
+    }
+  };
+  const TempDir directory;
+  TrainerOptions options = quiet(3);
+  options.enable_checkpointing = true;
+  auto checkpoint = std::make_shared<OnExceptionCheckpoint>(directory / "x");
+  Trainer trainer(options, {checkpoint});
+  FailingValidation validation;
+  CHECK_THROWS(trainer.validate(validation, toy_data(3, 1)));
+  CHECK(files_below(directory / "x").empty());
+
+  FailingOnce module;
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data(3, 1)), "scripted");
+  trainer.validate(module, toy_data(3, 1));
+  CHECK(files_below(directory / "x") == Names{"on_exception.ckpt"});
 }
 
 }  // namespace on_exception_checkpoint_test

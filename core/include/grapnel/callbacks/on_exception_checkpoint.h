@@ -1,4 +1,4 @@
-// Writes a checkpoint when a run fails, and removes it when a later one ends well.
+// Writes a checkpoint when a training fails, and removes it when a later one ends well.
 //
 //   OnExceptionCheckpoint("checkpoints")   ->  checkpoints/on_exception.ckpt
 //
@@ -31,9 +31,10 @@ class GRAPNEL_CORE_API OnExceptionCheckpoint : public Checkpoint {
   std::vector<std::filesystem::path> last_checkpoints(const Trainer& trainer) const override;
   bool resumes_by_itself() const override { return true; }
 
-  // Replaces the file of an earlier failure; throws IoError when it can't be written.
+  // Replaces the file of an earlier failure, but not when the fit fails before it has restored what
+  // it resumes from (see Trainer::resumable). Throws IoError when it can't be written.
   void on_exception(ExceptionEvent& event) override;
-  void teardown(StageEvent& event) override;
+  void on_run_end(RunEnd& event) override;
 
  private:
   std::filesystem::path dirpath_;
