@@ -105,9 +105,7 @@ void add_plugin_enable(CLI::App& parent, Context& context) {
   auto* plugins =
       command->add_option("PLUGIN", options->plugins, "Ids, or paths of libraries or manifests");
   command
-      ->add_flag("--all", options->all,
-                 "Every plugin in the search path that can be used, but those of the project and "
-                 "those that were disabled")
+      ->add_flag("--all", options->all, "All that can be used, but the project's and disabled ones")
       ->excludes(plugins);
   add_plugin_options(*command, *options);
   command->footer(

@@ -66,7 +66,7 @@ TEST_CASE("without HOME the account's home directory is taken") {
 }
 
 TEST_CASE("the running program finds its own file") {
-  CHECK(executable_path().filename() == "platform_test");
+  CHECK(executable_path().filename() == "base_tests");
   CHECK(fs::exists(executable_path()));
 }
 

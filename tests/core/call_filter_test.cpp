@@ -44,7 +44,8 @@ CallFilter parsed(const std::string& text) {
 }
 
 // Two epochs of three batches; how often each hook came.
-std::map<std::string, int64_t> calls_with(const CallFilter& filter, TrainerOptions options = quiet(2)) {
+std::map<std::string, int64_t> calls_with(const CallFilter& filter,
+                                          TrainerOptions options = quiet(2)) {
   Trace trace;
   auto recorder = std::make_shared<Recorder>(trace);
   ToyModule module;
@@ -85,9 +86,9 @@ TEST_CASE("nothing is held back outside of fit, nor are setup, checkpoints, exce
   CallPosition outside = at(1, 1);
   outside.fitting = false;
   CHECK(admits({.after = CallSpan::epochs(5)}, Hook::on_validation_end, outside));
-  for (const Hook hook : {Hook::setup, Hook::teardown, Hook::on_fit_start, Hook::on_train_start,
-                          Hook::on_train_end, Hook::on_save_checkpoint, Hook::on_exception,
-                          Hook::on_run_end}) {
+  for (const Hook hook :
+       {Hook::setup, Hook::teardown, Hook::on_fit_start, Hook::on_train_start, Hook::on_train_end,
+        Hook::on_save_checkpoint, Hook::on_exception, Hook::on_run_end}) {
     CHECK(admits({.after = CallSpan::epochs(5)}, hook, at(1, 1)));
     CHECK_FALSE(concerns({.after = CallSpan::epochs(5)}, hook));
   }
@@ -113,14 +114,15 @@ TEST_CASE("a filter that is none is refused with its place") {
   };
   CHECK_THAT(refusal(R"({"every": 100})"),
              Catch::Contains("run.json:1:11") && Catch::Contains("{\"steps\": n}"));
-  CHECK_THAT(refusal(R"({"every": {"step": 100}})"), Catch::Contains("'step'") &&
-                                                         Catch::Contains("'steps'"));
+  CHECK_THAT(refusal(R"({"every": {"step": 100}})"),
+             Catch::Contains("'step'") && Catch::Contains("'steps'"));
   CHECK_THAT(refusal(R"({"first": {"epochs": 0}})"), Catch::Contains("the integer 0"));
   CHECK_THAT(refusal(R"({"once": 1})"), Catch::Contains("callbacks.thing.once"));
 }
 
 TEST_CASE("a key that is a parameter of the callback's own is left to it") {
-  const ParameterTable own("thing", "A thing.", {parameter::integer("every", 1).doc("Of its own.")});
+  const ParameterTable own("thing", "A thing.",
+                           {parameter::integer("every", 1).doc("Of its own.")});
   ConfigValue parameters = parse_json(R"({"every": 5})", "run.json");
   CHECK_FALSE(take_filter(parameters, own, "callbacks.thing").has_value());
   CHECK(parameters.contains("every"));
@@ -155,8 +157,9 @@ TEST_CASE("last without a known end is refused before the training begins") {
   Trace trace;
   TrainerOptions options = quiet(-1);
   options.max_steps = 4;
-  Trainer trainer(std::move(options), {CallbackHandle(std::make_shared<Recorder>(trace))
-                                           .only({.last = CallSpan::epochs(1)})});
+  Trainer trainer(
+      std::move(options),
+      {CallbackHandle(std::make_shared<Recorder>(trace)).only({.last = CallSpan::epochs(1)})});
   CHECK_THROWS_WITH(trainer.fit(module, toy_data()), Catch::Contains("trainer.max_epochs"));
 }
 

@@ -74,7 +74,7 @@ TEST_CASE("the fast way to average gives what the function says, whole numbers t
               {.avg_fn = [](const at::Tensor& average, const at::Tensor& model,
                             int64_t) -> at::Tensor { return average * 0.75 + model * 0.25; }}) {}
   };
-  const auto end_with = [](const std::shared_ptr<WeightAveraging>& averaging) {
+  const auto end_with = [](const auto& averaging) {
     BackboneModule module;
     Trainer trainer(quiet(2), {averaging});
     trainer.fit(module, toy_data(4, 0));

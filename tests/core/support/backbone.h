@@ -55,7 +55,7 @@ class BackboneModule : public NNModule {
     return loss;
   }
   StepOutput validation_step(Batch& batch, int64_t, int64_t) override {
-    seen.push_back(tensor("backbone.0.weight").detach().clone());
+    seen.push_back(network_->backbone->linear->weight.detach().clone());
     const at::Tensor loss = (forward(batch[0]) - batch[1]).pow(2).mean();
     log("val_loss", loss);
     return loss;
