@@ -21,7 +21,7 @@ namespace {
 }
 
 void at_least(const char* option, std::optional<int64_t> value, int64_t least) {
-  if (value.has_value() && *value < least) {
+  if (value.value_or(least) < least) {
     refuse(option, std::to_string(*value), fmt::format("at least {}", least));
   }
 }

@@ -262,20 +262,23 @@ void ModelPruning::on_train_batch_end(TrainBatchEnd&) {
 void ModelPruning::on_validation_start(Event& event) {
   apply_masks(event.trainer, event.module);
 }
-void ModelPruning::on_validation_end(Event&) {
+void ModelPruning::on_validation_end(Event& event) {
   masked_.end();
+  if (event.trainer.state().kind == RunKind::validate) keep_names();
 }
 void ModelPruning::on_test_start(Event& event) {
   apply_masks(event.trainer, event.module);
 }
 void ModelPruning::on_test_end(Event&) {
   masked_.end();
+  keep_names();
 }
 void ModelPruning::on_predict_start(Event& event) {
   apply_masks(event.trainer, event.module);
 }
 void ModelPruning::on_predict_end(Event&) {
   masked_.end();
+  keep_names();
 }
 
 // ---- Pruning
@@ -413,6 +416,11 @@ void ModelPruning::on_train_end(Event& event) {
 // A resumed run that had nothing left to do has no on_train_end.
 void ModelPruning::on_fit_end(Event& event) {
   if (options_.make_pruning_permanent) make_permanent(event.module);
+  keep_names();
+}
+
+// A run that went well leaves "_orig" and "_mask" in the model; from a run that fails they go.
+void ModelPruning::keep_names() {
   for (auto& [name, record] : pruned_) record->renamed.keep();
 }
 

@@ -192,8 +192,7 @@ TEST_CASE("resampled parameters are new ones, and all else of the layer is kept"
   CHECK(at::equal(module.tensor("head.bias"), at_end.at("head.bias")));
 }
 
-TEST_CASE(
-    "without make_pruning_permanent orig and mask stay, and a new model is tested with them") {
+TEST_CASE("without make_pruning_permanent orig and mask stay, and load into a new model") {
   const TempDir directory;
   const ModelPruningOptions options{
       .amount = 0.5, .make_pruning_permanent = false, .use_lottery_ticket_hypothesis = false};
@@ -208,6 +207,7 @@ TEST_CASE(
   Trainer test(quiet(1), {pruning(options)});
   test.test(other, DataLoaders{std::make_shared<ToyLoader>(1)},
             {.ckpt_path = (directory / "a.ckpt").string()});
+  CHECK(at::equal(other.tensor("head.weight_mask"), module.tensor("head.weight_mask")));
   REQUIRE(other.seen.size() == 1);
   CHECK(zeros(other.seen[0]) == zeros(module.tensor("backbone.0.weight_mask")));
 }

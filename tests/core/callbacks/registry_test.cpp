@@ -30,7 +30,7 @@ TEST_CASE("every built-in callback can be made from its parameters, by name or b
     for (const ParameterSpec& spec : entry.parameters().specs()) {
       if (!spec.is_required()) continue;
       if (spec.types.at(0) == ParameterType::string) {
-        required.set(spec.name, spec.choices.empty() ? "x" : spec.choices.back());
+        required.set(spec.name, spec.choices.empty() ? "x" : spec.choices.front());
       }
       if (spec.types.at(0) == ParameterType::number) required.set(spec.name, 0.1);
       if (spec.types.at(0) == ParameterType::number_map)

@@ -132,6 +132,7 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   void set_mask(Trainer& trainer, Module& module, const std::string& name, at::Tensor mask);
   void rewind(Module& module);
   void apply_masks(Trainer& trainer, Module& module);
+  void keep_names();
   void make_permanent(Module& module);
   void report(Module& module, const std::vector<std::pair<int64_t, int64_t>>& before,
               const PruningAmount& amount) const;
