@@ -4,22 +4,43 @@ namespace grapnel {
 
 namespace {
 
-thread_local LayerObserver* current_observer = nullptr;
+thread_local LayerObserver::Scope* newest_scope = nullptr;
 
 }  // namespace
 
 LayerObserver::~LayerObserver() = default;
 
-LayerObserver* LayerObserver::current() {
-  return current_observer;
+bool LayerObserver::watching() {
+  return newest_scope != nullptr;
 }
 
-LayerObserver::Scope::Scope(LayerObserver& observer) : before_(current_observer) {
-  current_observer = &observer;
+LayerObserver::Scope::Scope(LayerObserver& observer) : observer_(observer), before_(newest_scope) {
+  newest_scope = this;
 }
 
+// Callbacks keep scopes from one hook to another, so the newest isn't always the first to end.
 LayerObserver::Scope::~Scope() {
-  current_observer = before_;
+  Scope** link = &newest_scope;
+  while (*link != this && *link != nullptr) link = &(*link)->before_;
+  if (*link == this) *link = before_;
+}
+
+LayerCall::LayerCall(const void* layer) : layer_(layer) {
+  for (auto* scope = newest_scope; scope != nullptr; scope = scope->before_) {
+    scope->observer_.on_enter(layer_);
+  }
+}
+
+LayerCall::~LayerCall() {
+  for (auto* scope = newest_scope; scope != nullptr; scope = scope->before_) {
+    scope->observer_.on_leave(layer_);
+  }
+}
+
+void LayerCall::forwarded(const TensorTree& inputs, const TensorTree& output) {
+  for (auto* scope = newest_scope; scope != nullptr; scope = scope->before_) {
+    scope->observer_.on_forward(layer_, inputs, output);
+  }
 }
 
 }  // namespace grapnel

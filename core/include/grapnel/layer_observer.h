@@ -3,8 +3,8 @@
 //
 // torch::nn has no hooks on a forward pass in C++, so a layer that wants to be seen is wrapped where
 // it is made (Observed, in observed.h). Observers belong to a thread: they see the forward passes
-// that run in it while they stand. A wrapped layer that nobody observes costs one look at a
-// thread-local pointer.
+// that run in it while they stand. They may nest and end in any order: all of them watch. A wrapped
+// layer that nobody observes costs one look at a thread-local pointer.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -33,10 +33,11 @@ class GRAPNEL_CORE_API LayerObserver {
   virtual void on_forward(const void* layer, const TensorTree& inputs,
                           const TensorTree& output) = 0;
 
-  // The one that watches this thread; nullptr: none.
-  static LayerObserver* current();
+  // Whether anyone watches this thread.
+  static bool watching();
 
-  // Lets an observer watch this thread for a scope; whoever watched before waits meanwhile.
+  // Lets an observer watch this thread for a scope, which ends in the thread where it began. An
+  // observer that is being told of a layer neither begins nor ends one.
   class GRAPNEL_CORE_API Scope {
    public:
     explicit Scope(LayerObserver& observer);
@@ -45,8 +46,24 @@ class GRAPNEL_CORE_API LayerObserver {
     Scope& operator=(const Scope&) = delete;
 
    private:
-    LayerObserver* before_;
+    friend class LayerCall;
+    LayerObserver& observer_;
+    Scope* before_;
   };
+};
+
+// A layer's forward while somebody watches: leaves also when it throws.
+class GRAPNEL_CORE_API LayerCall {
+ public:
+  explicit LayerCall(const void* layer);
+  ~LayerCall();
+  LayerCall(const LayerCall&) = delete;
+  LayerCall& operator=(const LayerCall&) = delete;
+
+  void forwarded(const TensorTree& inputs, const TensorTree& output);
+
+ private:
+  const void* layer_;
 };
 
 // Counts the floating-point operations of matrix products, convolutions and attention, forward and
@@ -100,25 +117,6 @@ TensorTree input_tree(const T&... inputs) {
   if (tree.children.size() == 1) return TensorTree(std::move(tree.children.front().second));
   return tree;
 }
-
-// A layer's forward while an observer watches: leaves also when it throws.
-class LayerCall {
- public:
-  LayerCall(LayerObserver& observer, const void* layer) : observer_(observer), layer_(layer) {
-    observer_.on_enter(layer_);
-  }
-  ~LayerCall() { observer_.on_leave(layer_); }
-  LayerCall(const LayerCall&) = delete;
-  LayerCall& operator=(const LayerCall&) = delete;
-
-  void forwarded(const TensorTree& inputs, const TensorTree& output) {
-    observer_.on_forward(layer_, inputs, output);
-  }
-
- private:
-  LayerObserver& observer_;
-  const void* layer_;
-};
 
 }  // namespace detail
 

@@ -35,11 +35,10 @@ class ObservedImpl<Impl, Result (Base::*)(Args...)> : public Impl {
   // forward with the layer's own default arguments.
   template <class... Given>
   Result observe(Given&&... given) {
-    LayerObserver* observer = LayerObserver::current();
-    if (observer == nullptr) return Impl::forward(std::forward<Given>(given)...);
+    if (!LayerObserver::watching()) return Impl::forward(std::forward<Given>(given)...);
     const TensorTree inputs = detail::input_tree(given...);
     const torch::nn::Module* self = this;
-    detail::LayerCall call(*observer, self);
+    LayerCall call(self);
     Result result = Impl::forward(std::forward<Given>(given)...);
     call.forwarded(inputs, detail::tensor_tree(result));
     return result;
@@ -55,10 +54,9 @@ class ObservedImpl<torch::nn::SequentialImpl, void> : public torch::nn::Sequenti
   at::Tensor forward(at::Tensor input) { return observe(std::move(input)); }
 
   at::Tensor observe(at::Tensor input) {
-    LayerObserver* observer = LayerObserver::current();
-    if (observer == nullptr) return torch::nn::SequentialImpl::forward(std::move(input));
+    if (!LayerObserver::watching()) return torch::nn::SequentialImpl::forward(std::move(input));
     const torch::nn::Module* self = this;
-    detail::LayerCall call(*observer, self);
+    LayerCall call(self);
     at::Tensor result = torch::nn::SequentialImpl::forward(input);
     call.forwarded({input}, {result});
     return result;

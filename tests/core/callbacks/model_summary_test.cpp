@@ -105,7 +105,7 @@ TEST_CASE("an observed layer keeps its default arguments and shows all of its ou
   REQUIRE(recorder.output.children.size() == 2);
   CHECK(recorder.output.children[0].second.tensor.sizes() == at::IntArrayRef({2, 3, 5}));
   CHECK(recorder.output.children[1].second.children.size() == 2);
-  CHECK(LayerObserver::current() == nullptr);
+  CHECK_FALSE(LayerObserver::watching());
 }
 
 TEST_CASE("operations are counted forward and backward, and by every counter that stands") {
