@@ -23,6 +23,11 @@ std::optional<DeviceScalar> MetricStore::Metric::value(bool step) const {
   return accumulated;
 }
 
+std::string MetricStore::Metric::suffix() const {
+  if (!add_dataloader_idx || !dataloader_idx.has_value()) return {};
+  return fmt::format("/dataloader_idx_{}", *dataloader_idx);
+}
+
 MetricStore::Metric* MetricStore::find(std::string_view function, std::string_view name,
                                        std::optional<int64_t> loader) {
   for (size_t tried = 0; tried < metrics_.size(); ++tried) {
@@ -100,16 +105,26 @@ void MetricStore::reset() {
   for (Metric& metric : metrics_) metric.restart();
 }
 
+std::vector<std::string> MetricStore::monitored_names() const {
+  std::vector<std::string> names;
+  for (const Metric& metric : metrics_) {
+    if (!training_ && !metric.on_epoch) continue;
+    const std::string suffix = metric.suffix();
+    names.push_back(metric.name + suffix);
+    if (!metric.on_step || !metric.on_epoch) continue;
+    names.push_back(metric.name + "_epoch" + suffix);
+    if (training_) names.push_back(metric.name + "_step" + suffix);
+  }
+  return names;
+}
+
 void MetricStore::collect(bool on_step, MetricViews& views) const {
   for (const Metric& metric : metrics_) {
     if (metric.has_reset || metric.dataloader_idx != dataloader_idx_) continue;
     const std::optional<DeviceScalar> value = metric.value(on_step);
     if (!value.has_value()) continue;
 
-    std::string suffix;
-    if (metric.add_dataloader_idx && metric.dataloader_idx.has_value()) {
-      suffix = fmt::format("/dataloader_idx_{}", *metric.dataloader_idx);
-    }
+    const std::string suffix = metric.suffix();
     const bool forked = metric.on_step && metric.on_epoch;
     const std::string name = metric.name + suffix;
     const std::string reported =

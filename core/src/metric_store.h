@@ -58,6 +58,9 @@ class MetricStore {
   // Adds the current values to the views: those of the step, or those reduced over the epoch.
   void collect(bool on_step, MetricViews& views) const;
 
+  // Under which monitors can see what was ever logged here, for all loaders.
+  std::vector<std::string> monitored_names() const;
+
   bool empty() const { return metrics_.empty(); }
 
   // Of metrics outside of several loaders: what training accumulates over an epoch.
@@ -86,6 +89,7 @@ class MetricStore {
 
     void restart();
     std::optional<DeviceScalar> value(bool step) const;
+    std::string suffix() const;  // of its name, for its data loader
   };
 
   Metric* find(std::string_view function, std::string_view name, std::optional<int64_t> loader);

@@ -181,6 +181,7 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
     state.should_stop = false;
     stop.reset();
     fit->begin();
+    monitor_check.begin_fit();
   }
   resumable = false;
   gradients_of_batch = false;

@@ -19,6 +19,7 @@
 #include "grapnel/trainer.h"
 #include "loader_set.h"
 #include "metric_store.h"
+#include "monitor_check.h"
 #include "profiler.h"
 
 namespace grapnel {
@@ -153,6 +154,7 @@ class Run {
   MetricStore eval_metrics{false};
   MetricViews metric_views;
   bool views_dirty = false;
+  MonitorCheck monitor_check{*this};
   int64_t batch_size_of_batch = 0;  // of the running batch; 0 between batches
 
   // ---- Time spent (run_profile.cpp)

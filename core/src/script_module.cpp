@@ -83,6 +83,11 @@ StepOutput ScriptModule::test_step(Batch& batch, int64_t /*batch_idx*/,
   return supervised_step(*this, batch, "test", options_.loss);
 }
 
+std::vector<std::string> ScriptModule::metric_names(const Trainer& trainer) const {
+  if (typeid(*this) != typeid(ScriptModule)) return {};  // it may log more
+  return supervised_metric_names(trainer, options_.loss);
+}
+
 OptimizerConfig ScriptModule::configure_optimizers() {
   return make_optimizer_config(*this, options_.optimizer, options_.scheduler, "model");
 }

@@ -12,6 +12,7 @@
 
 #include "grapnel/base/json.h"
 #include "grapnel/export.h"
+#include "grapnel/metric_names.h"
 #include "grapnel/models/supervised.h"
 #include "grapnel/module.h"
 
@@ -24,7 +25,7 @@ struct ScriptModuleOptions {
   ConfigValue scheduler = {};
 };
 
-class GRAPNEL_CORE_API ScriptModule : public Module {
+class GRAPNEL_CORE_API ScriptModule : public Module, public MetricSource {
  public:
   // Throws ConfigError when the file is not there or no TorchScript module with a forward.
   explicit ScriptModule(const std::filesystem::path& path, ScriptModuleOptions options = {});
@@ -35,6 +36,7 @@ class GRAPNEL_CORE_API ScriptModule : public Module {
   StepOutput validation_step(Batch& batch, int64_t batch_idx, int64_t dataloader_idx) override;
   StepOutput test_step(Batch& batch, int64_t batch_idx, int64_t dataloader_idx) override;
   OptimizerConfig configure_optimizers() override;
+  std::vector<std::string> metric_names(const Trainer& trainer) const override;
 
   StateView& state_view() override { return view_; }
   void train(bool on) override;

@@ -136,6 +136,18 @@ std::vector<LearningRateMonitor::Source> LearningRateMonitor::sources(
   return found;
 }
 
+std::vector<std::string> LearningRateMonitor::metric_names(const Trainer& trainer) const {
+  std::vector<std::string> names;
+  for (const Source& source : sources(trainer)) {
+    for (const std::string& name : source.names) {
+      names.push_back(name);
+      if (options_.log_momentum) names.push_back(name + "-momentum");
+      if (options_.log_weight_decay) names.push_back(name + "-weight_decay");
+    }
+  }
+  return names;
+}
+
 void LearningRateMonitor::on_train_start(Event& event) {
   const Trainer& trainer = event.trainer;
   if (trainer.loggers().empty()) {

@@ -18,6 +18,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/module.h"
 #include "grapnel/trainer.h"
+#include "monitor_check.h"
 
 namespace grapnel {
 
@@ -125,6 +126,13 @@ std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) 
   return found;
 }
 
+// "epoch" and "step" are always there.
+MetricMonitor::Watched ModelCheckpoint::watched_metric() const {
+  const std::string& name = options_.monitor;
+  if (options_.save_top_k == 0 || name == "epoch" || name == "step") return {};
+  return {.name = name};
+}
+
 void ModelCheckpoint::setup(StageEvent& event) {
   dirpath_ = resolve_dirpath(event.trainer);
   std::error_code error;
@@ -205,7 +213,6 @@ void ModelCheckpoint::on_train_batch_end(TrainBatchEnd& event) {
 void ModelCheckpoint::on_train_epoch_end(Event& event) {
   Trainer& trainer = event.trainer;
   if (!nothing_to_save(trainer) && saves_at_epoch_end(trainer)) save_epoch(trainer);
-  warn_if_never_logged(trainer);
 }
 
 void ModelCheckpoint::on_validation_start(Event& event) {
@@ -394,17 +401,8 @@ void ModelCheckpoint::remove_replaced(const Trainer& trainer, const std::string&
   remove_checkpoint(old);
 }
 
-// With every_n_epochs=10, say, a misspelt monitor would only be found after ten epochs.
-void ModelCheckpoint::warn_if_never_logged(const Trainer& trainer) {
-  if (options_.monitor.empty() || options_.save_top_k == 0 || trainer.options().fast_dev_run != 0)
-    return;
-  if (trainer.callback_metrics().contains(options_.monitor)) return;
-  if (has_validation_batches(trainer) && !validates_this_epoch(trainer)) return;
-  warn_missing(missing_metric(type_name(), options_.monitor, trainer.callback_metrics()));
-}
-
-void ModelCheckpoint::warn_missing(const MetricError& error) {
-  if (std::exchange(warned_missing_, true)) return;
+void ModelCheckpoint::warn_missing(const MetricError& error) const {
+  if (!first_report_of_missing(type_name(), options_.monitor)) return;
   log_warning("{}; nothing is saved so far", error.what());
 }
 

@@ -193,7 +193,10 @@ std::vector<MetricDict> EvaluationLoop::on_run_end() {
   for (MetricDict& loader : results) loader.update(at_end);
   run_.log_eval_end_metrics(all);
   // From here on a checkpoint is one written after this validation.
-  if (inside_fit()) run_.state.validated_at_batch = run_.state.batch.total.ready;
+  if (inside_fit()) {
+    run_.state.validated_at_batch = run_.state.batch.total.ready;
+    run_.monitor_check.note_validation();
+  }
 
   testing() ? run_.hooks.on_test_end(event) : run_.hooks.on_validation_end(event);
   run_.reset_results();

@@ -100,6 +100,7 @@ void FitLoop::run() {
   run_.hooks.check_filters();
   Event event = run_.event();
   run_.hooks.on_train_start(event);
+  run_.monitor_check.before_training();
 
   while (!done()) {
     on_epoch_start();
@@ -242,6 +243,7 @@ void FitLoop::on_epoch_end() {
   Event event = run_.event();
   run_.hooks.on_train_epoch_end(event);
   run_.on_epoch_end();
+  run_.monitor_check.after_epoch();
 
   close_epoch();
   place_ = Place::outside;

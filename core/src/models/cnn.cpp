@@ -8,6 +8,8 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
+#include "grapnel/models/supervised.h"
+#include "grapnel/observed.h"
 #include "models/checks.h"
 
 namespace grapnel {
@@ -26,24 +28,31 @@ torch::nn::Sequential make_network(const CNNOptions& options) {
   for (size_t i = 0; i < options.channels.size(); ++i) {
     check_size("CNN", "channels", options.channels[i]);
     const std::string block = "block" + std::to_string(i);
-    network->push_back(
-        block + "_conv",
-        torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, options.channels[i], 3).padding(1)));
-    network->push_back(block + "_norm", torch::nn::BatchNorm2d(options.channels[i]));
-    network->push_back(block + "_relu", torch::nn::ReLU());
-    network->push_back(block + "_pool", torch::nn::MaxPool2d(2));
+    network->push_back(block + "_conv",
+                       Observed<torch::nn::Conv2d>(
+                           torch::nn::Conv2dOptions(channels, options.channels[i], 3).padding(1)));
+    network->push_back(block + "_norm", Observed<torch::nn::BatchNorm2d>(options.channels[i]));
+    network->push_back(block + "_relu", Observed<torch::nn::ReLU>());
+    network->push_back(block + "_pool", Observed<torch::nn::MaxPool2d>(2));
     channels = options.channels[i];
   }
-  network->push_back("pool", torch::nn::AdaptiveAvgPool2d(kPooled));
-  network->push_back("flatten", torch::nn::Flatten());
-  if (options.dropout > 0.0) network->push_back("dropout", torch::nn::Dropout(options.dropout));
-  network->push_back("out", torch::nn::Linear(channels * kPooled * kPooled, options.classes));
+  network->push_back("pool", Observed<torch::nn::AdaptiveAvgPool2d>(kPooled));
+  network->push_back("flatten", Observed<torch::nn::Flatten>());
+  if (options.dropout > 0.0)
+    network->push_back("dropout", Observed<torch::nn::Dropout>(options.dropout));
+  network->push_back("out",
+                     Observed<torch::nn::Linear>(channels * kPooled * kPooled, options.classes));
   return network;
 }
 
 }  // namespace
 
 CNN::CNN(CNNOptions options) : Classifier(make_network(options), std::move(options.training)) {}
+
+std::vector<std::string> CNN::metric_names(const Trainer& trainer) const {
+  if (typeid(*this) != typeid(CNN)) return {};  // it may log more
+  return supervised_metric_names(trainer, Loss::cross_entropy);
+}
 
 const ParameterTable& CNN::table() {
   using namespace parameter;

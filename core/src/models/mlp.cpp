@@ -6,6 +6,7 @@
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 
+#include "grapnel/models/supervised.h"
 #include "grapnel/observed.h"
 #include "models/checks.h"
 
@@ -42,6 +43,11 @@ MLP::MLP(MLPOptions options)
 
 at::Tensor MLP::example_input() {
   return at::zeros({1, in_features_});
+}
+
+std::vector<std::string> MLP::metric_names(const Trainer& trainer) const {
+  if (typeid(*this) != typeid(MLP)) return {};  // it may log more
+  return supervised_metric_names(trainer, Loss::cross_entropy);
 }
 
 const ParameterTable& MLP::table() {

@@ -60,6 +60,19 @@ StepOutput supervised_step(Module& module, Batch& batch, std::string_view stage,
   return value;
 }
 
+std::vector<std::string> supervised_metric_names(const Trainer& trainer, Loss loss) {
+  std::vector<std::string> names = {"train_loss"};
+  if (!trainer.validation_enabled()) return names;
+  const size_t loaders = trainer.num_val_batches().size();
+  if (loaders == 0) return {};  // not loaded yet
+  for (size_t i = 0; i < loaders; ++i) {
+    const std::string suffix = loaders == 1 ? "" : fmt::format("/dataloader_idx_{}", i);
+    names.push_back("val_loss" + suffix);
+    if (loss == Loss::cross_entropy) names.push_back("val_acc" + suffix);
+  }
+  return names;
+}
+
 OptimizerConfig make_optimizer_config(Module& module, const ConfigValue& optimizer,
                                       const ConfigValue& scheduler, std::string_view context) {
   std::vector<at::Tensor> params;

@@ -17,6 +17,7 @@
 #include "grapnel/callback.h"
 #include "grapnel/callbacks/monitor.h"
 #include "grapnel/export.h"
+#include "grapnel/metric_names.h"
 
 namespace grapnel {
 
@@ -39,7 +40,7 @@ struct EarlyStoppingOptions {
   bool restore_best_weights = false;
 };
 
-class GRAPNEL_CORE_API EarlyStopping : public Callback {
+class GRAPNEL_CORE_API EarlyStopping : public Callback, public MetricMonitor {
  public:
   // Why it stopped the run; the numbers stand in checkpoints.
   enum class Reason : int64_t {
@@ -65,6 +66,7 @@ class GRAPNEL_CORE_API EarlyStopping : public Callback {
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
   bool monitors() const override { return true; }
+  Watched watched_metric() const override { return {monitor_, options_.strict}; }
 
   void setup(StageEvent& event) override;
   // Throw MetricError when the metric isn't there and `strict` is set.

@@ -19,6 +19,7 @@
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/lr_scheduler.h"
+#include "grapnel/metric_names.h"
 
 namespace grapnel {
 
@@ -32,7 +33,7 @@ struct LearningRateMonitorOptions {
   int64_t max_history = 100'000;  // values of lrs() kept per name, the newest
 };
 
-class GRAPNEL_CORE_API LearningRateMonitor : public Callback {
+class GRAPNEL_CORE_API LearningRateMonitor : public Callback, public MetricSource {
  public:
   explicit LearningRateMonitor(LearningRateMonitorOptions options = {});
 
@@ -48,6 +49,7 @@ class GRAPNEL_CORE_API LearningRateMonitor : public Callback {
   const Named<std::optional<double>>& last_momentum_values() const { return momenta_; }
   const Named<std::optional<double>>& last_weight_decay_values() const { return weight_decays_; }
 
+  std::vector<std::string> metric_names(const Trainer& trainer) const override;
   // Throws ConfigError without a logger, or when two groups of an optimizer have the same name.
   void on_train_start(Event& event) override;
   void on_train_batch_start(TrainBatchStart& event) override;

@@ -22,6 +22,7 @@
 #include "grapnel/callbacks/checkpoint.h"
 #include "grapnel/callbacks/monitor.h"
 #include "grapnel/export.h"
+#include "grapnel/metric_names.h"
 
 namespace grapnel {
 
@@ -64,7 +65,7 @@ struct ModelCheckpointOptions {
   int64_t starting_version = 1;
 };
 
-class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint {
+class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint, public MetricMonitor {
  public:
   // Values for a file's name, by metric.
   using Metrics = std::vector<std::pair<std::string, std::variant<std::int64_t, double>>>;
@@ -96,6 +97,7 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint {
   const std::string& dirpath() const { return dirpath_; }  // absolute from setup on
   const ModelCheckpointOptions& options() const { return options_; }
 
+  Watched watched_metric() const override;
   std::filesystem::path best_checkpoint() const override { return records_.best_model_path; }
   std::vector<std::filesystem::path> last_checkpoints(const Trainer& trainer) const override;
 
@@ -145,8 +147,7 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint {
                         const std::string& own) const;
   void remove_replaced(const Trainer& trainer, const std::string& old,
                        const std::string& replacement) const;
-  void warn_if_never_logged(const Trainer& trainer);
-  void warn_missing(const MetricError& error);
+  void warn_missing(const MetricError& error) const;
 
   ModelCheckpointOptions options_;
   int64_t every_n_train_steps_ = 0;
@@ -157,7 +158,6 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint {
   std::string last_checkpoint_saved_;
   bool deferred_ = false;  // until the validation has made the metric
   bool validation_has_run_ = false;
-  bool warned_missing_ = false;
   double last_time_ = 0.0;  // of the time trigger; seconds of the trainer's clock
   // The score in the loaded state: goes into the next checkpoint, although current_score() starts
   // anew.

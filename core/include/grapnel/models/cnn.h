@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "grapnel/export.h"
+#include "grapnel/metric_names.h"
 #include "grapnel/models/classifier.h"
 
 namespace grapnel {
@@ -19,7 +20,7 @@ struct CNNOptions {
   ClassifierOptions training = {};
 };
 
-class GRAPNEL_CORE_API CNN : public Classifier {
+class GRAPNEL_CORE_API CNN : public Classifier, public MetricSource {
  public:
   // Initial weights come from LibTorch's default generator. Throws ConfigError for sizes below 1 or
   // no channels.
@@ -27,6 +28,8 @@ class GRAPNEL_CORE_API CNN : public Classifier {
 
   static const ParameterTable& table();
   static CNNOptions read(const Parameters& parameters);
+
+  std::vector<std::string> metric_names(const Trainer& trainer) const override;
 };
 
 }  // namespace grapnel

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "grapnel/export.h"
+#include "grapnel/metric_names.h"
 #include "grapnel/models/classifier.h"
 
 namespace grapnel {
@@ -17,7 +18,7 @@ struct MLPOptions {
   ClassifierOptions training = {};
 };
 
-class GRAPNEL_CORE_API MLP : public Classifier {
+class GRAPNEL_CORE_API MLP : public Classifier, public MetricSource {
  public:
   // Initial weights come from LibTorch's default generator. Throws ConfigError for sizes below 1.
   explicit MLP(MLPOptions options = {});
@@ -26,6 +27,7 @@ class GRAPNEL_CORE_API MLP : public Classifier {
   static MLPOptions read(const Parameters& parameters);
 
   at::Tensor example_input() override;
+  std::vector<std::string> metric_names(const Trainer& trainer) const override;
 
  private:
   int64_t in_features_;

@@ -33,6 +33,10 @@ GRAPNEL_CORE_API at::Tensor compute_loss(Loss loss, const at::Tensor& output,
 GRAPNEL_CORE_API StepOutput supervised_step(Module& module, Batch& batch, std::string_view stage,
                                             Loss loss);
 
+// What supervised_step logs in the trainer's running fit (MetricSource::metric_names).
+GRAPNEL_CORE_API std::vector<std::string> supervised_metric_names(const Trainer& trainer,
+                                                                  Loss loss);
+
 // An optimizer over the parameters that require a gradient, and a scheduler unless that is null,
 // from the form of run.json. A module without such parameters gets no optimizer.
 GRAPNEL_CORE_API OptimizerConfig make_optimizer_config(Module& module, const ConfigValue& optimizer,

@@ -1,0 +1,214 @@
+// A monitored metric that nothing logs is found out early, and one that is logged never fails a run
+// or is warned of.
+#include <map>
+
+#include "callbacks/scripted.h"
+#include "catch.h"
+#include "grapnel/base/error.h"
+#include "grapnel/callbacks/early_stopping.h"
+#include "grapnel/callbacks/learning_rate_monitor.h"
+#include "grapnel/callbacks/model_checkpoint.h"
+#include "grapnel/data/digits.h"
+#include "grapnel/loggers/memory_logger.h"
+#include "grapnel/lr_schedulers.h"
+#include "grapnel/models/cnn.h"
+#include "grapnel/models/mlp.h"
+#include "temp_dir.h"
+
+namespace monitor_check_test {
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Catch::Contains;
+
+namespace {
+
+// Keeps what had been logged when each epoch began.
+class Listening final : public Callback {
+ public:
+  explicit Listening(const CapturedLog& log) : log_(log) {}
+  void on_train_epoch_start(Event& event) override {
+    texts[event.trainer.current_epoch()] = log_.text();
+  }
+  std::map<int64_t, std::string> texts;
+
+ private:
+  const CapturedLog& log_;
+};
+
+std::shared_ptr<EarlyStopping> stopping(const std::string& monitor,
+                                        EarlyStoppingOptions options = {.strict = false}) {
+  return std::make_shared<EarlyStopping>(monitor, options);
+}
+
+TrainerOptions with_sanity_check(int64_t epochs) {
+  TrainerOptions options = quiet(epochs);
+  options.num_sanity_val_steps = 1;
+  return options;
+}
+
+int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+// Logs "late" in the epochs from 2 on.
+class Late : public ToyModule {
+ public:
+  void on_train_epoch_end(Event& event) override {
+    if (event.trainer.current_epoch() >= 2) log("late", 1.0);
+  }
+};
+
+// With a schedule that looks at a metric.
+class Plateau : public ToyModule {
+ public:
+  explicit Plateau(std::string monitor) : monitor_(std::move(monitor)) {}
+  OptimizerConfig configure_optimizers() override {
+    OptimizerConfig config = ToyModule::configure_optimizers();
+    SchedulerConfig schedule;
+    schedule.scheduler = std::make_shared<ReduceLROnPlateau>(config.optimizers[0]);
+    schedule.monitor = monitor_;
+    schedule.frequency = 10;
+    config.schedulers.push_back(std::move(schedule));
+    return config;
+  }
+
+ private:
+  std::string monitor_;
+};
+
+}  // namespace
+
+TEST_CASE("a name that the model doesn't log is found out before the first epoch") {
+  for (const bool sanity : {false, true}) {
+    const CapturedLog log;
+    auto listening = std::make_shared<Listening>(log);
+    MLP model({.hidden = {4}});
+    DigitsDataModule data({.batch_size = 512});
+    TrainerOptions options = quiet(2);
+    options.num_sanity_val_steps = sanity ? 1 : 0;
+    options.limit_train_batches = options.limit_val_batches = 1;
+    Trainer trainer(options, {stopping("val_los", {}), listening});
+    CHECK_THROWS_AS(trainer.fit(model, data), MetricError);
+    CHECK_THAT(listening->texts.at(0),
+               Contains("EarlyStopping monitors 'val_los', which is not among the metrics that MLP "
+                        "logs in this fit ('train_loss', 'val_loss' and 'val_acc'); did you mean "
+                        "'val_loss'?"));
+  }
+}
+
+TEST_CASE("names that are logged are never warned of") {
+  const CapturedLog log;
+  TempDir directory;
+  CNN model({.channels = {2}});
+  DigitsDataModule data({.batch_size = 512});
+  TrainerOptions options = with_sanity_check(2);
+  options.limit_train_batches = options.limit_val_batches = 1;
+  options.enable_checkpointing = true;
+  options.loggers = {std::make_shared<MemoryLogger>()};
+  Trainer trainer(options,
+                  {stopping("val_loss", {}), stopping("train_loss", {}), stopping("val_acc", {}),
+                   stopping("lr-Adam", {}), std::make_shared<LearningRateMonitor>(),
+                   std::make_shared<ModelCheckpoint>(
+                       ModelCheckpointOptions{.dirpath = directory.path(), .monitor = "epoch"})});
+  trainer.fit(model, data);
+  CHECK_THAT(log.text(), !Contains("monitors"));
+
+  // Of the training's, the names for step and epoch; of several loaders', those with their index.
+  Plateau toy("train_loss_epoch");
+  Trainer second(with_sanity_check(2), {stopping("train_loss", {}), stopping("train_loss_step", {}),
+                                        stopping("val_loss/dataloader_idx_1", {})});
+  second.fit(toy,
+             Data(std::make_shared<ToyLoader>(2),
+                  DataLoaders{std::make_shared<ToyLoader>(1), std::make_shared<ToyLoader>(1)}));
+  CHECK_THAT(log.text(), !Contains("monitors"));
+}
+
+TEST_CASE("a slip in a name is found out by the sanity check; other names wait for the training") {
+  const CapturedLog log;
+  auto listening = std::make_shared<Listening>(log);
+  ToyModule module;
+  Trainer trainer(with_sanity_check(2), {stopping("val_lsos"), stopping("loss"), listening});
+  trainer.fit(module, toy_data());
+  CHECK_THAT(listening->texts.at(0),
+             Contains("monitors 'val_lsos', which the sanity check did not log; did you mean "
+                      "'val_loss'?") &&
+                 !Contains("'loss'"));
+  CHECK_THAT(listening->texts.at(1), Contains("monitors 'val_lsos', which nothing has logged"));
+  // It makes do without, and its name is like none.
+  CHECK_THAT(log.text(), !Contains("monitors 'loss'"));
+}
+
+TEST_CASE("a metric that is logged only later fails nothing; its monitor is warned of once") {
+  const CapturedLog log;
+  auto listening = std::make_shared<Listening>(log);
+  Late module;
+  Trainer trainer(with_sanity_check(4),
+                  {stopping("late", {.patience = 9, .start_from_epoch = 2}), listening});
+  trainer.fit(module, toy_data());
+  CHECK(trainer.current_epoch() == 4);
+  CHECK_THAT(listening->texts.at(0), !Contains("monitors"));
+  CHECK_THAT(listening->texts.at(1), Contains("monitors 'late', which nothing has logged so far"));
+  CHECK(count(log.text(), "monitors 'late'") == 1);
+}
+
+TEST_CASE("a schedule's metric is found out after the first epoch, not when the schedule looks") {
+  const CapturedLog log;
+  Plateau module("val_loos");
+  Trainer trainer(quiet(2), {});
+  trainer.fit(module, toy_data());
+  CHECK_THAT(log.text(),
+             Contains("ReduceLROnPlateau monitors 'val_loos', which nothing has logged so far; did "
+                      "you mean 'val_loss'? (there is "));
+}
+
+TEST_CASE("before the first validation nothing is said of what it may log") {
+  const CapturedLog log;
+  auto listening = std::make_shared<Listening>(log);
+  ToyModule module;
+  TrainerOptions options = quiet(4);
+  options.check_val_every_n_epoch = 2;
+  Trainer trainer(options, {stopping("val_loss", {}), stopping("val_acc1", {.start_from_epoch = 9}),
+                            listening});
+  trainer.fit(module, toy_data());
+  CHECK_THAT(listening->texts.at(1), !Contains("monitors"));
+  CHECK_THAT(listening->texts.at(2), Contains("monitors 'val_acc1'") && !Contains("'val_loss',"));
+}
+
+TEST_CASE("without validation data a model says that it logs no metric of one") {
+  const CapturedLog log;
+  MLP model({.in_features = 3, .hidden = {}, .classes = 2});
+  class Classes final : public ToyLoader {
+   public:
+    Classes() : ToyLoader(1) {}
+    std::optional<Batch> next() override {
+      auto batch = ToyLoader::next();
+      if (batch) *batch = Batch({(*batch)[0], at::zeros({2}, at::kLong)});
+      return batch;
+    }
+  };
+  Trainer trainer(quiet(1), {stopping("val_loss", {.start_from_epoch = 9})});
+  trainer.fit(model, std::make_shared<Classes>());
+  CHECK_THAT(log.text(),
+             Contains("is not among the metrics that MLP logs in this fit ('train_loss')"));
+}
+
+TEST_CASE("a model that is derived from a ready one is not judged by what that logs") {
+  class More final : public MLP {
+   public:
+    using MLP::MLP;
+    void on_train_epoch_end(Event&) override { log("val_los", 1.0); }
+  };
+  const CapturedLog log;
+  More model(MLPOptions{.hidden = {4}});
+  DigitsDataModule data({.batch_size = 512});
+  TrainerOptions options = quiet(2);
+  options.limit_train_batches = options.limit_val_batches = 1;
+  Trainer trainer(options, {stopping("val_los", {})});
+  trainer.fit(model, data);
+  CHECK_THAT(log.text(), !Contains("monitors"));
+}
+
+}  // namespace monitor_check_test
