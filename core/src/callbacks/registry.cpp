@@ -1,5 +1,6 @@
 #include "grapnel/callbacks/registry.h"
 
+#include "grapnel/callbacks/activation_monitor.h"
 #include "grapnel/callbacks/backbone_finetuning.h"
 #include "grapnel/callbacks/batch_size_finder.h"
 #include "grapnel/callbacks/device_stats_monitor.h"
@@ -40,6 +41,7 @@ constexpr CallbackEntry row() {
 // In the order of the names.
 // clang-format off
 constexpr CallbackEntry kCallbacks[] = {
+    row<ActivationMonitor>(),
     row<BackboneFinetuning>(),
     row<BatchSizeFinder>(),
     row<DeviceStatsMonitor>(),

@@ -21,6 +21,7 @@ namespace {
 // Small configurations in which callbacks get to do something within three epochs.
 ConfigValue configuration(const CallbackEntry& entry, const std::filesystem::path& directory) {
   static const std::map<std::string, const char*> special = {
+      {"activation_monitor", R"({"every_n_steps": 1})"},
       {"backbone_finetuning", R"({"unfreeze_backbone_at_epoch": 1})"},
       {"early_stopping", R"({"monitor": "val_loss", "restore_best_weights": true})"},
       {"ema_weight_averaging", R"({"decay": 0.5})"},

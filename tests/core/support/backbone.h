@@ -11,6 +11,7 @@
 #include <string>
 
 #include "grapnel/nn_module.h"
+#include "grapnel/observed.h"
 #include "toy.h"
 
 namespace grapnel::test {
@@ -18,16 +19,16 @@ namespace grapnel::test {
 struct BackboneNetwork : torch::nn::Module {
   struct Backbone : torch::nn::Module {
     Backbone() {
-      linear = register_module("0", torch::nn::Linear(3, 4));
-      norm = register_module("1", torch::nn::BatchNorm1d(4));
+      linear = register_module("0", Observed<torch::nn::Linear>(3, 4));
+      norm = register_module("1", Observed<torch::nn::BatchNorm1d>(4));
     }
-    torch::nn::Linear linear{nullptr};
-    torch::nn::BatchNorm1d norm{nullptr};
+    Observed<torch::nn::Linear> linear{nullptr};
+    Observed<torch::nn::BatchNorm1d> norm{nullptr};
   };
 
   BackboneNetwork() {
     backbone = register_module("backbone", std::make_shared<Backbone>());
-    head = register_module("head", torch::nn::Linear(4, 1));
+    head = register_module("head", Observed<torch::nn::Linear>(4, 1));
     const at::NoGradGuard no_grad;
     double k = 0;
     for (at::Tensor& tensor : parameters()) {
@@ -41,7 +42,7 @@ struct BackboneNetwork : torch::nn::Module {
   }
 
   std::shared_ptr<Backbone> backbone;
-  torch::nn::Linear head{nullptr};
+  Observed<torch::nn::Linear> head{nullptr};
 };
 
 // Trains the parameters that require a gradient when the optimizer is made.

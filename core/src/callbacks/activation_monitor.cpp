@@ -1,0 +1,382 @@
+#include "grapnel/callbacks/activation_monitor.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <limits>
+#include <map>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
+#include "grapnel/dispatcher.h"
+#include "grapnel/layer_observer.h"
+#include "grapnel/trainer.h"
+#include "name_pattern.h"
+
+namespace grapnel {
+
+namespace {
+
+// What one tensor comes down to on its device, in double precision. Mean and squares are those of
+// the values divided by scale_of(max_abs), so that the squares of large ones don't overflow.
+struct TensorSums {
+  double finite;  // number of values
+  double scaled_mean;
+  double scaled_squares;  // of the deviations from the mean
+  double max_abs;
+  double zeros;  // number of values
+};
+constexpr int64_t kSums = 5;
+constexpr double kSmallestScale = 1e-30;  // where all values are 0
+
+double scale_of(double max_abs) {
+  return std::max(max_abs, kSmallestScale);
+}
+
+at::Tensor sums_on_device(const at::Tensor& output) {
+  const bool narrow = output.scalar_type() != at::kDouble;
+  const at::Tensor values = narrow ? output.to(at::kFloat) : output;
+  const at::Tensor is_finite = at::isfinite(values);
+  const at::Tensor finite = at::where(is_finite, values, 0.0);
+  const at::Tensor count = is_finite.sum().to(at::kDouble);
+  const at::Tensor max_abs = finite.abs().max();
+  const at::Tensor scaled = finite / max_abs.clamp_min(kSmallestScale);
+  const at::Tensor mean = scaled.sum(at::kDouble) / count;
+  const at::Tensor squares = at::where(is_finite, scaled - mean, 0.0).square().sum(at::kDouble);
+  const at::Tensor zeros = values.eq(0).sum().to(at::kDouble);
+  return at::stack({count, mean, squares, max_abs.to(at::kDouble), zeros});
+}
+
+// Statistics over several tensors, one after the other (Chan, Golub, LeVeque: Updating Formulae and
+// a Pairwise Algorithm for Computing Sample Variances, 1979).
+struct LayerSums {
+  double total = 0.0;
+  double finite = 0.0;
+  double mean = 0.0;
+  double squares = 0.0;
+  double max_abs = 0.0;
+  double zeros = 0.0;
+
+  void add(const TensorSums& more, double elements) {
+    total += elements;
+    zeros += more.zeros;
+    if (more.finite == 0.0) return;
+    const double both = finite + more.finite;
+    const double scale = scale_of(more.max_abs);
+    const double delta = more.scaled_mean * scale - mean;
+    squares += more.scaled_squares * scale * scale + delta * delta * finite * more.finite / both;
+    mean += delta * more.finite / both;
+    finite = both;
+    max_abs = std::max(max_abs, more.max_abs);
+  }
+
+  ActivationMonitor::Statistics statistics() const {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const bool any = finite > 0.0;
+    return {.mean = any ? mean : nan,
+            .std = any ? std::sqrt(squares / finite) : nan,
+            .max_abs = any ? max_abs : nan,
+            .zeros = zeros / total,
+            .nonfinite = (total - finite) / total};
+  }
+};
+
+using Statistics = ActivationMonitor::Statistics;
+constexpr std::pair<const char*, double Statistics::*> kStatistics[] = {
+    {"mean", &Statistics::mean},
+    {"std", &Statistics::std},
+    {"max_abs", &Statistics::max_abs},
+    {"zeros", &Statistics::zeros},
+    {"nonfinite", &Statistics::nonfinite}};
+
+std::string metric_name(const std::string& layer, const char* statistic) {
+  return fmt::format("activation/{}/{}", layer, statistic);
+}
+
+std::vector<std::string> observed_names(const std::vector<Layer>& layers) {
+  std::vector<std::string> names;
+  for (const Layer& layer : layers) {
+    if (layer.identity != nullptr) names.push_back(layer.name);
+  }
+  return names;
+}
+
+[[noreturn]] void refuse_unknown_layer(const std::string& pattern, const std::vector<Layer>& layers,
+                                       const std::string& model) {
+  const std::vector<std::string> observed = observed_names(layers);
+  const auto matches = [&](const Layer& layer) { return matches_pattern(layer.name, pattern); };
+  const auto plain = std::find_if(layers.begin(), layers.end(), matches);
+  const std::string meant = nearest(pattern, observed).value_or("");
+  std::string what = "no layer has that name";
+  if (plain != layers.end()) {
+    what = fmt::format("{} is not observed; make it as grapnel::Observed<torch::nn::{}>",
+                       quote(plain->name), plain->type);
+  } else if (!meant.empty()) {
+    what += fmt::format("; did you mean {}?", quote(meant));
+  }
+  throw ConfigError({},
+                    fmt::format("ActivationMonitor: layers has {}, but in {} {} (observed are {})",
+                                quote(pattern), model, what, join_quoted(observed, "and")),
+                    "layers", meant);
+}
+
+}  // namespace
+
+// Sees the layers while it watches, and keeps the sums of what they put out, on their device.
+class ActivationMonitor::Watcher final : public LayerObserver {
+ public:
+  struct Chosen {
+    std::string name;
+    std::string type;
+  };
+  // The sums of one tensor that a layer put out.
+  struct Row {
+    const Chosen* layer;
+    double elements;
+    at::Tensor sums;
+  };
+
+  explicit Watcher(const Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+
+  void choose(const Layer& layer) {
+    // A layer that is registered under several names goes by the first.
+    if (chosen_.try_emplace(layer.identity, Chosen{layer.name, layer.type}).second) {
+      names_.push_back(layer.name);
+    }
+  }
+  const std::vector<std::string>& names() const { return names_; }
+
+  void begin(int64_t step) {
+    if (std::exchange(step_, step) != step) forget();  // of a window that was never finished
+    scope_.emplace(*this);
+  }
+  void end() noexcept { scope_.reset(); }
+  void forget() {
+    rows_.clear();
+    failure_ = nullptr;
+  }
+
+  // It must not fail the model's step; what went wrong is thrown by take_rows.
+  void on_forward(const void* layer, const TensorTree&, const TensorTree& output) override {
+    // Not in hooks, and not in a backward pass that computes layers again.
+    if (failure_ != nullptr || dispatcher_.running() != "training_step") return;
+    const auto found = chosen_.find(layer);
+    if (found == chosen_.end()) return;
+    try {
+      const at::NoGradGuard no_grad;
+      add(found->second, output);
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+
+  std::vector<Row> take_rows() {
+    if (failure_ != nullptr) {
+      rows_.clear();
+      std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+    return std::exchange(rows_, {});
+  }
+
+ private:
+  void add(const Chosen& layer, const TensorTree& output) {
+    const at::Tensor& tensor = output.tensor;
+    if (tensor.defined() && tensor.layout() == at::kStrided && tensor.is_floating_point() &&
+        tensor.numel() > 0) {
+      rows_.push_back(
+          {&layer, static_cast<double>(tensor.numel()), sums_on_device(tensor.detach())});
+    }
+    for (const auto& [name, child] : output.children) add(layer, child);
+  }
+
+  const Dispatcher& dispatcher_;
+  std::map<const void*, Chosen> chosen_;
+  std::vector<std::string> names_;
+  int64_t step_ = -1;
+  std::vector<Row> rows_;
+  std::exception_ptr failure_;
+  std::optional<Scope> scope_;
+};
+
+ActivationMonitor::ActivationMonitor(ActivationMonitorOptions options)
+    : options_(std::move(options)) {
+  if (options_.layers.empty()) {
+    throw ConfigError(
+        {}, "ActivationMonitor: layers is empty; \"*\" stands for all that are observed", "layers");
+  }
+  if (options_.every_n_steps.value_or(1) < 1) {
+    throw ConfigError({},
+                      fmt::format("ActivationMonitor: every_n_steps is {}; accepted are 1 and more",
+                                  *options_.every_n_steps),
+                      "every_n_steps");
+  }
+}
+
+ActivationMonitor::~ActivationMonitor() = default;
+
+const ParameterTable& ActivationMonitor::parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "activation_monitor", "Logs statistics of what the model's layers put out in training.",
+      {string_list("layers", {"*"})
+           .items(1, 10'000)
+           .doc("Names of layers, or patterns of them with * and ?."),
+       integer("every_n_steps")
+           .nullable()
+           .at_least(1)
+           .unit("steps")
+           .doc("How often to look; null: as often as the trainer logs.")});
+  return table;
+}
+
+std::shared_ptr<ActivationMonitor> ActivationMonitor::from(const Parameters& p) {
+  return std::make_shared<ActivationMonitor>(
+      ActivationMonitorOptions{.layers = p.get<std::vector<std::string>>("layers"),
+                               .every_n_steps = p.get<std::optional<int64_t>>("every_n_steps")});
+}
+
+std::vector<std::string> ActivationMonitor::layers() const {
+  return watcher_ == nullptr ? std::vector<std::string>() : watcher_->names();
+}
+
+void ActivationMonitor::on_fit_start(Event& event) {
+  const std::vector<Layer> layers = event.module.layers();
+  const std::string model = event.module.type_name();
+  if (observed_names(layers).empty()) {
+    throw ConfigError({},
+                      fmt::format("ActivationMonitor: {0} has no observed layers; make those of "
+                                  "interest as grapnel::Observed<torch::nn::Linear>(...) in place "
+                                  "of torch::nn::Linear(...) (<grapnel/observed.h>), or remove the "
+                                  "callback; the layers of a TorchScript file can't be observed",
+                                  model));
+  }
+  auto watcher = std::make_unique<Watcher>(event.trainer.dispatcher());
+  std::vector<bool> wanted(layers.size(), false);
+  for (const std::string& pattern : options_.layers) {
+    bool found = false;
+    for (size_t i = 0; i < layers.size(); ++i) {
+      if (layers[i].identity == nullptr || !matches_pattern(layers[i].name, pattern)) continue;
+      wanted[i] = found = true;
+    }
+    if (!found) refuse_unknown_layer(pattern, layers, model);
+  }
+  for (size_t i = 0; i < layers.size(); ++i) {
+    if (wanted[i]) watcher->choose(layers[i]);
+  }
+  watching_.end();
+  watcher_ = std::move(watcher);
+  statistics_.clear();
+  first_nonfinite_layer_.clear();
+  warned_of_.clear();
+}
+
+bool ActivationMonitor::looks_at(const Trainer& trainer) const {
+  if (!options_.every_n_steps.has_value()) return trainer.is_logging_step();
+  return (trainer.state().batches_that_stepped + 1) % *options_.every_n_steps == 0;
+}
+
+void ActivationMonitor::on_train_batch_start(TrainBatchStart& event) {
+  Trainer& trainer = event.trainer;
+  watching_.end();  // of a batch that was left out
+  if (!looks_at(trainer)) return;
+  watching_ = trainer.lease("watching the layers of the model",
+                            [watcher = watcher_.get()] { watcher->end(); });
+  watcher_->begin(trainer.state().batches_that_stepped);
+}
+
+void ActivationMonitor::on_train_batch_end(TrainBatchEnd& event) {
+  if (!watching_.active()) return;
+  watching_.end();
+  if (event.trainer.is_accumulating()) return;
+  evaluate(event.trainer);
+  if (statistics_.empty()) {
+    if (!event.outputs.loss.defined()) return;
+    log_once("activation-monitor-unseen", LogLevel::warning,
+             "ActivationMonitor: training_step got no floating-point numbers from any of the {} "
+             "chosen layers; hold them as grapnel::Observed, so that calls go through it",
+             watcher_->names().size());
+    return;
+  }
+  log_statistics(event.trainer);
+}
+
+// A step that failed is often one in which the values stopped being finite.
+void ActivationMonitor::on_exception(ExceptionEvent& event) {
+  if (watcher_ == nullptr) return;
+  try {
+    evaluate(event.trainer);
+  } catch (const std::exception& error) {
+    log_debug("ActivationMonitor: what the layers put out can't be read after a failure: {}",
+              error.what());
+  }
+}
+
+void ActivationMonitor::on_run_end(RunEnd&) {
+  watching_.end();
+  if (watcher_ != nullptr) watcher_->forget();
+}
+
+// One transfer for all layers.
+void ActivationMonitor::evaluate(const Trainer& trainer) {
+  const std::vector<Watcher::Row> rows = watcher_->take_rows();
+  if (rows.empty()) return;
+  const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> sums;
+  for (const Watcher::Row& row : rows) sums.push_back(row.sums.to(rows[0].sums.device()));
+  const at::Tensor fetched = at::stack(sums).cpu();
+  const double* numbers = fetched.const_data_ptr<double>();
+
+  std::vector<std::pair<const Watcher::Chosen*, LayerSums>> layers;
+  std::map<const Watcher::Chosen*, size_t> places;
+  const Watcher::Row* first_bad = nullptr;
+  double bad = 0.0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const double* row = numbers + static_cast<int64_t>(i) * kSums;
+    const TensorSums tensor{row[0], row[1], row[2], row[3], row[4]};
+    const auto [place, is_new] = places.try_emplace(rows[i].layer, layers.size());
+    if (is_new) layers.emplace_back(rows[i].layer, LayerSums());
+    layers[place->second].second.add(tensor, rows[i].elements);
+    if (first_bad == nullptr && tensor.finite < rows[i].elements) {
+      first_bad = &rows[i];
+      bad = rows[i].elements - tensor.finite;
+    }
+  }
+  statistics_.clear();
+  for (const auto& [layer, all] : layers) statistics_.emplace_back(layer->name, all.statistics());
+  first_nonfinite_layer_ = first_bad == nullptr ? "" : first_bad->layer->name;
+  if (std::exchange(warned_of_, first_nonfinite_layer_) == first_nonfinite_layer_) return;
+  if (first_bad == nullptr) return;
+  log_warning(
+      "ActivationMonitor: at step {} layer {} ({}) is the first that puts out values that are NaN "
+      "or infinite: {} of {}",
+      trainer.state().batches_that_stepped, quote(first_nonfinite_layer_), first_bad->layer->type,
+      bad, first_bad->elements);
+}
+
+std::vector<std::string> ActivationMonitor::metric_names(const Trainer&) const {
+  std::vector<std::string> names;
+  for (const std::string& layer : layers()) {
+    for (const auto& [name, member] : kStatistics) names.push_back(metric_name(layer, name));
+  }
+  return names;
+}
+
+void ActivationMonitor::log_statistics(Trainer& trainer) const {
+  Logger::Metrics metrics;
+  for (const auto& [layer, statistics] : statistics_) {
+    for (const auto& [name, member] : kStatistics) {
+      metrics.emplace_back(metric_name(layer, name), statistics.*member);
+    }
+  }
+  for (const auto& [name, value] : metrics) trainer.set_callback_metric(name, value);
+  trainer.log_metrics(metrics);
+}
+
+}  // namespace grapnel
