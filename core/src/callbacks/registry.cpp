@@ -1,5 +1,7 @@
 #include "grapnel/callbacks/registry.h"
 
+#include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
 #include "grapnel/callbacks/activation_monitor.h"
 #include "grapnel/callbacks/backbone_finetuning.h"
 #include "grapnel/callbacks/batch_size_finder.h"
@@ -34,9 +36,14 @@ CallbackHandle make(const Parameters& parameters) {
 }
 
 template <class T>
-constexpr CallbackEntry row() {
-  return {&T::parameters, &make<T>};
+constexpr CallbackEntry row(std::span<const std::string_view> former_names = {}) {
+  return {&T::parameters, &make<T>, former_names};
 }
+
+// In Lightning 0.8 and earlier.
+constexpr std::string_view kLearningRateMonitorOnce[] = {"learning_rate_logger", "lr_logger"};
+// Lightning's bar before there were several; its base class has the name now.
+constexpr std::string_view kTQDMProgressBarOnce[] = {"progress_bar"};
 
 // In the order of the names.
 // clang-format off
@@ -49,7 +56,7 @@ constexpr CallbackEntry kCallbacks[] = {
     row<EMAWeightAveraging>(),
     row<GradientAccumulationScheduler>(),
     row<LearningRateFinder>(),
-    row<LearningRateMonitor>(),
+    row<LearningRateMonitor>(kLearningRateMonitorOnce),
     row<ModelCheckpoint>(),
     row<ModelPruning>(),
     row<ModelSummary>(),
@@ -61,7 +68,7 @@ constexpr CallbackEntry kCallbacks[] = {
     row<StochasticWeightAveraging>(),
     row<ThroughputMonitor>(),
     row<Timer>(),
-    row<TQDMProgressBar>(),
+    row<TQDMProgressBar>(kTQDMProgressBarOnce),
     row<WeightAveraging>(),
 };
 // clang-format on
@@ -76,9 +83,27 @@ const CallbackEntry* find_callback_entry(std::string_view name) {
   return find_entry(callback_registry(), name);
 }
 
+const CallbackEntry* find_renamed_callback(std::string_view name) {
+  const std::string wanted = folded_name(name);
+  for (const CallbackEntry& entry : kCallbacks) {
+    for (const std::string_view former : entry.former_names) {
+      if (folded_name(former) == wanted) return &entry;
+    }
+  }
+  return nullptr;
+}
+
 CallbackHandle make_callback(std::string_view name, const ConfigValue& config,
                              std::string_view context) {
-  return make_entry(callback_registry(), "built-in callback", name, config, context);
+  std::string_view today = name;
+  if (find_callback_entry(name) == nullptr) {
+    if (const CallbackEntry* renamed = find_renamed_callback(name)) {
+      today = renamed->name();
+      log_info("the callback {} is called {} today; {} is taken as that", quote(name), quote(today),
+               context);
+    }
+  }
+  return make_entry(callback_registry(), "built-in callback", today, config, context);
 }
 
 }  // namespace grapnel

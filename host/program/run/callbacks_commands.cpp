@@ -3,9 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <grapnel/base/error.h>
@@ -33,12 +36,14 @@ struct Known {
   std::string origin;  // "built in", "ema 1.0.0"
   std::string summary;
   const ParameterTable* parameters;
+  std::span<const std::string_view> former_names = {};  // the latest first
 };
 
 std::vector<Known> known_callbacks(const host::PluginSelection& selection) {
   std::vector<Known> known;
   for (const CallbackEntry& entry : callback_registry()) {
-    known.push_back({entry.name(), "built in", entry.summary(), &entry.parameters()});
+    known.push_back(
+        {entry.name(), "built in", entry.summary(), &entry.parameters(), entry.former_names});
   }
   for (const host::SelectedPlugin& plugin : selection.plugins) {
     for (const host::CallbackManifest& callback : plugin.manifest.callbacks) {
@@ -63,6 +68,11 @@ ConfigValue to_json(const Known& callback) {
   entry.set("name", callback.name);
   entry.set("origin", callback.origin);
   entry.set("summary", callback.summary);
+  if (!callback.former_names.empty()) {
+    ConfigValue names = ConfigValue::array();
+    for (const std::string_view name : callback.former_names) names.append(std::string(name));
+    entry.set("former_names", names);
+  }
   entry.set("parameters", callback.parameters->to_manifest());
   return entry;
 }
@@ -76,7 +86,11 @@ void list(const CallbacksRequest& request) {
   }
   host::TextTable table({"callback", "origin", "what it does"});
   for (const Known& callback : known_callbacks(selection)) {
-    table.add({printable(callback.name), printable(callback.origin), printable(callback.summary)});
+    std::string summary = callback.summary;
+    if (!callback.former_names.empty()) {
+      summary += fmt::format(" Once {}.", fmt::join(callback.former_names, ", "));
+    }
+    table.add({printable(callback.name), printable(callback.origin), printable(summary)});
   }
   print(table.to_text(output_width()));
 }
@@ -84,7 +98,11 @@ void list(const CallbacksRequest& request) {
 void show(const CallbacksRequest& request) {
   const host::PluginSelection selection = select(request);
   const std::vector<Known> known = known_callbacks(selection);
+  const auto is_known = [&](const Known& callback) { return callback.name == request.name; };
   const CallbackEntry* entry = find_callback_entry(request.name);  // by its class's name, too
+  if (entry == nullptr && std::none_of(known.begin(), known.end(), is_known)) {
+    entry = find_renamed_callback(request.name);
+  }
   const std::string name = entry != nullptr ? entry->name() : request.name;
   std::vector<std::string> names;
   for (const Known& callback : known) {
@@ -92,8 +110,13 @@ void show(const CallbacksRequest& request) {
     if (callback.name != name) continue;
     if (request.json) return print_json(to_json(callback));
     const std::string help = callback.parameters->to_help();
-    return print(fmt::format("{} ({})\n{}\n\n{}", printable(callback.name),
-                             printable(callback.origin), printable(callback.summary),
+    std::string former;
+    if (!callback.former_names.empty()) {
+      former =
+          fmt::format("Former names, still taken: {}\n", fmt::join(callback.former_names, ", "));
+    }
+    return print(fmt::format("{} ({})\n{}\n{}\n{}", printable(callback.name),
+                             printable(callback.origin), printable(callback.summary), former,
                              help.empty() ? "It has no parameters.\n" : help));
   }
   const std::string meant = nearest(name, names).value_or("");

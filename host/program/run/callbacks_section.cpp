@@ -86,6 +86,8 @@ CallbacksSection read_callbacks(const ConfigValue& section, const host::PluginSe
       if (item.enabled) result.built_in.push_back(make_built_in(*entry, std::move(item)));
     } else if (const auto ref = bridge::find_plugin_callback(selection, item.name, item.position)) {
       result.plugins.push_back(plugin_config(*ref, std::move(item)));
+    } else if (const CallbackEntry* renamed = find_renamed_callback(item.name)) {
+      if (item.enabled) result.built_in.push_back(make_built_in(*renamed, std::move(item)));
     } else {
       refuse_unknown(item, selection, discovery);
     }

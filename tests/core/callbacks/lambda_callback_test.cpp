@@ -27,6 +27,24 @@ TEST_CASE("each function is called for its hook, and a hook without one is never
   CHECK(dispatcher.receivers(Hook::on_train_batch_start).empty());
 }
 
+TEST_CASE("the making of a trainer is told to functions and classes alike, before any run") {
+  class Made final : public Callback {
+   public:
+    void on_init_start(InitEvent& event) override { start = &event.trainer; }
+    void on_init_end(InitEvent& event) override { end = &event.trainer; }
+    const Trainer* start = nullptr;
+    const Trainer* end = nullptr;
+  };
+  std::vector<std::string> calls;
+  auto made = std::make_shared<Made>();
+  LambdaHooks hooks{.on_init_start = [&](InitEvent&) { calls.emplace_back("start"); },
+                    .on_init_end = [&](InitEvent&) { calls.emplace_back("end"); }};
+  const Trainer trainer(quiet(1), {std::make_shared<LambdaCallback>(std::move(hooks)), made});
+  CHECK(calls == std::vector<std::string>{"start", "end"});
+  CHECK(made->start == &trainer);
+  CHECK(made->end == &trainer);
+}
+
 TEST_CASE("there is a function for every hook of hooks.def") {
   // Wanting all of them means that each is set and found by name.
   LambdaHooks hooks;

@@ -6,10 +6,12 @@
 #include "grapnel/base/error.h"
 #include "grapnel/callbacks/early_stopping.h"
 #include "grapnel/loggers/registry.h"
+#include "scripted.h"
 
 namespace registry_test {
 
 using namespace grapnel;
+using grapnel::test::CapturedLog;
 
 namespace {
 
@@ -40,6 +42,28 @@ TEST_CASE("every built-in callback can be made from its parameters, by name or b
     CHECK(find_callback_entry(made.callback->type_name()) == &entry);
   }
   CHECK(names.size() >= 7);
+}
+
+TEST_CASE("a former name is taken, with a message that names today's, and nobody else has it") {
+  std::set<std::string_view> former;
+  for (const CallbackEntry& entry : callback_registry()) {
+    for (const std::string_view name : entry.former_names) {
+      INFO(name);
+      CHECK(former.insert(name).second);
+      CHECK(find_callback_entry(name) == nullptr);
+      CHECK(find_renamed_callback(name) == &entry);
+    }
+  }
+  const CapturedLog log;
+  for (const char* name : {"lr_logger", "LearningRateLogger"}) {
+    const CallbackHandle made =
+        make_callback(name, json(R"({"log_momentum": true})"), "callbacks.lr_logger");
+    CHECK(made.callback->type_name() == "LearningRateMonitor");
+  }
+  CHECK(make_callback("ProgressBar", json("{}"), "callbacks").callback->type_name() ==
+        "TQDMProgressBar");
+  CHECK_THAT(log.text(), Catch::Contains("'lr_logger' is called 'learning_rate_monitor' today"));
+  CHECK(find_renamed_callback("lr_loger") == nullptr);
 }
 
 TEST_CASE("parameters reach the callback") {

@@ -31,6 +31,16 @@ TEST_CASE("callbacks show tells parameters with type, default and meaning") {
   CHECK_THAT(unknown.error, Contains("did you mean 'early_stopping'?"));
 }
 
+TEST_CASE("a callback is found by its former names, which list and show tell") {
+  const Trainee user;
+  CHECK_THAT(user.answer({"callbacks", "list"}), Contains("Once learning_rate_logger, lr_logger."));
+  CHECK_THAT(user.answer({"callbacks", "show", "LearningRateLogger"}),
+             Contains("learning_rate_monitor") && Contains("Former names, still taken: learning_"));
+  const ConfigValue shown = user.json({"callbacks", "show", "lr_logger"});
+  CHECK(shown.at("name").as_string() == "learning_rate_monitor");
+  CHECK(shown.at("former_names").as_array().size() == 2);
+}
+
 TEST_CASE("every command has a help with an example") {
   const Trainee user;
   for (const char* command : {"fit", "validate", "test", "predict"}) {

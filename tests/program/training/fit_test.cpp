@@ -75,6 +75,19 @@ TEST_CASE("run.json chooses model, optimizer, callbacks, loggers and the directo
   CHECK(has_events);
 }
 
+TEST_CASE("a callback's former name is taken, and a misspelt metric told, before the training") {
+  const Trainee user;
+  user.write("run.json", R"({
+    "callbacks": ["lr_logger", {"name": "early_stopping", "monitor": "val_los", "strict": false}],
+    "loggers": ["csv"], "run_dir": "out", "trainer": {"log_every_n_steps": 1}})");
+  const ProcessResult result = user.fit(1, {"--config", "run.json"});
+  CHECK(result.exit_code == 0);
+  CHECK_THAT(result.error, Contains("'lr_logger' is called 'learning_rate_monitor' today") &&
+                               Contains("among the metrics that MLP logs") &&
+                               Contains("did you mean 'val_loss'?"));
+  CHECK_THAT(read_file(user.here("out/metrics.csv")), Contains("lr-Adam"));
+}
+
 TEST_CASE("a run says why it stopped") {
   const Trainee user;
   const ConfigValue answer =

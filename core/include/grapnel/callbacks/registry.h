@@ -3,6 +3,8 @@
 //
 //   "callbacks": {"early_stopping": {"monitor": "val_loss", "patience": 5}}
 //
+// A callback that was renamed goes on under its former names too, with a message that names today's.
+//
 // A class in the table has two static functions: `const ParameterTable& parameters()`, whose name
 // and summary are the entry's, and `std::shared_ptr<T> from(const Parameters&)`.
 #pragma once
@@ -20,6 +22,7 @@ namespace grapnel {
 struct CallbackEntry {
   const ParameterTable& (*parameters)();
   CallbackHandle (*make)(const Parameters& parameters);
+  std::span<const std::string_view> former_names = {};  // the latest first
 
   const std::string& name() const { return parameters().name(); }        // "early_stopping"
   const std::string& summary() const { return parameters().summary(); }  // one sentence
@@ -30,9 +33,11 @@ GRAPNEL_CORE_API std::span<const CallbackEntry> callback_registry();
 
 // By name or by class: "early_stopping" and "EarlyStopping" are the same. nullptr: there is none.
 GRAPNEL_CORE_API const CallbackEntry* find_callback_entry(std::string_view name);
+// By a former name, written either way: "lr_logger", "LearningRateLogger".
+GRAPNEL_CORE_API const CallbackEntry* find_renamed_callback(std::string_view name);
 
 // Makes a callback of that name. `context` is the path of its configuration for error texts:
-// "callbacks.early_stopping". Throws ConfigError, positioned, for a name that isn't known (naming
+// "callbacks.early_stopping". A former name is taken, with an info message. Throws ConfigError, positioned, for a name that isn't known (naming
 // the nearest), and for parameters that are not acceptable.
 GRAPNEL_CORE_API CallbackHandle make_callback(std::string_view name, const ConfigValue& config,
                                               std::string_view context);
