@@ -21,6 +21,7 @@
 #include "metric_store.h"
 #include "monitor_check.h"
 #include "profiler.h"
+#include "weight_leases.h"
 
 namespace grapnel {
 
@@ -206,8 +207,10 @@ class Run {
   StateDict kept_states;
   // Of callbacks under OnError::disable: what was saved or loaded last without a failure, by key.
   StateDict last_states;
-  // Entries of the module that a lease has swapped, with their training tensors.
-  std::map<std::string, at::Tensor, std::less<>> leased_originals;
+  // What stands in the place of the module's weights for a while.
+  WeightLeases weight_leases;
+  Lease lease_weights(WeightLeases::Kind kind, const std::vector<WeightLeases::Change>& changes,
+                      std::string reason);
 
  private:
   void prepare(RunKind kind, const ModuleRef& module, Data data);

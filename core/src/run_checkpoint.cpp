@@ -106,13 +106,9 @@ StateDict Run::dump_checkpoint(bool weights_only) {
   StateDict leased;
   for (const StateEntry& entry : module->state_view().entries()) {
     if (!entry.persistent) continue;
-    const auto original = leased_originals.find(entry.name);
-    if (original == leased_originals.end()) {
-      weights[entry.name] = entry.tensor.detach();
-    } else {
-      weights[entry.name] = original->second.detach();
-      leased[entry.name] = entry.tensor.detach();
-    }
+    weights[entry.name] = weight_leases.training(entry.tensor);
+    const at::Tensor replacement = weight_leases.replacement(entry.tensor);
+    if (replacement.defined()) leased[entry.name] = replacement.detach();
   }
   checkpoint["state_dict"] = std::move(weights);
   if (!leased.empty()) checkpoint["leased_state_dict"] = std::move(leased);

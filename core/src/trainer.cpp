@@ -171,45 +171,47 @@ Lease Trainer::lease(std::string reason, std::function<void()> undo) {
   return run_->leases.take(std::move(reason), std::move(undo));
 }
 
-Lease Trainer::lease_weights(std::vector<std::pair<std::string, at::Tensor>> tensors,
-                             std::string reason) {
-  StateView& view = module().state_view();
+namespace {
+
+// Throws ConfigError unless all can be put in the place of the module's entries; brings them to where these are.
+std::vector<WeightLeases::Change> checked_changes(
+    StateView& view, const std::vector<std::pair<std::string, at::Tensor>>& tensors,
+    const std::string& reason, bool same_type) {
+  std::vector<WeightLeases::Change> changes;
   for (const auto& [name, tensor] : tensors) {
     const StateEntry* entry = view.find(name);
     const auto refuse = [&, &name = name](const std::string& what) {
       throw ConfigError({}, fmt::format("cannot lease '{}' ({}): {}", name, reason, what));
     };
     if (entry == nullptr) refuse("the module has no parameter or buffer of that name");
-    if (run_->leased_originals.contains(name)) refuse("it is leased already");
-    if (!tensor.defined() || tensor.sizes() != entry->tensor.sizes() ||
-        tensor.dtype() != entry->tensor.dtype()) {
+    const at::Tensor& live = entry->tensor;
+    if (!tensor.defined() || tensor.sizes() != live.sizes() ||
+        (same_type && tensor.dtype() != live.dtype())) {
       refuse("the tensor has another shape or type");
     }
+    changes.push_back({live, same_type ? tensor.to(live.device())
+                                       : tensor.to(live.options().requires_grad(false))});
   }
-  // What may fail (there may be no memory left on the device) comes before the first change.
-  std::vector<std::string> names;
-  for (auto& [name, tensor] : tensors) {
-    tensor = tensor.to(view.find(name)->tensor.device());
-    names.push_back(name);
-  }
-  Lease lease = run_->leases.take(std::move(reason), [run = run_.get(), names = std::move(names)] {
-    StateView& live_view = run->module->state_view();
-    for (const std::string& name : names) {
-      const auto original = run->leased_originals.find(name);
-      if (original == run->leased_originals.end()) continue;
-      if (StateEntry* entry = live_view.find(name)) entry->tensor.set_data(original->second);
-      run->leased_originals.erase(original);
-    }
-  });
-  // A tensor that stands under two names (tied weights) has one original.
-  std::map<const c10::TensorImpl*, at::Tensor> before;
-  for (const auto& [name, tensor] : tensors) {
-    at::Tensor& live = view.find(name)->tensor;
-    run_->leased_originals[name] =
-        before.try_emplace(live.unsafeGetTensorImpl(), live.detach()).first->second;
-    live.set_data(tensor);
-  }
-  return lease;
+  return changes;
+}
+
+}  // namespace
+
+Lease Trainer::lease_weights(std::vector<std::pair<std::string, at::Tensor>> tensors,
+                             std::string reason) {
+  const auto changes = checked_changes(module().state_view(), tensors, reason, true);
+  return run_->lease_weights(WeightLeases::Kind::replacement, changes, std::move(reason));
+}
+
+Lease Trainer::mask_weights(std::vector<std::pair<std::string, at::Tensor>> masks,
+                            std::string reason) {
+  const auto changes = checked_changes(module().state_view(), masks, reason, false);
+  return run_->lease_weights(WeightLeases::Kind::mask, changes, std::move(reason));
+}
+
+at::Tensor Trainer::training_tensor(std::string_view name) const {
+  const StateEntry* entry = module().state_view().find(name);
+  return entry == nullptr ? at::Tensor() : run_->weight_leases.training(entry->tensor);
 }
 
 const TrainerOptions& Trainer::options() const {

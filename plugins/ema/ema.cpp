@@ -90,6 +90,12 @@ class Ema final : public Callback {
   static constexpr std::string_view parameter_key = "parameter.";
   static constexpr std::string_view buffer_key = "buffer.";
 
+  /// A parameter that is pruned meanwhile has its values under this name.
+  static constexpr std::string_view pruned_suffix = "_orig";
+
+  static bool ends_with(std::string_view text, std::string_view end) {
+    return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+  }
   static bool is_average(const std::string& key) {
     return key.compare(0, parameter_key.size(), parameter_key) == 0 ||
            key.compare(0, buffer_key.size(), buffer_key) == 0;
@@ -122,7 +128,10 @@ class Ema final : public Callback {
         const std::string key = std::string(prefix) + std::string(parameter.name());
         const Tensor live = parameter.tensor();
         Tensor average = live.clone();
-        const auto known = averages_.find(key);
+        auto known = averages_.find(key);
+        if (known == averages_.end() && ends_with(key, pruned_suffix)) {
+          known = averages_.find(key.substr(0, key.size() - pruned_suffix.size()));
+        }
         if (known != averages_.end() && known->second.same_shape_and_dtype(live)) {
           average.copy_(known->second);
         } else if (updates_ > 0) {

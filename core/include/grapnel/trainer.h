@@ -154,10 +154,16 @@ class GRAPNEL_CORE_API Trainer {
 
   // ---- Leases: changes that are undone, last first, on every way out
   Lease lease(std::string reason, std::function<void()> undo);
-  // Puts tensors in the place of the module's entries of these names. A checkpoint written
-  // meanwhile holds the training weights as the model's, and the leased ones beside them. Throws
-  // ConfigError for an unknown name, another shape or type, or an entry that is leased already.
+  // Puts tensors in the place of the module's entries of these names; of several leases of one entry the last
+  // taken counts, and they may end in any order. A checkpoint written meanwhile holds the training weights as
+  // the model's, and the leased ones beside them. Throws ConfigError for an unknown name, another shape or type.
   Lease lease_weights(std::vector<std::pair<std::string, at::Tensor>> tensors, std::string reason);
+  // Multiplies entries by masks of their shapes, on top of whatever lease_weights puts in their place
+  // meanwhile, before or after. Throws as lease_weights does.
+  Lease mask_weights(std::vector<std::pair<std::string, at::Tensor>> masks, std::string reason);
+  // The entry's tensor as it is trained, also while leases have put another in its place; undefined for an
+  // unknown name. Throws ConfigError when there is no module.
+  at::Tensor training_tensor(std::string_view name) const;
 
   // ---- Parts
   const TrainerOptions& options() const;

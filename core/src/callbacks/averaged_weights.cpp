@@ -9,6 +9,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "pruned_parameters.h"
 
 namespace grapnel {
 
@@ -31,7 +32,7 @@ struct Alike {
 const at::Tensor* live_tensor(const StateView& view, AveragedWeights::Entry& entry) {
   const std::vector<StateEntry>& all = view.entries();
   if (entry.place >= all.size() || all[entry.place].name != entry.name) {
-    const StateEntry* found = view.find(entry.name);
+    const StateEntry* found = pruning_entry(view, entry.name);
     if (found == nullptr) return nullptr;
     entry.place = static_cast<size_t>(found - all.data());
   }
@@ -58,13 +59,15 @@ void AveragedWeights::clear() {
 
 void AveragedWeights::start(Module& module, const std::optional<at::Device>& device) {
   clear();
-  for (const StateEntry& entry : module.state_view().entries()) {
+  const StateView& view = module.state_view();
+  for (const StateEntry& entry : view.entries()) {
+    if (is_pruning_mask(view, entry)) continue;
     const at::Tensor source = entry.tensor.detach();
     at::Tensor copy = device ? source.to(*device, source.scalar_type(), /*non_blocking=*/false,
                                          /*copy=*/true)
                              : source.clone();
-    entries_.push_back(
-        {entry.name, std::move(copy), entry.is_parameter, entry.persistent, entries_.size()});
+    entries_.push_back({unpruned_name(view, entry), std::move(copy), entry.is_parameter,
+                        entry.persistent, static_cast<size_t>(&entry - view.entries().data())});
   }
 }
 
@@ -119,11 +122,20 @@ void AveragedWeights::copy_to(Module& module, bool buffers) const {
   const at::NoGradGuard no_grad;
   for (const Entry& entry : entries_) {
     if (!entry.is_parameter && !buffers) continue;
-    const StateEntry* live = module.state_view().find(entry.name);
+    const StateEntry* live = pruning_entry(module.state_view(), entry.name);
     if (live == nullptr) continue;
     at::Tensor tensor = live->tensor.detach();
     tensor.copy_(entry.average);
   }
+}
+
+std::vector<std::pair<std::string, at::Tensor>> AveragedWeights::in_model(Module& module) const {
+  std::vector<std::pair<std::string, at::Tensor>> found;
+  for (const Entry& entry : entries_) {
+    const StateEntry* live = pruning_entry(module.state_view(), entry.name);
+    if (live != nullptr) found.emplace_back(live->name, entry.average);
+  }
+  return found;
 }
 
 StateDict AveragedWeights::state() const {
@@ -135,8 +147,12 @@ StateDict AveragedWeights::state() const {
 }
 
 void AveragedWeights::load(const StateDict& state) {
-  for (const Entry& entry : entries_) {
+  const auto saved_average = [&](const Entry& entry) {
     const StateValue* saved = state.find(entry.name);
+    return saved != nullptr ? saved : state.find(orig_name(entry.name));
+  };
+  for (const Entry& entry : entries_) {
+    const StateValue* saved = saved_average(entry);
     if (saved == nullptr || saved->to_tensor().sizes() == entry.average.sizes()) continue;
     throw CheckpointError(
         {}, fmt::format("the average of {} is {}, the model's is {}", quote(entry.name),
@@ -144,7 +160,7 @@ void AveragedWeights::load(const StateDict& state) {
   }
   const at::NoGradGuard no_grad;
   for (Entry& entry : entries_) {
-    if (const StateValue* saved = state.find(entry.name)) entry.average.copy_(saved->to_tensor());
+    if (const StateValue* saved = saved_average(entry)) entry.average.copy_(saved->to_tensor());
   }
 }
 

@@ -147,6 +147,7 @@ void ModelPruning::setup(StageEvent& event) {
   adopt_masks(event.trainer, module);
   if (event.run != RunKind::fit) return;
   originals_.clear();
+  last_masks_.clear();
   if (!may_be_true(options_.use_lottery_ticket_hypothesis)) return;
   for (const std::string& name : names_) {
     originals_[name] = pruning_parameter(module, name).detach().clone();
@@ -203,16 +204,21 @@ void ModelPruning::set_mask(Trainer& trainer, Module& module, const std::string&
 void ModelPruning::apply_masks(Trainer& trainer, Module& module) {
   const at::NoGradGuard no_grad;
   masked_.end();
-  std::vector<std::pair<std::string, at::Tensor>> leased;
+  std::vector<std::pair<std::string, at::Tensor>> masks;
   for (auto& [name, record] : pruned_) {
     const StateEntry* entry = module.state_view().find(orig_name(name));
     // Two callbacks may prune one parameter; the one that did it first computes with the mask.
     if (entry == nullptr || !record->mask.defined()) continue;
     record->mask = pruning_mask(module, name);
-    record->effective = entry->tensor.detach() * record->mask;
-    leased.emplace_back(entry->name, record->effective);
+    masks.emplace_back(entry->name, record->mask);
   }
-  if (!leased.empty()) masked_ = trainer.lease_weights(std::move(leased), "masked parameters");
+  if (masks.empty()) return;
+  masked_ = trainer.mask_weights(std::move(masks), "masked parameters");
+  if (trainer.sanity_checking()) return;  // a resumed run has one more of it, which must not matter
+  for (auto& [name, record] : pruned_) {
+    const StateEntry* entry = module.state_view().find(orig_name(name));
+    if (entry != nullptr && record->mask.defined()) record->effective = entry->tensor.detach();
+  }
 }
 
 void ModelPruning::make_permanent(Module& module) {
@@ -223,7 +229,9 @@ void ModelPruning::make_permanent(Module& module) {
     StateEntry* entry = view.find(orig_name(name));
     if (entry == nullptr) continue;
     at::Tensor values = entry->tensor.detach();
-    values.mul_(pruning_mask(module, name));
+    const at::Tensor mask = pruning_mask(module, name);
+    values.mul_(mask);
+    last_masks_[name] = mask;
     record->renamed.keep();
     view.erase(mask_name(name));
     view.rename(orig_name(name), name);
@@ -416,6 +424,12 @@ void ModelPruning::on_train_end(Event& event) {
 // A resumed run that had nothing left to do has no on_train_end.
 void ModelPruning::on_fit_end(Event& event) {
   if (options_.make_pruning_permanent) make_permanent(event.module);
+  // Others may have given the model an average since.
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, mask] : std::exchange(last_masks_, {})) {
+    at::Tensor parameter = pruning_parameter(event.module, name);
+    if (parameter.defined()) parameter.detach().mul_(mask);
+  }
   keep_names();
 }
 

@@ -29,7 +29,17 @@ void ModelPruning::on_save_checkpoint(SaveCheckpoint& event) {
         weights.erase(orig_name(name));
         weights.erase(mask_name(name));
         weights[name] = orig * record.mask;
-        saved["orig"] = orig;
+        // Not orig, which an average may have replaced in the checkpoint.
+        saved["orig"] = event.trainer.training_tensor(
+            event.module.state_view().find(orig_name(name)) != nullptr ? orig_name(name) : name);
+        if (StateValue* leased = event.checkpoint.find("leased_state_dict")) {
+          StateDict& tensors = leased->to_dict();
+          if (const StateValue* average = tensors.find(orig_name(name))) {
+            at::Tensor masked = average->to_tensor() * record.mask;
+            tensors.erase(orig_name(name));
+            tensors[name] = std::move(masked);
+          }
+        }
       } else if (!renamed) {
         weights.erase(name);
         weights[orig_name(name)] = orig;
@@ -37,15 +47,8 @@ void ModelPruning::on_save_checkpoint(SaveCheckpoint& event) {
       }
       saved["mask"] = record.mask;
       saved["effective"] = record.effective;
-      if (StateValue* leased = event.checkpoint.find("leased_state_dict")) {
-        leased->to_dict().erase(orig_name(name));
-      }
     }
     if (!saved.empty()) exact[name] = std::move(saved);
-  }
-  if (const StateValue* leased = event.checkpoint.find("leased_state_dict");
-      leased != nullptr && leased->to_dict().empty()) {
-    event.checkpoint.erase("leased_state_dict");
   }
   if (event.weights_only || exact.empty()) return;
   StateValue& resume = event.checkpoint["exact_resume"];

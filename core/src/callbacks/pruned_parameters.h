@@ -15,11 +15,28 @@ inline std::string mask_name(const std::string& name) {
   return name + "_mask";
 }
 
+// Is the entry the mask of a pruned parameter?
+inline bool is_pruning_mask(const StateView& view, const StateEntry& entry) {
+  if (entry.is_parameter || !entry.name.ends_with("_mask")) return false;
+  return view.find(orig_name(entry.name.substr(0, entry.name.size() - 5))) != nullptr;
+}
+
+// The entry's name when it is not pruned.
+inline std::string unpruned_name(const StateView& view, const StateEntry& entry) {
+  if (!entry.is_parameter || !entry.name.ends_with("_orig")) return entry.name;
+  std::string name = entry.name.substr(0, entry.name.size() - 5);
+  return view.find(mask_name(name)) == nullptr ? entry.name : name;
+}
+
+// By the name that the entry has when it is not pruned; nullptr when there is none.
+inline const StateEntry* pruning_entry(const StateView& view, const std::string& name) {
+  const StateEntry* entry = view.find(name);
+  return entry != nullptr ? entry : view.find(orig_name(name));
+}
+
 // The parameter itself, whether it is pruned now or not; undefined when there is none.
 inline at::Tensor pruning_parameter(Module& module, const std::string& name) {
-  const StateView& view = module.state_view();
-  const StateEntry* entry = view.find(orig_name(name));
-  if (entry == nullptr) entry = view.find(name);
+  const StateEntry* entry = pruning_entry(module.state_view(), name);
   return entry == nullptr || !entry->is_parameter ? at::Tensor() : entry->tensor;
 }
 

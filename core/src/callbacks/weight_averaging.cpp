@@ -1,5 +1,6 @@
 #include "grapnel/callbacks/weight_averaging.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/trainer.h"
+#include "pruned_parameters.h"
 
 namespace grapnel {
 
@@ -129,13 +131,8 @@ void WeightAveraging::on_train_end(Event& event) {
 
 void WeightAveraging::on_validation_epoch_start(Event& event) {
   if (average_->empty() || event.trainer.state().kind != RunKind::fit) return;
-  std::vector<std::pair<std::string, at::Tensor>> swaps;
-  for (const AveragedWeights::Entry& entry : average_->entries()) {
-    if (event.module.state_view().find(entry.name) != nullptr) {
-      swaps.emplace_back(entry.name, entry.average);
-    }
-  }
-  swapped_ = event.trainer.lease_weights(std::move(swaps), "averaged weights for the validation");
+  swapped_ = event.trainer.lease_weights(average_->in_model(event.module),
+                                         "averaged weights for the validation");
 }
 
 void WeightAveraging::on_validation_epoch_end(Event&) {
@@ -155,8 +152,19 @@ void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
   StateDict& checkpoint = event.checkpoint;
   StateDict current = checkpoint.at("state_dict").to_dict();
   StateDict averaged = current;
-  for (const auto& [name, tensor] : average_->state()) {
-    if (averaged.contains(name)) averaged[name] = tensor;
+  StateDict unmasked;
+  for (const auto& [name, saved] : average_->state()) {
+    const at::Tensor mask = pruning_mask(event.module, name);
+    if (averaged.contains(orig_name(name))) {
+      averaged[orig_name(name)] = saved;
+    } else if (averaged.contains(name)) {
+      averaged[name] = mask.defined() ? StateValue(saved.to_tensor() * mask) : saved;
+    }
+    if (!mask.defined()) continue;
+    unmasked[name] = saved;
+    // A ModelPruning before this callback may have put the pruned weights in the place of the trained.
+    current.erase(name);
+    current[orig_name(name)] = event.trainer.training_tensor(orig_name(name));
   }
   checkpoint["state_dict"] = std::move(averaged);
   checkpoint.erase("leased_state_dict");  // during validation: the average, which is there already
@@ -164,6 +172,9 @@ void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
   checkpoint["current_model_state"] = std::move(current);
   checkpoint["averaging_state"] =
       StateDict{{"n_averaged", at::scalar_tensor(average_->n_averaged(), at::kLong)}};
+  if (!unmasked.empty()) {
+    checkpoint["averaging_state"].to_dict()["unmasked"] = std::move(unmasked);
+  }
 }
 
 void WeightAveraging::on_load_checkpoint(LoadCheckpoint& event) {
@@ -181,6 +192,9 @@ void WeightAveraging::on_load_checkpoint(LoadCheckpoint& event) {
   }
   const int64_t n_averaged = averaging->to_dict().at("n_averaged").to_tensor().item<int64_t>();
   average_->load(event.checkpoint.at("state_dict").to_dict());
+  if (const StateValue* unmasked = averaging->to_dict().find("unmasked")) {
+    average_->load(unmasked->to_dict());
+  }
   load_current_model(event.module, current->to_dict());
   average_->set_n_averaged(n_averaged);
 }

@@ -25,9 +25,7 @@ StateDict weights_of(Run& run, Module& module) {
   StateDict weights;
   for (const StateEntry& entry : module.state_view().entries()) {
     if (!entry.persistent) continue;
-    const auto original = run.leased_originals.find(entry.name);
-    const bool leased = &module == run.module && original != run.leased_originals.end();
-    weights[entry.name] = (leased ? original->second : entry.tensor).detach();
+    weights[entry.name] = run.weight_leases.training(entry.tensor);
   }
   return weights;
 }
@@ -37,9 +35,7 @@ void load_weights(Run& run, Module& module, const StateDict& weights) {
   for (const StateEntry& entry : module.state_view().entries()) {
     const StateValue* saved = entry.persistent ? weights.find(entry.name) : nullptr;
     if (saved == nullptr) continue;
-    const auto original = run.leased_originals.find(entry.name);
-    const bool leased = &module == run.module && original != run.leased_originals.end();
-    load_into(leased ? original->second : entry.tensor, saved->to_tensor(), entry.name);
+    load_into(run.weight_leases.training(entry.tensor), saved->to_tensor(), entry.name);
   }
 }
 

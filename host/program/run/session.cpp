@@ -13,6 +13,7 @@
 #include <grapnel/base/text.h>
 #include <grapnel/bridge/plugins.h>
 #include <grapnel/callbacks/model_checkpoint.h>
+#include <grapnel/callbacks/progress_bar.h>
 #include <grapnel/prediction_file.h>
 #include <grapnel/terminal_progress.h>
 
@@ -129,6 +130,11 @@ std::vector<CallbackHandle> Session::make_callbacks() {
   CallbacksSection section = read_callbacks(config_.parameters.get<ConfigValue>("callbacks"),
                                             selection_, {.plugin_path = request_.plugin_path});
   std::vector<CallbackHandle> callbacks = std::move(section.built_in);
+  if (request_.quiet) {  // whatever bar the configuration asks for
+    std::erase_if(callbacks, [](const CallbackHandle& handle) {
+      return dynamic_cast<const ProgressBar*>(handle.callback.get()) != nullptr;
+    });
+  }
   const Parameters trainer = config_.parameters.get<Parameters>("trainer");
   if (trainer.get<bool>("enable_checkpointing") && !trainer.get<bool>("barebones")) {
     keep_last_state(callbacks);

@@ -101,7 +101,7 @@ TEST_CASE("a resumed training has the backbone's group, rate and momentum again"
   const auto whole = training.in_one_go();
   for (const auto& [hook, call] : places_to_be_killed()) {
     INFO(hook << " " << call);
-    CHECK(same_weights(training.killed_at(hook, call), whole));
+    CHECK(differing_weights(training.killed_at(hook, call), whole) == "");
   }
 }
 

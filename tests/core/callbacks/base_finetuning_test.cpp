@@ -166,7 +166,7 @@ TEST_CASE("a resumed finetuning goes on with what was unfrozen, wherever it was 
   const auto whole = training.in_one_go();
   for (const auto& [hook, call] : places_to_be_killed()) {
     INFO(hook << " " << call);
-    CHECK(same_weights(training.killed_at(hook, call), whole));
+    CHECK(differing_weights(training.killed_at(hook, call), whole) == "");
   }
 }
 

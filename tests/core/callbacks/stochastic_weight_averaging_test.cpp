@@ -152,11 +152,11 @@ TEST_CASE("a resumed training goes on with averaging, also within the epoch for 
   const auto whole = training.in_one_go();
   for (const auto& [hook, call] : places_to_be_killed()) {
     INFO(hook << " " << call);
-    CHECK(same_weights(training.killed_at(hook, call), whole));
+    CHECK(differing_weights(training.killed_at(hook, call), whole) == "");
   }
   for (const int batch : {13, 14, 15}) {
     INFO("batch " << batch);
-    CHECK(same_weights(training.killed_at("on_train_batch_end", batch), whole));
+    CHECK(differing_weights(training.killed_at("on_train_batch_end", batch), whole) == "");
   }
 }
 

@@ -147,7 +147,7 @@ TEST_CASE("a resumed training goes on with the average, wherever it was killed")
     const auto whole = training.in_one_go();
     for (const auto& [hook, call] : places_to_be_killed()) {
       INFO(hook << " " << call << " buffers " << use_buffers);
-      CHECK(same_weights(training.killed_at(hook, call), whole));
+      CHECK(differing_weights(training.killed_at(hook, call), whole) == "");
     }
   }
 }

@@ -96,14 +96,22 @@ class BackboneModule : public NNModule {
   std::shared_ptr<BackboneNetwork> network_;
 };
 
-inline bool same_weights(const std::map<std::string, at::Tensor>& a,
-                         const std::map<std::string, at::Tensor>& b) {
-  if (a.size() != b.size()) return false;
+// The names of what differs or is only in one; "" when all bits are the same.
+inline std::string differing_weights(const std::map<std::string, at::Tensor>& a,
+                                     const std::map<std::string, at::Tensor>& b) {
+  std::string names;
   for (const auto& [name, tensor] : a) {
     const auto other = b.find(name);
-    if (other == b.end() || !at::equal(tensor, other->second)) return false;
+    if (other == b.end() || !at::equal(tensor, other->second)) names += name + " ";
   }
-  return true;
+  for (const auto& [name, tensor] : b) {
+    if (!a.contains(name)) names += "only in the second: " + name + " ";
+  }
+  return names;
+}
+inline bool same_weights(const std::map<std::string, at::Tensor>& a,
+                         const std::map<std::string, at::Tensor>& b) {
+  return differing_weights(a, b).empty();
 }
 
 }  // namespace grapnel::test

@@ -1,5 +1,5 @@
 // Trains a BackboneModule with callbacks: in one go, and killed somewhere and resumed by new objects.
-// Both must end with the same bits.
+// Both must end with the same bits: the model's weights, and all that the last epoch's checkpoint holds.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backbone.h"
+#include "grapnel/checkpoint.h"
 #include "recorder.h"
 #include "temp_dir.h"
 
@@ -21,15 +22,13 @@ struct ResumedTraining {
   int64_t epochs = 5;
   int64_t batches = 3;
   int64_t val_batches = 1;
+  int64_t sanity_steps = 0;
 
   using Weights = std::map<std::string, at::Tensor>;
 
   Weights in_one_go() const {
     at::manual_seed(7);
-    BackboneModule module;
-    Trainer trainer(quiet(epochs), callbacks());
-    trainer.fit(module, toy_data(batches, val_batches));
-    return module.copies();
+    return result({});
   }
 
   // Saves at the n-th call of a hook, from 1, and is killed there.
@@ -49,17 +48,58 @@ struct ResumedTraining {
       std::vector<CallbackHandle> all = callbacks();
       all.emplace_back(killer);
       BackboneModule module;
-      Trainer trainer(quiet(epochs), std::move(all));
+      Trainer trainer(options(), std::move(all));
       try {
         trainer.fit(module, toy_data(batches, val_batches));
       } catch (const std::runtime_error&) {
       }
     }
     at::manual_seed(99);  // what the new process happens to have must not matter
+    return result(file);
+  }
+
+ private:
+  TrainerOptions options() const {
+    TrainerOptions options = quiet(epochs);
+    options.num_sanity_val_steps = sanity_steps;
+    return options;
+  }
+
+  Weights result(const std::filesystem::path& checkpoint) const {
+    const TempDir directory;
+    const std::filesystem::path file = directory / "end.ckpt";
+    Trace trace;
+    auto saver = std::make_shared<Recorder>(trace);
+    saver->script = [&](const std::string& now, Trainer& trainer) {
+      if (now == "on_train_epoch_end") trainer.save_checkpoint(file);
+    };
+    std::vector<CallbackHandle> all = callbacks();
+    all.emplace_back(saver);
     BackboneModule module;
-    Trainer trainer(quiet(epochs), callbacks());
-    trainer.fit(module, toy_data(batches, val_batches), {.ckpt_path = file.string()});
-    return module.copies();
+    Trainer trainer(options(), std::move(all));
+    trainer.fit(module, toy_data(batches, val_batches), {.ckpt_path = checkpoint.string()});
+    Weights result = module.copies();
+    add_numbers(load_checkpoint_file(file), "checkpoint", result);
+    return result;
+  }
+
+  // Tensors and numbers at any depth. Left out is how often a batch was begun: one that was killed within is
+  // begun again.
+  static void add_numbers(const StateValue& value, const std::string& path, Weights& result) {
+    if (path.ends_with("batch_progress.total.ready") || path.ends_with("validated_at_batch"))
+      return;
+    if (value.is_tensor()) result[path] = value.to_tensor();
+    if (value.is_int() || value.is_double()) result[path] = at::scalar_tensor(value.to_double());
+    if (value.is_bool()) result[path] = at::scalar_tensor(value.to_bool());
+    if (value.is_dict()) {
+      for (const auto& [key, child] : value.to_dict()) add_numbers(child, path + "." + key, result);
+    }
+    if (value.is_list()) {
+      const StateList& list = value.to_list();
+      for (size_t i = 0; i < list.size(); ++i) {
+        add_numbers(list[i], path + "." + std::to_string(i), result);
+      }
+    }
   }
 };
 

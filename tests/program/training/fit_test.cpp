@@ -114,6 +114,14 @@ TEST_CASE("--quiet says nothing on standard error when nothing is wrong") {
   CHECK(result.error.empty());
 }
 
+TEST_CASE("--quiet leaves out a progress bar that the configuration has") {
+  const Trainee user;
+  const ProcessResult result =
+      user.fit(1, {"--quiet", "--set", "callbacks.rich_progress_bar.refresh_rate=5"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.error.empty());
+}
+
 TEST_CASE("--explain tells who is there and whom each hook reaches, and runs nothing") {
   const Trainee user;
   const ProcessResult text =

@@ -143,6 +143,7 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   std::map<std::string, at::Tensor> originals_;            // values to rewind to
   std::map<std::string, std::unique_ptr<Pruned>> pruned_;  // by the parameter's own name
   Lease masked_;                                           // masked values, while a model computes
+  std::map<std::string, at::Tensor> last_masks_;           // made permanent when the training ended
 };
 
 }  // namespace grapnel
