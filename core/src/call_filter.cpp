@@ -35,22 +35,6 @@ std::optional<int64_t> end_of(const CallPosition& position, CallSpan::Unit unit)
   return unit == CallSpan::Unit::steps ? position.steps : position.epochs;
 }
 
-// Hooks of the batches of training and of what becomes of them.
-bool recurs_in_steps(Hook hook) {
-  switch (hook) {
-    case Hook::on_train_batch_start:
-    case Hook::on_train_batch_end:
-    case Hook::on_before_zero_grad:
-    case Hook::on_before_backward:
-    case Hook::on_after_backward:
-    case Hook::on_before_optimizer_step:
-    case Hook::on_after_optimizer_step:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool recurs_in_epochs(Hook hook) {
   switch (hook) {
     case Hook::on_train_epoch_start:
@@ -63,7 +47,7 @@ bool recurs_in_epochs(Hook hook) {
     case Hook::on_validation_batch_end:
       return true;
     default:
-      return recurs_in_steps(hook);
+      return is_within_training_batch(hook);
   }
 }
 
@@ -114,7 +98,7 @@ void check_filter_end(const CallFilter& filter, const CallPosition& position,
 }
 
 bool concerns(const CallFilter& filter, Hook hook) {
-  if (recurs_in_steps(hook)) return true;
+  if (is_within_training_batch(hook)) return true;
   if (!recurs_in_epochs(hook)) return false;
   const bool only_every_step = filter.every && filter.every->unit == CallSpan::Unit::steps &&
                                !filter.after && !filter.first && !filter.last && !filter.once;
@@ -123,7 +107,8 @@ bool concerns(const CallFilter& filter, Hook hook) {
 
 bool admits(const CallFilter& filter, Hook hook, const CallPosition& position) {
   if (!position.fitting || !recurs_in_epochs(hook)) return true;
-  if (filter.every && (filter.every->unit == CallSpan::Unit::epochs || recurs_in_steps(hook)) &&
+  if (filter.every &&
+      (filter.every->unit == CallSpan::Unit::epochs || is_within_training_batch(hook)) &&
       reached(position, filter.every->unit) % filter.every->count != 0) {
     return false;
   }

@@ -30,6 +30,18 @@ inline constexpr std::array<std::string_view, kHookCount> kHookNames = {
 #undef GRAPNEL_HOOK
 };
 
+// Hooks of the batches of training and of what becomes of them, the steps: where "after this batch" has a
+// meaning, and what recurs with every batch.
+constexpr bool is_within_training_batch(Hook hook) {
+  constexpr std::array<bool, kHookCount> within_step = {
+#define GRAPNEL_HOOK(id, name, Event, stage, module) std::string_view(#stage) == "step",
+#include "grapnel/hooks.def"
+#undef GRAPNEL_HOOK
+  };
+  return hook == Hook::on_train_batch_start || hook == Hook::on_train_batch_end ||
+         within_step[static_cast<size_t>(hook)];
+}
+
 // A set of small numbers, words long, so that the list behind it may grow.
 template <size_t N>
 class BitMask {

@@ -14,22 +14,6 @@
 namespace grapnel::bridge {
 namespace {
 
-// Hooks around one training batch: where what comes "after this batch" has a meaning.
-bool around_training_batch(Hook hook) {
-  switch (hook) {
-    case Hook::on_train_batch_start:
-    case Hook::on_train_batch_end:
-    case Hook::on_before_zero_grad:
-    case Hook::on_before_backward:
-    case Hook::on_after_backward:
-    case Hook::on_before_optimizer_step:
-    case Hook::on_after_optimizer_step:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Hooks in which nothing is left that could be stopped, or nothing has begun.
 bool outside_of_run(Hook hook) {
   switch (hook) {
@@ -57,7 +41,7 @@ bool has_meaning(RequestKind kind, const Call& call) {
     case RequestKind::end_epoch:
     case RequestKind::evaluate:
     case RequestKind::save:
-      return around_training_batch(hook);
+      return is_within_training_batch(hook);
   }
   return false;
 }
