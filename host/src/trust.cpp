@@ -7,7 +7,7 @@
 #include <grapnel/base/platform.h>
 #include <grapnel/base/text.h>
 
-#include "own_group.h"
+#include "platform.h"
 
 namespace grapnel::host {
 namespace {

@@ -1,0 +1,149 @@
+// platform.h on Linux and macOS.
+#include "platform.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+#if defined(__linux__)
+#include <sys/xattr.h>
+#endif
+
+extern char** environ;
+
+namespace grapnel::host {
+namespace {
+
+// "Umask:\t0022" of /proc/self/status, Linux 4.7 or newer; nullopt elsewhere.
+std::optional<unsigned> umask_of_status() {
+  std::ifstream status("/proc/self/status");
+  constexpr std::string_view key = "Umask:\t";
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(key)) continue;
+    unsigned mask = 0;
+    const char* const end = line.data() + line.size();
+    const auto result = std::from_chars(line.data() + key.size(), end, mask, 8);
+    if (result.ec == std::errc() && result.ptr == end) return mask;
+  }
+  return std::nullopt;
+}
+
+// The calling user's private group, or 0 when there is none. Looked up once: the answer may come from
+// the network.
+gid_t find_private_group() {
+  const uid_t user = geteuid();
+  if (user == 0) return 0;
+  std::vector<char> user_buffer(16384), group_buffer(65536);
+  passwd user_entry{};
+  passwd* found_user = nullptr;
+  getpwuid_r(user, &user_entry, user_buffer.data(), user_buffer.size(), &found_user);
+  if (found_user == nullptr || user_entry.pw_gid == 0) return 0;
+  group group_entry{};
+  group* found_group = nullptr;
+  getgrgid_r(user_entry.pw_gid, &group_entry, group_buffer.data(), group_buffer.size(),
+             &found_group);
+  if (found_group == nullptr) return 0;
+  const std::string_view name = user_entry.pw_name;
+  if (name != group_entry.gr_name) return 0;
+  for (char** member = group_entry.gr_mem; *member != nullptr; ++member) {
+    if (name != *member) return 0;
+  }
+  return user_entry.pw_gid;
+}
+
+// Under an access control list the group's bits are the mask of all its entries.
+bool may_have_access_list([[maybe_unused]] const std::filesystem::path& path) {
+#if defined(__linux__)
+  return lgetxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) >= 0;
+#else
+  return true;  // macOS keeps them elsewhere
+#endif
+}
+
+}  // namespace
+
+std::map<std::string, std::string> read_environment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos) {
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return variables;
+}
+
+void set_environment_variable(const std::string& name, const std::string& value) {
+  setenv(name.c_str(), value.c_str(), 1);
+}
+
+void unset_environment_variable(const std::string& name) {
+  unsetenv(name.c_str());
+}
+
+unsigned read_umask() {
+  if (const auto mask = umask_of_status()) return *mask;
+  // Elsewhere it can only be read by setting it, for the whole process: files that other threads make
+  // meanwhile are private ones.
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  const mode_t mask = umask(077);
+  umask(mask);
+  return mask;
+}
+
+void set_umask(unsigned mask) {
+  umask(static_cast<mode_t>(mask));
+}
+
+struct SignalHandlers::Table {
+  std::array<struct sigaction, NSIG> handlers{};
+};
+
+SignalHandlers::SignalHandlers() : table_(std::make_unique<Table>()) {
+  for (int signal = 1; signal < NSIG; ++signal) {
+    sigaction(signal, nullptr, &table_->handlers[signal]);
+  }
+}
+
+SignalHandlers::~SignalHandlers() = default;
+
+std::vector<int> SignalHandlers::differing(const SignalHandlers& other) const {
+  std::vector<int> signals;
+  for (int signal = 1; signal < NSIG; ++signal) {
+    // sa_handler and sa_sigaction are one place in memory. Flags mean nothing without a function, and
+    // the C library adds one of its own when it puts a default back.
+    const auto &a = table_->handlers[signal], &b = other.table_->handlers[signal];
+    const bool is_function = a.sa_handler != SIG_DFL && a.sa_handler != SIG_IGN;
+    if (a.sa_handler != b.sa_handler || (is_function && a.sa_flags != b.sa_flags)) {
+      signals.push_back(signal);
+    }
+  }
+  return signals;
+}
+
+void SignalHandlers::install(int signal) const {
+  sigaction(signal, &table_->handlers[signal], nullptr);
+}
+
+bool is_own_group_only(const std::filesystem::path& path) {
+  static const gid_t private_group = find_private_group();
+  struct stat status {};
+  if (private_group == 0 || lstat(path.c_str(), &status) != 0) return false;
+  if (status.st_gid != private_group || (status.st_mode & S_IWOTH) != 0) return false;
+  return !may_have_access_list(path);
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,50 @@
+// platform.h on Windows, which has neither a umask nor POSIX groups, nor signal handlers to speak of.
+#include "platform.h"
+
+#include <cstdlib>
+#include <string_view>
+
+namespace grapnel::host {
+
+std::map<std::string, std::string> read_environment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = _environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string_view::npos) {
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return variables;
+}
+
+void set_environment_variable(const std::string& name, const std::string& value) {
+  _putenv_s(name.c_str(), value.c_str());
+}
+
+void unset_environment_variable(const std::string& name) {
+  _putenv_s(name.c_str(), "");
+}
+
+unsigned read_umask() {
+  return 0;
+}
+
+void set_umask(unsigned) {}
+
+struct SignalHandlers::Table {};
+
+SignalHandlers::SignalHandlers() = default;
+SignalHandlers::~SignalHandlers() = default;
+
+std::vector<int> SignalHandlers::differing(const SignalHandlers&) const {
+  return {};
+}
+
+void SignalHandlers::install(int) const {}
+
+bool is_own_group_only(const std::filesystem::path&) {
+  return false;
+}
+
+}  // namespace grapnel::host
