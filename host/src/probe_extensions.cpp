@@ -22,15 +22,11 @@ std::string_view view(grapnel_string text) noexcept {
 template <class Function>
 struct NotNow;
 
-template <class Result, class... Arguments>
-struct NotNow<Result(GRAPNEL_CALL*)(const grapnel_host*, Arguments...)> {
-  static Result GRAPNEL_CALL call(const grapnel_host* host, Arguments...) {
+template <class... Arguments>
+struct NotNow<std::int32_t(GRAPNEL_CALL*)(const grapnel_host*, Arguments...)> {
+  static std::int32_t GRAPNEL_CALL call(const grapnel_host* host, Arguments...) {
     ProbeHost::of(host).note_refused_service();
-    if constexpr (std::is_pointer_v<Result>) {
-      return nullptr;
-    } else {
-      return GRAPNEL_NOT_NOW;
-    }
+    return GRAPNEL_NOT_NOW;
   }
 };
 
@@ -110,7 +106,7 @@ std::int32_t GRAPNEL_CALL list_item(const grapnel_host* host, grapnel_string nam
 
 // ---- trainer: before the first step.
 
-const grapnel_trainer_state* GRAPNEL_CALL trainer_state(const grapnel_host*) {
+std::int32_t GRAPNEL_CALL trainer_state(const grapnel_host*, const grapnel_trainer_state** result) {
   static constexpr grapnel_trainer_state state = [] {
     grapnel_trainer_state before{};
     before.struct_size = sizeof(grapnel_trainer_state);
@@ -118,11 +114,13 @@ const grapnel_trainer_state* GRAPNEL_CALL trainer_state(const grapnel_host*) {
     before.batch_idx = -1;
     before.max_epochs = -1;
     before.max_steps = -1;
+    before.max_time = -1;
     before.num_training_batches = -1;
     before.accumulate_grad_batches = 1;
     return before;
   }();
-  return &state;
+  *result = &state;
+  return GRAPNEL_OK;
 }
 
 // ---- aten: plugins look their operators up early and call them later.

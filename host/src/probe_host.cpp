@@ -39,14 +39,18 @@ std::string ProbeHost::failure() const {
   return failure_;
 }
 
-const void* GRAPNEL_CALL ProbeHost::get_extension(const grapnel_host* host, grapnel_string id) {
+std::int32_t GRAPNEL_CALL ProbeHost::get_extension(const grapnel_host* host, grapnel_string id,
+                                                   const void** table) {
   ProbeHost& self = of(host);
   const std::string text = text_of(id);
   const std::lock_guard lock(self.mutex_);
   if (std::ranges::find(self.asked_for_, text) == self.asked_for_.end()) {
     self.asked_for_.push_back(text);
   }
-  return probe_extension(text);
+  const void* const found = probe_extension(text);
+  if (found == nullptr) return GRAPNEL_NOT_FOUND;
+  *table = found;
+  return GRAPNEL_OK;
 }
 
 std::int32_t GRAPNEL_CALL ProbeHost::fail(const grapnel_host* host, grapnel_string text) {

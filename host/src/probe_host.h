@@ -36,7 +36,8 @@ class ProbeHost {
     grapnel_host table;
     ProbeHost* self;
   };
-  static const void* GRAPNEL_CALL get_extension(const grapnel_host* host, grapnel_string id);
+  static std::int32_t GRAPNEL_CALL get_extension(const grapnel_host* host, grapnel_string id,
+                                                 const void** table);
   static std::int32_t GRAPNEL_CALL fail(const grapnel_host* host, grapnel_string text);
 
   Abi abi_;

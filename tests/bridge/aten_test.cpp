@@ -88,7 +88,7 @@ TEST_CASE("a Scalar argument takes integers, numbers and booleans") {
                         {integers({1}), value_of(std::int64_t{7}),
                          value_of(std::int64_t{GRAPNEL_DTYPE_I64})},
                         results) == GRAPNEL_OK);
-    CHECK(caller.tensors().describe(caller.host, results[0].u.tensor)->dtype == GRAPNEL_DTYPE_I64);
+    CHECK(caller.describe(results[0].u.tensor).dtype == GRAPNEL_DTYPE_I64);
     caller.tensors().release(caller.host, results[0].u.tensor);
     caller.tensors().release(caller.host, x);
   });
@@ -116,7 +116,7 @@ TEST_CASE("types, layouts, devices and texts reach the operators that want them"
                  value_of(std::int64_t{GRAPNEL_TENSOR_STRIDED}), value_of("cpu"), value_of(false)},
                 results) == GRAPNEL_OK);
     grapnel_tensor* zeros = results[0].u.tensor;
-    CHECK(caller.tensors().describe(caller.host, zeros)->dtype == GRAPNEL_DTYPE_F64);
+    CHECK(caller.describe(zeros).dtype == GRAPNEL_DTYPE_F64);
     // div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode)
     grapnel_tensor* x = caller.floats({7, -7});
     grapnel_tensor* two = caller.floats({2, 2});
@@ -211,8 +211,7 @@ TEST_CASE("what an operator throws comes out of fit as it was") {
 TEST_CASE("operators record no gradients, so that parameters may be written to") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_after_backward, [](const Caller& caller, const grapnel_Event*) {
-    grapnel_tensor* weight =
-        caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->tensor;
+    grapnel_tensor* weight = caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor;
     Results product(1), is_leaf(1), in_place;
     CHECK(caller.call("aten::mul", "Scalar", {value_of(weight), value_of(2.0)}, product) ==
           GRAPNEL_OK);

@@ -48,7 +48,7 @@ TEST_CASE("a batch has its tensors by number, with names and sample indices") {
     CHECK(indices_count == 2);
     CHECK(indices[1] == 2 * event->batch_idx + 1);
     REQUIRE(table.get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
-    CHECK(caller.tensors().describe(caller.host, x)->sizes[1] == 3);
+    CHECK(caller.describe(x).sizes[1] == 3);
     ++hooks;
     return caller.tensors().release(caller.host, x);
   });
@@ -110,7 +110,7 @@ TEST_CASE("a batch's own tensors are not written to, for the data set may stand 
   Toy toy;
   const at::Tensor before = toy.train->x.clone();
   CHECK_THROWS_WITH(toy.fit({plugin.handle()}), Catch::Contains("aten::mul_.Scalar would write to "
-                                                                "a tensor of the batch"));
+                                                                "a tensor of a batch"));
   CHECK(toy.train->x.equal(before));
 }
 

@@ -16,18 +16,23 @@ namespace extensions_test {
 using namespace grapnel;
 using namespace grapnel::test;
 
-TEST_CASE("the host offers what its manifest check promises, and NULL for anything else") {
+TEST_CASE("the host offers what its manifest check promises, and says that it lacks all else") {
   InProcessPlugin plugin;
   plugin.init = [](const Caller& caller) {
     for (const std::string& id : host::offered_extensions()) {
       if (id == GRAPNEL_EXT_STATE || id == GRAPNEL_EXT_EVENT) continue;  // the plugin's side
       INFO(id);
-      CHECK(caller.host->get_extension(caller.host, text(std::string_view(id))) != nullptr);
+      const void* table = nullptr;
+      CHECK(caller.host->get_extension(caller.host, text(std::string_view(id)), &table) ==
+            GRAPNEL_OK);
+      CHECK(table != nullptr);
     }
     using sv = std::string_view;
-    CHECK(caller.host->get_extension(caller.host, text(sv("grapnel.moon/1"))) == nullptr);
-    CHECK(caller.host->get_extension(caller.host, text(sv("grapnel.log/2"))) == nullptr);
-    CHECK(caller.host->get_extension(caller.host, {nullptr, 0}) == nullptr);
+    const void* table = nullptr;
+    for (const sv absent : {sv("grapnel.moon/1"), sv("grapnel.log/2"), sv()}) {
+      CHECK(caller.host->get_extension(caller.host, text(absent), &table) == GRAPNEL_NOT_FOUND);
+    }
+    CHECK(table == nullptr);
     return GRAPNEL_OK;
   };
   plugin.make();
@@ -85,8 +90,7 @@ TEST_CASE("log works from a thread of the plugin's, every other service answers 
   CapturedLog log;
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
-    grapnel_tensor* weight =
-        caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->tensor;
+    grapnel_tensor* weight = caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor;
     std::thread([&] {
       using sv = std::string_view;
       const auto& table = caller.table<grapnel_log>(GRAPNEL_EXT_LOG);
@@ -94,7 +98,9 @@ TEST_CASE("log works from a thread of the plugin's, every other service answers 
       std::uint64_t count = 0;
       CHECK(caller.module().count(caller.host, GRAPNEL_MODULE_PARAMETERS, &count) ==
             GRAPNEL_NOT_NOW);
-      CHECK(caller.tensors().describe(caller.host, weight) == nullptr);
+      const grapnel_tensor_info* info = nullptr;
+      CHECK(caller.tensors().describe(caller.host, weight, &info) == GRAPNEL_NOT_NOW);
+      CHECK(info == nullptr);
       CHECK(caller.fail("from a thread") == GRAPNEL_NOT_NOW);
     }).join();
     return GRAPNEL_OK;

@@ -76,6 +76,13 @@ TEST_CASE("a create that fails, or makes nothing usable, refuses the plugin") {
   CHECK_THAT(Hostile("init_refuses").failure(), Catch::Contains("failed in init"));
 }
 
+TEST_CASE("an instance that can't say which extensions it has is refused with its reason") {
+  CHECK_THAT(Hostile("extension_fails").failure(),
+             Catch::Contains("failed in get_extension: the tables are at the carpenter's"));
+  CHECK_THAT(Hostile("extension_null").failure(),
+             Catch::Contains("answered success without a table for grapnel.state/1"));
+}
+
 TEST_CASE("hooks that make no sense refuse the plugin before the run") {
   CHECK_THAT(Hostile("hook_twice").failure(), Catch::Contains("twice"));
   CHECK_THAT(Hostile("hook_without_function").failure(), Catch::Contains("has no function"));
@@ -139,7 +146,12 @@ TEST_CASE("services refuse what makes no sense, and threads of the plugin's own"
   CapturedLog log;
   Hostile("arguments_bad").fit();
   Hostile("text_null").fit();
-  CHECK(log.count("[text_null] broke the contract of fail") == 1);
+  CHECK(log.count("[text_null] broke the contract of fail in on_train_batch_end: the text is NULL "
+                  "with a size of 5") == 1);
+  CHECK(log.count("[text_null] broke the contract of fail in on_train_batch_end: the text is "
+                  "67108865 bytes long, at most 67108864 are accepted") == 1);
+  CHECK(log.count("[text_null] broke the contract of get_extension: the id is NULL") == 1);
+  CHECK(log.count("[text_null] broke the contract of get_extension: the output pointer") == 1);
   Hostile("thread_wrong").fit();
   CHECK(log.count("a line from another thread") > 0);
 }

@@ -19,8 +19,9 @@ using Values = std::vector<double>;
 namespace {
 
 std::string name_of(const Caller& caller, std::int32_t kind, std::uint64_t index) {
-  const grapnel_module_entry* entry = caller.module().entry(caller.host, kind, index);
-  return entry == nullptr ? "none" : text(entry->name);
+  const grapnel_module_entry* entry = nullptr;
+  const std::int32_t status = caller.module().entry(caller.host, kind, index, &entry);
+  return status == GRAPNEL_NOT_FOUND ? "none" : text(entry->name);
 }
 
 // Puts 7 into every element of the weight, by a lease.
@@ -69,9 +70,9 @@ TEST_CASE("parameters and buffers have names, tensors and whether they are train
     CHECK(name_of(caller, GRAPNEL_MODULE_PARAMETERS, 1) == "bias");
     CHECK(name_of(caller, GRAPNEL_MODULE_BUFFERS, 0) == "seen");
     CHECK(name_of(caller, GRAPNEL_MODULE_BUFFERS, 1) == "none");
-    CHECK(caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->trainable == 1);
-    CHECK(caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 1)->trainable == 0);
-    CHECK(caller.module().entry(caller.host, GRAPNEL_MODULE_BUFFERS, 0)->trainable == 0);
+    CHECK(caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).trainable == 1);
+    CHECK(caller.entry(GRAPNEL_MODULE_PARAMETERS, 1).trainable == 0);
+    CHECK(caller.entry(GRAPNEL_MODULE_BUFFERS, 0).trainable == 0);
     return GRAPNEL_OK;
   });
   Toy toy;
@@ -169,8 +170,7 @@ TEST_CASE("an exception in a validation step undoes the swap before on_exception
   Toy toy;
   double in_on_exception = 0;
   swapper.plugin.on(Hook::on_exception, [&](const Caller& caller, const grapnel_Event*) {
-    in_on_exception =
-        caller.values(caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->tensor)[0];
+    in_on_exception = caller.values(caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor)[0];
     // The plugin's own end comes late, and does no harm.
     CHECK(caller.module().end_lease(caller.host, swapper.lease) == GRAPNEL_NOT_FOUND);
     return GRAPNEL_OK;
@@ -228,8 +228,7 @@ TEST_CASE("an entry is leased once at a time, with a tensor of its own shape and
     const grapnel_string reason = text(std::string_view("wrong"));
     CHECK(caller.module().lease_weights(caller.host, indices, 1, nullptr, 0, &wrong, reason,
                                         &lease) == GRAPNEL_INVALID_ARGUMENT);
-    grapnel_tensor* weight =
-        caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->tensor;
+    grapnel_tensor* weight = caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor;
     grapnel_tensor* const weights[] = {weight, weight};
     CHECK(caller.module().lease_weights(caller.host, indices, 2, nullptr, 0, weights, reason,
                                         &lease) == GRAPNEL_INVALID_ARGUMENT);
@@ -248,7 +247,10 @@ TEST_CASE("there is no module while the trainer is made, nor in create and init"
   const auto ask = [](const Caller& caller) {
     std::uint64_t count = 0;
     CHECK(caller.module().count(caller.host, GRAPNEL_MODULE_PARAMETERS, &count) == GRAPNEL_NOT_NOW);
-    CHECK(caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0) == nullptr);
+    const grapnel_module_entry* entry = nullptr;
+    CHECK(caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0, &entry) ==
+          GRAPNEL_NOT_NOW);
+    CHECK(entry == nullptr);
     return GRAPNEL_OK;
   };
   plugin.create = ask;

@@ -42,10 +42,13 @@ TEST_CASE("optimizers, groups and options are listed") {
     CHECK(table.name(caller.host, 1, &type) == GRAPNEL_NOT_FOUND);
     CHECK(table.group_count(caller.host, 0, &groups) == GRAPNEL_OK);
     CHECK(groups == 1);
-    const grapnel_optimizer_group* group = table.group(caller.host, 0, 0);
-    REQUIRE(group != nullptr);
+    const grapnel_optimizer_group* group = &caller.optimizer_group(0, 0);
     CHECK(group->parameter_count == 2);
-    CHECK(table.group(caller.host, 0, 1) == nullptr);
+    const grapnel_optimizer_group* absent = nullptr;
+    CHECK(table.group(caller.host, 0, 1, &absent) == GRAPNEL_NOT_FOUND);
+    CHECK(table.group(caller.host, 1, 0, &absent) == GRAPNEL_NOT_FOUND);
+    CHECK(table.group(caller.host, 0, 0, nullptr) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(absent == nullptr);
     std::vector<std::string> options;
     for (std::uint64_t i = 0; i < group->option_count; ++i) {
       grapnel_string option{};

@@ -23,7 +23,7 @@ void in_hook(Body body) {
   InProcessPlugin plugin;
   bool ran = false;
   plugin.on(Hook::on_train_start, [&](const Caller& caller, const grapnel_Event*) {
-    body(caller, caller.module().entry(caller.host, GRAPNEL_MODULE_PARAMETERS, 0)->tensor);
+    body(caller, caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor);
     ran = true;
     return GRAPNEL_OK;
   });
@@ -36,8 +36,7 @@ void in_hook(Body body) {
 
 TEST_CASE("a handle tells type, shape and memory of its tensor") {
   in_hook([](const Caller& caller, grapnel_tensor* weight) {
-    const grapnel_tensor_info* info = caller.tensors().describe(caller.host, weight);
-    REQUIRE(info != nullptr);
+    const grapnel_tensor_info* info = &caller.describe(weight);
     CHECK(info->struct_size == sizeof(grapnel_tensor_info));
     CHECK(info->dtype == GRAPNEL_DTYPE_F32);
     CHECK(info->device_type == GRAPNEL_DEVICE_CPU);
@@ -109,8 +108,7 @@ TEST_CASE("a borrowed handle can be retained, not released") {
     grapnel_tensor* own = nullptr;
     REQUIRE(caller.tensors().retain(caller.host, weight, &own) == GRAPNEL_OK);
     CHECK(own != weight);
-    CHECK(caller.tensors().describe(caller.host, own)->data ==
-          caller.tensors().describe(caller.host, weight)->data);
+    CHECK(caller.describe(own).data == caller.describe(weight).data);
     CHECK(caller.tensors().release(caller.host, own) == GRAPNEL_OK);
   });
 }
@@ -123,7 +121,9 @@ TEST_CASE("a handle that was released is noticed, not read") {
     REQUIRE(caller.tensors().release(caller.host, tensor) == GRAPNEL_OK);
     CHECK(caller.tensors().release(caller.host, tensor) == GRAPNEL_INVALID_ARGUMENT);
     CHECK(caller.tensors().to_f64(caller.host, tensor, &number) == GRAPNEL_INVALID_ARGUMENT);
-    CHECK(caller.tensors().describe(caller.host, tensor) == nullptr);
+    const grapnel_tensor_info* info = nullptr;
+    CHECK(caller.tensors().describe(caller.host, tensor, &info) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(info == nullptr);
   });
   CHECK_THAT(log.text(), Catch::Contains("[probe] broke the contract of tensors.release in "
                                          "on_train_start"));
@@ -204,7 +204,7 @@ TEST_CASE("elements that don't match type and sizes are refused") {
     const std::int64_t none_of_it[] = {0, 3};
     REQUIRE(tensors.from_data(caller.host, GRAPNEL_DTYPE_I64, none_of_it, 2, nullptr, 0, &made) ==
             GRAPNEL_OK);
-    CHECK(tensors.describe(caller.host, made)->numel == 0);
+    CHECK(caller.describe(made).numel == 0);
     CHECK(tensors.read(caller.host, made, nullptr, 0) == GRAPNEL_OK);
     tensors.release(caller.host, made);
   });

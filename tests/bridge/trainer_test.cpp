@@ -1,6 +1,8 @@
 // Extension trainer: where the run stands, in one struct that stays where it is.
 #include <grapnel/ext/trainer.h>
 
+#include <grapnel/callbacks/timer.h>
+
 #include <filesystem>
 
 #include "catch.h"
@@ -16,7 +18,7 @@ using namespace grapnel::test;
 namespace {
 
 const grapnel_trainer_state* state_of(const Caller& caller) {
-  return caller.table<grapnel_trainer>(GRAPNEL_EXT_TRAINER).state(caller.host);
+  return &caller.trainer_state();
 }
 
 }  // namespace
@@ -39,6 +41,7 @@ TEST_CASE("the struct is there from create on and follows the run") {
     CHECK(state->stage == GRAPNEL_STAGE_TRAIN);
     CHECK(state->max_epochs == 2);
     CHECK(state->max_steps == -1);
+    CHECK(state->max_time == -1);
     CHECK(state->num_training_batches == 4);
     CHECK(state->accumulate_grad_batches == 2);
     CHECK(state->sanity_checking == 0);
@@ -93,6 +96,39 @@ TEST_CASE("a step that the loggers write is marked") {
   toy.options.log_every_n_steps = 2;
   toy.fit({plugin.handle()});
   CHECK(logged == std::vector<std::int32_t>{0, 1, 0, 1});
+}
+
+TEST_CASE("the time that the training may take is that of the strictest timer") {
+  const auto max_time = [](const std::string& option, const std::vector<double>& durations) {
+    InProcessPlugin plugin;
+    std::vector<double> seen;
+    plugin.init = [&](const Caller& caller) {
+      CHECK(caller.trainer_state().max_time == -1);
+      return GRAPNEL_OK;
+    };
+    for (const Hook hook : {Hook::on_fit_start, Hook::on_before_optimizer_step}) {
+      plugin.on(hook, [&](const Caller& caller, const grapnel_Event*) {
+        if (seen.empty() || seen.back() != caller.trainer_state().max_time) {
+          seen.push_back(caller.trainer_state().max_time);
+        }
+        return GRAPNEL_OK;
+      });
+    }
+    Toy toy;
+    toy.options.max_time = option;
+    std::vector<CallbackHandle> callbacks = {plugin.handle()};
+    for (const double duration : durations) {
+      const auto timer = std::make_shared<Timer>(TimerOptions{.duration = duration});
+      timer->set_name(std::to_string(duration));
+      callbacks.emplace_back(timer);
+    }
+    toy.fit(std::move(callbacks));
+    REQUIRE(seen.size() == 1);
+    return seen.front();
+  };
+  CHECK(max_time("", {}) == -1);
+  CHECK(max_time("00:02:00:00", {}) == 7200);
+  CHECK(max_time("", {4000, 3000.5}) == 3000.5);
 }
 
 TEST_CASE("the batch's index is that within its own data loader") {

@@ -159,7 +159,9 @@ TEST_CASE("whatever cannot be used is listed with its reason") {
   fs::copy_file(ENTRY_MISSING, world.plugins() / "no_entry.so");
   CHECK_THAT(reason("no_entry.so"), Contains("does not export the symbol grapnel_plugin_v0"));
   fs::copy_file(OTHER_MAJOR, world.plugins() / "newer.so");
-  CHECK_THAT(reason("newer.so"), Contains("needs ABI 99.1, this host offers 0.1; update grapnel"));
+  CHECK_THAT(reason("newer.so"),
+             Contains("needs ABI " + AbiVersion{99, GRAPNEL_ABI_MINOR}.to_string() +
+                      ", this host offers " + host_abi.to_string() + "; update grapnel"));
   world.dir.write("plugins/text.so", "not a library");
   CHECK_THAT(reason("text.so"), Contains("not a shared library; it starts with 'not a library'"));
   world.dir.write("plugins/broken.grapnel.json", "{\"manifest_version\": 1,\n  \"id\": }");

@@ -19,8 +19,8 @@ static void refuse(int32_t status, const char* what) {
   strncat(taken, what, sizeof taken - strlen(taken) - 1);
 }
 
-#define TABLE(type, id)                                            \
-  const type* table = host->get_extension(host, hostile_text(id)); \
+#define TABLE(type, id)                       \
+  const type* table = hostile_find(host, id); \
   if (table == NULL) return hostile_fail(host, "there is no " id)
 
 static int32_t try_values(const grapnel_host* host) {
@@ -45,7 +45,8 @@ static int32_t try_tensors(const grapnel_host* host) {
          "tensors.from_data(sizes) ");
   refuse(table->from_data(host, GRAPNEL_DTYPE_F64, sizes, 1, data, 15, &tensor),
          "tensors.from_data(bytes) ");
-  if (table->describe(host, NULL) != NULL) refuse(GRAPNEL_OK, "tensors.describe ");
+  const grapnel_tensor_info* info = NULL;
+  refuse(table->describe(host, NULL, &info), "tensors.describe ");
   return GRAPNEL_OK;
 }
 
@@ -71,8 +72,10 @@ static int32_t try_model(const grapnel_host* host) {
   grapnel_lease* lease = NULL;
   const uint64_t far[] = {1u << 20};
   refuse(table->count(host, 9, &count), "module.count ");
-  if (table->entry(host, GRAPNEL_MODULE_PARAMETERS, far[0]) != NULL)
-    refuse(GRAPNEL_OK, "module.entry ");
+  const grapnel_module_entry* entry = NULL;
+  refuse(table->entry(host, GRAPNEL_MODULE_PARAMETERS, far[0], &entry), "module.entry ");
+  refuse(table->lease_weights(host, far, UINT64_MAX, NULL, 0, &tensor, hostile_text("x"), &lease),
+         "module.lease(count) ");
   refuse(table->grad(host, far[0], &tensor), "module.grad ");
   refuse(table->lease_weights(host, far, 1, NULL, 0, &tensor, hostile_text("x"), &lease),
          "module.lease ");
@@ -105,7 +108,8 @@ static int32_t try_others(const grapnel_host* host, const grapnel_TrainBatchEnd*
   }
   {
     TABLE(grapnel_optimizers, GRAPNEL_EXT_OPTIMIZERS);
-    if (table->group(host, 99, 0) != NULL) refuse(GRAPNEL_OK, "optimizers.group ");
+    const grapnel_optimizer_group* group = NULL;
+    refuse(table->group(host, 99, 0, &group), "optimizers.group ");
     refuse(table->set_option(host, 0, 0, hostile_text("no_such_option"), 1.0),
            "optimizers.set_option ");
   }

@@ -27,8 +27,22 @@ static inline int32_t hostile_fail(const grapnel_host* host, const char* text) {
   return GRAPNEL_ERROR;
 }
 
+/* The table of an extension of the host; NULL when it has none. */
+static inline const void* hostile_find(const grapnel_host* host, const char* id) {
+  const void* table = NULL;
+  return host->get_extension(host, hostile_text(id), &table) == GRAPNEL_OK ? table : NULL;
+}
+
+/* For a get_extension that has one table. */
+static inline int32_t hostile_offer(grapnel_string id, const char* own_id, const void* own,
+                                    const void** table) {
+  if (id.size != strlen(own_id) || memcmp(id.data, own_id, id.size) != 0) return GRAPNEL_NOT_FOUND;
+  *table = own;
+  return GRAPNEL_OK;
+}
+
 static inline void hostile_log(const grapnel_host* host, const char* text) {
-  const grapnel_log* log = host->get_extension(host, hostile_text(GRAPNEL_EXT_LOG));
+  const grapnel_log* log = hostile_find(host, GRAPNEL_EXT_LOG);
   if (log != NULL) log->write(host, GRAPNEL_LOG_INFO, hostile_text(text));
 }
 
@@ -49,11 +63,12 @@ static inline int32_t GRAPNEL_CALL hostile_destroy(grapnel_instance* instance) {
   return GRAPNEL_OK;
 }
 
-static inline const void* GRAPNEL_CALL hostile_no_extension(grapnel_instance* instance,
-                                                            grapnel_string id) {
+static inline int32_t GRAPNEL_CALL hostile_no_extension(grapnel_instance* instance,
+                                                        grapnel_string id, const void** table) {
   (void)instance;
   (void)id;
-  return NULL;
+  (void)table;
+  return GRAPNEL_NOT_FOUND;
 }
 
 /* An instance with nothing wrong. */

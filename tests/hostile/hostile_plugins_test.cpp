@@ -99,6 +99,17 @@ TEST_CASE("create and init refuse with a text, or without") {
   CHECK(refusal("init_refuses") == "init: this plugin wants a moon of cheese");
 }
 
+TEST_CASE("what extensions there are is refused with a text, or answered with nothing") {
+  RecordingHost host;
+  const auto state_of = [&](const char* name) {
+    const PluginFile plugin = load(name);
+    return RunningCallback(host, plugin.entry(), name).state();
+  };
+  CHECK_THROWS_WITH(state_of("extension_fails"), "get_extension answered -1");
+  CHECK(host.failures == std::vector<std::string>{"the tables are at the carpenter's"});
+  CHECK(state_of("extension_null") == nullptr);
+}
+
 TEST_CASE("bad arguments are refused by a host that checks them") {
   RecordingHost host;
   host.parameters = {{"weight", FakeTensor::make({1}), FakeTensor::make({1})}};
@@ -106,7 +117,7 @@ TEST_CASE("bad arguments are refused by a host that checks them") {
   CHECK(run_batch("arguments_bad", host).failures == std::vector<std::string>{"request(not now) "});
 }
 
-TEST_CASE("a text that is NULL with a size is refused by a host that checks it") {
+TEST_CASE("a text that is NULL with a size, or endless, is refused by a host that checks it") {
   CHECK(run_batch("text_null").failures.empty());
 }
 

@@ -10,11 +10,11 @@ static grapnel_lease* lease;
 static int32_t GRAPNEL_CALL batch_start(grapnel_instance* instance, const grapnel_Event* event) {
   (void)event;
   const grapnel_host* host = hostile_host(instance);
-  const grapnel_aten* aten = host->get_extension(host, hostile_text(GRAPNEL_EXT_ATEN));
-  const grapnel_module* module = host->get_extension(host, hostile_text(GRAPNEL_EXT_MODULE));
+  const grapnel_aten* aten = hostile_find(host, GRAPNEL_EXT_ATEN);
+  const grapnel_module* module = hostile_find(host, GRAPNEL_EXT_MODULE);
   const grapnel_operator* zeros_like = NULL;
   uint64_t count = 0;
-  const grapnel_tensors* tensors = host->get_extension(host, hostile_text(GRAPNEL_EXT_TENSORS));
+  const grapnel_tensors* tensors = hostile_find(host, GRAPNEL_EXT_TENSORS);
   if (aten == NULL || module == NULL || tensors == NULL) return hostile_fail(host, "no model");
   if (lease != NULL) return GRAPNEL_OK;
   if (aten->find(host, hostile_text("aten::zeros_like"), hostile_text(""), &zeros_like) !=
@@ -28,7 +28,10 @@ static int32_t GRAPNEL_CALL batch_start(grapnel_instance* instance, const grapne
   for (uint64_t i = 0; i < count && status == GRAPNEL_OK; ++i) {
     grapnel_value argument = {GRAPNEL_VALUE_TENSOR, 0, 0, {0}};
     grapnel_value result = {GRAPNEL_VALUE_NONE, 0, 0, {0}};
-    argument.u.tensor = module->entry(host, GRAPNEL_MODULE_PARAMETERS, i)->tensor;
+    const grapnel_module_entry* entry = NULL;
+    status = module->entry(host, GRAPNEL_MODULE_PARAMETERS, i, &entry);
+    if (status != GRAPNEL_OK) break;
+    argument.u.tensor = entry->tensor;
     status = aten->call(host, zeros_like, &argument, 1, &result, 1);
     indices[i] = i;
     zeros[i] = result.u.tensor;

@@ -6,7 +6,7 @@
 static int32_t GRAPNEL_CALL batch_end(grapnel_instance* instance, const grapnel_Event* event) {
   (void)event;
   const grapnel_host* host = hostile_host(instance);
-  const grapnel_aten* aten = host->get_extension(host, hostile_text(GRAPNEL_EXT_ATEN));
+  const grapnel_aten* aten = hostile_find(host, GRAPNEL_EXT_ATEN);
   const grapnel_operator* op = NULL;
   if (aten == NULL ||
       aten->find(host, hostile_text("aten::clone"), hostile_text(""), &op) != GRAPNEL_OK) {

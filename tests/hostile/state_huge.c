@@ -30,10 +30,10 @@ static int32_t GRAPNEL_CALL load(grapnel_instance* instance, const grapnel_state
 }
 static const grapnel_state state = {sizeof(grapnel_state), 0, NULL, save, load};
 
-static const void* GRAPNEL_CALL get_extension(grapnel_instance* instance, grapnel_string id) {
+static int32_t GRAPNEL_CALL get_extension(grapnel_instance* instance, grapnel_string id,
+                                          const void** table) {
   (void)instance;
-  const grapnel_string wanted = hostile_text(GRAPNEL_EXT_STATE);
-  return id.size == wanted.size && memcmp(id.data, wanted.data, id.size) == 0 ? &state : NULL;
+  return hostile_offer(id, GRAPNEL_EXT_STATE, &state, table);
 }
 
 static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,

@@ -10,7 +10,7 @@ static int32_t answer;
 
 static void* elsewhere(void* pointer) {
   const grapnel_host* host = pointer;
-  const grapnel_request* table = host->get_extension(host, hostile_text(GRAPNEL_EXT_REQUEST));
+  const grapnel_request* table = hostile_find(host, GRAPNEL_EXT_REQUEST);
   answer = table->request(host, GRAPNEL_REQUEST_STOP, hostile_text("from another thread"));
   hostile_log(host, "a line from another thread");
   return NULL;

@@ -118,7 +118,7 @@ TEST_CASE("each way to refuse a plugin says what was found, what is accepted and
                                          Contains("GRAPNEL_PLUGIN(...)"));
   fs::copy_file(OTHER_MAJOR, user.plugins() / "entry_other_major.so");
   CHECK_THAT(error("entry_other_major"),
-             Contains("needs ABI 99.1, this host offers 0.1; update grapnel, or install an older"));
+             Contains("needs ABI 99.2, this host offers 0.2; update grapnel, or install an older"));
   user.add_plugin("corrupt");
   user.dir.write("plugins/corrupt.grapnel.json", "{\"manifest_version\": 1,\n \"id\" 5}");
   CHECK_THAT(error("corrupt"), Contains("its manifest cannot be used: corrupt.grapnel.json:2:7:"));

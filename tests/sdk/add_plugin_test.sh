@@ -47,7 +47,8 @@ it "refuses a version that is not semantic" bad_version
 other_format() { refuses 's/"manifest_version": 1/"manifest_version": 2/' 'manifest_version is 2; this release writes 1'; }
 it "refuses another version of the format" other_format
 
-other_abi() { refuses 's/"minor": 1/"minor": 7/' 'write "abi": {"major": 0, "minor": 1}'; }
+minor=$(sed -n 's/^#define GRAPNEL_ABI_MINOR //p' "$prefix/include/grapnel/abi.h")
+other_abi() { refuses 's/"minor": [0-9]*/"minor": 77/' "write \"abi\": {\"major\": 0, \"minor\": $minor}"; }
 it "refuses another ABI than the SDK's, and says what to write" other_abi
 
 no_callbacks() { refuses 's/"callbacks": \[/"callbacks": [], "others": [/' '"callbacks" lists no callback'; }

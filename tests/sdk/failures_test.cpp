@@ -87,6 +87,15 @@ TEST_CASE(
   CHECK(host.failures.empty());
 }
 
+TEST_CASE("a host that can't give an extension is not taken for one that has none") {
+  RecordingHost host;
+  host.failing = {"grapnel.moon/1"};
+  CHECK_THROWS_WITH(RunningCallback(host, plugin_of<Refuser>(), "it"), "init: no reason given");
+  CHECK(host.pending);
+  CHECK(host.failures.empty());
+  CHECK(Refuser::alive == 0);
+}
+
 TEST_CASE("a hook may swallow a failure of the host by its own type") {
   RecordingHost host;
   host.failing = {"request"};
@@ -104,7 +113,7 @@ TEST_CASE("a handler for std::exception does not swallow a failure of the host")
 TEST_CASE("an index out of range is an error with a text") {
   RecordingHost host;
   CHECK(fire(host, GRAPNEL_HOOK_on_train_epoch_end) == GRAPNEL_ERROR);
-  CHECK(host.failures == std::vector<std::string>{"the model has no entry 3"});
+  CHECK(host.failures == std::vector<std::string>{"entry 3 of the model: there is none"});
 }
 
 TEST_CASE("a service that the host lacks is named") {

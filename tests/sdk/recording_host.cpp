@@ -43,18 +43,24 @@ RecordingHost::RecordingHost() : abi_(std::make_unique<Abi>()) {
   abi_->host.abi_minor = GRAPNEL_ABI_MINOR;
   abi_->host.name = test::to_abi("recording host");
   abi_->host.version = test::to_abi("0.1.0");
-  abi_->host.get_extension = [](const grapnel_host* host, grapnel_string id) -> const void* {
-    if (of(host).missing.count(text(id)) != 0) return nullptr;
-    return service_table(text(id));
+  abi_->host.get_extension = [](const grapnel_host* host, grapnel_string id, const void** table) {
+    if (table == nullptr || !is_text(id)) return GRAPNEL_INVALID_ARGUMENT;
+    if (of(host).failing.count(text(id)) != 0) return of(host).pending = true, GRAPNEL_PENDING;
+    if (of(host).missing.count(text(id)) != 0) return GRAPNEL_NOT_FOUND;
+    const void* found = service_table(text(id));
+    if (found == nullptr) return GRAPNEL_NOT_FOUND;
+    *table = found;
+    return GRAPNEL_OK;
   };
   abi_->host.fail = [](const grapnel_host* host, grapnel_string reason) {
-    if (reason.data == nullptr && reason.size > 0) return GRAPNEL_INVALID_ARGUMENT;
+    if (!is_text(reason)) return GRAPNEL_INVALID_ARGUMENT;
     of(host).failures.push_back(text(reason));
     return GRAPNEL_OK;
   };
   trainer.stage = GRAPNEL_STAGE_TRAIN;
   trainer.run = GRAPNEL_RUN_FIT;
   trainer.max_epochs = trainer.max_steps = trainer.num_training_batches = -1;
+  trainer.max_time = -1;
   trainer.accumulate_grad_batches = 1;
 }
 
@@ -157,10 +163,20 @@ std::int32_t RunningCallback::before_optimizer_step() {
 
 namespace {
 
+// Null when the instance has none. Throws std::runtime_error with the status when it can't say.
+const void* extension_of(grapnel_instance* instance, std::string_view id) {
+  const void* table = nullptr;
+  const std::int32_t status = instance->get_extension(instance, to_abi(id), &table);
+  if (status != GRAPNEL_OK && status != GRAPNEL_NOT_FOUND) {
+    throw std::runtime_error("get_extension answered " + std::to_string(status));
+  }
+  return table;
+}
+
 std::vector<const grapnel_event_handler*> handlers_of(grapnel_instance* instance) {
   std::vector<const grapnel_event_handler*> handlers;
-  const auto* table = static_cast<const grapnel_event_handlers*>(
-      instance->get_extension(instance, to_abi(GRAPNEL_EXT_EVENT)));
+  const auto* table =
+      static_cast<const grapnel_event_handlers*>(extension_of(instance, GRAPNEL_EXT_EVENT));
   if (table == nullptr) return handlers;
   std::uint64_t count = 0;
   table->count(instance, &count);
@@ -197,8 +213,7 @@ std::int32_t RunningCallback::fire_event(std::string_view event,
 }
 
 const grapnel_state* RunningCallback::state() const {
-  return static_cast<const grapnel_state*>(
-      instance_->get_extension(instance_, to_abi(GRAPNEL_EXT_STATE)));
+  return static_cast<const grapnel_state*>(extension_of(instance_, GRAPNEL_EXT_STATE));
 }
 
 std::optional<std::string> RunningCallback::state_key() const {

@@ -32,6 +32,10 @@ namespace grapnel::test {
 inline grapnel_string to_abi(std::string_view text) {
   return {text.data(), text.size()};
 }
+/// What a host may look at: neither NULL with a size, nor longer than the ABI allows.
+inline bool is_text(grapnel_string string) {
+  return string.data != nullptr ? string.size <= GRAPNEL_MAX_TEXT_BYTES : string.size == 0;
+}
 inline std::string text(grapnel_string string) {
   if (string.data == nullptr) return {};
   return std::string(string.data, static_cast<std::size_t>(string.size));
@@ -112,7 +116,8 @@ class RecordingHost {
   // ---- Set by the test
   std::map<std::string, Param> params;  // what plugin.json declares, with its values
   std::set<std::string> missing;        // ids of extensions that this host lacks
-  std::set<std::string> failing;  // operators and "log", "request": services that answer PENDING
+  // Services that answer PENDING: operators, "log", "request", and ids of extensions for get_extension.
+  std::set<std::string> failing;
   grapnel_trainer_state trainer{};
   std::vector<FakeParameter> parameters;
   std::vector<FakeParameter> buffers;

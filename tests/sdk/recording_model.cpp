@@ -23,10 +23,11 @@ std::int32_t count(const grapnel_host* host, std::int32_t kind, std::uint64_t* o
   return GRAPNEL_OK;
 }
 // Entries and their handles belong to the host: made on demand, dropped when it goes.
-const grapnel_module_entry* entry(const grapnel_host* host, std::int32_t kind,
-                                  std::uint64_t index) {
+std::int32_t entry(const grapnel_host* host, std::int32_t kind, std::uint64_t index,
+                   const grapnel_module_entry** out) {
   auto* all = kind_of(host, kind);
-  if (all == nullptr || index >= all->size()) return nullptr;
+  if (all == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  if (index >= all->size()) return GRAPNEL_NOT_FOUND;
   FakeParameter& parameter = (*all)[index];
   auto* handle = reinterpret_cast<grapnel_tensor*>(new FakeTensorPtr(parameter.tensor));
   RecordingHost::of(host).entries.push_back(
@@ -35,7 +36,8 @@ const grapnel_module_entry* entry(const grapnel_host* host, std::int32_t kind,
                                parameter.trainable && kind == GRAPNEL_MODULE_PARAMETERS ? 1 : 0,
                                to_abi(parameter.name), handle},
           handle));
-  return &RecordingHost::of(host).entries.back()->first;
+  *out = &RecordingHost::of(host).entries.back()->first;
+  return GRAPNEL_OK;
 }
 std::int32_t grad(const grapnel_host* host, std::uint64_t index, grapnel_tensor** owned) {
   auto& parameters = RecordingHost::of(host).parameters;
@@ -92,12 +94,12 @@ std::int32_t optimizer_count(const grapnel_host* host, std::uint64_t* out) {
 }
 std::int32_t optimizer_name(const grapnel_host* host, std::uint64_t optimizer,
                             grapnel_string* name) {
-  if (optimizer >= RecordingHost::of(host).optimizers.size()) return GRAPNEL_INVALID_ARGUMENT;
+  if (optimizer >= RecordingHost::of(host).optimizers.size()) return GRAPNEL_NOT_FOUND;
   *name = to_abi(RecordingHost::of(host).optimizers[optimizer].name);
   return GRAPNEL_OK;
 }
 std::int32_t group_count(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t* out) {
-  if (optimizer >= RecordingHost::of(host).optimizers.size()) return GRAPNEL_INVALID_ARGUMENT;
+  if (optimizer >= RecordingHost::of(host).optimizers.size()) return GRAPNEL_NOT_FOUND;
   *out = RecordingHost::of(host).optimizers[optimizer].groups.size();
   return GRAPNEL_OK;
 }
@@ -108,28 +110,29 @@ std::map<std::string, double>* group_of(const grapnel_host* host, std::uint64_t 
     return nullptr;
   return &optimizers[optimizer].groups[group];
 }
-const grapnel_optimizer_group* group(const grapnel_host* host, std::uint64_t optimizer,
-                                     std::uint64_t index) {
+std::int32_t group(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t index,
+                   const grapnel_optimizer_group** out) {
   const auto* options = group_of(host, optimizer, index);
-  if (options == nullptr) return nullptr;
+  if (options == nullptr) return GRAPNEL_NOT_FOUND;
   RecordingHost::of(host).groups.push_back({sizeof(grapnel_optimizer_group),
                                             static_cast<std::uint32_t>(options->size()),
                                             {nullptr, 0},
                                             1,
                                             0});
-  return &RecordingHost::of(host).groups.back();
+  *out = &RecordingHost::of(host).groups.back();
+  return GRAPNEL_OK;
 }
 std::int32_t option_name(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t index,
                          std::uint64_t option, grapnel_string* name) {
   const auto* options = group_of(host, optimizer, index);
-  if (options == nullptr || option >= options->size()) return GRAPNEL_INVALID_ARGUMENT;
+  if (options == nullptr || option >= options->size()) return GRAPNEL_NOT_FOUND;
   *name = to_abi(std::next(options->begin(), static_cast<std::ptrdiff_t>(option))->first);
   return GRAPNEL_OK;
 }
 std::int32_t get_option(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t index,
                         grapnel_string name, double* value) {
   const auto* options = group_of(host, optimizer, index);
-  if (options == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  if (options == nullptr) return GRAPNEL_NOT_FOUND;
   const auto found = options->find(text(name));
   if (found == options->end()) return GRAPNEL_NOT_FOUND;
   *value = found->second;
@@ -138,7 +141,7 @@ std::int32_t get_option(const grapnel_host* host, std::uint64_t optimizer, std::
 std::int32_t set_option(const grapnel_host* host, std::uint64_t optimizer, std::uint64_t index,
                         grapnel_string name, double value) {
   auto* options = group_of(host, optimizer, index);
-  if (options == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  if (options == nullptr) return GRAPNEL_NOT_FOUND;
   const auto found = options->find(text(name));
   if (found == options->end()) return GRAPNEL_NOT_FOUND;
   found->second = value;
@@ -200,13 +203,13 @@ std::int32_t sample_indices(const grapnel_host*, const grapnel_batch* batch,
 const grapnel_batches batches_table = {
     sizeof(grapnel_batches), 0, batch_count, batch_name, batch_get, batch_replace, sample_indices};
 
-std::int32_t loss(const grapnel_host*, grapnel_outputs* outputs, double* value) {
+std::int32_t loss(const grapnel_host*, const grapnel_outputs* outputs, double* value) {
   if (outputs == nullptr) return GRAPNEL_INVALID_ARGUMENT;
   if (!outputs_of(outputs).loss) return GRAPNEL_NOT_FOUND;
   *value = *outputs_of(outputs).loss;
   return GRAPNEL_OK;
 }
-std::int32_t loss_tensor(const grapnel_host* host, grapnel_outputs* outputs,
+std::int32_t loss_tensor(const grapnel_host* host, const grapnel_outputs* outputs,
                          grapnel_tensor** owned) {
   double value = 0;
   const std::int32_t status = loss(host, outputs, &value);

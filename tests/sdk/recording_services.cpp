@@ -163,16 +163,18 @@ std::int32_t metric_name(const grapnel_host* host, std::uint64_t index, grapnel_
 const grapnel_metrics metrics_table = {
     sizeof(grapnel_metrics), 0, log_f64, log_tensor, get_metric, count_metrics, metric_name};
 
-const grapnel_trainer_state* trainer_state(const grapnel_host* host) {
+std::int32_t trainer_state(const grapnel_host* host, const grapnel_trainer_state** state) {
   RecordingHost::of(host).trainer.struct_size = sizeof(grapnel_trainer_state);
   RecordingHost::of(host).trainer.run_directory = to_abi(RecordingHost::of(host).run_directory);
-  return &RecordingHost::of(host).trainer;
+  *state = &RecordingHost::of(host).trainer;
+  return GRAPNEL_OK;
 }
 const grapnel_trainer trainer_table = {sizeof(grapnel_trainer), 0, trainer_state};
 
 // ---- tensors, aten
-const grapnel_tensor_info* describe(const grapnel_host*, const grapnel_tensor* handle) {
-  if (handle == nullptr) return nullptr;
+std::int32_t describe(const grapnel_host*, const grapnel_tensor* handle,
+                      const grapnel_tensor_info** info) {
+  if (handle == nullptr) return GRAPNEL_INVALID_ARGUMENT;
   FakeTensor& tensor = *RecordingHost::tensor(const_cast<grapnel_tensor*>(handle));
   tensor.strides.assign(tensor.sizes.size(), 1);
   for (std::size_t i = tensor.sizes.size(); i-- > 1;) {
@@ -182,14 +184,15 @@ const grapnel_tensor_info* describe(const grapnel_host*, const grapnel_tensor* h
                  tensor.dtype,
                  GRAPNEL_DEVICE_CPU,
                  -1,
-                 static_cast<std::int64_t>(tensor.sizes.size()),
+                 tensor.sizes.size(),
                  tensor.sizes.data(),
                  tensor.strides.data(),
                  static_cast<std::int64_t>(tensor.values.size()),
                  nullptr,
                  GRAPNEL_TENSOR_STRIDED,
                  0};
-  return &tensor.info;
+  *info = &tensor.info;
+  return GRAPNEL_OK;
 }
 std::int32_t retain(const grapnel_host* host, grapnel_tensor* handle, grapnel_tensor** owned) {
   if (handle == nullptr) return GRAPNEL_INVALID_ARGUMENT;

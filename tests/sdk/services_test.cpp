@@ -40,6 +40,7 @@ TEST_CASE("events tell where the run stands") {
   host.trainer.current_epoch = 3;
   host.trainer.batch_idx = 4;
   host.trainer.max_steps = 100;
+  host.trainer.max_time = 7200.5;
   host.trainer.is_last_batch = 1;
   host.trainer.is_logging_step = 1;
   host.run_directory = "/runs/7";
@@ -49,6 +50,7 @@ TEST_CASE("events tell where the run stands") {
           CHECK(event.batch_idx() == 5);  // the event's own
           CHECK(event.Services::batch_idx() == 4);
           CHECK(event.max_steps() == 100);
+          CHECK(event.max_time() == 7200.5);
           CHECK_FALSE(event.max_epochs().has_value());
           CHECK(event.is_last_batch());
           CHECK(event.is_logging_step());

@@ -235,11 +235,14 @@ const void* PluginInstance::own_extension(std::string_view id) {
   }
   const Call call = call_of("get_extension");
   const void* table = nullptr;
-  const std::int32_t status = enter(call, [&] {
-    table = instance_->get_extension(instance_, to_abi(id));
-    return GRAPNEL_OK;
-  });
+  const std::int32_t status =
+      enter(call, [&] { return instance_->get_extension(instance_, to_abi(id), &table); });
+  if (status == GRAPNEL_NOT_FOUND) return nullptr;
   if (status != GRAPNEL_OK) refuse(call, status);
+  failure_of(call, status);  // logs a service's failure that was ignored
+  if (table == nullptr) {
+    refuse(fmt::format("its get_extension answered success without a table for {}", id));
+  }
   return table;
 }
 

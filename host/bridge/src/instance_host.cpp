@@ -30,6 +30,7 @@ InstanceHost::InstanceHost(PluginSite site, Parameters parameters, PluginCallbac
   trainer_state.batch_idx = -1;
   trainer_state.max_epochs = -1;
   trainer_state.max_steps = -1;
+  trainer_state.max_time = -1;
   trainer_state.num_training_batches = -1;
   trainer_state.accumulate_grad_batches = 1;
 }
@@ -45,15 +46,31 @@ const void* InstanceHost::this_thread() noexcept {
   return &mark;
 }
 
-const void* InstanceHost::get_extension(const grapnel_host*, grapnel_string id) {
-  return is_text(id) ? extension_table(view(id)) : nullptr;
+// [any-thread]: what is said about a broken contract can't name the running hook.
+std::int32_t InstanceHost::get_extension(const grapnel_host* host, grapnel_string id,
+                                         const void** table) noexcept {
+  InstanceHost* self = of(host);
+  if (self == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  if (table == nullptr || !is_text(id)) {
+    constexpr std::string_view line = "broke the contract of get_extension: ";
+    try {
+      const std::string text = std::string(line) + (table == nullptr ? "the output pointer is NULL"
+                                                                     : "the id " + text_fault(id));
+      self->log_once(LogLevel::warning, text, text);
+    } catch (...) {
+      // no memory for a message; the status still says it
+    }
+    return GRAPNEL_INVALID_ARGUMENT;
+  }
+  const void* found = extension_table(view(id));
+  if (found == nullptr) return GRAPNEL_NOT_FOUND;
+  *table = found;
+  return GRAPNEL_OK;
 }
 
 std::int32_t InstanceHost::fail(const grapnel_host* host, grapnel_string text) {
   return service(host, "fail", [&](InstanceHost& self) {
-    if (!is_text(text)) {
-      throw ContractBreach{fmt::format("the text is NULL with a size of {}", text.size)};
-    }
+    if (!is_text(text)) throw ContractBreach{"the text " + text_fault(text)};
     self.set_failure(printable(view(text)));  // which shows bytes that aren't UTF-8
     return GRAPNEL_OK;
   });
@@ -150,10 +167,14 @@ void InstanceHost::log_metric(Event& event, const std::string& name, const LogVa
   owner_.log_metric(event, name, value, options);
 }
 
+std::string text_fault(grapnel_string text) {
+  if (text.data == nullptr) return fmt::format("is NULL with a size of {}", text.size);
+  return fmt::format("is {} bytes long, at most {} are accepted", text.size,
+                     GRAPNEL_MAX_TEXT_BYTES);
+}
+
 std::string_view checked_text(grapnel_string text, const char* what) {
-  if (!is_text(text)) {
-    throw ContractBreach{fmt::format("the {} is NULL with a size of {}", what, text.size)};
-  }
+  if (!is_text(text)) throw ContractBreach{fmt::format("the {} {}", what, text_fault(text))};
   const std::string_view content = view(text);
   if (!is_utf8(content)) throw ContractBreach{fmt::format("the {} is not UTF-8", what)};
   return content;

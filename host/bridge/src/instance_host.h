@@ -155,7 +155,8 @@ class InstanceHost {
     InstanceHost* self;
   };
   static const void* this_thread() noexcept;
-  static const void* GRAPNEL_CALL get_extension(const grapnel_host* host, grapnel_string id);
+  static std::int32_t GRAPNEL_CALL get_extension(const grapnel_host* host, grapnel_string id,
+                                                 const void** table) noexcept;
   static std::int32_t GRAPNEL_CALL fail(const grapnel_host* host, grapnel_string text);
 
   Abi abi_;
@@ -180,15 +181,17 @@ class InstanceHost {
 inline std::string_view view(grapnel_string text) noexcept {
   return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size);
 }
-// False for NULL with a size, which is nothing that could be looked at.
+// False for what is nothing that could be looked at: NULL with a size, or a size past all reason.
 inline bool is_text(grapnel_string text) noexcept {
-  return text.data != nullptr || text.size == 0;
+  return text.data != nullptr ? text.size <= GRAPNEL_MAX_TEXT_BYTES : text.size == 0;
 }
+// Why it is no text: "is NULL with a size of 5".
+std::string text_fault(grapnel_string text);
 inline grapnel_string to_abi(std::string_view text) noexcept {
   return {text.data(), text.size()};
 }
 
-// The text, or ContractBreach when it isn't one: NULL with a size, or not UTF-8.
+// The text, or ContractBreach when it isn't one, or not UTF-8.
 std::string_view checked_text(grapnel_string text, const char* what);
 inline void check_output(const void* pointer) {
   if (pointer == nullptr) throw ContractBreach{"an output pointer is NULL"};

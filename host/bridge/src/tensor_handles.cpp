@@ -43,8 +43,8 @@ grapnel_tensor* TensorHandles::own(at::Tensor tensor, bool read_only) {
   return handle;
 }
 
-grapnel_tensor* TensorHandles::borrow(at::Tensor tensor) {
-  return take(std::move(tensor), HandleState::borrowed, false);
+grapnel_tensor* TensorHandles::borrow(at::Tensor tensor, bool read_only) {
+  return take(std::move(tensor), HandleState::borrowed, read_only);
 }
 
 void TensorHandles::end_borrow(grapnel_tensor* handle) noexcept {
@@ -91,7 +91,7 @@ const grapnel_tensor_info* describe(grapnel_tensor& handle) {
   info.dtype = static_cast<std::int32_t>(tensor.scalar_type());
   info.device_type = static_cast<std::int32_t>(tensor.device().type());
   info.device_index = tensor.device().is_cpu() ? -1 : tensor.device().index();
-  info.ndim = tensor.dim();
+  info.ndim = static_cast<std::uint64_t>(tensor.dim());
   info.sizes = tensor.sizes().data();
   info.strides = strided ? tensor.strides().data() : nullptr;
   info.numel = tensor.numel();

@@ -27,7 +27,7 @@ struct grapnel_tensor {
 
   std::uint32_t magic = kMagic;
   HandleState state = HandleState::free;
-  // Of a batch: the data set's own memory may lie behind it, so operators must not write to it.
+  // Of a batch or an event: the data set's own memory may lie behind it, so nothing may write to it.
   bool read_only = false;
   bool writing = false;  // between begin_write and end_write
   at::Tensor tensor;
@@ -54,7 +54,7 @@ class TensorHandles {
   // A handle for the plugin to release. `tensor` must be defined.
   grapnel_tensor* own(at::Tensor tensor, bool read_only = false);
   // A handle of the host's, to be ended by end_borrow().
-  grapnel_tensor* borrow(at::Tensor tensor);
+  grapnel_tensor* borrow(at::Tensor tensor, bool read_only = false);
   void end_borrow(grapnel_tensor* handle) noexcept;
 
   // Another call of the plugin begins.

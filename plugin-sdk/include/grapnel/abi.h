@@ -5,15 +5,17 @@
  *
  * Dialect. 64-bit little-endian. Fixed-width integers, doubles and pointers only; no bool, enum, long,
  * bit-field or struct return; no implicit padding; reserved fields are zero. Strings are UTF-8, pointer
- * and length, never NUL-terminated, valid until the call returns unless the function says longer.
- * Memory is freed by whoever made it. A flag is an int32_t: 0 or 1.
+ * and length, never NUL-terminated, valid until the call returns unless the function says longer; those
+ * that a plugin gives are at most GRAPNEL_MAX_TEXT_BYTES long. Memory is freed by whoever made it; a
+ * handle in an output that is called `owned` is the caller's to release. A flag is an int32_t: 0 or 1.
  *
  * Growth. A growable struct starts with struct_size, written by its owner. A field exists only if
  * struct_size >= GRAPNEL_END_OF(type, field). Fields are appended, released meaning never changes.
  * Growable structs are made by their owner and passed by pointer: nobody allocates one for the other
  * side to fill. Structs without struct_size are frozen within their major.
  *
- * Errors. Every function returns int32_t, one of GRAPNEL_OK and its fellows below; nothing is thrown
+ * Errors. Every function returns int32_t, one of GRAPNEL_OK and its fellows below; what else it answers
+ * goes through outputs, pointers that come last and mean something only with GRAPNEL_OK. Nothing is thrown
  * across the boundary. The plugin gives the text of its own failure with grapnel_host.fail before it
  * returns GRAPNEL_ERROR. A service of the host that fails inside a hook returns GRAPNEL_PENDING and
  * keeps its exception: a hook that passes GRAPNEL_PENDING on has it rethrown in the host, a hook that
@@ -21,6 +23,7 @@
  *
  * Threads. [train-thread]: only from within create, init, a hook or a state function, on the thread
  * that called it. [any-thread]: from any thread of the plugin, at any time between create and destroy.
+ * A function without a tag is [train-thread]. The host calls an instance from one thread at a time.
  *
  * The major is 0 until the plugin system is complete: within it a minor may still change anything, and
  * the host refuses every minor but its own. From major 1 on the rules above hold for ever.
@@ -32,7 +35,7 @@
 #include <stdint.h>
 
 #define GRAPNEL_ABI_MAJOR 0
-#define GRAPNEL_ABI_MINOR 1
+#define GRAPNEL_ABI_MINOR 2
 
 /* The one symbol that a plugin exports: a const struct grapnel_plugin of this name. */
 #define GRAPNEL_PLUGIN_SYMBOL grapnel_plugin_v0
@@ -60,6 +63,10 @@ extern "C" {
 #define GRAPNEL_PENDING ((int32_t)-2)          /* the host failed and keeps the exception */
 #define GRAPNEL_INVALID_ARGUMENT ((int32_t)-3) /* the caller broke the contract; see the log */
 #define GRAPNEL_NOT_NOW ((int32_t)-4)          /* not in this hook, or on the wrong thread */
+
+/* Longest text that the host takes from a plugin, in bytes; a longer one is GRAPNEL_INVALID_ARGUMENT. Some
+ * functions take less and say so. */
+#define GRAPNEL_MAX_TEXT_BYTES ((uint64_t)1 << 26)
 
 /* UTF-8 text, not NUL-terminated. data may be NULL only when size is 0. */
 typedef struct grapnel_string {
@@ -214,9 +221,11 @@ struct grapnel_host {
   uint32_t abi_minor;  /* of the host */
   grapnel_string name; /* "grapnel" */
   grapnel_string version;
-  /* The table of an extension (grapnel/ext/), asked for by its id, "grapnel.log/1"; NULL when the host
-   * doesn't offer it: do something sensible without. The table lives until destroy. [any-thread] */
-  const void*(GRAPNEL_CALL* get_extension)(const grapnel_host* host, grapnel_string id);
+  /* The table of an extension (grapnel/ext/), asked for by its id, "grapnel.log/1"; it lives until
+   * destroy. GRAPNEL_NOT_FOUND when the host doesn't offer it: do something sensible without.
+   * [any-thread] */
+  int32_t(GRAPNEL_CALL* get_extension)(const grapnel_host* host, grapnel_string id,
+                                       const void** table);
   /* The text of a failure that the plugin is about to return as GRAPNEL_ERROR; copied. [train-thread] */
   int32_t(GRAPNEL_CALL* fail)(const grapnel_host* host, grapnel_string text);
 };
@@ -244,8 +253,11 @@ struct grapnel_instance {
   void* self;                      /* the plugin's own; the host never looks at it */
   int32_t(GRAPNEL_CALL* init)(grapnel_instance* instance, const grapnel_host* host);
   int32_t(GRAPNEL_CALL* destroy)(grapnel_instance* instance);
-  /* The plugin's side of an extension, "grapnel.state/1"; NULL when it has none. Lives until destroy. */
-  const void*(GRAPNEL_CALL* get_extension)(grapnel_instance* instance, grapnel_string id);
+  /* The table of the plugin's side of an extension, "grapnel.state/1"; it lives until destroy.
+   * GRAPNEL_NOT_FOUND when it has none, of which there may be more than this header knows. Called after
+   * init. NULL in an instance without any. */
+  int32_t(GRAPNEL_CALL* get_extension)(grapnel_instance* instance, grapnel_string id,
+                                       const void** table);
 };
 
 /* Makes instances of one callback. Growable, constant data of the plugin. */

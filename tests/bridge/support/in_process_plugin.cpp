@@ -11,15 +11,55 @@ namespace grapnel::test {
 // ---- Caller
 
 const void* Caller::find(const char* id) const {
-  const void* table = host->get_extension(host, text(std::string_view(id)));
-  if (table == nullptr) throw std::runtime_error(std::string("the host lacks ") + id);
+  const void* table = nullptr;
+  if (host->get_extension(host, text(std::string_view(id)), &table) != GRAPNEL_OK) {
+    throw std::runtime_error(std::string("the host lacks ") + id);
+  }
   return table;
 }
 
+namespace {
+
+// What one of the calls below wrote, where it answered success.
+template <class T>
+const T& answered(std::int32_t status, const T* result, const char* what) {
+  if (status != GRAPNEL_OK || result == nullptr) {
+    throw std::runtime_error(std::string(what) + " answered " + std::to_string(status));
+  }
+  return *result;
+}
+
+}  // namespace
+
+const grapnel_module_entry& Caller::entry(std::int32_t kind, std::uint64_t index) const {
+  const grapnel_module_entry* result = nullptr;
+  const std::int32_t status = module().entry(host, kind, index, &result);
+  return answered(status, result, "module.entry");
+}
+
+const grapnel_tensor_info& Caller::describe(const grapnel_tensor* tensor) const {
+  const grapnel_tensor_info* result = nullptr;
+  const std::int32_t status = tensors().describe(host, tensor, &result);
+  return answered(status, result, "tensors.describe");
+}
+
+const grapnel_trainer_state& Caller::trainer_state() const {
+  const grapnel_trainer_state* result = nullptr;
+  const std::int32_t status = table<grapnel_trainer>(GRAPNEL_EXT_TRAINER).state(host, &result);
+  return answered(status, result, "trainer.state");
+}
+
+const grapnel_optimizer_group& Caller::optimizer_group(std::uint64_t optimizer,
+                                                       std::uint64_t index) const {
+  const grapnel_optimizer_group* result = nullptr;
+  const std::int32_t status =
+      table<grapnel_optimizers>(GRAPNEL_EXT_OPTIMIZERS).group(host, optimizer, index, &result);
+  return answered(status, result, "optimizers.group");
+}
+
 std::vector<double> Caller::values(const grapnel_tensor* tensor) const {
-  const grapnel_tensor_info* info = tensors().describe(host, tensor);
-  if (info == nullptr) throw std::runtime_error("no tensor");
-  const auto count = static_cast<std::size_t>(info->numel);
+  const grapnel_tensor_info& info = describe(tensor);
+  const auto count = static_cast<std::size_t>(info.numel);
   const auto read = [&]<class T>(T) {
     std::vector<T> raw(count);
     if (tensors().read(host, tensor, raw.data(), count * sizeof(T)) != GRAPNEL_OK) {
@@ -27,8 +67,8 @@ std::vector<double> Caller::values(const grapnel_tensor* tensor) const {
     }
     return std::vector<double>(raw.begin(), raw.end());
   };
-  if (info->dtype == GRAPNEL_DTYPE_F32) return read(float{});
-  if (info->dtype == GRAPNEL_DTYPE_F64) return read(double{});
+  if (info.dtype == GRAPNEL_DTYPE_F32) return read(float{});
+  if (info.dtype == GRAPNEL_DTYPE_F64) return read(double{});
   return read(std::int64_t{});
 }
 
@@ -124,12 +164,20 @@ struct InProcessPlugin::Instance {
     Instance& self = of(instance);
     return self.plugin->load ? self.plugin->load(self.caller, reader) : GRAPNEL_OK;
   }
-  static const void* get_extension(grapnel_instance* instance, grapnel_string id) {
+  static std::int32_t get_extension(grapnel_instance* instance, grapnel_string id,
+                                    const void** table) {
     static const grapnel_state state = {sizeof(grapnel_state), 0, &call_key, &call_save,
                                         &call_load};
     InProcessPlugin& plugin = *of(instance).plugin;
-    if (text(id) == GRAPNEL_EXT_STATE) return plugin.save ? &state : nullptr;
-    return plugin.extension ? plugin.extension(text(id)) : nullptr;
+    const void* found = nullptr;
+    if (text(id) == GRAPNEL_EXT_STATE) {
+      found = plugin.save ? &state : nullptr;
+    } else if (plugin.extension) {
+      found = plugin.extension(text(id));
+    }
+    if (found == nullptr) return GRAPNEL_NOT_FOUND;
+    *table = found;
+    return GRAPNEL_OK;
   }
 
   static std::int32_t make(const grapnel_factory* factory, const grapnel_host* host,

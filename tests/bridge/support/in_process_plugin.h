@@ -43,6 +43,13 @@ struct Caller {
   const grapnel_module& module() const { return table<grapnel_module>(GRAPNEL_EXT_MODULE); }
   const grapnel_aten& aten() const { return table<grapnel_aten>(GRAPNEL_EXT_ATEN); }
 
+  // Throw std::runtime_error when there is none.
+  const grapnel_module_entry& entry(std::int32_t kind, std::uint64_t index) const;
+  const grapnel_tensor_info& describe(const grapnel_tensor* tensor) const;
+  const grapnel_trainer_state& trainer_state() const;
+  const grapnel_optimizer_group& optimizer_group(std::uint64_t optimizer,
+                                                 std::uint64_t index) const;
+
   // All elements as doubles; the tensor must be of floats or doubles or integers.
   std::vector<double> values(const grapnel_tensor* tensor) const;
   // A new float32 tensor of one dimension.

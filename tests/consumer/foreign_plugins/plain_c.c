@@ -29,6 +29,12 @@ static int32_t fail(const grapnel_host* host, const char* why) {
   return GRAPNEL_ERROR;
 }
 
+/* NULL where the host has none. */
+static const void* find(const grapnel_host* host, const char* extension) {
+  const void* table = NULL;
+  return host->get_extension(host, text(extension), &table) == GRAPNEL_OK ? table : NULL;
+}
+
 /* ---- Hooks */
 
 static int32_t GRAPNEL_CALL on_train_batch_end(grapnel_instance* instance,
@@ -71,18 +77,22 @@ static int32_t GRAPNEL_CALL load(grapnel_instance* instance, const grapnel_state
 
 static const grapnel_state state = {sizeof(grapnel_state), 0, NULL, save, load};
 
-static const void* GRAPNEL_CALL get_extension(grapnel_instance* instance, grapnel_string id) {
+static int32_t GRAPNEL_CALL get_extension(grapnel_instance* instance, grapnel_string id,
+                                          const void** table) {
   const grapnel_string wanted = text(GRAPNEL_EXT_STATE);
   (void)instance;
-  return id.size == wanted.size && memcmp(id.data, wanted.data, id.size) == 0 ? &state : NULL;
+  if (id.size != wanted.size || memcmp(id.data, wanted.data, id.size) != 0)
+    return GRAPNEL_NOT_FOUND;
+  *table = &state;
+  return GRAPNEL_OK;
 }
 
 /* ---- Life */
 
 static int32_t GRAPNEL_CALL init(grapnel_instance* instance, const grapnel_host* host) {
   batch_counter* self = instance->self;
-  self->metrics = host->get_extension(host, text(GRAPNEL_EXT_METRICS));
-  self->log = host->get_extension(host, text(GRAPNEL_EXT_LOG));
+  self->metrics = find(host, GRAPNEL_EXT_METRICS);
+  self->log = find(host, GRAPNEL_EXT_LOG);
   if (self->metrics == NULL || self->log == NULL) return fail(host, "it needs metrics and a log");
   return GRAPNEL_OK;
 }
@@ -94,7 +104,7 @@ static int32_t GRAPNEL_CALL destroy(grapnel_instance* instance) {
 
 static int32_t GRAPNEL_CALL create(const grapnel_factory* factory, const grapnel_host* host,
                                    grapnel_instance** instance) {
-  const grapnel_params* params = host->get_extension(host, text(GRAPNEL_EXT_PARAMS));
+  const grapnel_params* params = find(host, GRAPNEL_EXT_PARAMS);
   batch_counter* self = calloc(1, sizeof *self);
   (void)factory;
   if (self == NULL) return fail(host, "no memory");

@@ -47,18 +47,17 @@ std::int32_t GRAPNEL_CALL count(const grapnel_host* host, std::int32_t kind,
   });
 }
 
-const grapnel_module_entry* GRAPNEL_CALL entry(const grapnel_host* host, std::int32_t kind,
-                                               std::uint64_t index) noexcept {
-  const grapnel_module_entry* result = nullptr;
-  service(host, "module.entry", [&](InstanceHost& self) {
+std::int32_t GRAPNEL_CALL entry(const grapnel_host* host, std::int32_t kind, std::uint64_t index,
+                                const grapnel_module_entry** result) noexcept {
+  return service(host, "module.entry", [&](InstanceHost& self) {
+    check_output(result);
     ModuleEntries* entries = current_entries(self);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;
     auto& list = of_kind(*entries, kind);
     if (index >= list.size()) return GRAPNEL_NOT_FOUND;
-    result = &list[index].abi;
+    *result = &list[index].abi;
     return GRAPNEL_OK;
   });
-  return result;
 }
 
 std::int32_t GRAPNEL_CALL grad(const grapnel_host* host, std::uint64_t index,
@@ -81,6 +80,10 @@ using Swap = std::vector<std::pair<std::string, at::Tensor>>;
 
 void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint64_t* indices,
                std::uint64_t index_count, grapnel_tensor* const* tensors, Swap& swaps) {
+  if (index_count > entries.size()) {
+    throw ContractBreach{
+        fmt::format("{} entries to lease are named, there are {}", index_count, entries.size())};
+  }
   for (std::uint64_t i = 0; i < index_count; ++i) {
     if (indices[i] >= entries.size()) {
       throw ContractBreach{fmt::format("there is no entry {} to lease", indices[i])};
@@ -89,7 +92,8 @@ void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint6
     const grapnel_tensor& handle = checked_tensor(tensors[i]);
     if (handle.read_only) {
       throw ContractBreach{fmt::format(
-          "the tensor for {} is of a batch, behind which the data set may stand; clone it",
+          "the tensor for {} is of a batch or an event, behind which the data set may stand; clone "
+          "it",
           quote(entry.name))};
     }
     const at::Tensor& tensor = handle.tensor;

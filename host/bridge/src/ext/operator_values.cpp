@@ -68,8 +68,8 @@ class Conversion {
     const grapnel_tensor& checked = checked_tensor(handle);
     if (argument_.written && checked.read_only) {
       throw self_.error(fmt::format(
-          "{} would write to a tensor of the batch, behind which the data set may stand; clone it "
-          "and put the clone in its place with batch.replace",
+          "{} would write to a tensor of a batch or an event, behind which the data set may stand; "
+          "clone it (of a batch: put the clone in its place with batch.replace)",
           op_.name));
     }
     if (checked.read_only) add_memory(checked.tensor, self_.operators->read_only_memory);
@@ -120,6 +120,10 @@ class Conversion {
   template <class Item>
   c10::ArrayRef<Item> items(const Item* data) const {
     if (data == nullptr && value_.size > 0) throw ContractBreach{op_.name + ": a list is NULL"};
+    if (value_.size > GRAPNEL_VALUE_MAX_ITEMS) {
+      throw ContractBreach{fmt::format("{}: a list of {} items, at most {} are accepted", op_.name,
+                                       value_.size, GRAPNEL_VALUE_MAX_ITEMS)};
+    }
     return {data, static_cast<std::size_t>(value_.size)};
   }
 

@@ -18,16 +18,21 @@
 namespace grapnel::bridge {
 namespace {
 
-// nullptr when there is none at that index, or no trainer.
-Optimizer* find_optimizer(const InstanceHost& self, std::uint64_t optimizer) {
-  if (self.trainer() == nullptr) return nullptr;
+// Calls use(Optimizer&) with the one of that number.
+template <class Use>
+std::int32_t with_optimizer(const InstanceHost& self, std::uint64_t optimizer, Use&& use) {
+  if (self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
   const auto& all = self.trainer()->optimizers();
-  return optimizer < all.size() ? all[optimizer].get() : nullptr;
+  return optimizer < all.size() ? use(*all[optimizer]) : GRAPNEL_NOT_FOUND;
 }
 
-ParamGroup* find_group(const InstanceHost& self, std::uint64_t optimizer, std::uint64_t group) {
-  Optimizer* owner = find_optimizer(self, optimizer);
-  return owner != nullptr && group < owner->groups().size() ? &owner->groups()[group] : nullptr;
+// Calls use(ParamGroup&) with the one of that number.
+template <class Use>
+std::int32_t with_group(const InstanceHost& self, std::uint64_t optimizer, std::uint64_t group,
+                        Use&& use) {
+  return with_optimizer(self, optimizer, [&](Optimizer& owner) {
+    return group < owner.groups().size() ? use(owner.groups()[group]) : GRAPNEL_NOT_FOUND;
+  });
 }
 
 std::int32_t GRAPNEL_CALL optimizer_count(const grapnel_host* host,
@@ -44,10 +49,10 @@ std::int32_t GRAPNEL_CALL optimizer_name(const grapnel_host* host, std::uint64_t
                                          grapnel_string* result) noexcept {
   return service(host, "optimizers.name", [&](InstanceHost& self) {
     check_output(result);
-    const Optimizer* found = find_optimizer(self, optimizer);
-    if (found == nullptr) return GRAPNEL_NOT_FOUND;
-    *result = self.keep_text(found->type_name());
-    return GRAPNEL_OK;
+    return with_optimizer(self, optimizer, [&](const Optimizer& found) {
+      *result = self.keep_text(found.type_name());
+      return GRAPNEL_OK;
+    });
   });
 }
 
@@ -55,25 +60,25 @@ std::int32_t GRAPNEL_CALL group_count(const grapnel_host* host, std::uint64_t op
                                       std::uint64_t* result) noexcept {
   return service(host, "optimizers.group_count", [&](InstanceHost& self) {
     check_output(result);
-    const Optimizer* found = find_optimizer(self, optimizer);
-    if (found == nullptr) return GRAPNEL_NOT_FOUND;
-    *result = found->groups().size();
-    return GRAPNEL_OK;
+    return with_optimizer(self, optimizer, [&](Optimizer& found) {
+      *result = found.groups().size();
+      return GRAPNEL_OK;
+    });
   });
 }
 
-const grapnel_optimizer_group* GRAPNEL_CALL group(const grapnel_host* host, std::uint64_t optimizer,
-                                                  std::uint64_t index) noexcept {
-  const grapnel_optimizer_group* result = nullptr;
-  service(host, "optimizers.group", [&](InstanceHost& self) {
-    const ParamGroup* found = find_group(self, optimizer, index);
-    if (found == nullptr) return GRAPNEL_NOT_FOUND;
-    result = self.keep_group({sizeof(grapnel_optimizer_group),
-                              static_cast<std::uint32_t>(found->options.size()),
-                              self.lend_text(found->name), found->params.size(), 0});
-    return GRAPNEL_OK;
+std::int32_t GRAPNEL_CALL group(const grapnel_host* host, std::uint64_t optimizer,
+                                std::uint64_t index,
+                                const grapnel_optimizer_group** result) noexcept {
+  return service(host, "optimizers.group", [&](InstanceHost& self) {
+    check_output(result);
+    return with_group(self, optimizer, index, [&](const ParamGroup& found) {
+      *result = self.keep_group({sizeof(grapnel_optimizer_group),
+                                 static_cast<std::uint32_t>(found.options.size()),
+                                 self.lend_text(found.name), found.params.size(), 0});
+      return GRAPNEL_OK;
+    });
   });
-  return result;
 }
 
 std::int32_t GRAPNEL_CALL option_name(const grapnel_host* host, std::uint64_t optimizer,
@@ -81,11 +86,12 @@ std::int32_t GRAPNEL_CALL option_name(const grapnel_host* host, std::uint64_t op
                                       grapnel_string* result) noexcept {
   return service(host, "optimizers.option_name", [&](InstanceHost& self) {
     check_output(result);
-    const ParamGroup* found = find_group(self, optimizer, group_index);
-    if (found == nullptr || index >= found->options.size()) return GRAPNEL_NOT_FOUND;
-    const auto option = std::next(found->options.begin(), static_cast<std::ptrdiff_t>(index));
-    *result = self.lend_text(option->first);
-    return GRAPNEL_OK;
+    return with_group(self, optimizer, group_index, [&](const ParamGroup& found) {
+      if (index >= found.options.size()) return GRAPNEL_NOT_FOUND;
+      const auto option = std::next(found.options.begin(), static_cast<std::ptrdiff_t>(index));
+      *result = self.lend_text(option->first);
+      return GRAPNEL_OK;
+    });
   });
 }
 
@@ -94,12 +100,13 @@ std::int32_t GRAPNEL_CALL get_option(const grapnel_host* host, std::uint64_t opt
                                      double* value) noexcept {
   return service(host, "optimizers.get_option", [&](InstanceHost& self) {
     check_output(value);
-    const ParamGroup* found = find_group(self, optimizer, group_index);
-    if (found == nullptr) return GRAPNEL_NOT_FOUND;
-    const auto entry = found->options.find(checked_text(option, "option's name"));
-    if (entry == found->options.end()) return GRAPNEL_NOT_FOUND;
-    *value = entry->second;
-    return GRAPNEL_OK;
+    const std::string_view wanted = checked_text(option, "option's name");
+    return with_group(self, optimizer, group_index, [&](const ParamGroup& found) {
+      const auto entry = found.options.find(wanted);
+      if (entry == found.options.end()) return GRAPNEL_NOT_FOUND;
+      *value = entry->second;
+      return GRAPNEL_OK;
+    });
   });
 }
 
@@ -107,16 +114,16 @@ std::int32_t GRAPNEL_CALL set_option(const grapnel_host* host, std::uint64_t opt
                                      std::uint64_t group_index, grapnel_string option,
                                      double value) noexcept {
   return service(host, "optimizers.set_option", [&](InstanceHost& self) {
-    ParamGroup* found = find_group(self, optimizer, group_index);
-    if (found == nullptr) return GRAPNEL_NOT_FOUND;
     const std::string_view wanted = checked_text(option, "option's name");
-    const auto entry = found->options.find(wanted);
-    if (entry == found->options.end()) return GRAPNEL_NOT_FOUND;
-    if (!std::isfinite(value)) {
-      throw ContractBreach{fmt::format("{} for the option {}", value, quote(wanted))};
-    }
-    entry->second = value;
-    return GRAPNEL_OK;
+    return with_group(self, optimizer, group_index, [&](ParamGroup& found) {
+      const auto entry = found.options.find(wanted);
+      if (entry == found.options.end()) return GRAPNEL_NOT_FOUND;
+      if (!std::isfinite(value)) {
+        throw ContractBreach{fmt::format("{} for the option {}", value, quote(wanted))};
+      }
+      entry->second = value;
+      return GRAPNEL_OK;
+    });
   });
 }
 

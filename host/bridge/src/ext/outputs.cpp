@@ -53,7 +53,7 @@ std::vector<NamedTensor> named_tensors(const StepOutput& outputs) {
   return all;
 }
 
-std::int32_t GRAPNEL_CALL loss(const grapnel_host* host, grapnel_outputs* outputs,
+std::int32_t GRAPNEL_CALL loss(const grapnel_host* host, const grapnel_outputs* outputs,
                                double* value) noexcept {
   return service(host, "outputs.loss", [&](InstanceHost& self) {
     check_output(value);
@@ -64,7 +64,7 @@ std::int32_t GRAPNEL_CALL loss(const grapnel_host* host, grapnel_outputs* output
   });
 }
 
-std::int32_t GRAPNEL_CALL loss_tensor(const grapnel_host* host, grapnel_outputs* outputs,
+std::int32_t GRAPNEL_CALL loss_tensor(const grapnel_host* host, const grapnel_outputs* outputs,
                                       grapnel_tensor** owned) noexcept {
   return service(host, "outputs.loss_tensor", [&](InstanceHost& self) {
     check_output(owned);

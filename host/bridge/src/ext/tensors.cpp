@@ -15,14 +15,13 @@
 namespace grapnel::bridge {
 namespace {
 
-const grapnel_tensor_info* GRAPNEL_CALL describe_handle(const grapnel_host* host,
-                                                        const grapnel_tensor* tensor) noexcept {
-  const grapnel_tensor_info* info = nullptr;
-  service(host, "tensors.describe", [&](InstanceHost&) {
-    info = describe(checked_tensor(tensor));
+std::int32_t GRAPNEL_CALL describe_handle(const grapnel_host* host, const grapnel_tensor* tensor,
+                                          const grapnel_tensor_info** info) noexcept {
+  return service(host, "tensors.describe", [&](InstanceHost&) {
+    check_output(info);
+    *info = describe(checked_tensor(tensor));
     return GRAPNEL_OK;
   });
-  return info;
 }
 
 std::int32_t GRAPNEL_CALL retain(const grapnel_host* host, grapnel_tensor* tensor,
@@ -87,8 +86,8 @@ std::int32_t GRAPNEL_CALL read(const grapnel_host* host, const grapnel_tensor* t
 void check_writable(const grapnel_tensor& handle) {
   if (handle.read_only) {
     throw ContractBreach{
-        "the tensors of a batch are not to be written to, the data set may stand behind them; "
-        "clone one and put the clone in its place with batch.replace"};
+        "the tensors of a batch or an event are not to be written to, the data set may stand "
+        "behind them; clone one (of a batch: put the clone in its place with batch.replace)"};
   }
 }
 

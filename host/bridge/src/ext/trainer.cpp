@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include <grapnel/base/utf8.h>
+#include <grapnel/callbacks/timer.h>
 #include <grapnel/trainer.h>
 
 #include "extensions.h"
@@ -37,16 +38,10 @@ std::int64_t batch_idx_of(const RunState& state, const Call& call) {
   return progress->current.ready - 1;
 }
 
-// The directory can only change between runs and epochs, and costs an allocation.
-bool may_change_directory(Hook hook) {
+// The directory and the callbacks can only change between runs and epochs, and looking at them costs.
+bool may_change_setup(Hook hook) {
+  if (is_within_training_batch(hook)) return false;
   switch (hook) {
-    case Hook::on_train_batch_start:
-    case Hook::on_train_batch_end:
-    case Hook::on_before_zero_grad:
-    case Hook::on_before_backward:
-    case Hook::on_after_backward:
-    case Hook::on_before_optimizer_step:
-    case Hook::on_after_optimizer_step:
     case Hook::on_validation_batch_start:
     case Hook::on_validation_batch_end:
     case Hook::on_test_batch_start:
@@ -59,17 +54,28 @@ bool may_change_directory(Hook hook) {
   }
 }
 
-const grapnel_trainer_state* GRAPNEL_CALL state(const grapnel_host* host) noexcept {
-  const grapnel_trainer_state* result = nullptr;
-  service(host, "trainer.state", [&](InstanceHost& self) {
+// The shortest duration of the run's Timers, of which max_time makes one; -1 without.
+double max_time_of(const Trainer& trainer) {
+  double shortest = -1;
+  for (const CallbackHandle& handle : trainer.callbacks()) {
+    const auto* timer = dynamic_cast<const Timer*>(handle.callback.get());
+    if (timer == nullptr || !timer->duration()) continue;
+    if (shortest < 0 || *timer->duration() < shortest) shortest = *timer->duration();
+  }
+  return shortest;
+}
+
+std::int32_t GRAPNEL_CALL state(const grapnel_host* host,
+                                const grapnel_trainer_state** result) noexcept {
+  return service(host, "trainer.state", [&](InstanceHost& self) {
+    check_output(result);
     if (!self.trainer_state_wanted) {
-      self.trainer_state_wanted = true;
       update_trainer_state(self);
+      self.trainer_state_wanted = true;
     }
-    result = &self.trainer_state;
+    *result = &self.trainer_state;
     return GRAPNEL_OK;
   });
-  return result;
 }
 
 }  // namespace
@@ -93,7 +99,8 @@ void update_trainer_state(InstanceHost& self) {
   to.is_last_batch = from.is_last_batch ? 1 : 0;
   to.stop_requested = from.should_stop ? 1 : 0;
   to.is_logging_step = trainer.is_logging_step() ? 1 : 0;
-  if (self.run_directory.empty() || may_change_directory(call.hook)) {
+  if (self.run_directory.empty() || may_change_setup(call.hook)) {
+    to.max_time = max_time_of(trainer);
     self.run_directory = to_utf8(path_text(std::filesystem::absolute(trainer.log_dir())));
     to.run_directory = to_abi(self.run_directory);
   }

@@ -25,6 +25,9 @@ extern "C" {
 #define GRAPNEL_VALUE_I64_LIST ((int32_t)7) /* u.i64s, size */
 #define GRAPNEL_VALUE_F64_LIST ((int32_t)8) /* u.f64s, size */
 
+/* Most items that the host takes in one list. */
+#define GRAPNEL_VALUE_MAX_ITEMS ((uint64_t)1 << 24)
+
 /* One argument or result; frozen. An operator that wants a Scalar takes I64, F64 or BOOL; a dtype,
  * layout or memory format is an I64. */
 typedef struct grapnel_value {

@@ -20,6 +20,7 @@ typedef struct grapnel_batches {
   /* Empty where the tensor has no name; the text lives until the hook returns. */
   int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, const grapnel_batch* batch, uint64_t index,
                               grapnel_string* name);
+  /* To be read only: the data set's own memory may lie behind it. */
   int32_t(GRAPNEL_CALL* get)(const grapnel_host* host, const grapnel_batch* batch, uint64_t index,
                              grapnel_tensor** owned);
   /* The step sees the new tensor; the data set stays as it is. Only in ..._batch_start hooks, else

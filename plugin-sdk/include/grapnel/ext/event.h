@@ -47,8 +47,8 @@ struct grapnel_event_handler {
   uint32_t argument_count;
   grapnel_string event; /* 1 to 512 bytes */
   const grapnel_event_argument* const* arguments;
-  /* values: argument_count of them, in the order of the arguments; tensors are borrowed, all is valid
-   * until it returns. A status as of a hook. [train-thread] */
+  /* values: argument_count of them, in the order of the arguments; tensors are borrowed and to be read
+   * only, all is valid until it returns. A status as of a hook. [train-thread] */
   int32_t(GRAPNEL_CALL* call)(grapnel_instance* instance, const grapnel_event_handler* handler,
                               const grapnel_value* values);
 };

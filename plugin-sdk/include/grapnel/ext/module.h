@@ -32,14 +32,16 @@ typedef struct grapnel_module {
   int32_t(GRAPNEL_CALL* generation)(const grapnel_host* host, uint64_t* generation);
   /* kind: GRAPNEL_MODULE_...; entries in the model's order. */
   int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, int32_t kind, uint64_t* count);
-  /* NULL when there is none at that index. */
-  const grapnel_module_entry*(GRAPNEL_CALL* entry)(const grapnel_host* host, int32_t kind,
-                                                   uint64_t index);
-  /* The gradient of a parameter; GRAPNEL_NOT_FOUND while it has none. */
+  /* GRAPNEL_NOT_FOUND when there is none at that index. */
+  int32_t(GRAPNEL_CALL* entry)(const grapnel_host* host, int32_t kind, uint64_t index,
+                               const grapnel_module_entry** entry);
+  /* The gradient of a parameter; GRAPNEL_NOT_FOUND while it has none, GRAPNEL_INVALID_ARGUMENT when there
+   * is no such parameter. */
   int32_t(GRAPNEL_CALL* grad)(const grapnel_host* host, uint64_t index, grapnel_tensor** owned);
   /* Puts tensors (same shape and type) in the place of the entries' until end_lease. parameters holds
-   * the indices of parameters, then of buffers. reason: for people, "validate the average". One lease
-   * at a time per entry, else GRAPNEL_NOT_NOW. */
+   * the indices of parameters, then of buffers. The host keeps the tensors, the plugin its handles of
+   * them. reason: for people, "validate the average". One lease at a time per entry, else
+   * GRAPNEL_NOT_NOW. */
   int32_t(GRAPNEL_CALL* lease_weights)(const grapnel_host* host, const uint64_t* parameters,
                                        uint64_t parameter_count, const uint64_t* buffers,
                                        uint64_t buffer_count, grapnel_tensor* const* tensors,

@@ -1,4 +1,7 @@
 /* Extension optimizers: their groups and options.
+ *
+ * All functions: GRAPNEL_NOT_NOW before there is a run, GRAPNEL_NOT_FOUND when there is no such optimizer or
+ * group, numbered from 0.
  */
 #ifndef GRAPNEL_EXT_OPTIMIZERS_H_
 #define GRAPNEL_EXT_OPTIMIZERS_H_
@@ -27,15 +30,16 @@ typedef struct grapnel_optimizers {
   /* "Adam", "SGD"; the text lives until the hook returns. */
   int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, uint64_t optimizer, grapnel_string* name);
   int32_t(GRAPNEL_CALL* group_count)(const grapnel_host* host, uint64_t optimizer, uint64_t* count);
-  /* NULL when there is none. */
-  const grapnel_optimizer_group*(GRAPNEL_CALL* group)(const grapnel_host* host, uint64_t optimizer,
-                                                      uint64_t group);
-  /* Names of a group's options: "lr", "momentum", "weight_decay", ... */
+  int32_t(GRAPNEL_CALL* group)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
+                               const grapnel_optimizer_group** info);
+  /* Names of a group's options: "lr", "momentum", "weight_decay", ...; the text lives until the hook
+   * returns. */
   int32_t(GRAPNEL_CALL* option_name)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
                                      uint64_t index, grapnel_string* name);
   int32_t(GRAPNEL_CALL* get_option)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
                                     grapnel_string name, double* value);
-  /* Takes effect with the next step; a scheduler may overwrite it. */
+  /* Takes effect with the next step; a scheduler may overwrite it. GRAPNEL_NOT_FOUND for an option that
+   * the group doesn't have, GRAPNEL_INVALID_ARGUMENT for NaN and infinity. */
   int32_t(GRAPNEL_CALL* set_option)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
                                     grapnel_string name, double value);
   /* flag: gradients now have their true scale (no loss scaling is in effect on them). Under loss scaling

@@ -16,10 +16,13 @@ typedef struct grapnel_step_outputs {
   uint32_t reserved;
   /* The loss as a number, fetched from its device once per step and kept for all who ask. In training
    * it is divided by accumulate_grad_batches. GRAPNEL_NOT_FOUND when the step returned none. */
-  int32_t(GRAPNEL_CALL* loss)(const grapnel_host* host, grapnel_outputs* outputs, double* value);
-  int32_t(GRAPNEL_CALL* loss_tensor)(const grapnel_host* host, grapnel_outputs* outputs,
+  int32_t(GRAPNEL_CALL* loss)(const grapnel_host* host, const grapnel_outputs* outputs,
+                              double* value);
+  /* GRAPNEL_NOT_FOUND when the step returned none. */
+  int32_t(GRAPNEL_CALL* loss_tensor)(const grapnel_host* host, const grapnel_outputs* outputs,
                                      grapnel_tensor** owned);
-  /* The named extras beside the loss, or the tensors of a prediction. */
+  /* The named extras beside the loss, or the tensors of a prediction. The text of a name lives until the
+   * hook returns. */
   int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, const grapnel_outputs* outputs,
                                uint64_t* count);
   int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, const grapnel_outputs* outputs,

@@ -1,7 +1,9 @@
 /* Extension tensors: what a handle is, and the way of its numbers to and from the plugin.
  *
  * A handle that a function returns is the caller's: release it. A handle in an event is borrowed until
- * the hook returns: retain it to keep it.
+ * the hook returns: retain it to keep it. Tensors of a batch and of a user-defined event are to be read
+ * only, through whatever handle and operator: the data set's own memory may lie behind them. Clone one to
+ * change it.
  */
 #ifndef GRAPNEL_EXT_TENSORS_H_
 #define GRAPNEL_EXT_TENSORS_H_
@@ -34,13 +36,13 @@ extern "C" {
 #define GRAPNEL_TENSOR_STRIDED ((int32_t)0)
 #define GRAPNEL_TENSOR_SPARSE ((int32_t)1)
 
-/* Growable, the host's, valid while the handle is. */
+/* Growable, the host's, valid while the handle is; the values are those of the last describe. */
 typedef struct grapnel_tensor_info {
   uint32_t struct_size;
   int32_t dtype;        /* GRAPNEL_DTYPE_... or another number of ScalarType */
   int32_t device_type;  /* GRAPNEL_DEVICE_... or another number of DeviceType */
   int32_t device_index; /* -1 for the CPU */
-  int64_t ndim;
+  uint64_t ndim;
   const int64_t* sizes;   /* ndim entries */
   const int64_t* strides; /* ndim entries, in elements; NULL unless layout is strided */
   int64_t numel;
@@ -52,9 +54,8 @@ typedef struct grapnel_tensor_info {
 typedef struct grapnel_tensors {
   uint32_t struct_size;
   uint32_t reserved;
-  /* NULL when the handle is none. [train-thread] */
-  const grapnel_tensor_info*(GRAPNEL_CALL* describe)(const grapnel_host* host,
-                                                     const grapnel_tensor* tensor);
+  int32_t(GRAPNEL_CALL* describe)(const grapnel_host* host, const grapnel_tensor* tensor,
+                                  const grapnel_tensor_info** info);
   int32_t(GRAPNEL_CALL* retain)(const grapnel_host* host, grapnel_tensor* tensor,
                                 grapnel_tensor** owned);
   int32_t(GRAPNEL_CALL* release)(const grapnel_host* host, grapnel_tensor* tensor);
@@ -64,8 +65,9 @@ typedef struct grapnel_tensors {
   /* Copies all elements, row-major, to the plugin's memory. bytes: numel * size of an element. */
   int32_t(GRAPNEL_CALL* read)(const grapnel_host* host, const grapnel_tensor* tensor, void* data,
                               uint64_t bytes);
-  /* Row-major memory to write new elements to; they are in the tensor after end_write. One pair at a
-   * time per handle. */
+  /* Row-major memory, the host's until end_write, to write new elements to; they are in the tensor after
+   * end_write. One pair at a time per handle. GRAPNEL_INVALID_ARGUMENT for a tensor that may only be
+   * read: one of a batch, or of a user-defined event. */
   int32_t(GRAPNEL_CALL* begin_write)(const grapnel_host* host, grapnel_tensor* tensor, void** data,
                                      uint64_t* bytes);
   int32_t(GRAPNEL_CALL* end_write)(const grapnel_host* host, grapnel_tensor* tensor);

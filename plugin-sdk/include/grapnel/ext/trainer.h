@@ -25,6 +25,7 @@ typedef struct grapnel_trainer_state {
   int64_t batch_idx;       /* of the running stage, within its epoch and data loader; -1 before */
   int64_t max_epochs;      /* -1: no limit */
   int64_t max_steps;       /* -1: no limit */
+  double max_time;         /* seconds of training, those before a resume included; -1: no limit */
   int64_t num_training_batches;    /* per epoch; -1 when unknown */
   int64_t accumulate_grad_batches; /* micro-batches per optimizer step */
   int32_t is_last_batch;           /* flag: of the training epoch */
@@ -38,7 +39,7 @@ typedef struct grapnel_trainer_state {
 typedef struct grapnel_trainer {
   uint32_t struct_size;
   uint32_t reserved;
-  const grapnel_trainer_state*(GRAPNEL_CALL* state)(const grapnel_host* host);
+  int32_t(GRAPNEL_CALL* state)(const grapnel_host* host, const grapnel_trainer_state** state);
 } grapnel_trainer;
 
 #ifdef __cplusplus

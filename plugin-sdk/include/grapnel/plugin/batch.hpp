@@ -11,7 +11,7 @@
 #include <grapnel/plugin/tensor.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 /// Valid until the hook returns.
 class Batch {

@@ -12,9 +12,11 @@
 
 #include <grapnel/abi.h>
 
-static_assert(GRAPNEL_ABI_MAJOR == 0 && GRAPNEL_ABI_MINOR == 1,
-              "the wrapper's inline namespace is named for the ABI: rename it in plugin/*.hpp");
+// v0_2 for ABI 0.2.
+#define GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_NAMESPACE_OF(GRAPNEL_ABI_MAJOR, GRAPNEL_ABI_MINOR)
+#define GRAPNEL_PLUGIN_NAMESPACE_OF(major, minor) GRAPNEL_PLUGIN_JOIN(major, minor)
+#define GRAPNEL_PLUGIN_JOIN(major, minor) v##major##_##minor
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {}
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {}
 }  // namespace grapnel::plugin

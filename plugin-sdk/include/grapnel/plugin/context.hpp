@@ -25,7 +25,7 @@
 #include <grapnel/plugin/error.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 namespace detail {
 
 /// The id of the extension whose table is Table, and its place in Context's cache.
@@ -52,6 +52,13 @@ GRAPNEL_PLUGIN_EXTENSION(grapnel_trainer, GRAPNEL_EXT_TRAINER, 10)
 #undef GRAPNEL_PLUGIN_EXTENSION
 inline constexpr std::size_t extension_slots = 11;
 
+/// The table of an extension, null where the host has none. Throws when the host can't answer.
+inline const void* find_table(const grapnel_host* host, std::string_view id) {
+  const void* table = nullptr;
+  const auto status = host->get_extension(host, to_abi(id), &table);
+  return check_found(status, "the extension " + std::string(id)) ? table : nullptr;
+}
+
 class Context {
  public:
   explicit Context(const grapnel_host* host) noexcept : host_(host) {}
@@ -65,8 +72,7 @@ class Context {
   const Table* find() {
     const void*& slot = tables_[Extension<Table>::slot];
     if (slot == nullptr) {
-      const auto* table =
-          static_cast<const Table*>(host_->get_extension(host_, to_abi(Extension<Table>::id)));
+      const auto* table = static_cast<const Table*>(find_table(host_, Extension<Table>::id));
       if (table == nullptr || table->struct_size < sizeof(Table)) return nullptr;
       slot = table;
     }
@@ -83,7 +89,8 @@ class Context {
 
   const grapnel_trainer_state& trainer() {
     if (trainer_ == nullptr) {
-      const grapnel_trainer_state* state = get<grapnel_trainer>().state(host_);
+      const grapnel_trainer_state* state = nullptr;
+      check(get<grapnel_trainer>().state(host_, &state), "where the run stands");
       if (state == nullptr || state->struct_size < sizeof *state) {
         fail_missing(Extension<grapnel_trainer>::id);
       }

@@ -8,7 +8,8 @@
 // out. Types: double or float, std::int64_t or another integer, bool, std::string or std::string_view,
 // Tensor, std::vector of double, std::int64_t or Tensor, and std::optional of these, which is empty when
 // the default std::nullopt stands or the caller gave nothing. The host converts, and refuses with the
-// argument's name what doesn't fit. [train-thread]
+// argument's name what doesn't fit. Tensors are to be read only, as those of a batch: clone() one to change
+// it. [train-thread]
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,7 @@
 #include <grapnel/plugin/services.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 class Callback;
 

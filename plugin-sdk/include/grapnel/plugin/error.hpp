@@ -24,7 +24,7 @@
 #include <grapnel/plugin/config.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 /// Something that the plugin asked for is not possible: an extension that this host lacks, a request in
 /// the wrong hook, a parameter of another type than plugin.json declares.

@@ -9,7 +9,7 @@
 #include <grapnel/plugin/services.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 /// Hooks that need no argument of their own.
 class Event : public Services {

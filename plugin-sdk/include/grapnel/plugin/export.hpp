@@ -17,7 +17,7 @@
 #include <grapnel/plugin/callback.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 namespace detail {
 
 /// A callback with what the ABI wants around it. The context outlives the callback's tensors.
@@ -210,12 +210,17 @@ std::int32_t GRAPNEL_CALL destroy(grapnel_instance* abi) noexcept {
 }
 
 template <class T>
-const void* GRAPNEL_CALL get_extension(grapnel_instance* abi, grapnel_string id) noexcept {
-  if (Tables<T>::has_state && from_abi(id) == GRAPNEL_EXT_STATE) return &Tables<T>::state;
-  if (from_abi(id) == GRAPNEL_EXT_EVENT && !Instance<T>::of(abi).base().event_handlers().empty()) {
-    return &Tables<T>::events;
+std::int32_t GRAPNEL_CALL get_extension(grapnel_instance* abi, grapnel_string id,
+                                        const void** table) noexcept {
+  if (Tables<T>::has_state && from_abi(id) == GRAPNEL_EXT_STATE) {
+    *table = &Tables<T>::state;
+    return GRAPNEL_OK;
   }
-  return nullptr;
+  if (from_abi(id) == GRAPNEL_EXT_EVENT && !Instance<T>::of(abi).base().event_handlers().empty()) {
+    *table = &Tables<T>::events;
+    return GRAPNEL_OK;
+  }
+  return GRAPNEL_NOT_FOUND;
 }
 
 template <class T>

@@ -17,7 +17,7 @@
 #include <grapnel/plugin/tensor.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 /// One parameter or buffer; valid until the module's generation changes.
 class Parameter {
@@ -95,9 +95,11 @@ class ParameterRange {
   iterator end() const { return {*this, size_}; }
   /// i < size(), else Error.
   Parameter operator[](std::size_t i) const {
-    const auto* entry = context_->get<grapnel_module>().entry(context_->host(), kind_, i);
-    if (entry == nullptr || entry->struct_size < sizeof *entry) {
-      throw Error("the model has no entry " + std::to_string(i));
+    const grapnel_module_entry* entry = nullptr;
+    detail::check(context_->get<grapnel_module>().entry(context_->host(), kind_, i, &entry),
+                  "entry " + std::to_string(i) + " of the model");
+    if (entry->struct_size < sizeof *entry) {
+      throw Error("this host's entries of the model lack fields that this plugin needs");
     }
     return Parameter(*context_, *entry, i);
   }

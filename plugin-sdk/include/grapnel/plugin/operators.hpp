@@ -22,7 +22,7 @@
 #include <grapnel/plugin/tensor.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 namespace detail {
 
 inline void release(Context& context, grapnel_tensor* handle) noexcept {

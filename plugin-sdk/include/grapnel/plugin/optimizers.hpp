@@ -11,17 +11,18 @@
 #include <grapnel/plugin/context.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 /// Valid until the hook returns.
 class OptimizerGroup {
  public:
   OptimizerGroup(detail::Context& context, std::size_t optimizer, std::size_t index)
       : context_(&context), optimizer_(optimizer), index_(index) {
-    group_ = context.get<grapnel_optimizers>().group(context.host(), optimizer, index);
-    if (group_ == nullptr || group_->struct_size < sizeof *group_) {
-      throw Error("optimizer " + std::to_string(optimizer) + " has no group " +
-                  std::to_string(index));
+    detail::check(
+        context.get<grapnel_optimizers>().group(context.host(), optimizer, index, &group_),
+        "group " + std::to_string(index) + " of optimizer " + std::to_string(optimizer));
+    if (group_->struct_size < sizeof *group_) {
+      throw Error("this host's groups of optimizers lack fields that this plugin needs");
     }
   }
 
@@ -60,7 +61,7 @@ class OptimizerGroup {
   detail::Context* context_;
   std::size_t optimizer_;
   std::size_t index_;
-  const grapnel_optimizer_group* group_;
+  const grapnel_optimizer_group* group_ = nullptr;
 };
 
 /// One optimizer of the run; valid until the hook returns.

@@ -14,7 +14,7 @@
 #include <grapnel/plugin/context.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 /// Valid from a callback's constructor on; copy it to keep it. [train-thread]
 class Params {

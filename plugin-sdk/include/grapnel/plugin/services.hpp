@@ -20,7 +20,7 @@
 #include <grapnel/plugin/params.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 enum class Stage : std::int32_t {  ///< what is running now
   none = GRAPNEL_STAGE_NONE,
@@ -89,8 +89,7 @@ class Services {
   // ---- The host
   std::string_view host_version() const { return detail::from_abi(context_->host()->version); }
   bool has_extension(std::string_view id) const {
-    const auto* host = context_->host();
-    return host->get_extension(host, detail::to_abi(id)) != nullptr;
+    return detail::find_table(context_->host(), id) != nullptr;
   }
   Logger logger() const { return {context_->host(), context_->find<grapnel_log>()}; }
   void log_debug(std::string_view text) const { logger().debug(text); }
@@ -107,6 +106,9 @@ class Services {
   std::int64_t batch_idx() const { return trainer().batch_idx; }          ///< -1 before the first
   std::optional<std::int64_t> max_epochs() const { return limit(trainer().max_epochs); }
   std::optional<std::int64_t> max_steps() const { return limit(trainer().max_steps); }
+  std::optional<double> max_time() const {  ///< seconds of training, those before a resume included
+    return limit(trainer().max_time);
+  }
   std::optional<std::int64_t> num_training_batches() const {  ///< per epoch, where known
     return limit(trainer().num_training_batches);
   }
@@ -242,7 +244,8 @@ class Services {
 
  private:
   const grapnel_trainer_state& trainer() const { return context_->trainer(); }
-  static std::optional<std::int64_t> limit(std::int64_t value) {
+  template <class Number>
+  static std::optional<Number> limit(Number value) {
     if (value < 0) return {};
     return value;
   }

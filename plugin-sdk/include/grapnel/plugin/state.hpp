@@ -19,7 +19,7 @@
 #include <grapnel/plugin/tensor.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 using Bytes = std::vector<unsigned char>;
 

@@ -15,7 +15,7 @@
 #include <grapnel/plugin/context.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 /// Element types; the numbers are those of LibTorch's ScalarType.
 enum class Dtype : std::int32_t {
@@ -53,7 +53,7 @@ class Tensor {
   bool is_cpu() const { return info().device_type == GRAPNEL_DEVICE_CPU; }
   bool is_strided() const { return info().layout == GRAPNEL_TENSOR_STRIDED; }  ///< not sparse
   std::int64_t numel() const { return info().numel; }
-  std::int64_t dim() const { return info().ndim; }
+  std::int64_t dim() const { return static_cast<std::int64_t>(info().ndim); }
   std::vector<std::int64_t> sizes() const;
   bool same_shape_and_dtype(const Tensor& other) const;
 

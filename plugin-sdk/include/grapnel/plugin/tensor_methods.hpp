@@ -4,7 +4,7 @@
 #include <grapnel/plugin/tensor.hpp>
 
 namespace grapnel::plugin {
-inline namespace v0_1 GRAPNEL_PLUGIN_HIDDEN {
+inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 // ---- Handles
 
@@ -32,8 +32,9 @@ inline detail::Context& Tensor::context() const {
 
 inline const grapnel_tensor_info& Tensor::info() const {
   detail::Context& host = context();
-  const auto* info = host.get<grapnel_tensors>().describe(host.host(), handle_);
-  if (info == nullptr) throw Error("the host doesn't know this tensor any more");
+  const grapnel_tensor_info* info = nullptr;
+  detail::check(host.get<grapnel_tensors>().describe(host.host(), handle_, &info),
+                "what a tensor is");
   return *info;
 }
 
