@@ -4,8 +4,8 @@
 //
 //   eta_seconds   until the last planned batch has been trained, at most: a stop comes sooner
 //
-// with the loggers, and a line at intervals. With max_time it warns once when the training would not end within
-// it, and says how far it would come. Validations are counted in once the first one has been; a resumed
+// with the loggers, and a line at intervals. With max_time, its own or the trainer's, it warns once when the
+// training would not end within it, and says how far it would come. Validations are counted in once the first one has been; a resumed
 // training knows theirs from its checkpoint. Without max_epochs and max_steps there is nothing to estimate, and
 // so it is in the first epoch of data that don't tell how many batches they have.
 #include <algorithm>
@@ -68,7 +68,8 @@ class RunTimeEstimator final : public Callback {
     }
 
     const bool reports = time - reported_ >= report_every_;
-    const bool may_warn = max_time_ && !warned_ && estimate_.batches() >= enough_batches;
+    const auto max_time = max_time_ ? max_time_ : event.max_time();
+    const bool may_warn = max_time && !warned_ && estimate_.batches() >= enough_batches;
     if (!event.is_logging_step() && !reports && !may_warn) return;
     const auto batches = batches_left(event);
     if (!batches) return;
@@ -80,7 +81,7 @@ class RunTimeEstimator final : public Callback {
       event.log("eta_seconds", left, options);
     }
     if (reports) report(event, time, left);
-    if (may_warn) compare_with_max_time(event, time, *batches, left);
+    if (may_warn) compare_with(*max_time, event, time, *batches, left);
   }
 
   void on_train_epoch_end(Event&) override { epoch_length_ = batches_in_epoch_; }
@@ -158,8 +159,9 @@ class RunTimeEstimator final : public Callback {
                    progress(event, 0));
   }
 
-  void compare_with_max_time(const TrainBatchEnd& event, double time, double batches, double left) {
-    const double time_left = *max_time_ - elapsed_before_ - (time - *start_);
+  void compare_with(double max_time, const TrainBatchEnd& event, double time, double batches,
+                    double left) {
+    const double time_left = max_time - elapsed_before_ - (time - *start_);
     if (left <= time_left) return;
     warned_ = true;
     const double trainable = std::max(0.0, time_left) / left * batches;
@@ -182,7 +184,7 @@ class RunTimeEstimator final : public Callback {
 
   std::int64_t window_;             // batches
   double report_every_;             // seconds
-  std::optional<double> max_time_;  // seconds, of the whole training
+  std::optional<double> max_time_;  // seconds, of the whole training; unset: the trainer's
   bool prog_bar_;
 
   Estimate estimate_;

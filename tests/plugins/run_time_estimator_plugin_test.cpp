@@ -205,6 +205,22 @@ TEST_CASE("a training that doesn't end within max_time is warned of once, after 
                  Catch::EndsWith("but max_time leaves 0 s, enough for 5.0 of 1000 epochs"));
 }
 
+TEST_CASE("the trainer's max_time is compared with where the plugin is given none") {
+  const auto warnings = [](const RecordingHost::Param& own, double of_trainer) {
+    Estimated run;
+    run.host.params["max_time"] = own;
+    run.host.trainer.max_time = of_trainer;
+    run.host.trainer.max_epochs = 1000;
+    RunningCallback estimator(run.host, run.plugin.entry(), "run_time_estimator");
+    Estimated::fire(estimator, GRAPNEL_HOOK_on_train_start);
+    run.batches(estimator, 21);
+    return run.host.log.size();
+  };
+  CHECK(warnings(std::monostate(), 0.001) == 1);
+  CHECK(warnings(std::monostate(), 1e6) == 0);
+  CHECK(warnings(1e6, 0.001) == 0);
+}
+
 TEST_CASE("there is no warning while max_time is enough") {
   Estimated run;
   run.host.params["max_time"] = 1e6;
