@@ -163,7 +163,8 @@ void EventValues::end_borrows() noexcept {
 
 grapnel_tensor* EventValues::borrow(const at::Tensor& tensor) {
   if (!tensor.defined()) throw WrongType{};
-  return borrowed_.emplace_back(host_.tensors.borrow(tensor.detach()));
+  // As those of a batch: what a loop of the user's own hands on is mostly just that.
+  return borrowed_.emplace_back(host_.tensors.borrow(tensor.detach(), /*read_only=*/true));
 }
 
 grapnel_value EventValues::convert(const EventValue& value, std::int32_t type) {
