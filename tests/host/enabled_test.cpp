@@ -97,7 +97,7 @@ TEST_CASE("what is refused or shadowed is not enabled, and the reason is told") 
   const PluginWorld world;
   Candidate candidate = examine(world.add_plugin("ema", {.abi_major = 9}));
   CHECK_THROWS_WITH(enable_plugin(candidate, world.directories),
-                    Contains("cannot enable plugin 'ema' 1.0.0 (") && Contains("needs ABI 9.1"));
+                    Contains("cannot enable plugin 'ema' 1.0.0 (") && Contains("needs ABI 9."));
   candidate = examine(world.add_plugin("ema"));
   candidate.shadowed_by = "/first/ema.so";
   CHECK_THROWS_WITH(enable_plugin(candidate, world.directories), Contains("/first/ema.so"));

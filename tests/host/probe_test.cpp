@@ -169,7 +169,7 @@ TEST_CASE("a manifest that was exchanged since it was examined is not probed") {
 TEST_CASE("a refused plugin is not run at all") {
   const PluginWorld world;
   CHECK_THROWS_WITH(probe(world, world.add_plugin("ema", {.abi_major = 9})),
-                    Contains("cannot probe plugin 'ema'") && Contains("ABI 9.1"));
+                    Contains("cannot probe plugin 'ema'") && Contains("ABI 9."));
 }
 
 TEST_CASE("a child that cannot probe is not the plugin's fault") {

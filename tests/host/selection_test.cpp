@@ -220,7 +220,7 @@ TEST_CASE("a refused plugin that is named is an error with the reason, else it i
   const PluginWorld world;
   world.add_plugin("ema", {.abi_major = 9});
   CHECK_THROWS_WITH(select(world, {.plugins = {"ema"}}),
-                    Contains("cannot use plugin 'ema' 1.0.0") && Contains("needs ABI 9.1"));
+                    Contains("cannot use plugin 'ema' 1.0.0") && Contains("needs ABI 9."));
   CHECK(ids(select(world)).empty());
   const PluginSelection all = select(world, {.environment = "all"});
   CHECK(all.plugins.empty());

@@ -56,8 +56,7 @@ TEST_CASE("several plugins at once, or all, are enabled; what is refused is name
   CHECK(all.exit_code == 0);
   CHECK_THAT(all.output,
              Contains("'a' 1.0.0") && Contains("is enabled already") && Contains("enabled 'c'"));
-  CHECK_THAT(all.error,
-             Contains("plugin 'bad' 1.0.0") && Contains("is left out: it needs ABI 9.1"));
+  CHECK_THAT(all.error, Contains("plugin 'bad' 1.0.0") && Contains("is left out: it needs ABI 9."));
   CHECK_THAT(user.answer({"plugin", "disable", "--all"}), Contains("disabled 'c'"));
 }
 
@@ -118,7 +117,7 @@ TEST_CASE("each way to refuse a plugin says what was found, what is accepted and
                                          Contains("GRAPNEL_PLUGIN(...)"));
   fs::copy_file(OTHER_MAJOR, user.plugins() / "entry_other_major.so");
   CHECK_THAT(error("entry_other_major"),
-             Contains("needs ABI 99.2, this host offers 0.2; update grapnel, or install an older"));
+             Contains("needs ABI 99.") && Contains("; update grapnel, or install an older"));
   user.add_plugin("corrupt");
   user.dir.write("plugins/corrupt.grapnel.json", "{\"manifest_version\": 1,\n \"id\" 5}");
   CHECK_THAT(error("corrupt"), Contains("its manifest cannot be used: corrupt.grapnel.json:2:7:"));
