@@ -24,17 +24,17 @@ std::string name_of(const Caller& caller, std::int32_t kind, std::uint64_t index
   return status == GRAPNEL_NOT_FOUND ? "none" : text(entry->name);
 }
 
-// Puts 7 into every element of the weight, by a lease.
-std::int32_t lease_sevens(const Caller& caller, grapnel_lease** lease) {
+// Puts the number into every element of the weight, by a lease.
+std::int32_t lease_number(const Caller& caller, float number, grapnel_lease** lease) {
   const std::int64_t sizes[] = {3, 1};
-  const float sevens[] = {7, 7, 7};
+  const float elements[] = {number, number, number};
   grapnel_tensor* tensor = nullptr;
-  std::int32_t status = caller.tensors().from_data(caller.host, GRAPNEL_DTYPE_F32, sizes, 2, sevens,
-                                                   sizeof sevens, &tensor);
+  std::int32_t status = caller.tensors().from_data(caller.host, GRAPNEL_DTYPE_F32, sizes, 2,
+                                                   elements, sizeof elements, &tensor);
   if (status != GRAPNEL_OK) return status;
   const std::uint64_t index = 0;
   status = caller.module().lease_weights(caller.host, &index, 1, nullptr, 0, &tensor,
-                                         text(std::string_view("sevens")), lease);
+                                         text(std::string_view("a number")), lease);
   caller.tensors().release(caller.host, tensor);
   return status;
 }
@@ -47,7 +47,7 @@ struct Swapper {
 
   Swapper() {
     plugin.on(Hook::on_validation_start, [this](const Caller& caller, const grapnel_Event*) {
-      return lease_sevens(caller, &lease);
+      return lease_number(caller, 7, &lease);
     });
     plugin.on(Hook::on_validation_end, [this](const Caller& caller, const grapnel_Event*) {
       ended = caller.module().end_lease(caller.host, lease);
@@ -209,17 +209,39 @@ TEST_CASE(
   CHECK((leased == 7).all().item<bool>());
 }
 
-TEST_CASE("an entry is leased once at a time, with a tensor of its own shape and type") {
+TEST_CASE("of several leases of an entry the last taken counts, and they end in any order") {
+  Swapper swapper;
+  Toy toy;
+  std::vector<double> seen;
+  swapper.plugin.on(
+      Hook::on_validation_epoch_start, [&](const Caller& caller, const grapnel_Event*) {
+        const auto look = [&] {
+          seen.push_back(caller.values(caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor)[0]);
+        };
+        grapnel_lease *second = nullptr, *third = nullptr;
+        look();
+        CHECK(lease_number(caller, 8, &second) == GRAPNEL_OK);
+        look();
+        CHECK(lease_number(caller, 9, &third) == GRAPNEL_OK);
+        CHECK(caller.module().end_lease(caller.host, second) == GRAPNEL_OK);
+        look();
+        CHECK(caller.module().end_lease(caller.host, third) == GRAPNEL_OK);
+        look();
+        return GRAPNEL_OK;
+      });
+  toy.fit({swapper.plugin.handle()});
+  CHECK(swapper.ended == GRAPNEL_OK);
+  CHECK(seen == std::vector<double>{7, 8, 9, 7});
+  Toy alone;
+  alone.options.limit_val_batches = 0;
+  alone.fit({});
+  CHECK(alone.module.weight.equal(toy.module.weight));
+}
+
+TEST_CASE("an entry is leased with a tensor of its own shape and type") {
   CapturedLog log;
   Swapper swapper;
   Toy toy;
-  swapper.plugin.on(Hook::on_validation_epoch_start,
-                    [&](const Caller& caller, const grapnel_Event*) {
-                      grapnel_lease* second = nullptr;
-                      CHECK(lease_sevens(caller, &second) == GRAPNEL_NOT_NOW);
-                      CHECK(second == nullptr);
-                      return GRAPNEL_OK;
-                    });
   swapper.plugin.on(Hook::on_train_start, [&](const Caller& caller, const grapnel_Event*) {
     grapnel_tensor* wrong = caller.floats({1, 2});
     grapnel_tensor* const twice[] = {wrong, wrong};

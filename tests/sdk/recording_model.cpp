@@ -51,6 +51,7 @@ std::int32_t lease_weights(const grapnel_host* host, const std::uint64_t* parame
                            std::uint64_t buffer_count, grapnel_tensor* const* tensors,
                            grapnel_string reason, grapnel_lease** lease) {
   RecordingHost& self = RecordingHost::of(host);
+  // The real host stacks leases; here one at a time is enough.
   if (!self.leased.empty()) return GRAPNEL_NOT_NOW;
   std::vector<FakeTensorPtr> targets;
   for (std::uint64_t i = 0; i < parameter_count; ++i) {

@@ -136,11 +136,7 @@ std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uin
     check_unique(swaps);
     if (self.leases == nullptr) self.leases = std::make_unique<LeaseList>();
     std::list<grapnel_lease> fresh(1);  // so that nothing can fail once the weights are swapped
-    try {
-      fresh.front().lease = self.trainer()->lease_weights(std::move(swaps), text);
-    } catch (const ConfigError& error) {  // names and shapes fit: somebody else has a lease
-      return self.not_now("module.lease_weights", error.what());
-    }
+    fresh.front().lease = self.trainer()->lease_weights(std::move(swaps), text);
     *lease = &fresh.front();
     self.leases->leases.splice(self.leases->leases.end(), fresh);
     return GRAPNEL_OK;

@@ -40,8 +40,8 @@ typedef struct grapnel_module {
   int32_t(GRAPNEL_CALL* grad)(const grapnel_host* host, uint64_t index, grapnel_tensor** owned);
   /* Puts tensors (same shape and type) in the place of the entries' until end_lease. parameters holds
    * the indices of parameters, then of buffers. The host keeps the tensors, the plugin its handles of
-   * them. reason: for people, "validate the average". One lease at a time per entry, else
-   * GRAPNEL_NOT_NOW. */
+   * them. reason: for people, "validate the average". Of several leases of one entry, whoever has them, the
+   * last taken counts; they may end in any order. */
   int32_t(GRAPNEL_CALL* lease_weights)(const grapnel_host* host, const uint64_t* parameters,
                                        uint64_t parameter_count, const uint64_t* buffers,
                                        uint64_t buffer_count, grapnel_tensor* const* tensors,

@@ -179,8 +179,8 @@ class Services {
     return generation;
   }
   /// Puts tensors (same shape and type) in the place of the model's, until the Lease ends. parameters,
-  /// buffers: their indices; tensors: for the parameters, then for the buffers. reason: for people. One
-  /// lease at a time per entry, else Error.
+  /// buffers: their indices; tensors: for the parameters, then for the buffers. reason: for people. Of
+  /// several leases of one entry the last taken counts, and they may end in any order.
   Lease lease_weights(const std::vector<std::uint64_t>& parameters,
                       const std::vector<std::uint64_t>& buffers, const TensorList& tensors,
                       std::string_view reason) const {
