@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
+#include "grapnel/callbacks/registry.h"
 #include "grapnel/metric_names.h"
 #include "run.h"
 
@@ -56,23 +58,31 @@ MetricNames MonitorCheck::known_names() const {
 
 std::vector<MonitorCheck::Monitor> MonitorCheck::monitors_without(const MetricNames& known) const {
   std::vector<Monitor> found;
-  const auto add = [&](const std::string& who, const std::string& metric, bool required) {
-    if (!metric.empty() && !has_name(known, metric)) found.push_back({who, metric, required});
+  const auto add = [&](const std::string& who, const std::string& metric, bool required,
+                       bool fails_run) {
+    if (metric.empty() || has_name(known, metric)) return;
+    found.push_back({who, metric, required, required && fails_run});
   };
   for (const CallbackHandle& handle : run_.callbacks) {
     if (run_.hooks.disabled(handle.callback.get())) continue;
     if (const auto* monitor = dynamic_cast<const MetricMonitor*>(handle.callback.get())) {
       const MetricMonitor::Watched watched = monitor->watched_metric();
-      add(handle.callback->type_name(), watched.name, watched.required);
+      add(handle.callback->type_name(), watched.name, watched.required,
+          handle.on_error == OnError::fail);
     }
   }
   if (!run_.module->automatic_optimization) return found;
   for (const SchedulerConfig& config : run_.schedulers) {
     if (config.scheduler->wants_metric()) {
-      add(config.scheduler->type_name(), config.monitor, config.strict);
+      add(config.scheduler->type_name(), config.monitor, config.strict, true);
     }
   }
   return found;
+}
+
+bool MonitorCheck::only_built_in_callbacks() const {
+  return std::all_of(run_.callbacks.begin(), run_.callbacks.end(),
+                     [](const auto& handle) { return is_built_in(*handle.callback); });
 }
 
 void MonitorCheck::before_training() {
@@ -85,9 +95,14 @@ void MonitorCheck::before_training() {
   if (const auto* source = dynamic_cast<const MetricSource*>(run_.module)) {
     of_module = source->metric_names(run_.trainer);
   }
+  // A fast_dev_run checks no metric, and where nothing is validated checkpoints go on without one.
+  bool all_known = !of_module.empty() && only_built_in_callbacks() &&
+                   run_.options.fast_dev_run == 0 && run_.trainer.validation_enabled();
   for (const CallbackHandle& handle : run_.callbacks) {
     if (const auto* source = dynamic_cast<const MetricSource*>(handle.callback.get())) {
-      append(declared_, source->metric_names(run_.trainer));
+      const MetricNames names = source->metric_names(run_.trainer);
+      all_known = all_known && !names.empty();
+      append(declared_, names);
     }
   }
   MetricNames known = known_names();
@@ -106,11 +121,14 @@ void MonitorCheck::before_training() {
       continue;
     }
     const std::string meant = nearest(monitor.metric, known).value_or("");
-    log_warning(
-        "{} monitors {}, which is not among the metrics that {} logs in this fit ({}){} Unless a "
-        "callback logs it, it will be missing",
+    const std::string found = fmt::format(
+        "{} monitors {}, which is not among the metrics that {} logs in this fit ({}){}",
         monitor.who, quote(monitor.metric), run_.module->type_name(), join_quoted(of_module, "and"),
         meant.empty() ? "." : fmt::format("; did you mean {}?", quote(meant)));
+    if (monitor.fails_run && all_known) {
+      throw MetricError(found + " No callback logs it either", monitor.metric, known);
+    }
+    log_warning("{} Unless a callback logs it, it will be missing", found);
   }
 }
 

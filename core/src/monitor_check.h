@@ -7,7 +7,9 @@
 //   after the first epoch      a name that nothing has logged; once a validation has run, if there are
 //                              any
 //
-// Both are warnings, once per monitor. An epoch in which all is known costs one look at a flag.
+// Both are warnings, once per monitor. The first is an error for a monitor that can't do without the
+// metric when no callback can log it either: all of them are built in, and none says that it does.
+// An epoch in which all is known costs one look at a flag.
 #pragma once
 
 #include <set>
@@ -27,7 +29,7 @@ class MonitorCheck {
 
   void begin_fit();
   void note_validation() { validated_ = true; }
-  void before_training();
+  void before_training();  // MetricError
   void after_epoch();
 
  private:
@@ -35,9 +37,11 @@ class MonitorCheck {
     std::string who;  // "EarlyStopping"
     std::string metric;
     bool required;
+    bool fails_run;  // when it is missing
   };
   std::vector<Monitor> monitors_without(const std::vector<std::string>& known) const;
   std::vector<std::string> known_names() const;
+  bool only_built_in_callbacks() const;
 
   Run& run_;
   bool active_ = false;                // not in trials

@@ -2,6 +2,7 @@
 // or is warned of.
 #include <map>
 
+#include "callbacks/configuration.h"
 #include "callbacks/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
@@ -13,6 +14,7 @@
 #include "grapnel/lr_schedulers.h"
 #include "grapnel/models/cnn.h"
 #include "grapnel/models/mlp.h"
+#include "support/backbone.h"
 #include "temp_dir.h"
 
 namespace monitor_check_test {
@@ -96,6 +98,76 @@ TEST_CASE("a name that the model doesn't log is found out before the first epoch
                Contains("EarlyStopping monitors 'val_los', which is not among the metrics that MLP "
                         "logs in this fit ('train_loss', 'val_loss' and 'val_acc'); did you mean "
                         "'val_loss'?"));
+  }
+}
+
+TEST_CASE("where nothing else can log it, a name that the model doesn't log ends the run at once") {
+  const CapturedLog log;
+  const auto fit = [](std::vector<CallbackHandle> callbacks, bool fast = false) {
+    MLP model({.hidden = {4}});
+    DigitsDataModule data({.batch_size = 512});
+    TrainerOptions options = quiet(2);
+    options.limit_train_batches = options.limit_val_batches = 1;
+    options.loggers = {std::make_shared<MemoryLogger>()};
+    options.fast_dev_run = fast ? 1 : 0;
+    const TempDir directory;
+    options.enable_checkpointing = true;
+    options.default_root_dir = directory.path();
+    Trainer trainer(options, std::move(callbacks));
+    try {
+      trainer.fit(model, data);
+    } catch (const MetricError&) {
+      CHECK(trainer.global_step() == 0);
+      throw;
+    }
+  };
+  const auto monitor = std::make_shared<LearningRateMonitor>();
+  CHECK_THROWS_WITH(fit({stopping("val_los", {}), monitor}),
+                    Contains("did you mean 'val_loss'? No callback logs it either"));
+  CHECK_THROWS_AS(fit({std::make_shared<ModelCheckpoint>(
+                      ModelCheckpointOptions{.monitor = "loss", .every_n_epochs = 99})}),
+                  MetricError);
+  // One that is there, one that may be missing, one that may fail, and one that others may log.
+  fit({stopping("lr-Adam", {}), stopping("val_loss", {}), monitor});
+  fit({stopping("val_los")});
+  CallbackHandle lenient = stopping("val_los", {});
+  lenient.on_error = OnError::disable;
+  fit({lenient});
+  fit({stopping("val_los", {})}, /*fast=*/true);
+  class Logging final : public Callback {
+   public:
+    void on_train_epoch_end(Event& event) override { Callback::log(event, "val_los", 1.0); }
+  };
+  fit({stopping("val_los", {}), std::make_shared<Logging>()});
+}
+
+TEST_CASE("every built-in callback tells the metrics that it makes") {
+  for (const CallbackEntry& entry : callback_registry()) {
+    INFO(entry.name());
+    const TempDir directory;
+    BackboneModule module;
+    TrainerOptions options = quiet(2);
+    options.enable_checkpointing = true;
+    options.default_root_dir = directory.path();
+    options.loggers = {std::make_shared<MemoryLogger>()};
+    options.log_every_n_steps = 1;
+    const CallbackHandle handle =
+        make_callback(entry.name(), configuration(entry, directory.path()), entry.name());
+    CHECK(is_built_in(*handle.callback));
+    Trainer trainer(options, {handle});
+    try {
+      trainer.fit(module, toy_data());
+    } catch (const std::exception&) {
+      continue;  // not for this model
+    }
+    std::vector<std::string> told = {"train_loss", "val_loss"};
+    if (const auto* source = dynamic_cast<const MetricSource*>(handle.callback.get())) {
+      for (const std::string& name : source->metric_names(trainer)) told.push_back(name);
+    }
+    for (const std::string& name : trainer.callback_metrics().names()) {
+      INFO(name);
+      CHECK(std::find(told.begin(), told.end(), name) != told.end());
+    }
   }
 }
 

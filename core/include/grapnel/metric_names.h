@@ -2,9 +2,10 @@
 // one, is found out before hours of training went by.
 //
 // A module or callback derives from these beside its own base class, where it can tell. What is known
-// is compared when the training starts and after its first epoch (src/monitor_check.h); a name that
-// isn't among what is known gets a warning with the nearest one. It is never an error, because a
-// metric may be logged only later, or by something that doesn't tell.
+// is compared when the training starts and after its first epoch (src/monitor_check.h). A name that
+// isn't among what is known gets a warning with the nearest one, because a metric may be logged only
+// later, or by something that doesn't tell; it is an error where that can't be: the module has told
+// what it logs, and all callbacks are built in.
 #pragma once
 
 #include <string>
@@ -20,7 +21,7 @@ class GRAPNEL_CORE_API MetricSource {
  public:
   virtual ~MetricSource();
 
-  // All names that monitors can see of what it logs in the running fit, with the "_step", "_epoch"
+  // All names, now and later, that monitors can see of what it logs in the running fit, with the "_step", "_epoch"
   // and "/dataloader_idx_0" that log() adds; empty: not known. Asked when the training starts, after
   // on_train_start. A class that others derive from, which may log more, answers for itself alone:
   //

@@ -8,6 +8,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
+#include "grapnel/callbacks/base_finetuning.h"
 #include "grapnel/trainer.h"
 
 namespace grapnel {
@@ -138,6 +139,7 @@ std::vector<LearningRateMonitor::Source> LearningRateMonitor::sources(
 
 std::vector<std::string> LearningRateMonitor::metric_names(const Trainer& trainer) const {
   std::vector<std::string> names;
+  if (trainer.find_callback<BaseFinetuning>() != nullptr) return names;
   for (const Source& source : sources(trainer)) {
     for (const std::string& name : source.names) {
       names.push_back(name);

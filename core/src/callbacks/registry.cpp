@@ -37,7 +37,7 @@ CallbackHandle make(const Parameters& parameters) {
 
 template <class T>
 constexpr CallbackEntry row(std::span<const std::string_view> former_names = {}) {
-  return {&T::parameters, &make<T>, former_names};
+  return {&T::parameters, &make<T>, &typeid(T), former_names};
 }
 
 // In Lightning 0.8 and earlier.
@@ -91,6 +91,13 @@ const CallbackEntry* find_renamed_callback(std::string_view name) {
     }
   }
   return nullptr;
+}
+
+bool is_built_in(const Callback& callback) {
+  for (const CallbackEntry& entry : kCallbacks) {
+    if (typeid(callback) == *entry.type) return true;
+  }
+  return false;
 }
 
 CallbackHandle make_callback(std::string_view name, const ConfigValue& config,

@@ -64,7 +64,8 @@ std::vector<std::string> supervised_metric_names(const Trainer& trainer, Loss lo
   std::vector<std::string> names = {"train_loss"};
   if (!trainer.validation_enabled()) return names;
   const size_t loaders = trainer.num_val_batches().size();
-  if (loaders == 0) return {};  // not loaded yet
+  // Not loaded yet, or there may be others later.
+  if (loaders == 0 || trainer.options().reload_dataloaders_every_n_epochs > 0) return {};
   for (size_t i = 0; i < loaders; ++i) {
     const std::string suffix = loaders == 1 ? "" : fmt::format("/dataloader_idx_{}", i);
     names.push_back("val_loss" + suffix);

@@ -6,11 +6,14 @@
 // A callback that was renamed goes on under its former names too, with a message that names today's.
 //
 // A class in the table has two static functions: `const ParameterTable& parameters()`, whose name
-// and summary are the entry's, and `std::shared_ptr<T> from(const Parameters&)`.
+// and summary are the entry's, and `std::shared_ptr<T> from(const Parameters&)`. One that adds
+// metrics that others can monitor is a MetricSource (metric_names.h): nobody asks whether a class of
+// this table may log something else.
 #pragma once
 
 #include <span>
 #include <string_view>
+#include <typeinfo>
 
 #include "grapnel/base/json.h"
 #include "grapnel/base/parameters.h"
@@ -22,6 +25,7 @@ namespace grapnel {
 struct CallbackEntry {
   const ParameterTable& (*parameters)();
   CallbackHandle (*make)(const Parameters& parameters);
+  const std::type_info* type;
   std::span<const std::string_view> former_names = {};  // the latest first
 
   const std::string& name() const { return parameters().name(); }        // "early_stopping"
@@ -35,6 +39,9 @@ GRAPNEL_CORE_API std::span<const CallbackEntry> callback_registry();
 GRAPNEL_CORE_API const CallbackEntry* find_callback_entry(std::string_view name);
 // By a former name, written either way: "lr_logger", "LearningRateLogger".
 GRAPNEL_CORE_API const CallbackEntry* find_renamed_callback(std::string_view name);
+
+// Whether the callback's very class is in the table, not only a base of it.
+GRAPNEL_CORE_API bool is_built_in(const Callback& callback);
 
 // Makes a callback of that name. `context` is the path of its configuration for error texts:
 // "callbacks.early_stopping". A former name is taken, with an info message. Throws ConfigError, positioned, for a name that isn't known (naming
