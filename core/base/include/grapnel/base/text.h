@@ -61,8 +61,8 @@ namespace grapnel {
 [[nodiscard]] GRAPNEL_BASE_API std::string human_seconds(double seconds);
 
 // Seconds of a "DD:HH:MM:SS" duration as Lightning's Timer takes it: days of one or more digits,
-// then two digits each, hours below 24, minutes and seconds below 60, spaces around it ignored.
-// nullopt when the text is anything else or does not fit.
+// then two digits each ("00:00:90:00" is an hour and a half), spaces around it ignored. nullopt
+// when the text is anything else or does not fit.
 [[nodiscard]] GRAPNEL_BASE_API std::optional<std::int64_t> parse_duration(std::string_view text);
 
 // The inverse: 93784 -> "01:02:03:04". `seconds` must not be negative.
