@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -21,26 +22,33 @@ std::optional<std::int64_t> batches_of(const std::vector<std::int64_t>& loaders,
   return loaders[at];
 }
 
-// "version_3" is the number 3; of a text of the user's the last four characters.
-PostfixValue short_version(const std::string& version) {
+// The number of "version_3"; nothing for a text of the user's.
+std::optional<std::int64_t> version_number(std::string_view version) {
   constexpr std::string_view kPrefix = "version_";
-  if (version.starts_with(kPrefix)) {
-    std::int64_t number = 0;
-    const char* end = version.data() + version.size();
-    const auto result = std::from_chars(version.data() + kPrefix.size(), end, number);
-    if (result.ec == std::errc() && result.ptr == end) return number;
-  }
-  return version.size() > 4 ? version.substr(version.size() - 4) : version;
+  if (!version.starts_with(kPrefix)) return std::nullopt;
+  std::int64_t number = 0;
+  const char* end = version.data() + version.size();
+  const auto result = std::from_chars(version.data() + kPrefix.size(), end, number);
+  if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  return number;
 }
 
-std::string versions_of(const std::vector<std::shared_ptr<Logger>>& loggers) {
+// Of one logger the number of its version; of a text, and of the versions of several, the last four
+// characters. Nothing for loggers without a version.
+std::optional<PostfixValue> short_version(const std::vector<std::shared_ptr<Logger>>& loggers) {
   std::vector<std::string> versions;
   for (const auto& logger : loggers) {
-    const std::string version = logger->version();
+    std::string version = logger->version();
+    if (const auto number = version_number(version)) {
+      if (loggers.size() == 1) return *number;
+      version = std::to_string(*number);
+    }
     if (std::find(versions.begin(), versions.end(), version) == versions.end())
-      versions.push_back(version);
+      versions.push_back(std::move(version));
   }
-  return join(versions, "_");
+  const std::string all = join(versions, "_");
+  if (all.empty()) return std::nullopt;
+  return all.size() > 4 ? all.substr(all.size() - 4) : all;
 }
 
 }  // namespace
@@ -57,10 +65,7 @@ void ProgressBar::print(std::string_view line) {
 
 Postfix ProgressBar::get_metrics(const Trainer& trainer) {
   Postfix items;
-  if (!trainer.loggers().empty()) {
-    const std::string version = versions_of(trainer.loggers());
-    if (!version.empty()) items.emplace_back("v_num", short_version(version));
-  }
+  if (auto version = short_version(trainer.loggers())) items.emplace_back("v_num", *version);
   for (const MetricDict::Entry& entry : trainer.progress_bar_metrics()) {
     const auto known = std::find_if(items.begin(), items.end(),
                                     [&](const auto& item) { return item.first == entry.name; });

@@ -11,14 +11,13 @@ namespace {
 
 constexpr size_t kPadding = 5;
 
-// The shorter of three significant digits and all of them, without superfluous zeros in the
-// exponent.
-std::string shorten(double number) {
+// The shorter of a number's three significant digits and all of them, without superfluous zeros in
+// the exponent.
+std::string shorter(std::string all, double number) {
   std::string digits = python_format(number, ".3g");
   if (const size_t e = digits.find('e'); e != std::string::npos && digits[e + 2] == '0') {
     digits.erase(e + 2, 1);
   }
-  const std::string all = python_repr(number);
   return digits.size() < all.size() ? digits : all;
 }
 
@@ -37,9 +36,12 @@ std::string padded(std::string text) {
 }  // namespace
 
 std::string format_postfix_value(const PostfixValue& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    return shorter(std::to_string(*integer), static_cast<double>(*integer));
+  }
   if (const auto* text = std::get_if<std::string>(&value)) return padded(*text);
-  return padded(shorten(std::get<double>(value)));
+  const double number = std::get<double>(value);
+  return padded(shorter(python_repr(number), number));
 }
 
 Bar::~Bar() = default;

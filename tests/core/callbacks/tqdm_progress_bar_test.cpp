@@ -217,6 +217,7 @@ TEST_CASE("numbers beside a bar are short and of one width") {
   CHECK(format_postfix_value(0.0) == "0.000");
   CHECK(format_postfix_value(1.0) == "1.000");
   CHECK(format_postfix_value(int64_t{12345}) == "12345");
+  CHECK(format_postfix_value(int64_t{12345678}) == "1.23e+7");
   CHECK(format_postfix_value(0.12345) == "0.123");
   CHECK(format_postfix_value(0.00012345) == "0.000123");
   CHECK(format_postfix_value(1.23456) == "1.230");
@@ -235,6 +236,14 @@ TEST_CASE(
   TrainerOptions options = quiet(1);
   options.loggers = {std::make_shared<MemoryLogger>(MemoryLoggerOptions{.version = "experiment"})};
   CHECK_THAT(fit({}, options, toy_data(1, 0))->pages.at(0).at(5), Catch::Contains("v_num=ment"));
+
+  // Of several loggers each version once.
+  TrainerOptions several = quiet(1);
+  for (const char* version : {"version_3", "version_3", "version_4"}) {
+    several.loggers.push_back(
+        std::make_shared<MemoryLogger>(MemoryLoggerOptions{.version = version}));
+  }
+  CHECK_THAT(fit({}, several, toy_data(1, 0))->pages.at(0).at(5), Catch::Contains("v_num=3_4"));
 
   class Clashing : public ToyModule {
    public:
