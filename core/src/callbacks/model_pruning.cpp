@@ -75,6 +75,7 @@ ModelPruning::ModelPruning(std::string name, PruningFunction function, ModelPrun
                       "all parameters; it needs use_global_unstructured = true",
                       "use_global_unstructured");
   }
+  method_->function = name;
   method_->name = std::move(name);
   method_->compute = [function = std::move(function)](const at::Tensor& scores, const at::Tensor&,
                                                       const PruningAmount& amount) {
@@ -404,8 +405,9 @@ void ModelPruning::report(Module& module, const std::vector<std::pair<int64_t, i
     zeros += now[i].first;
     total += now[i].second;
   }
-  log_info("ModelPruning applied {}: pruned {}/{} ({}) -> {}/{} ({})", method_->name, zeros_before,
-           total, percentage(zeros_before, total), zeros, total, percentage(zeros, total));
+  log_info("ModelPruning applied {}: pruned {}/{} ({}) -> {}/{} ({})", method_->function,
+           zeros_before, total, percentage(zeros_before, total), zeros, total,
+           percentage(zeros, total));
   if (options_.verbose < 2) return;
   for (size_t i = 0; i < names_.size(); ++i) {
     log_info("ModelPruning applied {} to {} with amount={}: pruned {} ({}) -> {} ({})",

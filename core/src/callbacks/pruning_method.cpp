@@ -155,12 +155,14 @@ PruningMethod make_pruning_method(const std::string& name, std::optional<int64_t
   };
   if (name == "l1_unstructured") {
     return {.name = "L1Unstructured",
+            .function = name,
             .compute = [](const at::Tensor& scores, const at::Tensor&,
                           const PruningAmount& amount) { return l1_unstructured(scores, amount); }};
   }
   if (name == "random_unstructured") {
     return {
         .name = "RandomUnstructured",
+        .function = name,
         .compute = [](const at::Tensor& scores, const at::Tensor&, const PruningAmount& amount) {
           return random_unstructured(scores, amount);
         }};
@@ -169,6 +171,7 @@ PruningMethod make_pruning_method(const std::string& name, std::optional<int64_t
   const int64_t given_dim = *dim;
   if (name == "random_structured") {
     return {.name = "RandomStructured",
+            .function = name,
             .structured = true,
             .dim = given_dim,
             .compute = [given_dim](const at::Tensor& scores, const at::Tensor& mask,
@@ -178,6 +181,7 @@ PruningMethod make_pruning_method(const std::string& name, std::optional<int64_t
   }
   needs("pruning_norm", norm.has_value());
   return {.name = "LnStructured",
+          .function = name,
           .structured = true,
           .dim = given_dim,
           .compute = [given_dim, p = *norm](const at::Tensor& scores, const at::Tensor& mask,

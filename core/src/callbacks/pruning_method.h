@@ -15,7 +15,8 @@
 namespace grapnel {
 
 struct PruningMethod {
-  std::string name;  // "L1Unstructured"
+  std::string name;      // "L1Unstructured"
+  std::string function;  // as it is asked for: "l1_unstructured"; of the user's own: its name
   bool structured = false;
   int64_t dim = 0;  // of structured ones: whose slices are the channels
   // A mask of the shape of scores: 1 stays, 0 goes. mask: the present one.

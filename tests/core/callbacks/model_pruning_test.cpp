@@ -328,8 +328,9 @@ TEST_CASE("verbose tells the sparsity, and of each parameter") {
   BackboneModule module;
   Trainer trainer(quiet(1), {pruning({.amount = 0.5, .verbose = 2})});
   trainer.fit(module, toy_data());
-  CHECK_THAT(log.text(), Catch::Contains("pruned 0/16 (0.00%) -> 8/16 (50.00%)") &&
-                             Catch::Contains("to head.weight with amount=0.5"));
+  CHECK_THAT(log.text(),
+             Catch::Contains("applied l1_unstructured: pruned 0/16 (0.00%) -> 8/16 (50.00%)") &&
+                 Catch::Contains("to head.weight with amount=0.5"));
 }
 
 TEST_CASE("what doesn't fit is refused by name") {
