@@ -246,6 +246,8 @@ std::shared_ptr<Logger> silent_logger();
 void validate_options(const TrainerOptions& options);
 // For a val_check_interval that has no meaning without epochs.
 [[noreturn]] void refuse_fraction_over_epochs(double fraction);
+// barebones=true and an option that asks for more than the loop.
+[[noreturn]] void refuse_in_barebones(const char* option, std::string_view value);
 RunLimits limits_of(TrainerOptions& options);
 
 // Adds what the options ask for and nobody gave (default_callbacks.cpp). Throws ConfigError when what

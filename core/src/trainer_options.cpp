@@ -71,6 +71,14 @@ void refuse_fraction_over_epochs(double fraction) {
                      fraction));
 }
 
+void refuse_in_barebones(const char* option, std::string_view value) {
+  throw ConfigError({},
+                    fmt::format("barebones=true runs nothing but the loop, for measuring, but "
+                                "{}={} was asked for too; leave out one of them",
+                                option, value),
+                    option);
+}
+
 void validate_options(const TrainerOptions& options) {
   at_least("max_epochs", options.max_epochs, -1);
   at_least("min_epochs", options.min_epochs, 0);
@@ -105,21 +113,27 @@ void validate_options(const TrainerOptions& options) {
     }
   }
   if (!options.barebones) return;
-  const auto asked = [](const char* option, bool given) {
-    if (!given) return;
-    throw ConfigError(
-        {},
-        fmt::format("barebones=true runs nothing but the loop, for measuring, but {0} "
-                    "was asked for too; leave out one of them",
-                    option),
-        option);
+  const auto asked = [](const char* option, bool given, std::string_view value = "true") {
+    if (given) refuse_in_barebones(option, value);
   };
   asked("enable_checkpointing", options.enable_checkpointing.value_or(false));
   asked("enable_progress_bar", options.enable_progress_bar.value_or(false));
-  asked("loggers", !options.loggers.empty());
-  asked("fast_dev_run", options.fast_dev_run != 0);
+  if (!options.loggers.empty()) {
+    throw ConfigError({},
+                      "barebones=true runs nothing but the loop, for measuring, but there are "
+                      "loggers; leave out one of them",
+                      "loggers");
+  }
+  const TrainerOptions defaults;
+  const auto asked_count = [&](const char* option, int64_t count, int64_t by_default) {
+    asked(option, count != 0 && count != by_default, std::to_string(count));
+  };
+  asked_count("fast_dev_run", options.fast_dev_run, defaults.fast_dev_run);
+  asked_count("log_every_n_steps", options.log_every_n_steps, defaults.log_every_n_steps);
+  asked_count("num_sanity_val_steps", options.num_sanity_val_steps, defaults.num_sanity_val_steps);
   asked("detect_anomaly", options.detect_anomaly);
-  asked("profiler", options.profiler != ProfilerKind::none);
+  asked("profiler", options.profiler != ProfilerKind::none,
+        options.profiler == ProfilerKind::simple ? "simple" : "advanced");
 }
 
 RunLimits limits_of(TrainerOptions& options) {

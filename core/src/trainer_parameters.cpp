@@ -197,6 +197,13 @@ TrainerOptions trainer_options(const Parameters& p) {
     options.profiler = *profiler == "simple" ? ProfilerKind::simple : ProfilerKind::advanced;
   }
   options.barebones = p.get<bool>("barebones");
+  for (const char* option : {"num_sanity_val_steps", "log_every_n_steps"}) {
+    // The default is turned off; the same number asked for is not.
+    const auto count = p.get<int64_t>(option);
+    if (options.barebones && p.was_given(option) && count != 0) {
+      refuse_in_barebones(option, std::to_string(count));
+    }
+  }
   options.default_root_dir = p.get<std::string>("default_root_dir");
   if (const auto seed = p.get<std::optional<int64_t>>("seed")) {
     options.seed = static_cast<uint64_t>(*seed);

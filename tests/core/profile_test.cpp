@@ -172,7 +172,21 @@ TEST_CASE("barebones and a profiler contradict each other") {
   TrainerOptions options;
   options.barebones = true;
   options.profiler = ProfilerKind::simple;
-  CHECK_THROWS_WITH(Trainer(options), Catch::Contains("profiler"));
+  CHECK_THROWS_WITH(Trainer(options), Catch::Contains("profiler=simple"));
+}
+
+TEST_CASE("barebones takes no count of logging or sanity steps, also not the default one") {
+  TrainerOptions options;
+  options.barebones = true;
+  CHECK_NOTHROW(Trainer(options));
+  options.log_every_n_steps = 5;
+  CHECK_THROWS_WITH(Trainer(options), Catch::Contains("log_every_n_steps=5"));
+  const auto read = [](const char* text) {
+    return trainer_options(trainer_parameters().validate(parse_json(text, "run.json"), "trainer"));
+  };
+  CHECK_NOTHROW(read(R"({"barebones": true, "num_sanity_val_steps": 0})"));
+  CHECK_THROWS_WITH(read(R"({"barebones": true, "num_sanity_val_steps": 2})"),
+                    Catch::Contains("num_sanity_val_steps=2"));
 }
 
 }  // namespace profile_test
