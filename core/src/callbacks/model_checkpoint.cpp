@@ -221,6 +221,8 @@ void ModelCheckpoint::on_validation_start(Event& event) {
 
 void ModelCheckpoint::on_validation_end(Event& event) {
   Trainer& trainer = event.trainer;
+  // What validation didn't log by now, it won't.
+  if (trainer.state().kind == RunKind::fit) validation_has_run_ = !trainer.sanity_checking();
   if (!nothing_to_save(trainer) && !saves_at_epoch_end(trainer)) {
     if (deferred_) {
       const Metrics metrics = candidates(trainer);
@@ -231,7 +233,6 @@ void ModelCheckpoint::on_validation_end(Event& event) {
       save_epoch(trainer);
     }
   }
-  if (trainer.state().kind == RunKind::fit) validation_has_run_ = true;
 }
 
 void ModelCheckpoint::save_epoch(Trainer& trainer) {

@@ -138,6 +138,24 @@ TEST_CASE("a step whose metric only the validation makes waits for it") {
   CHECK(files_below(directory / "c") == Names{"epoch=0-step=3.ckpt", "epoch=1-step=6.ckpt"});
 }
 
+TEST_CASE("saving after a validation needs a metric that is there by then") {
+  class Net final : public ToyModule {
+   public:
+    StepOutput training_step(Batch& batch, int64_t index) override {
+      log("of_the_epoch", 1.0, {.on_step = false, .on_epoch = true});
+      return ToyModule::training_step(batch, index);
+    }
+  };
+  const TempDir directory;
+  Net module;
+  Trainer trainer(saving(2), {std::make_shared<ModelCheckpoint>(
+                                 ModelCheckpointOptions{.dirpath = directory / "c",
+                                                        .monitor = "of_the_epoch",
+                                                        .save_on_train_epoch_end = false})});
+  CHECK_THROWS_AS(trainer.fit(module, toy_data()), MetricError);
+  CHECK(trainer.current_epoch() == 0);
+}
+
 TEST_CASE("it saves every so many seconds of the trainer's clock") {
   const TempDir directory;
   static ManualClock clock;
