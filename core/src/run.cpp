@@ -488,6 +488,7 @@ void Run::fail(const std::exception_ptr& exception) {
   leases.end_all();
   state.status = Status::interrupted;
   if (facts.signal != 0) {
+    log_info("{}: the run is ended in order", facts.message);
     SignalEvent event{this->event(), facts.signal};
     hooks.on_signal(event);
   }

@@ -252,6 +252,7 @@ std::filesystem::path Run::select_checkpoint(const RunOptions& run_options, bool
 }
 
 void Run::load_checkpoint(const std::filesystem::path& path) {
+  log_info("restoring from the checkpoint {}", path.string());
   loaded = load_checkpoint_file(path);
 }
 
@@ -381,7 +382,7 @@ void Run::restore_training_state() {
   if (optimizer_states == nullptr || scheduler_states == nullptr) {
     refuse(checkpoint_path,
            "it holds only the model's weights, so a training can't go on from it; it "
-           "was saved with save_weights_only");
+           "was saved with ModelCheckpoint's save_weights_only=true, or by save_checkpoint so");
   }
   if (optimizer_states->to_list().size() != optimizers.size()) {
     refuse(checkpoint_path, fmt::format("it has the state of {} optimizers, but the module made {}",

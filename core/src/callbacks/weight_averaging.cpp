@@ -197,6 +197,8 @@ void WeightAveraging::on_load_checkpoint(LoadCheckpoint& event) {
   }
   load_current_model(event.module, current->to_dict());
   average_->set_n_averaged(n_averaged);
+  log_info("{}: the average of {} updates and the training's weights are those of the checkpoint",
+           type_name(), n_averaged);
 }
 
 }  // namespace grapnel
