@@ -6,49 +6,14 @@
 
 #include "compare.h"
 #include "facts.h"
+#include "rule_parts.h"
+#include "rules_options.h"
+#include "rules_resume.h"
 #include "run_case.h"
 #include "values.h"
 
 namespace grapnel::oracle {
 namespace {
-
-bool has_callback(const Case& test, std::string_view type) {
-  const Json::Array& specs = items(test.callbacks());
-  return std::any_of(specs.begin(), specs.end(),
-                     [&](const Json& spec) { return text_or(spec, "type", "") == type; });
-}
-
-const Json& argument(const Json& spec, std::string_view key) {
-  return get(get(spec, "args"), key);
-}
-
-// The recording without some of its keys.
-Json expect_without(const Case& test, std::initializer_list<std::string_view> left_out) {
-  Json expect = Json::object();
-  for (const auto& [key, value, line, column] : test.expect().as_object()) {
-    if (std::find(left_out.begin(), left_out.end(), key) == left_out.end()) {
-      expect.set(key, value);
-    }
-  }
-  return expect;
-}
-
-// A ConfigError whose message names these.
-std::vector<std::string> check_config_error(const Json& observed,
-                                            const std::vector<std::string>& facts) {
-  const Json& exception = get(observed, "exception");
-  if (exception.is_null()) return {"nothing was refused"};
-  if (exception.at("type").as_string() != "ConfigError") {
-    return {"refused by " + brief(exception) + " instead of a ConfigError"};
-  }
-  const std::string& message = exception.at("message").as_string();
-  for (const std::string& fact : facts) {
-    if (message.find(fact) == std::string::npos) {
-      return {"'" + message + "' doesn't name '" + fact + "'"};
-    }
-  }
-  return {};
-}
 
 // The first key of a scheduler's spec that says neither what it is nor how it is used.
 std::string unknown_scheduler_key(const Case& test) {
@@ -60,100 +25,6 @@ std::string unknown_scheduler_key(const Case& test) {
     }
   }
   return {};
-}
-
-// ---- resume_mid_epoch
-
-// A fit, then another fit from a checkpoint, and something that saves within an epoch.
-bool resumes_mid_epoch(const Case& test) {
-  const std::vector<Json> calls = test.calls();
-  if (calls.size() != 2) return false;
-  for (const Json& call : calls) {
-    if (call.at("call").as_string() != "fit") return false;
-  }
-  if (!calls[1].contains("ckpt_path")) return false;
-  for (const Json& spec : items(test.callbacks())) {
-    for (const char* key : {"every_n_train_steps", "train_time_interval", "save_on_exception"}) {
-      if (!argument(spec, key).is_null()) return true;
-    }
-  }
-  const Json::Array& script = items(get(test.document, "script"));
-  return has_callback(test, "OnExceptionCheckpoint") ||
-         std::any_of(script.begin(), script.end(), [](const Json& action) {
-           return text_or(action, "do", "") == "save_checkpoint";
-         });
-}
-
-// The same case as one fit that is never stopped, under the options of the second.
-Case uninterrupted(const Case& test) {
-  const Json second = test.calls().at(1);
-  Case whole = test;
-  Json trainer = test.trainer();
-  for (const auto& [key, value, line, column] : members(get(second, "new_trainer"))) {
-    trainer.set(key, value);
-  }
-  whole.document.set("trainer", trainer);
-  whole.document.erase("sequence");
-  whole.document.erase("script");
-  return whole;
-}
-
-std::vector<std::string> check_exact_resume(const Case& test, const Json& observed) {
-  // What depends on which data the resumed run saw is compared with a run that was never stopped;
-  // everything else is as recorded.
-  std::vector<std::string> problems = differences(
-      test,
-      expect_without(test, {"weights", "train_losses", "val_losses", "callback_metrics",
-                            "logged_metrics", "progress_bar_metrics", "rows", "batch_sizes"}),
-      observed);
-  std::vector<std::string> log;
-  const Json whole = observe_case(uninterrupted(test), log);
-  for (const char* key : {"weights", "callback_metrics"}) {
-    if (!observed.contains(key)) continue;
-    if (auto found = value_difference(whole.at(key), observed.at(key), key)) {
-      problems.push_back("other than without the interruption: " + *found);
-    }
-  }
-  // The losses of the resumed run are the last ones of the whole.
-  if (observed.contains("train_losses")) {
-    const Json::Array& all = whole.at("train_losses").as_array();
-    const Json::Array& ours = observed.at("train_losses").as_array();
-    if (all.empty() || ours.size() < all.size()) {
-      problems.push_back("fewer losses than without the interruption");
-    } else if (auto found = value_difference(all.back(), ours.back(), "the last loss")) {
-      problems.push_back("other than without the interruption: " + *found);
-    }
-  }
-  return problems;
-}
-
-// ---- finetuning_goes_on
-
-bool resumes_finetuning(const Case& test) {
-  const std::vector<Json> calls = test.calls();
-  return (has_callback(test, "BackboneFinetuning") || has_callback(test, "PlanFinetuning")) &&
-         calls.size() == 2 && calls[0].at("call").as_string() == "fit" &&
-         calls[1].at("call").as_string() == "fit" && calls[1].contains("ckpt_path") &&
-         get(test.expect(), "exception").is_null();
-}
-
-// What was unfrozen stays so: the end is that of one fit without a stop. All that doesn't follow from
-// which parameters are trained is as recorded.
-std::vector<std::string> check_finetuning_goes_on(const Case& test, const Json& observed) {
-  std::vector<std::string> problems = differences(
-      test,
-      expect_without(test, {"weights", "train_losses", "val_losses", "requires_grad", "snapshots",
-                            "callback_metrics", "logged_metrics", "progress_bar_metrics", "rows"}),
-      observed);
-  std::vector<std::string> log;
-  const Json whole = observe_case(uninterrupted(test), log);
-  for (const char* key : {"weights", "requires_grad", "optimizers", "callback_metrics"}) {
-    if (!observed.contains(key)) continue;
-    if (auto found = value_difference(whole.at(key), observed.at(key), key)) {
-      problems.push_back("other than without the interruption: " + *found);
-    }
-  }
-  return problems;
 }
 
 // ---- swa_gives_back
@@ -214,55 +85,6 @@ std::vector<std::string> check_averaging_gives_back(const Case& test, const Json
   return problems;
 }
 
-// ---- options_without_meaning
-
-struct Meaningless {
-  std::string_view option;
-  bool (*is)(const Json& value);
-};
-
-constexpr Meaningless kTrainerOptions[] = {
-    {"accumulate_grad_batches", [](const Json& v) { return v.is_integer() && v.as_int() < 1; }},
-    {"log_every_n_steps", [](const Json& v) { return v.is_integer() && v.as_int() < 0; }},
-    {"num_sanity_val_steps", [](const Json& v) { return v.is_integer() && v.as_int() < -1; }},
-};
-
-bool is_unknown_mode(const Json& mode) {
-  return mode.is_string() && mode.as_string() != "min" && mode.as_string() != "max";
-}
-
-// The option that makes no sense, with its value; null when all do.
-Json meaningless_option(const Case& test) {
-  Json found = Json::object();
-  for (const Meaningless& rule : kTrainerOptions) {
-    const Json& value = get(test.trainer(), rule.option);
-    if (!value.is_null() && rule.is(value)) {
-      found.set("option", rule.option);
-      found.set("value", value);
-      return found;
-    }
-  }
-  for (const Json& spec : items(test.callbacks())) {
-    if (text_or(spec, "type", "") == "SpikeDetection" && is_unknown_mode(argument(spec, "mode"))) {
-      found.set("option", "mode");
-      found.set("value", argument(spec, "mode"));
-      return found;
-    }
-  }
-  return {};
-}
-
-bool has_meaningless_option(const Case& test) {
-  return get(test.expect(), "exception").is_null() && !meaningless_option(test).is_null();
-}
-
-std::vector<std::string> check_refused(const Case& test, const Json& observed) {
-  const Json found = meaningless_option(test);
-  const Json& value = found.at("value");
-  return check_config_error(observed, {found.at("option").as_string(),
-                                       value.is_string() ? value.as_string() : write_json(value)});
-}
-
 // ---- unknown_scheduler_keys
 
 bool has_unknown_scheduler_key(const Case& test) {
@@ -314,23 +136,6 @@ std::vector<std::string> check_first_error(const Case& test, const Json& observe
   for (std::string& problem : differences(test, expect, got))
     problems.push_back(std::move(problem));
   return problems;
-}
-
-// ---- spike_state_loads
-
-bool loads_spike_state(const Case& test) {
-  const Json& exception = get(test.expect(), "exception");
-  if (!has_callback(test, "SpikeDetection") || exception.is_null()) return false;
-  const std::vector<Json> calls = test.calls();
-  return text_or(exception, "type", "") == "AttributeError" &&
-         std::any_of(calls.begin(), calls.end(),
-                     [](const Json& call) { return call.contains("ckpt_path"); });
-}
-
-std::vector<std::string> check_loads(const Case&, const Json& observed) {
-  const Json& exception = get(observed, "exception");
-  if (exception.is_null()) return {};
-  return {"the resumed run threw " + brief(exception)};
 }
 
 // ---- batch_size_without_val_data
@@ -413,6 +218,34 @@ std::vector<std::string> check_later_search(const Case& test, const Json& observ
   return {"no search with " + std::to_string(rates) + " rates"};
 }
 
+// ---- default_displays
+
+bool is_rich(const std::string& name) {
+  return name == "RichProgressBar" || name == "RichModelSummary";
+}
+
+// Displays that the recorded trainer chose, not the case.
+bool has_default_displays(const Case& test) {
+  const Json::Array& order = items(get(test.expect(), "callbacks_order"));
+  return std::any_of(order.begin(), order.end(), [&](const Json& name) {
+    return is_rich(name.as_string()) && !has_callback(test, name.as_string());
+  });
+}
+
+std::vector<std::string> check_default_displays(const Case& test, const Json& observed) {
+  Json order = Json::array();
+  for (const Json& name : items(get(test.expect(), "callbacks_order"))) {
+    if (!is_rich(name.as_string()) || has_callback(test, name.as_string())) {
+      order.append(name);
+    } else if (name.as_string() == "RichProgressBar") {
+      order.append("TQDMProgressBar");
+    }
+  }
+  Json expect = test.expect();
+  expect.set("callbacks_order", std::move(order));
+  return differences(test, expect, observed);
+}
+
 }  // namespace
 
 const std::vector<Deviation>& deviations() {
@@ -422,11 +255,15 @@ const std::vector<Deviation>& deviations() {
        "batch, "
        "and ends as if it had never been stopped",
        resumes_mid_epoch, check_exact_resume},
-      {"finetuning_goes_on",
-       "Lightning freezes on resume what had been unfrozen, for the rest of the training; here it "
-       "stays "
-       "trainable, and the run ends as if it had never been stopped",
-       resumes_finetuning, check_finetuning_goes_on},
+      {"changes_of_the_model_go_on",
+       "Lightning freezes on resume what had been unfrozen, for the rest of the training, and "
+       "prunes a resumed model as if for the first time; here both go on, and the run ends as if "
+       "it had never been stopped",
+       resumes_changed_model, check_changes_go_on},
+      {"resume_with_max_steps",
+       "Lightning takes every resumed run with max_steps for one within an epoch: an epoch passes "
+       "without a step; here every epoch is trained",
+       resumes_with_max_steps, check_every_epoch_trained},
       {"swa_gives_back",
        "Lightning ends with the weights from before the training when the averaging never began, "
        "and "
@@ -444,9 +281,18 @@ const std::vector<Deviation>& deviations() {
        "other "
        "callbacks never hear of either; here every callback is told and the first error is thrown",
        raises_in_on_exception, check_first_error},
-      {"spike_state_loads",
-       "Lightning's SpikeDetection fails to load the state that it saved; here it loads",
-       loads_spike_state, check_loads},
+      {"saved_state_loads",
+       "Lightning's SpikeDetection fails to load the state that it saved, and a model that stays "
+       "pruned the weights; here they load",
+       loads_saved_state, check_loads},
+      {"average_is_evaluated",
+       "Lightning evaluates a checkpoint's training weights when the trainer has fitted before, "
+       "and its average otherwise; here it is always the average",
+       evaluates_average, check_average_evaluated},
+      {"default_displays",
+       "Lightning shows progress and a summary with Python's rich where that is installed; here "
+       "the default bar is the TQDMProgressBar, and a summary is a callback that is given",
+       has_default_displays, check_default_displays},
       {"batch_size_without_val_data",
        "Lightning's batch-size finder fails when the module has a validation_step and there are no "
        "validation data; here it searches as if there were no validation_step",

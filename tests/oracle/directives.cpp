@@ -29,6 +29,8 @@ LogOptions log_options(const Json& arguments) {
       // A function can't be given here; torch.max over the values is "max".
       const std::string& name = value.as_string();
       options.reduce = parse_reduce(name == "callable_max" ? "max" : name);
+    } else if (key == "sync_dist" || key == "rank_zero_only" || key == "enable_graph") {
+      // One process, and a value that is only looked at: the same with and without.
     } else {
       throw Error("this runner's log() has no option '" + key + "'");
     }
@@ -76,6 +78,7 @@ void Directives::run(std::string_view hook, const Moment& moment, const Log& log
 
     const auto value_of = [&](const Json& value) -> LogValue {
       if (is_number(value)) return value.as_double();
+      if (value.is_bool()) return value.as_bool() ? 1.0 : 0.0;
       if (value.is_string()) {
         const std::string& what = value.as_string();
         if (what == "loss") return moment.loss;

@@ -41,7 +41,7 @@ void Journal::raise(const Json& action) const {
   if (type == "RuntimeError") throw RuntimeError(message);
   if (type == "ValueError") throw ValueError(message);
   if (type == "KeyboardInterrupt") throw Interrupted(SIGINT);
-  if (type == "SystemExit") throw Interrupted(SIGTERM);
+  if (type == "SystemExit") throw SystemExit(message);
   throw Error("this runner cannot raise a '" + type + "'");
 }
 

@@ -31,6 +31,10 @@ class RuntimeError : public std::runtime_error {
 class ValueError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+// An end that the module's own code asks for, not a signal.
+class SystemExit : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 class Journal {
  public:

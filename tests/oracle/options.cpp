@@ -1,6 +1,11 @@
 #include "options.h"
 
+#include <grapnel/base/text.h>
+
+#include <cmath>
+
 #include "bars.h"
+#include "functions.h"
 #include "loggers.h"
 
 namespace grapnel::oracle {
@@ -12,10 +17,17 @@ TrainerOptions make_options(const Json& arguments, Journal& journal,
   values.set("enable_progress_bar", false);
   for (const auto& [key, value, line, column] : members(arguments)) {
     // Objects, set below; a summary is a callback of the user's choice here; one process on the CPU.
-    const bool elsewhere =
-        key == "logger" || key == "enable_model_summary" || key == "devices" ||
-        (key == "accelerator" && value.is_string() && value.as_string() == "cpu");
+    const std::string text = value.is_string() ? value.as_string() : write_json(value);
+    const bool elsewhere = key == "logger" || key == "enable_model_summary" ||
+                           key == "use_distributed_sampler" ||
+                           ((key == "devices" || key == "num_nodes") && text == "1") ||
+                           (key == "accelerator" && (text == "cpu" || text == "auto")) ||
+                           (key == "strategy" && text == "auto");
     if (elsewhere) continue;
+    if (value.is_object()) {  // a span of time
+      values.set(key, format_duration(std::llround(timedelta_seconds(value))));
+      continue;
+    }
     // Python's True is one batch.
     const bool flag = key == "fast_dev_run" && value.is_bool();
     values.set(key, flag ? Json(value.as_bool() ? 1 : 0) : value);

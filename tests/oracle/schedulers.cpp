@@ -43,7 +43,9 @@ SchedulerConfig make_scheduler(const Json& spec, std::shared_ptr<Optimizer> opti
   if (type != "LambdaLR" && type != "MultiplicativeLR") {
     return make_scheduler_config(config, "scheduler", std::move(optimizer));
   }
-  config.set("name", "ConstantLR");  // only for how it is used: functions can't stand in a file
+  // Only for how it is used, and changing no rate: functions can't stand in a file.
+  config.set("name", "ConstantLR");
+  config.set("factor", 1.0);
   config.erase("lr_lambda");
   SchedulerConfig made = make_scheduler_config(config, "scheduler", optimizer);
   const Json& functions = arguments.at("lr_lambda");

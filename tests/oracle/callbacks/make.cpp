@@ -24,6 +24,7 @@ namespace {
 Json plain_arguments(const Json& arguments) {
   Json plain = Json::object();
   for (const auto& [key, value, line, column] : members(arguments)) {
+    if (key == "log_rank_zero_only") continue;  // there is one process
     if (value.contains("$timedelta")) {
       plain.set(key, timedelta_seconds(value));
     } else if (key == "duration" && value.is_object()) {

@@ -47,7 +47,8 @@ void see(const ModelCheckpoint& callback, Json& out) {
   out.set("kth_value", number(callback.kth_value()));
   out.set("last_model_path", callback.last_model_path());
   out.set("current_score", maybe(callback.current_score()));
-  out.set("dirpath", callback.dirpath());
+  // Unset until a run finds it out.
+  out.set("dirpath", callback.dirpath().empty() ? Json() : Json(callback.dirpath()));
   auto best = callback.best_k_models();
   std::sort(best.begin(), best.end());
   Json pairs = Json::array();
@@ -117,7 +118,9 @@ Json weights_json(const StateDict& weights) {
 void see(const WeightAveraging& callback, Json& out) {
   out.set("latest_update_step", callback.latest_update_step());
   out.set("latest_update_epoch", callback.latest_update_epoch());
-  out.set("n_averaged", callback.n_averaged());
+  // There is no average before a fit begins.
+  const bool averages = !callback.average_weights().empty();
+  out.set("n_averaged", averages ? Json(callback.n_averaged()) : Json());
   out.set("average_weights", weights_json(callback.average_weights()));
 }
 

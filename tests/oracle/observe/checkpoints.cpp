@@ -30,6 +30,15 @@ Json callback_states(const StateDict& states) {
   return result;
 }
 
+// Tensors as flat lists, those without a dimension too.
+Json flat_tensors(const StateDict& state) {
+  Json result = Json::object();
+  for (const auto& [key, value] : state) {
+    result.set(key, value.is_tensor() ? tensor_json(value.to_tensor()) : state_json(value));
+  }
+  return result;
+}
+
 std::int64_t size_of(const StateValue& value) {
   return static_cast<std::int64_t>(value.is_list() ? value.to_list().size()
                                                    : value.to_dict().size());
@@ -73,7 +82,9 @@ Json describe_checkpoint(const StateDict& checkpoint, bool weights, bool loops) 
   }
   if (weights) {
     for (const char* key : {"state_dict", "current_model_state", "averaging_state"}) {
-      if (const StateValue* state = checkpoint.find(key)) result.set(key, state_json(*state));
+      if (const StateValue* state = checkpoint.find(key)) {
+        result.set(key, flat_tensors(state->to_dict()));
+      }
     }
   }
   if (loops) {

@@ -126,7 +126,10 @@ Json tqdm_format_num(const Case& test, Journal&) {
 Json human_readable(const Case& test, Journal&) {
   Json results = Json::array();
   for (const Json& input : get(test.document, "inputs").as_array()) {
-    results.append(human_count(static_cast<std::uint64_t>(input.as_int())));
+    std::string text = human_count(static_cast<std::uint64_t>(input.as_double()));
+    // Recorded with the place of the letter that small counts don't have.
+    if (text.find(' ') == std::string::npos) text += "  ";
+    results.append(text);
   }
   return results;
 }
