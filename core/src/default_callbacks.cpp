@@ -1,4 +1,5 @@
-// The callbacks that a Trainer adds by itself: ModelCheckpoint, Timer for max_time, a progress bar.
+// The callbacks that a Trainer adds by itself: ModelCheckpoint, Timer for max_time, a progress bar, a
+// summary of the model.
 #include <algorithm>
 
 #include "grapnel/base/error.h"
@@ -6,6 +7,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/checkpoint.h"
 #include "grapnel/callbacks/model_checkpoint.h"
+#include "grapnel/callbacks/model_summary.h"
 #include "grapnel/callbacks/progress_bar.h"
 #include "grapnel/callbacks/timer.h"
 #include "grapnel/callbacks/tqdm_progress_bar.h"
@@ -79,6 +81,10 @@ void add_default_callbacks(const TrainerOptions& options, std::vector<CallbackHa
   }
   add_timer(options.max_time, callbacks);
   add_progress_bar(options, callbacks);
+  const bool summary = options.enable_model_summary.value_or(!options.barebones);
+  if (summary && find<ModelSummary>(callbacks) == nullptr) {
+    callbacks.emplace_back(std::make_shared<ModelSummary>(), CallbackOrigin::trainer_default);
+  }
 }
 
 }  // namespace grapnel

@@ -118,6 +118,7 @@ void validate_options(const TrainerOptions& options) {
   };
   asked("enable_checkpointing", options.enable_checkpointing.value_or(false));
   asked("enable_progress_bar", options.enable_progress_bar.value_or(false));
+  asked("enable_model_summary", options.enable_model_summary.value_or(false));
   if (!options.loggers.empty()) {
     throw ConfigError({},
                       "barebones=true runs nothing but the loop, for measuring, but there are "

@@ -120,6 +120,8 @@ const ParameterTable& trainer_parameters() {
        boolean("enable_checkpointing", true)
            .doc("Add a ModelCheckpoint when there is none among the callbacks."),
        boolean("enable_progress_bar", true).doc("Show a progress bar."),
+       boolean("enable_model_summary", true)
+           .doc("Log the model's layers and sizes when a fit starts."),
        boolean("enable_autolog_hparams", true)
            .doc("Give the hyper-parameters of module and data to the loggers."),
        parameter::string("profiler")
@@ -191,6 +193,9 @@ TrainerOptions trainer_options(const Parameters& p) {
   }
   if (p.was_given("enable_progress_bar")) {
     options.enable_progress_bar = p.get<bool>("enable_progress_bar");
+  }
+  if (p.was_given("enable_model_summary")) {
+    options.enable_model_summary = p.get<bool>("enable_model_summary");
   }
   options.enable_autolog_hparams = p.get<bool>("enable_autolog_hparams");
   if (const auto profiler = p.get<std::optional<std::string>>("profiler")) {

@@ -102,6 +102,7 @@ class TimedLoader final : public DataLoader {
 double seconds_of(std::optional<CallbackHandle> bar, const PseudoTerminal& terminal) {
   TrainerOptions options;
   options.enable_checkpointing = false;
+  options.enable_model_summary = false;
   options.max_epochs = 1;
   std::vector<CallbackHandle> callbacks;
   if (bar) {

@@ -94,6 +94,7 @@ void dispatch(benchmark::State& state, const Make& make) {
   const std::vector<CallbackHandle> handles = several(make, state.range(0));
   TrainerOptions options;
   options.enable_checkpointing = false;
+  options.enable_model_summary = false;
   Trainer trainer(options);
   EmptyModule module;
   Dispatcher dispatcher;
@@ -113,6 +114,7 @@ void loop(benchmark::State& state, const Make& make) {
     state.PauseTiming();
     TrainerOptions options;
     options.enable_checkpointing = false;
+    options.enable_model_summary = false;
     options.max_epochs = 1;
     auto trainer = std::make_unique<Trainer>(options, several(make, state.range(0)));
     EmptyModule module;

@@ -35,7 +35,7 @@ TEST_CASE("a plugin of clang and libc++ and one in plain C train side by side") 
   toy.fit(enabled_plugins(home().selection()));
   CHECK(log.count("[guest]") > 0);
   CHECK(log.count("[org.example.plain_c]") > 0);
-  CHECK(toy.trainer->callbacks().size() == 3);  // guest has two callbacks
+  CHECK(toy.trainer->callbacks().size() == 3 + 1);  // guest has two callbacks; ModelSummary
 }
 
 TEST_CASE("an exception inside of the other runtime comes out as an error of the plugin") {

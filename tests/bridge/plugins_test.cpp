@@ -59,6 +59,7 @@ TEST_CASE("a trainer made with the enabled plugins runs them, behind the user's 
   };
   Toy toy;
   toy.options.enable_checkpointing = true;
+  toy.options.enable_model_summary = false;
   toy.options.fast_dev_run = 1;  // nothing is written
   toy.trainer = make_trainer(toy.options, {std::make_shared<Mine>()}, home.selection());
   const auto names = names_of(toy.trainer->callbacks());

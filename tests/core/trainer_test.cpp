@@ -4,6 +4,9 @@
 #include "callbacks/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "grapnel/callbacks/model_summary.h"
+#include "grapnel/callbacks/rich_model_summary.h"
+#include "grapnel/data/tensor_loader.h"
 #include "support/recorder.h"
 #include "temp_dir.h"
 
@@ -109,6 +112,50 @@ TEST_CASE("weights are leased all together or not at all") {
   Trainer trainer(quiet(1), {recorder});
   trainer.fit(module, toy_data());
   CHECK(failures == 1);
+}
+
+TEST_CASE("predict gives every sample, also from a loader that drops its last batch") {
+  const auto loader =
+      std::make_shared<TensorLoader>(std::vector<at::Tensor>{at::ones({5, 3})},
+                                     TensorLoaderOptions{.batch_size = 2, .drop_last = true});
+  struct Predicting : ToyModule {
+    TensorTree predict_step(Batch& batch, int64_t, int64_t) override {
+      if (fails) throw std::runtime_error("scripted");
+      return forward(batch[0]);
+    }
+    bool fails = false;
+  } predicting;
+  Trainer trainer(quiet(1));
+  const auto predictions = trainer.predict(predicting, DataLoaders{loader});
+  REQUIRE(predictions.at(0).size() == 3);
+  CHECK(predictions[0][2].tensor.size(0) == 1);
+  CHECK(loader->size() == 2);
+  predicting.fails = true;
+  CHECK_THROWS_WITH(trainer.predict(predicting, DataLoaders{loader}), "scripted");
+  CHECK(loader->size() == 2);
+}
+
+TEST_CASE("a summary of the model is there unless it is turned off, or one is given") {
+  const auto count = [](const Trainer& trainer) {
+    int64_t found = 0;
+    for (const CallbackHandle& handle : trainer.callbacks()) {
+      found += dynamic_cast<const ModelSummary*>(handle.callback.get()) != nullptr ? 1 : 0;
+    }
+    return found;
+  };
+  TrainerOptions options = quiet(1);
+  CHECK(count(Trainer(options)) == 0);
+  CHECK(count(Trainer(options, {std::make_shared<ModelSummary>()})) == 1);
+  options.enable_model_summary = true;
+  CHECK(count(Trainer(options)) == 1);
+  CHECK(count(Trainer(options, {std::make_shared<RichModelSummary>()})) == 1);
+  options.enable_model_summary.reset();
+  CHECK(count(Trainer(options)) == 1);
+  options.enable_checkpointing.reset();
+  options.barebones = true;
+  CHECK(count(Trainer(options)) == 0);
+  options.enable_model_summary = true;
+  CHECK_THROWS_WITH(Trainer(options), Catch::Contains("enable_model_summary"));
 }
 
 }  // namespace trainer_test

@@ -237,8 +237,8 @@ std::vector<std::string> check_default_displays(const Case& test, const Json& ob
   for (const Json& name : items(get(test.expect(), "callbacks_order"))) {
     if (!is_rich(name.as_string()) || has_callback(test, name.as_string())) {
       order.append(name);
-    } else if (name.as_string() == "RichProgressBar") {
-      order.append("TQDMProgressBar");
+    } else {
+      order.append(name.as_string() == "RichProgressBar" ? "TQDMProgressBar" : "ModelSummary");
     }
   }
   Json expect = test.expect();
@@ -291,7 +291,7 @@ const std::vector<Deviation>& deviations() {
        evaluates_average, check_average_evaluated},
       {"default_displays",
        "Lightning shows progress and a summary with Python's rich where that is installed; here "
-       "the default bar is the TQDMProgressBar, and a summary is a callback that is given",
+       "the defaults are TQDMProgressBar and ModelSummary wherever the program runs",
        has_default_displays, check_default_displays},
       {"batch_size_without_val_data",
        "Lightning's batch-size finder fails when the module has a validation_step and there are no "

@@ -15,11 +15,11 @@ TrainerOptions make_options(const Json& arguments, Journal& journal,
   Json values = Json::object();
   values.set("enable_checkpointing", false);
   values.set("enable_progress_bar", false);
+  values.set("enable_model_summary", false);
   for (const auto& [key, value, line, column] : members(arguments)) {
-    // Objects, set below; a summary is a callback of the user's choice here; one process on the CPU.
+    // Objects, set below; one process on the CPU.
     const std::string text = value.is_string() ? value.as_string() : write_json(value);
-    const bool elsewhere = key == "logger" || key == "enable_model_summary" ||
-                           key == "use_distributed_sampler" ||
+    const bool elsewhere = key == "logger" || key == "use_distributed_sampler" ||
                            ((key == "devices" || key == "num_nodes") && text == "1") ||
                            (key == "accelerator" && (text == "cpu" || text == "auto")) ||
                            (key == "strategy" && text == "auto");

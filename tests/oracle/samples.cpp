@@ -37,6 +37,8 @@ class SampleLoader final : public DataLoader {
     return samples_.count;
   }
   std::optional<std::int64_t> batch_size() const override { return batch_; }
+  bool drops_last() const override { return samples_.drop_last && !samples_.iterable; }
+  void set_drop_last(bool drop_last) override { samples_.drop_last = drop_last; }
 
  private:
   Samples samples_;

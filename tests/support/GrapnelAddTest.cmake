@@ -37,7 +37,7 @@ endfunction()
 # The header belongs to a small program, because a test can only reuse one compiled with its own options.
 set(GRAPNEL_TEST_SUPPORT_DIRECTORY "${CMAKE_CURRENT_LIST_DIR}")
 function(grapnel_reuse_test_headers name)
-  if(NOT GRAPNEL_PCH)
+  if(NOT GRAPNEL_PCH OR NOT "${ARGN}" MATCHES "grapnel::(base|host|core|bridge)")
     return()
   endif()
   set(lib grapnel::base)

@@ -49,6 +49,10 @@ class GRAPNEL_CORE_API DataLoader {
   // Whether epochs are shuffled; overfit_batches turns it off.
   virtual bool shuffles() const { return false; }
   virtual void set_shuffle(bool) {}
+
+  // Whether a last batch that isn't full is left out; predict turns it off while it runs.
+  virtual bool drops_last() const { return false; }
+  virtual void set_drop_last(bool) {}
 };
 
 using DataLoaders = std::vector<std::shared_ptr<DataLoader>>;

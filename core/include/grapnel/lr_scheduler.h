@@ -49,10 +49,10 @@ enum class Interval { epoch, step };
 struct SchedulerConfig {
   std::shared_ptr<LRScheduler> scheduler;
   Interval interval = Interval::epoch;
-  int64_t frequency = 1;  // every so many epochs or batches
-  std::string monitor;    // the metric for those that want one
-  bool strict = true;     // a missing metric is an error, else a warning and no step
-  std::string name;       // LearningRateMonitor's label; empty: made from the optimizer's type
+  int64_t frequency = 1;     // every so many epochs or batches
+  std::string monitor = {};  // the metric for those that want one
+  bool strict = true;        // a missing metric is an error, else a warning and no step
+  std::string name = {};     // LearningRateMonitor's label; empty: made from the optimizer's type
 };
 
 // What Module::configure_optimizers returns. No optimizer: the model is run but not trained.

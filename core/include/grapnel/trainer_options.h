@@ -94,6 +94,8 @@ struct TrainerOptions {
       {};  // unset: true. Adds a ModelCheckpoint when there is none
   std::optional<bool> enable_progress_bar =
       {};  // unset: true. Adds a bar when there is none and `progress` is set
+  std::optional<bool> enable_model_summary =
+      {};  // unset: true. Adds a ModelSummary, which goes to the log, when there is none
   bool enable_autolog_hparams =
       true;  // give the module's and the data's hyper-parameters to loggers
   ProfilerKind profiler = ProfilerKind::none;

@@ -19,12 +19,6 @@ namespace grapnel {
 
 namespace {
 
-// Stands for the module until one was set up, so that every event has one.
-class NoModule : public Module {
- public:
-  std::string type_name() const override { return "no module"; }
-};
-
 TrainerOptions options_of_fabric(const FabricOptions& given) {
   TrainerOptions options;
   options.max_epochs = -1;
@@ -32,6 +26,7 @@ TrainerOptions options_of_fabric(const FabricOptions& given) {
       std::any_of(given.callbacks.begin(), given.callbacks.end(), [](const FabricCallback& each) {
         return each.callback && dynamic_cast<const Checkpoint*>(each.callback->callback.get());
       });
+  options.enable_model_summary = false;
   options.loggers = given.loggers;
   options.default_root_dir = given.default_root_dir;
   options.clock = given.clock;
@@ -58,6 +53,11 @@ FabricCallback::FabricCallback(CallbackHandle handle)
       handlers(std::dynamic_pointer_cast<EventHandlers>(callback->callback)) {}
 
 struct Fabric::Impl {
+  // Stands for the module until one was set up, so that every event has one.
+  class NoModule : public Module {
+   public:
+    std::string type_name() const override { return "no module"; }
+  };
   struct SetUp {
     Module* module;
     ModuleMask mask;

@@ -32,6 +32,7 @@ void PredictionLoop::setup_data() {
     });
   }
   set_.loaders = separate_loaders(set_.loaders);
+  predict_every_sample();
   set_.limits.clear();
   for (const auto& loader : set_.loaders) {
     if (loader == nullptr) throw ConfigError({}, "a prediction data loader is null");
@@ -44,6 +45,20 @@ void PredictionLoop::setup_data() {
     set_.limits.push_back(limited_batches(loader->size(), run_.limits.predict, "predict"));
   }
   set_.loaded = true;
+}
+
+// A loader that is also trained with may leave out samples; predictions are for all of them.
+void PredictionLoop::predict_every_sample() {
+  every_sample_.end();
+  DataLoaders dropping;
+  for (const auto& loader : set_.loaders) {
+    if (loader != nullptr && loader->drops_last()) dropping.push_back(loader);
+  }
+  if (dropping.empty()) return;
+  every_sample_ = run_.leases.take("predictions for every sample", [dropping] {
+    for (const auto& loader : dropping) loader->set_drop_last(true);
+  });
+  for (const auto& loader : dropping) loader->set_drop_last(false);
 }
 
 std::vector<Predictions> PredictionLoop::run() {
@@ -84,6 +99,7 @@ std::vector<Predictions> PredictionLoop::run() {
     modes.keep();
   }
   modes.end();
+  every_sample_.end();
   return results;
 }
 

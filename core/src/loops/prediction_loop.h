@@ -20,11 +20,13 @@ class PredictionLoop {
   const LoaderSet& loaders() const { return set_; }
 
  private:
+  void predict_every_sample();
   void predict(Batch batch, int64_t batch_idx, int64_t dataloader_idx,
                std::vector<Predictions>& results);
 
   Run& run_;
   LoaderSet set_;
+  Lease every_sample_;  // loaders that otherwise drop their last batch
 };
 
 }  // namespace grapnel

@@ -128,9 +128,10 @@ class TerminalSink::TerminalBar final : public Bar {
     n_.store(n, std::memory_order_relaxed);
     counted_at_.store(now, std::memory_order_relaxed);
     if (!counted_) note_first(n, now);
-    drawing_ = open && screen_->due(now, n == state_.total, interval_);
-    if (drawing_) screen_->draw(*this);
-    return drawing_;
+    if (waiting_) postfix_follows_ = false;  // it didn't come
+    waiting_ = open && screen_->due(now, n == state_.total, interval_);
+    if (waiting_ && !postfix_follows_) screen_->draw(*this);
+    return waiting_;
   }
 
   void set_postfix(const Postfix& postfix) override {
@@ -139,9 +140,10 @@ class TerminalSink::TerminalBar final : public Bar {
       state_.postfix =
           theme_.has_value() ? rich_postfix_texts(postfix, *theme_) : postfix_texts(postfix);
     }
-    // Belongs to the count that was just drawn, or comes on its own.
-    if (open && (drawing_ || screen_->due(screen_->now(), false, interval_))) screen_->draw(*this);
-    drawing_ = false;
+    // Belongs to the last count, or comes on its own.
+    if (waiting_) postfix_follows_ = true;
+    if (open && (waiting_ || screen_->due(screen_->now(), false, interval_))) screen_->draw(*this);
+    waiting_ = false;
   }
 
   void close() override {
@@ -194,7 +196,9 @@ class TerminalSink::TerminalBar final : public Bar {
   double started_ = 0.0;
   Reading first_{0, 0.0};  // the first count since reset()
   bool counted_ = false;   // there is one
-  bool drawing_ = false;   // the last set_n was drawn
+  bool waiting_ = false;   // the last set_n is to be seen now, and asked for a postfix
+  // Whoever gave a postfix for a count does it again: count and postfix are drawn at once.
+  bool postfix_follows_ = false;
 };
 
 void TerminalSink::Screen::add(TerminalBar& bar) {

@@ -17,15 +17,6 @@ namespace {
 using NvmlDevice = void*;
 constexpr int kNvmlSuccess = 0;
 constexpr unsigned kNvmlTemperatureOfGpu = 0;
-struct NvmlUtilization {
-  unsigned gpu;
-  unsigned memory;
-};
-struct NvmlMemory {
-  unsigned long long total;
-  unsigned long long free;
-  unsigned long long used;
-};
 
 #ifdef _WIN32
 constexpr const char* kNvmlFile = "nvml.dll";
@@ -36,14 +27,24 @@ constexpr const char* kNvmlFile = "libnvidia-ml.so.1";
 }  // namespace
 
 struct Nvml::Library {
+  struct Utilization {
+    unsigned gpu;
+    unsigned memory;
+  };
+  struct Memory {
+    unsigned long long total;
+    unsigned long long free;
+    unsigned long long used;
+  };
+
   boost::dll::shared_library file;
   int (*init)() = nullptr;
   int (*shutdown)() = nullptr;
   int (*by_index)(unsigned, NvmlDevice*) = nullptr;
   int (*by_uuid)(const char*, NvmlDevice*) = nullptr;
   int (*name)(NvmlDevice, char*, unsigned) = nullptr;
-  int (*utilization)(NvmlDevice, NvmlUtilization*) = nullptr;
-  int (*memory)(NvmlDevice, NvmlMemory*) = nullptr;
+  int (*utilization)(NvmlDevice, Utilization*) = nullptr;
+  int (*memory)(NvmlDevice, Memory*) = nullptr;
   int (*temperature)(NvmlDevice, unsigned, unsigned*) = nullptr;
   int (*power)(NvmlDevice, unsigned*) = nullptr;
 
@@ -109,12 +110,12 @@ Logger::Metrics Nvml::stats(int64_t cuda_index) const {
   NvmlDevice device = library_->device(cuda_index);
   if (device == nullptr) return metrics;
   const auto add = [&](const char* name, double value) { metrics.emplace_back(name, value); };
-  NvmlUtilization busy{};
+  Library::Utilization busy{};
   if (library_->utilization != nullptr && library_->utilization(device, &busy) == kNvmlSuccess) {
     add("nvml.gpu_percent", busy.gpu);
     add("nvml.memory_percent", busy.memory);
   }
-  NvmlMemory memory{};
+  Library::Memory memory{};
   if (library_->memory != nullptr && library_->memory(device, &memory) == kNvmlSuccess) {
     add("nvml.memory_used_bytes", static_cast<double>(memory.used));
     add("nvml.memory_total_bytes", static_cast<double>(memory.total));

@@ -82,6 +82,7 @@ inline TrainerOptions quiet(int64_t max_epochs) {
   options.max_epochs = max_epochs;
   options.num_sanity_val_steps = 0;
   options.enable_checkpointing = false;
+  options.enable_model_summary = false;
   return options;
 }
 
