@@ -206,7 +206,7 @@ TEST_CASE("a lease that the host undid after a failure is no trouble, and no han
     auto ema = run.start();
     run.step(ema);
     REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_start) == GRAPNEL_OK);
-    run.host.end_lease();
+    run.host.end_leases();
   }
   CHECK(run.host.live_handles == 0);
 }

@@ -85,10 +85,37 @@ FakeTensorPtr& RecordingHost::tensor(grapnel_tensor* handle) {
   return *reinterpret_cast<FakeTensorPtr*>(handle);
 }
 
-void RecordingHost::end_lease() {
-  for (auto& [target, own] : leased) target->values = own.values;
-  leased.clear();
+void RecordingHost::begin_lease(WeightLease& lease) {
+  for (const auto& [target, values] : lease.swaps) own_values.emplace(target, target->values);
+  apply_leases();
+}
+
+void RecordingHost::end_lease(WeightLease& lease) {
+  lease.active = false;
+  apply_leases();
+}
+
+void RecordingHost::end_leases() {
+  for (WeightLease& lease : leases) lease.active = false;
+  apply_leases();
+}
+
+void RecordingHost::apply_leases() {
+  std::map<FakeTensorPtr, std::vector<double>> wanted = own_values;
   lease_reason.clear();
+  std::set<FakeTensorPtr> leased;
+  for (const WeightLease& lease : leases) {
+    if (!lease.active) continue;
+    lease_reason = lease.reason;
+    for (const auto& [target, values] : lease.swaps) {
+      wanted[target] = values;
+      leased.insert(target);
+    }
+  }
+  for (auto& [target, values] : wanted) {
+    target->values = values;
+    if (leased.count(target) == 0) own_values.erase(target);
+  }
 }
 
 // ---- A library

@@ -133,22 +133,36 @@ class RecordingHost {
   std::vector<Metric> metrics;
   std::vector<std::string> calls;  // operators, in order
   bool pending = false;            // a service failed and nobody passed it on yet
-  std::string lease_reason;        // while a lease lasts
+  std::string lease_reason;        // of the last lease that lasts; empty: none does
 
   /// Handles that plugins hold: 0 when none leaked.
   std::int64_t live_handles = 0;
   grapnel_tensor* new_handle(FakeTensorPtr tensor);
   static FakeTensorPtr& tensor(grapnel_tensor* handle);
-  void end_lease();
+  void end_leases();  // all of them, as after a failure
 
-  // For the services: what they handed out, and the weights that a lease swapped out.
+  // A lease of weights: of several of one tensor the last counts, whenever the others end. A handle
+  // stays known, ended or not.
+  struct WeightLease {
+    std::string reason;
+    std::vector<std::pair<FakeTensorPtr, std::vector<double>>>
+        swaps;  // and the values in their place
+    bool active = true;
+  };
+  void begin_lease(WeightLease& lease);
+  void end_lease(WeightLease& lease);
+
+  // For the services: what they handed out, and the model's own values of tensors that are leased.
   std::set<std::string> once_keys;
-  std::vector<std::pair<FakeTensorPtr, FakeTensor>> leased;
+  std::deque<WeightLease> leases;
+  std::map<FakeTensorPtr, std::vector<double>> own_values;
   std::vector<std::unique_ptr<std::pair<grapnel_module_entry, grapnel_tensor*>>> entries;
   std::deque<grapnel_optimizer_group> groups;
   std::vector<grapnel_tensor*> result_list;
 
  private:
+  void apply_leases();
+
   struct Abi;
   std::unique_ptr<Abi> abi_;
 };

@@ -51,8 +51,6 @@ std::int32_t lease_weights(const grapnel_host* host, const std::uint64_t* parame
                            std::uint64_t buffer_count, grapnel_tensor* const* tensors,
                            grapnel_string reason, grapnel_lease** lease) {
   RecordingHost& self = RecordingHost::of(host);
-  // The real host stacks leases; here one at a time is enough.
-  if (!self.leased.empty()) return GRAPNEL_NOT_NOW;
   std::vector<FakeTensorPtr> targets;
   for (std::uint64_t i = 0; i < parameter_count; ++i) {
     if (parameters[i] >= self.parameters.size()) return GRAPNEL_INVALID_ARGUMENT;
@@ -68,19 +66,24 @@ std::int32_t lease_weights(const grapnel_host* host, const std::uint64_t* parame
       return GRAPNEL_INVALID_ARGUMENT;
     }
   }
+  RecordingHost::WeightLease& taken = self.leases.emplace_back();
+  taken.reason = text(reason);
   for (std::size_t i = 0; i < targets.size(); ++i) {
-    self.leased.emplace_back(targets[i], *targets[i]);
-    targets[i]->values = RecordingHost::tensor(tensors[i])->values;
+    taken.swaps.emplace_back(targets[i], RecordingHost::tensor(tensors[i])->values);
   }
-  self.lease_reason = text(reason);
-  *lease = reinterpret_cast<grapnel_lease*>(&self.leased);
+  self.begin_lease(taken);
+  *lease = reinterpret_cast<grapnel_lease*>(&taken);
   return GRAPNEL_OK;
 }
 std::int32_t end_lease(const grapnel_host* host, grapnel_lease* lease) {
-  if (lease == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  if (RecordingHost::of(host).leased.empty()) return GRAPNEL_NOT_FOUND;  // undone already
-  RecordingHost::of(host).end_lease();
-  return GRAPNEL_OK;
+  RecordingHost& self = RecordingHost::of(host);
+  for (RecordingHost::WeightLease& known : self.leases) {
+    if (reinterpret_cast<grapnel_lease*>(&known) != lease) continue;
+    if (!known.active) return GRAPNEL_NOT_FOUND;  // undone already
+    self.end_lease(known);
+    return GRAPNEL_OK;
+  }
+  return GRAPNEL_INVALID_ARGUMENT;
 }
 std::int32_t flops(const grapnel_host*, double*) {
   return GRAPNEL_NOT_FOUND;
