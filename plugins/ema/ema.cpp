@@ -9,7 +9,10 @@
 // the host undoes it whatever happens, and a checkpoint written meanwhile has the training weights.
 //
 // An update is one call for all floating tensors. The average follows the model by name: when parameters
-// appear, vanish or change their shape, the others keep theirs.
+// appear, vanish or change their shape, the others keep theirs. That of a pruned parameter stands under
+// "weight" also while the model has it as "weight_orig"; its mask is kept beside, since the model may lose
+// it when pruning becomes permanent, and then the average is as sparse as the model. Masks themselves are
+// neither averaged nor swapped.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +23,7 @@
 #include <vector>
 
 #include <grapnel/plugin.hpp>
+#include <grapnel/plugin/pruning.hpp>
 
 namespace {
 
@@ -71,34 +75,37 @@ class Ema final : public Callback {
     state.put("updates", updates_);
     state.put("latest_update_step", latest_update_step_);
     for (const auto& [key, average] : averages_) state.put(key, average);
+    for (const auto& [key, mask] : masks_) state.put(key, mask);
   }
 
   void load_state(const StateReader& state) override {
     const auto updates = state.get<std::int64_t>("updates");
     const auto latest_update_step = state.get<std::int64_t>("latest_update_step");
-    std::map<std::string, Tensor> averages;
+    std::map<std::string, Tensor> averages, masks;
     for (const std::string& key : state.keys()) {
-      if (is_average(key)) averages.emplace(key, state.get<Tensor>(key));
+      if (starts_with(key, parameter_key) || starts_with(key, buffer_key)) {
+        averages.emplace(key, state.get<Tensor>(key));
+      } else if (starts_with(key, mask_key)) {
+        masks.emplace(key, state.get<Tensor>(key));
+      }
     }
     updates_ = updates;
     latest_update_step_ = latest_update_step;
     averages_ = std::move(averages);
+    masks_ = std::move(masks);
     generation_.reset();  // whatever they are on, bring them to the model's device before use
   }
 
  private:
   static constexpr std::string_view parameter_key = "parameter.";
   static constexpr std::string_view buffer_key = "buffer.";
+  static constexpr std::string_view mask_key = "mask.";
 
-  /// A parameter that is pruned meanwhile has its values under this name.
+  /// Older states have the average of a pruned parameter under "weight_orig".
   static constexpr std::string_view pruned_suffix = "_orig";
 
-  static bool ends_with(std::string_view text, std::string_view end) {
-    return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-  }
-  static bool is_average(const std::string& key) {
-    return key.compare(0, parameter_key.size(), parameter_key) == 0 ||
-           key.compare(0, buffer_key.size(), buffer_key) == 0;
+  static bool starts_with(const std::string& key, std::string_view prefix) {
+    return key.compare(0, prefix.size(), prefix) == 0;
   }
 
   double decay_now() const {
@@ -113,44 +120,63 @@ class Ema final : public Callback {
     lease_ = event.lease_weights(parameter_indices_, buffer_indices_, all_averages_, reason);
   }
 
+  // Of the shape and type of the model's tensor, else nullptr.
+  const Tensor* known_average(const std::string& key, const Tensor& live) const {
+    auto known = averages_.find(key);
+    if (known == averages_.end()) known = averages_.find(key + std::string(pruned_suffix));
+    if (known == averages_.end() || !known->second.same_shape_and_dtype(live)) return nullptr;
+    return &known->second;
+  }
+
   // Pairs averages with the model's tensors again if these have changed. A tensor without an average of its
   // shape begins with its present values.
   void follow_model(const Services& event) {
     const std::uint64_t generation = event.module_generation();
     if (generation_ == generation) return;
 
-    std::map<std::string, Tensor> averages;
+    const PrunedParameters pruned(event);
+    std::map<std::string, Tensor> averages, masks;
     TensorList all_averages, floating_average, other_average;
     std::vector<Parameter> floating, other;
-    const auto pair = [&](const ParameterRange& range, std::string_view prefix) {
-      std::vector<std::uint64_t> indices;
-      for (const Parameter& parameter : range) {
-        const std::string key = std::string(prefix) + std::string(parameter.name());
-        const Tensor live = parameter.tensor();
-        Tensor average = live.clone();
-        auto known = averages_.find(key);
-        if (known == averages_.end() && ends_with(key, pruned_suffix)) {
-          known = averages_.find(key.substr(0, key.size() - pruned_suffix.size()));
-        }
-        if (known != averages_.end() && known->second.same_shape_and_dtype(live)) {
-          average.copy_(known->second);
-        } else if (updates_ > 0) {
-          event.log_info("the average of " + std::string(parameter.name()) + " begins anew");
-        }
-        const bool is_floating = live.is_floating_point();
-        (is_floating ? floating : other).push_back(parameter);
-        (is_floating ? floating_average : other_average).push_back(average);
-        all_averages.push_back(average);
-        indices.push_back(parameter.index());
-        averages.emplace(key, std::move(average));
+    const auto pair = [&](const Parameter& entry, const std::string& key) {
+      const Tensor live = entry.tensor();
+      Tensor average = live.clone();
+      if (const Tensor* known = known_average(key, live)) {
+        average.copy_(*known);
+      } else if (updates_ > 0) {
+        event.log_info("the average of " + std::string(entry.name()) + " begins anew");
       }
-      return indices;
+      const bool is_floating = live.is_floating_point();
+      (is_floating ? floating : other).push_back(entry);
+      (is_floating ? floating_average : other_average).push_back(average);
+      all_averages.push_back(average);
+      return averages.emplace(key, std::move(average)).first->second;
     };
-    std::vector<std::uint64_t> parameter_indices = pair(event.parameters(), parameter_key);
-    std::vector<std::uint64_t> buffer_indices;
-    if (use_buffers_) buffer_indices = pair(event.buffers(), buffer_key);
+
+    std::vector<std::uint64_t> parameter_indices, buffer_indices;
+    for (const Parameter& parameter : event.parameters()) {
+      const std::string name = pruned.unpruned_name(parameter);
+      Tensor average = pair(parameter, std::string(parameter_key) + name);
+      parameter_indices.push_back(parameter.index());
+      const std::string its_mask = std::string(mask_key) + name;
+      if (Tensor mask = pruned.mask(parameter); mask.defined()) {
+        masks.emplace(its_mask, std::move(mask));
+      } else if (const auto last = masks_.find(its_mask);
+                 last != masks_.end() && last->second.sizes() == average.sizes()) {
+        Tensor here = average.clone();  // a loaded mask may be on another device
+        average.mul_(here.copy_(last->second));
+      }
+    }
+    if (use_buffers_) {
+      for (const Parameter& buffer : event.buffers()) {
+        if (pruned.is_mask(buffer)) continue;
+        pair(buffer, std::string(buffer_key) + std::string(buffer.name()));
+        buffer_indices.push_back(buffer.index());
+      }
+    }
 
     averages_ = std::move(averages);
+    masks_ = std::move(masks);
     all_averages_ = std::move(all_averages);
     floating_live_ = live_tensors(floating);
     floating_average_ = std::move(floating_average);
@@ -171,6 +197,7 @@ class Ema final : public Callback {
   std::int64_t updates_ = 0;
   std::int64_t latest_update_step_ = 0;     // global_step after which the last update was made
   std::map<std::string, Tensor> averages_;  // by key in the state
+  std::map<std::string, Tensor> masks_;     // live, or as loaded; by key in the state
 
   // The pairing with the model, made by follow_model for one generation of it.
   std::optional<std::uint64_t> generation_;

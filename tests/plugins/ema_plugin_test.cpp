@@ -48,6 +48,17 @@ struct Averaged {
 
 using Values = std::vector<double>;
 
+/// The weight becomes pruned, as it stands, or is not pruned any more.
+void set_pruned(Averaged& run, bool pruned, double second = 0) {
+  run.host.parameters[0].name = pruned ? "weight_orig" : "weight";
+  if (pruned) {
+    run.host.buffers.push_back({"weight_mask", FakeTensor::make({1, second}), nullptr});
+  } else {
+    run.host.buffers.pop_back();
+  }
+  ++run.host.generation;
+}
+
 }  // namespace
 
 TEST_CASE("the average begins with the weights and then follows them by 1 - decay") {
@@ -198,6 +209,81 @@ TEST_CASE("the average follows a model that changes: by name, the rest begins an
   REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_end) == GRAPNEL_OK);
   CHECK(std::count(run.host.log.begin(), run.host.log.end(),
                    "info: the average of new begins anew") == 1);
+}
+
+TEST_CASE("a parameter keeps its average while it is pruned and when that ends") {
+  Averaged run;
+  auto ema = run.start();
+  run.step(ema);
+  set_pruned(run, true);
+  run.step(ema);
+  CHECK(run.validated(ema) == Values{1.5, 11.5});
+  const RecordedState saved = ema.save();
+  CHECK(saved.find("parameter.weight") != nullptr);
+  CHECK(saved.find("parameter.weight_orig") == nullptr);
+  CHECK(saved.find("mask.weight") != nullptr);
+  set_pruned(run, false);
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_end) == GRAPNEL_OK);
+  CHECK(run.weight() == Values{1.5, 0});
+  CHECK(std::count_if(run.host.log.begin(), run.host.log.end(), [](const std::string& line) {
+          return line.find("anew") != std::string::npos;
+        }) == 0);
+}
+
+TEST_CASE("masks are neither averaged nor swapped; a buffer that is only called so is") {
+  Averaged run;
+  run.host.buffers.push_back({"attention_mask", FakeTensor::make({0}), nullptr});
+  set_pruned(run, true, 1);
+  auto ema = run.start();
+  run.step(ema);
+  run.host.buffers[2].tensor->values = {4};
+  run.host.buffers[3].tensor->values = {1, 0};
+  run.step(ema);
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_start) == GRAPNEL_OK);
+  CHECK(run.host.buffers[2].tensor->values == Values{2});
+  CHECK(run.host.buffers[3].tensor->values == Values{1, 0});
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_end) == GRAPNEL_OK);
+  CHECK(ema.save().find("buffer.attention_mask") != nullptr);
+  CHECK(ema.save().find("buffer.weight_mask") == nullptr);
+}
+
+TEST_CASE("a state of a pruned model fits a model that is not, and the other way round") {
+  Averaged run;
+  auto ema = run.start();
+  run.step(ema);
+  run.step(ema);
+  const RecordedState plain = ema.save();
+  set_pruned(run, true);
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_start) == GRAPNEL_OK);
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_end) == GRAPNEL_OK);
+  const RecordedState pruned = ema.save();
+  RecordedState old = plain;  // without masks, and under the model's name
+  for (auto& [key, value] : old.entries) {
+    if (key == "parameter.weight") key = "parameter.weight_orig";
+  }
+  SECTION("not pruned, pruned") {
+    auto other = run.start();
+    REQUIRE(other.load(plain) == GRAPNEL_OK);
+    CHECK(run.validated(other) == Values{1.5, 11.5});
+  }
+  SECTION("pruned, not pruned: as sparse as it was") {
+    set_pruned(run, false);
+    auto other = run.start();
+    REQUIRE(other.load(pruned) == GRAPNEL_OK);
+    CHECK(other.save().entries.size() == pruned.entries.size());
+    CHECK(run.validated(other) == Values{1.5, 0});
+  }
+  SECTION("an old one, pruned") {
+    auto other = run.start();
+    REQUIRE(other.load(old) == GRAPNEL_OK);
+    CHECK(run.validated(other) == Values{1.5, 11.5});
+  }
+  SECTION("an old one, not pruned") {
+    set_pruned(run, false);
+    auto other = run.start();
+    REQUIRE(other.load(old) == GRAPNEL_OK);
+    CHECK(run.validated(other) == Values{1.5, 11.5});
+  }
 }
 
 TEST_CASE("a lease that the host undid after a failure is no trouble, and no handle leaks") {

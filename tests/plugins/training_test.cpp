@@ -1,24 +1,16 @@
 // The plugins that ship in a real training, with LibTorch: their libraries, loaded as they are, on the toy
 // of tests/bridge.
-#include <dlfcn.h>
-
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/norm.h>
 
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include <grapnel/bridge/plugin_callback.h>
-#include <grapnel/host/manifest.h>
-
-#include "../bridge/support/toy.h"
 #include "catch.h"
-#include "temp_dir.h"
+#include "shipped_plugin.h"
 
 namespace training_test {
 
@@ -26,20 +18,6 @@ using namespace grapnel;
 using namespace grapnel::test;
 
 namespace {
-
-/// The callback of a shipped plugin, with parameters as run.json would give them.
-CallbackHandle plugin(const std::string& id, const std::string& parameters = "{}") {
-  const auto directory = std::filesystem::path(PLUGINS);
-  void* library = dlopen((directory / (id + ".so")).c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) throw std::runtime_error(dlerror());
-  const auto* entry =
-      static_cast<const grapnel_plugin*>(dlsym(library, GRAPNEL_PLUGIN_SYMBOL_NAME));
-  const auto manifest = host::parse_manifest(read_file(directory / (id + ".grapnel.json")), id);
-  bridge::PluginCallbackOptions options;
-  options.parameters = parse_json(parameters, "parameters");
-  return as_plugin(
-      std::make_shared<bridge::PluginCallback>(manifest, id, *entry->factories[0], options));
-}
 
 /// What the weight is after each training batch, and while validating.
 struct Watcher final : Callback {
@@ -64,7 +42,7 @@ TEST_CASE("ema validates the average and leaves the model the average at the end
   Toy toy;
   toy.options.max_epochs = 2;
   auto watcher = std::make_shared<Watcher>(toy.module);
-  toy.fit({watcher, plugin("ema", R"({"decay": 0.5})")});
+  toy.fit({watcher, shipped_plugin("ema", R"({"decay": 0.5})")});
 
   REQUIRE(watcher->trained.size() == 8);
   REQUIRE(watcher->validated.size() == 4);
@@ -93,7 +71,7 @@ TEST_CASE("grad_norm logs the norm of each gradient and of all together") {
   toy.options.max_epochs = 1;
   toy.options.log_every_n_steps = 1;
   auto norms = std::make_shared<Norms>(toy.module);
-  toy.fit({norms, plugin("grad_norm")});
+  toy.fit({norms, shipped_plugin("grad_norm")});
   const auto& metrics = toy.trainer->callback_metrics();
   CHECK(metrics.at("grad_norm/weight") == Approx(norms->weight));
   CHECK(metrics.at("grad_norm/bias") == Approx(norms->bias));
@@ -104,10 +82,10 @@ TEST_CASE("grad_norm takes the largest magnitude, too, and leaves out steps that
   Toy toy;
   toy.options.max_epochs = 1;
   toy.options.log_every_n_steps = 100;
-  toy.fit({plugin("grad_norm", R"({"norm_type": "inf"})")});
+  toy.fit({shipped_plugin("grad_norm", R"({"norm_type": "inf"})")});
   CHECK_FALSE(toy.trainer->callback_metrics().contains("grad_norm/total"));
   toy.options.log_every_n_steps = 1;
-  toy.fit({plugin("grad_norm", R"({"norm_type": "inf", "per_parameter": false})")});
+  toy.fit({shipped_plugin("grad_norm", R"({"norm_type": "inf", "per_parameter": false})")});
   CHECK(toy.trainer->callback_metrics().contains("grad_norm/total"));
   CHECK_FALSE(toy.trainer->callback_metrics().contains("grad_norm/weight"));
 }
@@ -120,7 +98,7 @@ TEST_CASE("nan_guard stops the run and names the parameter") {
   toy.module.during_step = [&](const std::string& stage, Batch& batch) {
     if (stage == "train" && ++batches == 3) batch[0].mul_(std::numeric_limits<double>::infinity());
   };
-  toy.fit({plugin("nan_guard")});
+  toy.fit({shipped_plugin("nan_guard")});
   CHECK(batches == 3);
   CHECK(log.count("the gradient of weight has NaN elements") == 1);
 }
@@ -129,7 +107,7 @@ TEST_CASE("loss_limit stops the run") {
   Toy toy;
   toy.options.max_epochs = 3;
   auto watcher = std::make_shared<Watcher>(toy.module);
-  toy.fit({watcher, plugin("loss_limit", R"({"limit": 1e-9})")});
+  toy.fit({watcher, shipped_plugin("loss_limit", R"({"limit": 1e-9})")});
   CHECK(watcher->trained.size() == 1);
 }
 

@@ -3,6 +3,8 @@
 #include <thread>
 #include <utility>
 
+#include <grapnel/plugin/pruning.hpp>
+
 #include "catch.h"
 #include "wrapped.h"
 
@@ -207,6 +209,31 @@ TEST_CASE("of several leases of an entry the last taken counts, and they end in 
           host.end_leases();
           CHECK(values() == Values{5, 2});
           undone.end();
+        }) == GRAPNEL_OK);
+  CHECK(host.live_handles == 0);
+}
+
+TEST_CASE("a parameter is pruned when its mask stands beside it") {
+  RecordingHost host;
+  host.parameters = {{"a.weight_orig", FakeTensor::make({1, 2}), nullptr},
+                     {"b.weight_orig", FakeTensor::make({3}), nullptr},
+                     {"c.weight", FakeTensor::make({4}), nullptr},
+                     {"_orig", FakeTensor::make({5}), nullptr}};
+  host.buffers = {{"a.weight_mask", FakeTensor::make({1, 0}), nullptr},
+                  {"c.weight_mask", FakeTensor::make({1}), nullptr},
+                  {"_mask", FakeTensor::make({1}), nullptr}};
+  CHECK(run(host, [](auto& event) {
+          const grapnel::plugin::PrunedParameters pruned(event);
+          std::string names;
+          for (const auto& parameter : event.parameters()) {
+            names += pruned.unpruned_name(parameter) +
+                     (pruned.mask(parameter).defined() ? " pruned, " : ", ");
+          }
+          CHECK(names == "a.weight pruned, b.weight_orig, c.weight, _orig, ");
+          CHECK(pruned.mask(event.parameters()[0]).to_vector() == std::vector<double>{1, 0});
+          CHECK(pruned.is_mask(event.buffers()[0]));
+          CHECK_FALSE(pruned.is_mask(event.buffers()[1]));
+          CHECK_FALSE(pruned.is_mask(event.buffers()[2]));
         }) == GRAPNEL_OK);
   CHECK(host.live_handles == 0);
 }
