@@ -83,6 +83,28 @@ TEST_CASE("the file is a header of JSON, then the elements of parameters and buf
   CHECK(run.host.live_handles == 0);
 }
 
+TEST_CASE("a pruned parameter is written masked, under its own name, and its mask is not") {
+  Exported run;
+  run.host.parameters[0].name = "layer.weight_orig";
+  auto mask = FakeTensor::make({1, 0, 1, 0, 1, 1});
+  mask->sizes = {2, 3};
+  run.host.buffers.push_back({"layer.weight_mask", mask, nullptr});
+  RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
+  run.validate(exporter, 1);
+  const std::string content = read_file(run.file());
+  std::uint64_t length = 0;
+  std::memcpy(&length, content.data(), 8);
+  const std::string header = content.substr(8, length);
+  CHECK_THAT(header, Catch::Contains(R"("layer.weight":{"dtype":"F32","shape":[2,3])"));
+  CHECK_THAT(header, !Catch::Contains("weight_orig") && !Catch::Contains("weight_mask"));
+  REQUIRE(content.size() == 8 + length + 32);
+  float weight[6];
+  std::memcpy(weight, content.data() + 8 + length, sizeof weight);
+  CHECK(std::vector<float>(weight, weight + 6) == std::vector<float>{1, 0, 3, 0, 5, 6});
+  CHECK(run.host.parameters[0].tensor->values == std::vector<double>{1, 2, 3, 4, 5, 6});
+  CHECK(run.host.live_handles == 0);
+}
+
 TEST_CASE("names that JSON must escape are escaped") {
   Exported run;
   run.host.parameters[0].name = "a\"b\\c\td";
