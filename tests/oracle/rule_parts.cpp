@@ -1,10 +1,38 @@
 #include "rule_parts.h"
 
 #include <algorithm>
+#include <cctype>
+#include <regex>
 
+#include "run_case.h"
 #include "values.h"
 
 namespace grapnel::oracle {
+namespace {
+
+bool is_word_character(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+
+bool is_digit(char c) {
+  return std::isdigit(static_cast<unsigned char>(c)) != 0;
+}
+
+}  // namespace
+
+bool names(const std::string& text, const std::string& word) {
+  const bool number = !word.empty() && (is_digit(word[0]) || word[0] == '-');
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    const char before = at == 0 ? ' ' : text[at - 1];
+    const std::size_t end = at + word.size();
+    const char after = end < text.size() ? text[end] : ' ';
+    const char next = end + 1 < text.size() ? text[end + 1] : ' ';
+    if (is_word_character(before) || (number && (before == '-' || before == '.'))) continue;
+    if (is_word_character(after) || (number && after == '.' && is_digit(next))) continue;
+    return true;
+  }
+  return false;
+}
 
 bool has_callback(const Case& test, std::string_view type) {
   const Json::Array& specs = items(test.callbacks());
@@ -35,7 +63,7 @@ std::vector<std::string> check_config_error(const Json& observed,
   }
   const std::string& message = exception.at("message").as_string();
   for (const std::string& fact : facts) {
-    if (message.find(fact) == std::string::npos) {
+    if (!names(message, fact)) {
       return {"'" + message + "' doesn't name '" + fact + "'"};
     }
   }
@@ -46,6 +74,26 @@ bool fits_and_resumes(const Case& test) {
   const std::vector<Json> calls = test.calls();
   return calls.size() == 2 && calls[0].at("call").as_string() == "fit" &&
          calls[1].at("call").as_string() == "fit" && calls[1].contains("ckpt_path");
+}
+
+Json without_versions(const Json& value) {
+  static const std::regex version("-v[0-9]+[.]ckpt");
+  return parse_json(std::regex_replace(write_json(value), version, ".ckpt"), "an observation");
+}
+
+Case first_call(const Case& test) {
+  Case first = test;
+  Json calls = Json::array();
+  calls.append(test.calls().at(0));
+  first.document.set("sequence", std::move(calls));
+  Json expect = test.expect();
+  if (!expect.contains("checkpoints")) expect.set("checkpoints", Json::object());
+  first.document.set("expect", std::move(expect));
+  Json record = Json::array();
+  for (const Json& what : items(get(test.document, "record"))) record.append(what);
+  record.append("ckpt_loops");
+  first.document.set("record", std::move(record));
+  return first;
 }
 
 Case uninterrupted(const Case& test) {
@@ -59,6 +107,54 @@ Case uninterrupted(const Case& test) {
   whole.document.erase("sequence");
   whole.document.erase("script");
   return whole;
+}
+
+ResumedRun::ResumedRun(const Case& test, const Json& observed) : observed_(observed) {
+  std::vector<std::string> log;
+  first_ = observe_case(first_call(test), log);
+  whole_ = observe_case(uninterrupted(test), log);
+}
+
+void ResumedRun::compare_end(std::initializer_list<const char*> keys,
+                             std::vector<std::string>& problems) {
+  for (const char* key : keys) {
+    if (!observed_.contains(key)) continue;
+    if (auto found = value_difference(without_versions(whole_.at(key)),
+                                      without_versions(observed_.at(key)), key)) {
+      problems.push_back("other than without the interruption: " + *found);
+    }
+  }
+}
+
+void ResumedRun::compare_tails(std::initializer_list<const char*> keys,
+                               std::vector<std::string>& problems) {
+  for (const char* key : keys) {
+    if (!observed_.contains(key)) continue;
+    const Json::Array& ours = items(observed_.at(key));
+    const Json::Array& all = items(whole_.at(key));
+    Json::Array before = items(first_.at(key));
+    // The last snapshot is taken when all calls are over.
+    if (std::string_view(key) == "snapshots" && !before.empty()) before.pop_back();
+    if (ours.size() < before.size() || ours.size() - before.size() > all.size() ||
+        ours.size() < all.size()) {
+      problems.push_back(std::string(key) + ": " + std::to_string(ours.size()) + " of them, " +
+                         std::to_string(before.size()) + " before the interruption and " +
+                         std::to_string(all.size()) + " without it");
+      continue;
+    }
+    const std::size_t skipped = all.size() - (ours.size() - before.size());
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      const bool is_before = i < before.size();
+      const Json& expected = is_before ? before[i] : all[skipped + i - before.size()];
+      if (auto found = value_difference(without_versions(expected), without_versions(ours[i]),
+                                        std::string(key) + "[" + std::to_string(i) + "]")) {
+        problems.push_back(std::string("other than ") +
+                           (is_before ? "in the first fit alone: " : "without the interruption: ") +
+                           *found);
+        break;
+      }
+    }
+  }
 }
 
 }  // namespace grapnel::oracle

@@ -14,9 +14,6 @@ std::vector<std::string> check_exact_resume(const Case& test, const Json& observ
 bool resumes_changed_model(const Case& test);
 std::vector<std::string> check_changes_go_on(const Case& test, const Json& observed);
 
-bool resumes_with_max_steps(const Case& test);
-std::vector<std::string> check_every_epoch_trained(const Case& test, const Json& observed);
-
 bool loads_saved_state(const Case& test);
 std::vector<std::string> check_loads(const Case& test, const Json& observed);
 
