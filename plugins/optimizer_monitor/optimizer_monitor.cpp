@@ -7,6 +7,8 @@
 //                           parameters that have a gradient; the second optimizer's: update_ratio/optimizer_1/...
 //   update_ratio/<parameter>   the same of one parameter
 //
+// Of a pruned parameter the elements count that its mask keeps, before the step and after it.
+//
 // Around 1e-3 is usual (A. Karpathy, "makemore", part 3); far above, the learning rate is too high, far below,
 // too low or the parameter doesn't learn. Weights that are all zero have no ratio. A measured step costs a copy
 // of the trainable weights, two norms and two transfers; the memory of the copy is kept for the next. Other
@@ -21,6 +23,7 @@
 #include <vector>
 
 #include <grapnel/plugin.hpp>
+#include <grapnel/plugin/pruning.hpp>
 
 namespace {
 
@@ -74,6 +77,7 @@ class OptimizerMonitor final : public Callback {
   void on_after_optimizer_step(OptimizerEvent& event) override {
     if (!std::exchange(measuring_, false)) return;
     foreach_sub_(snapshot_, live_);  // the change, but for its sign
+    mask_snapshot();                 // the host may have masked the weights again or not
     const std::vector<double> changes = stack(foreach_norm(snapshot_)).to_vector();
     const std::vector<double> weights = stack(weight_norms_).to_vector();
     std::string prefix = "update_ratio/";
@@ -124,15 +128,24 @@ class OptimizerMonitor final : public Callback {
     } else {
       snapshot_ = TensorList();
       names_.clear();
+      masks_.clear();
+      const PrunedParameters pruned(event);
       for (const Parameter& parameter : stepping) {
+        Tensor mask = pruned.mask(parameter);
+        if (mask.defined()) masks_.emplace_back(snapshot_.size(), std::move(mask));
         snapshot_.push_back(parameter.tensor().clone());
         names_.emplace_back(parameter.name());
       }
       indices_ = std::move(indices);
       generation_ = generation;
     }
+    mask_snapshot();
     weight_norms_ = foreach_norm(snapshot_);
     measuring_ = true;
+  }
+
+  void mask_snapshot() {
+    for (const auto& [i, mask] : masks_) snapshot_[i].mul_(mask);
   }
 
   std::int64_t every_n_steps_;   // optimizer steps; 0: with the loggers
@@ -147,6 +160,7 @@ class OptimizerMonitor final : public Callback {
   TensorList live_;          // only while measuring
   TensorList snapshot_;      // the weights before the step, then its change
   TensorList weight_norms_;  // before the step
+  std::vector<std::pair<std::size_t, Tensor>> masks_;  // by the place of the pruned in snapshot_
 };
 
 }  // namespace

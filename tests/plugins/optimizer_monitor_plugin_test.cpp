@@ -141,6 +141,23 @@ TEST_CASE("parameters that change between steps are followed") {
   CHECK(run.step(monitor)[2] == std::pair<std::string, double>("update_ratio/weight", 0.1));
 }
 
+TEST_CASE("of a pruned parameter the elements count that are left, masked by then or not") {
+  Monitored run("total");
+  run.host.parameters[0].name = "weight_orig";
+  run.host.buffers = {{"weight_mask", FakeTensor::make({0, 1}), nullptr}};
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  run.host.parameters[2].grad = nullptr;
+  CHECK(run.step(monitor)[2].second == Approx(4.0 / 4));
+  REQUIRE(monitor.fire(GRAPNEL_HOOK_on_before_optimizer_step, grapnel_OptimizerEvent{}) ==
+          GRAPNEL_OK);
+  run.host.parameters[0].tensor->values = {0, 10};  // masked again, as manual optimization has it
+  run.host.metrics.clear();
+  REQUIRE(monitor.fire(GRAPNEL_HOOK_on_after_optimizer_step, grapnel_OptimizerEvent{}) ==
+          GRAPNEL_OK);
+  REQUIRE(run.host.metrics.size() == 1);
+  CHECK(run.host.metrics[0].value == Approx(2.0 / 8));
+}
+
 TEST_CASE("nothing is done on steps that nobody logs, and an interval counts optimizer steps") {
   Monitored run("total", 0);
   run.host.trainer.is_logging_step = 0;

@@ -2,8 +2,8 @@
 // "weight_mask" in the middle of the training and, when pruning becomes permanent, "weight" again.
 #include <ATen/TensorOperators.h>
 
-#include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -207,6 +207,53 @@ TEST_CASE("a test from a checkpoint of a pruned training runs with ema's average
       CHECK(close(tested.follower->seen[0], expected));
       CHECK(tested.log.count("begins anew") == 0);
     }
+  }
+}
+
+TEST_CASE("optimizer_monitor measures the same change whoever takes the steps") {
+  const auto ratio = [](bool automatic) {
+    Toy toy;
+    toy.options.max_epochs = 3;
+    toy.options.log_every_n_steps = 1;
+    toy.module.automatic_optimization = automatic;
+    toy.module.during_step = [&](const std::string& stage, Batch& batch) {
+      if (automatic || stage != "train") return;
+      ManualOptimizer optimizer = toy.module.optimizers();
+      toy.module.manual_backward((toy.module.forward(batch[0]) - batch[1]).pow(2).mean());
+      optimizer.step();
+      optimizer.zero_grad();
+    };
+    toy.fit({pruner(false), shipped_plugin("optimizer_monitor")});
+    return toy.trainer->callback_metrics().at("update_ratio/total");
+  };
+  CHECK(ratio(false) == Approx(ratio(true)));
+}
+
+TEST_CASE("best_model_exporter writes the masked weights that were validated") {
+  for (const bool with_ema : {true, false}) {
+    const TempDir directory;
+    PrunedToy toy(false);
+    toy.options.default_root_dir = directory.path();
+    const auto file = directory / "best.safetensors";
+    std::vector<CallbackHandle> callbacks = {
+        pruner(false), toy.follower,
+        shipped_plugin(
+            "best_model_exporter",
+            R"({"monitor": "val_loss", "mode": "max", "filename": ")" + file.string() + "\"}")};
+    if (with_ema) callbacks.push_back(ema());
+    toy.fit(std::move(callbacks));
+    const std::string content = read_file(file);
+    std::uint64_t length = 0;
+    std::memcpy(&length, content.data(), sizeof length);
+    const std::string header = content.substr(8, length);
+    CHECK_THAT(header, !Catch::Contains("_orig") && !Catch::Contains("_mask"));
+    const std::string key = "\"epoch\":\"";
+    const auto epoch = std::stoul(header.substr(header.find(key) + key.size()));
+    REQUIRE(epoch > 0);  // when it was pruned
+    float weight[3];
+    std::memcpy(weight, content.data() + 8 + length, sizeof weight);
+    const at::Tensor seen = toy.follower->seen.at(2 * epoch);
+    for (int i = 0; i < 3; ++i) CHECK(weight[i] == seen[i][0].item<float>());
   }
 }
 
