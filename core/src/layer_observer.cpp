@@ -26,8 +26,14 @@ LayerObserver::Scope::~Scope() {
 }
 
 LayerCall::LayerCall(const void* layer) : layer_(layer) {
-  for (auto* scope = newest_scope; scope != nullptr; scope = scope->before_) {
-    scope->observer_.on_enter(layer_);
+  LayerObserver::Scope* scope = newest_scope;
+  try {
+    for (; scope != nullptr; scope = scope->before_) scope->observer_.on_enter(layer_);
+  } catch (...) {
+    for (auto* entered = newest_scope; entered != scope; entered = entered->before_) {
+      entered->observer_.on_leave(layer_);
+    }
+    throw;
   }
 }
 

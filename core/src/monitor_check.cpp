@@ -125,7 +125,7 @@ void MonitorCheck::before_training() {
         "{} monitors {}, which is not among the metrics that {} logs in this fit ({}){}",
         monitor.who, quote(monitor.metric), run_.module->type_name(), join_quoted(of_module, "and"),
         meant.empty() ? "." : fmt::format("; did you mean {}?", quote(meant)));
-    if (monitor.fails_run && all_known) {
+    if (monitor.fails_run && all_known && !slip.empty()) {
       throw MetricError(found + " No callback logs it either", monitor.metric, known);
     }
     log_warning("{} Unless a callback logs it, it will be missing", found);

@@ -7,8 +7,9 @@
 //   after the first epoch      a name that nothing has logged; once a validation has run, if there are
 //                              any
 //
-// Both are warnings, once per monitor. The first is an error for a monitor that can't do without the
-// metric when no callback can log it either: all of them are built in, and none says that it does.
+// Both are warnings. The first is an error for a monitor that can't do without the metric, by a name
+// that is a slip away from one that is logged, when no callback can log it either: all of them are
+// built in, and none says that it does.
 // An epoch in which all is known costs one look at a flag.
 #pragma once
 

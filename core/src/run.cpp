@@ -163,14 +163,6 @@ void Run::adopt(const ModuleRef& ref) {
   module->trainers_.set_current(trainer);
 }
 
-Lease Run::lease_weights(WeightLeases::Kind kind, const std::vector<WeightLeases::Change>& changes,
-                         std::string reason) {
-  const WeightLeases::Id id = weight_leases.reserve();
-  Lease lease = leases.take(std::move(reason), [this, id] { weight_leases.end(id); });
-  weight_leases.take(id, kind, changes);
-  return lease;
-}
-
 void Run::forget_module() noexcept {
   leases.drop_all();
   weight_leases.forget();

@@ -209,8 +209,6 @@ class Run {
   StateDict last_states;
   // What stands in the place of the module's weights for a while.
   WeightLeases weight_leases;
-  Lease lease_weights(WeightLeases::Kind kind, const std::vector<WeightLeases::Change>& changes,
-                      std::string reason);
 
  private:
   void prepare(RunKind kind, const ModuleRef& module, Data data);

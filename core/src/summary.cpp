@@ -1,6 +1,7 @@
 #include "grapnel/summary.h"
 
 #include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <set>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/layer_observer.h"
 #include "rng.h"
@@ -73,6 +75,8 @@ void pass_example(Module& module, const at::Tensor& example, PassRecorder& recor
   at::Tensor input = example;
   for (const StateEntry& entry : module.state_view().entries()) {
     input = input.to(entry.tensor.device());
+    if (!input.is_floating_point() || !entry.tensor.is_floating_point()) continue;
+    input = input.to(entry.tensor.scalar_type());  // of a model in another precision
     break;
   }
   module.forward(input);
@@ -93,6 +97,12 @@ std::string megabytes_text(double megabytes) {
   return text;
 }
 
+void warn_without_sizes(const Module& module, const std::string& reason) {
+  log_warning(
+      "the summary of {} lacks sizes and FLOPs, because forward(example_input()) failed: {}",
+      module.type_name(), reason);
+}
+
 }  // namespace
 
 Summary summarize(Module& module, int64_t max_depth) {
@@ -105,10 +115,18 @@ Summary summarize(Module& module, int64_t max_depth) {
   }
   Summary summary;
   const at::Tensor example = module.example_input();
-  summary.has_sizes = example.defined();
   PassRecorder recorder;
-  if (summary.has_sizes) pass_example(module, example, recorder);
-  summary.total_flops = recorder.total_flops();
+  if (example.defined()) {
+    try {
+      pass_example(module, example, recorder);
+      summary.has_sizes = true;
+      summary.total_flops = recorder.total_flops();
+    } catch (const c10::Error& error) {
+      warn_without_sizes(module, error.what_without_backtrace());
+    } catch (const std::exception& error) {
+      warn_without_sizes(module, error.what());
+    }
+  }
 
   std::set<const c10::TensorImpl*> listed;
   for (const Layer& layer : module.layers()) {

@@ -173,11 +173,14 @@ Lease Trainer::lease(std::string reason, std::function<void()> undo) {
 
 namespace {
 
-// Throws ConfigError unless all can be put in the place of the module's entries; brings them to where these are.
-std::vector<WeightLeases::Change> checked_changes(
-    StateView& view, const std::vector<std::pair<std::string, at::Tensor>>& tensors,
-    const std::string& reason, bool same_type) {
-  std::vector<WeightLeases::Change> changes;
+using WeightChanges = std::vector<WeightLeases::Change>;
+
+// Throws ConfigError unless all can be put in the place of the module's entries. Brings them to where these are.
+WeightChanges checked_changes(StateView& view,
+                              const std::vector<std::pair<std::string, at::Tensor>>& tensors,
+                              const std::string& reason, WeightLeases::Kind kind) {
+  const bool mask = kind == WeightLeases::Kind::mask;
+  WeightChanges changes;
   for (const auto& [name, tensor] : tensors) {
     const StateEntry* entry = view.find(name);
     const auto refuse = [&, &name = name](const std::string& what) {
@@ -186,27 +189,39 @@ std::vector<WeightLeases::Change> checked_changes(
     if (entry == nullptr) refuse("the module has no parameter or buffer of that name");
     const at::Tensor& live = entry->tensor;
     if (!tensor.defined() || tensor.sizes() != live.sizes() ||
-        (same_type && tensor.dtype() != live.dtype())) {
+        (!mask && tensor.dtype() != live.dtype())) {
       refuse("the tensor has another shape or type");
     }
-    changes.push_back({live, same_type ? tensor.to(live.device())
-                                       : tensor.to(live.options().requires_grad(false))});
+    // A mask may be an entry of the model too, of which somebody else takes a lease.
+    changes.push_back({live, mask ? tensor.detach().to(live.options().requires_grad(false))
+                                  : tensor.to(live.device())});
   }
   return changes;
+}
+
+// The way back is made before the first change.
+Lease changed_weights(Run& run, WeightLeases::Kind kind, const WeightChanges& changes,
+                      std::string reason) {
+  const WeightLeases::Id id = run.weight_leases.reserve();
+  Lease lease = run.leases.take(std::move(reason), [&run, id] { run.weight_leases.end(id); });
+  run.weight_leases.take(id, kind, changes);
+  return lease;
 }
 
 }  // namespace
 
 Lease Trainer::lease_weights(std::vector<std::pair<std::string, at::Tensor>> tensors,
                              std::string reason) {
-  const auto changes = checked_changes(module().state_view(), tensors, reason, true);
-  return run_->lease_weights(WeightLeases::Kind::replacement, changes, std::move(reason));
+  constexpr auto kind = WeightLeases::Kind::replacement;
+  const auto changes = checked_changes(module().state_view(), tensors, reason, kind);
+  return changed_weights(*run_, kind, changes, std::move(reason));
 }
 
 Lease Trainer::mask_weights(std::vector<std::pair<std::string, at::Tensor>> masks,
                             std::string reason) {
-  const auto changes = checked_changes(module().state_view(), masks, reason, false);
-  return run_->lease_weights(WeightLeases::Kind::mask, changes, std::move(reason));
+  constexpr auto kind = WeightLeases::Kind::mask;
+  const auto changes = checked_changes(module().state_view(), masks, reason, kind);
+  return changed_weights(*run_, kind, changes, std::move(reason));
 }
 
 at::Tensor Trainer::training_tensor(std::string_view name) const {

@@ -3,8 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 
-#include <algorithm>
-#include <iterator>
+#include <exception>
 
 namespace grapnel {
 
@@ -30,18 +29,33 @@ void WeightLeases::take(Id id, Kind kind, const std::vector<Change>& changes) {
       apply(weight);
     }
   } catch (...) {
-    end(id);
-    throw;
+    const std::exception_ptr why = std::current_exception();
+    try {
+      end(id);
+    } catch (...) {  // the first reason counts
+    }
+    std::rethrow_exception(why);
   }
 }
 
 void WeightLeases::end(Id id) {
-  for (auto place = weights_.begin(); place != weights_.end();) {
-    Weight& weight = place->second;
+  std::vector<Weight*> changed;
+  for (auto& [live, weight] : weights_) {
     const auto own = [id](const Layer& layer) { return layer.id == id; };
-    if (std::erase_if(weight.layers, own) > 0) apply(weight);
-    place = weight.layers.empty() ? weights_.erase(place) : std::next(place);
+    if (std::erase_if(weight.layers, own) > 0) changed.push_back(&weight);
   }
+  // A product with a mask that is left may find no memory; then the training tensor stands in its place.
+  std::exception_ptr failure;
+  for (Weight* weight : changed) {
+    try {
+      apply(*weight);
+    } catch (...) {
+      if (!failure) failure = std::current_exception();
+      weight->live.set_data(weight->training);
+    }
+  }
+  std::erase_if(weights_, [](const auto& item) { return item.second.layers.empty(); });
+  if (failure) std::rethrow_exception(failure);
 }
 
 at::Tensor WeightLeases::training(const at::Tensor& live) const {

@@ -30,7 +30,8 @@ class WeightLeases {
   Id reserve() { return ++last_id_; }
   // Applies the changes; if one cannot be (no memory for a product), none is, and it throws.
   void take(Id id, Kind kind, const std::vector<Change>& changes);
-  // Nothing happens when there are none of that name.
+  // Nothing happens when there are none of that name. Throws when a mask that is left cannot be applied anew;
+  // all changes of that name have ended then too.
   void end(Id id);
   // Leaves everything as it stands, for when the model is gone.
   void forget() { weights_.clear(); }

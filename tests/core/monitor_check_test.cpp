@@ -125,8 +125,11 @@ TEST_CASE("where nothing else can log it, a name that the model doesn't log ends
   CHECK_THROWS_WITH(fit({stopping("val_los", {}), monitor}),
                     Contains("did you mean 'val_loss'? No callback logs it either"));
   CHECK_THROWS_AS(fit({std::make_shared<ModelCheckpoint>(
-                      ModelCheckpointOptions{.monitor = "loss", .every_n_epochs = 99})}),
+                      ModelCheckpointOptions{.monitor = "val_los", .every_n_epochs = 99})}),
                   MetricError);
+  // No slip of one that is there: it may be meant, and this run never looks at it.
+  fit({std::make_shared<ModelCheckpoint>(
+      ModelCheckpointOptions{.monitor = "loss", .every_n_epochs = 99})});
   // One that is there, one that may be missing, one that may fail, and one that others may log.
   fit({stopping("lr-Adam", {}), stopping("val_loss", {}), monitor});
   fit({stopping("val_los")});

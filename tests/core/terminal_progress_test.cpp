@@ -151,9 +151,28 @@ TEST_CASE("a metric that doesn't fit is left out whole") {
   CHECK_THAT(line, Catch::EndsWith("loss=0.500, …]"));
   fixture.terminal.resize(120);
   fixture.clock.advance(1.0);
-  bar->set_n(8);
+  REQUIRE(bar->set_n(8));
+  bar->set_postfix({{"loss", 0.5}, {"accuracy", 0.123}, {"lr", 1e-5}});
   CHECK_THAT(fixture.terminal.lines().at(0),
              Catch::EndsWith("loss=0.500, accuracy=0.123, lr=1e-5]"));
+}
+
+TEST_CASE(
+    "count and postfix are drawn at once, and a count that gets none is drawn with the next") {
+  Fixture fixture;
+  const auto bar = fixture.bar("Epoch 3");
+  REQUIRE(bar->set_n(1));
+  bar->set_postfix({{"loss", 0.5}});
+  fixture.clock.advance(1.0);
+  REQUIRE(bar->set_n(2));
+  CHECK_THAT(fixture.terminal.lines().at(0), Catch::Contains("| 1/100 "));
+  bar->set_postfix({{"loss", 0.25}});
+  CHECK_THAT(fixture.terminal.lines().at(0),
+             Catch::Contains("| 2/100 ") && Catch::Contains("loss=0.250"));
+  fixture.clock.advance(1.0);
+  REQUIRE(bar->set_n(3));
+  REQUIRE(bar->set_n(4));
+  CHECK_THAT(fixture.terminal.lines().at(0), Catch::Contains("| 4/100 "));
 }
 
 TEST_CASE("a pause after the last count does not slow its rate down") {

@@ -114,6 +114,37 @@ TEST_CASE("weights are leased all together or not at all") {
   CHECK(failures == 1);
 }
 
+TEST_CASE("leases of one weight stack, with masks on top, and end in any order") {
+  ToyModule module;
+  Trace trace;
+  auto recorder = std::make_shared<Recorder>(trace);
+  bool seen = false;
+  recorder->script = [&](const std::string& hook, Trainer& trainer) {
+    if (hook != "on_train_start") return;
+    seen = true;
+    const at::Tensor before = module.weight.detach().clone();
+    const at::Tensor mask = at::tensor({1.0F, 0.0F, 1.0F}).view({3, 1});
+    Lease masked = trainer.mask_weights({{"weight", mask}}, "a mask");
+    CHECK(at::equal(module.weight, before * mask));
+    Lease ones = trainer.lease_weights({{"weight", at::ones({3, 1})}}, "ones");
+    CHECK(at::equal(module.weight, mask));
+    Lease twos = trainer.lease_weights({{"weight", at::full({3, 1}, 2.0)}}, "twos");
+    CHECK(at::equal(module.weight, mask * 2));
+    CHECK(at::equal(trainer.training_tensor("weight"), before));
+    ones.end();
+    CHECK(at::equal(module.weight, mask * 2));
+    masked.end();
+    CHECK(at::equal(module.weight, at::full({3, 1}, 2.0)));
+    twos.end();
+    CHECK(at::equal(module.weight, before));
+    CHECK_THROWS_WITH(trainer.mask_weights({{"weight", at::ones({2, 1})}}, "a mask"),
+                      Catch::Contains("another shape"));
+  };
+  Trainer trainer(quiet(1), {recorder});
+  trainer.fit(module, toy_data());
+  CHECK(seen);
+}
+
 TEST_CASE("predict gives every sample, also from a loader that drops its last batch") {
   const auto loader =
       std::make_shared<TensorLoader>(std::vector<at::Tensor>{at::ones({5, 3})},

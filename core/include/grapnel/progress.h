@@ -60,7 +60,8 @@ class GRAPNEL_CORE_API Bar {
   virtual void reset() = 0;
   virtual void set_total(std::optional<std::int64_t> total) = 0;  // nothing: unknown
   virtual void set_description(std::string_view description) = 0;
-  // The count. True when somebody will see it now: then the postfix is worth bringing up to date.
+  // The count. True when it is time to show it: then the postfix is worth bringing up to date. Whoever
+  // gave one at such a time gives one every time, and both are drawn together.
   virtual bool set_n(std::int64_t n) = 0;
   virtual void set_postfix(const Postfix& postfix) = 0;
   // May be called again.

@@ -49,8 +49,8 @@ struct GRAPNEL_CORE_API Summary {
   std::string to_text() const;
 };
 
-// max_depth: levels of layers to list; 0: none, -1: all. Throws ConfigError below -1, and what the
-// forward pass throws.
+// max_depth: levels of layers to list; 0: none, -1: all. Throws ConfigError below -1. Where the module
+// has an example_input() that its forward fails with, a warning says so, and the summary has no sizes.
 GRAPNEL_CORE_API Summary summarize(Module& module, int64_t max_depth = 1);
 
 }  // namespace grapnel

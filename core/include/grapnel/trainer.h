@@ -154,9 +154,10 @@ class GRAPNEL_CORE_API Trainer {
 
   // ---- Leases: changes that are undone, last first, on every way out
   Lease lease(std::string reason, std::function<void()> undo);
-  // Puts tensors in the place of the module's entries of these names; of several leases of one entry the last
-  // taken counts, and they may end in any order. A checkpoint written meanwhile holds the training weights as
-  // the model's, and the leased ones beside them. Throws ConfigError for an unknown name, another shape or type.
+  // Puts tensors in the place of the module's entries of these names; of several leases of one entry
+  // the last taken counts, and they may end in any order. A checkpoint written meanwhile holds the
+  // training weights as the model's, and the leased ones beside them. Throws ConfigError for an
+  // unknown name, another shape or type.
   Lease lease_weights(std::vector<std::pair<std::string, at::Tensor>> tensors, std::string reason);
   // Multiplies entries by masks of their shapes, on top of whatever lease_weights puts in their place
   // meanwhile, before or after. Throws as lease_weights does.

@@ -153,6 +153,7 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   }
   const std::vector<std::string>& names() const { return names_; }
 
+  bool began(int64_t step) const { return step_ == step; }
   void begin(int64_t step) {
     if (std::exchange(step_, step) != step) forget();  // of a window that was never finished
     scope_.emplace(*this);
@@ -286,9 +287,12 @@ void ActivationMonitor::on_train_batch_start(TrainBatchStart& event) {
   Trainer& trainer = event.trainer;
   watching_.end();  // of a batch that was left out
   if (!looks_at(trainer)) return;
+  // Of a window within which the run was resumed, nobody saw the first batches.
+  const int64_t step = trainer.state().batches_that_stepped;
+  if (trainer.state().window_start >= 0 && !watcher_->began(step)) return;
   watching_ = trainer.lease("watching the layers of the model",
                             [watcher = watcher_.get()] { watcher->end(); });
-  watcher_->begin(trainer.state().batches_that_stepped);
+  watcher_->begin(step);
 }
 
 void ActivationMonitor::on_train_batch_end(TrainBatchEnd& event) {

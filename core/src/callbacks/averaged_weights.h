@@ -69,7 +69,8 @@ class AveragedWeights {
 
   // The tensors that stand in checkpoints, live, by name.
   StateDict state() const;
-  // Copies those that are there, under either name of a pruned parameter. Throws CheckpointError for another shape, having changed nothing.
+  // Copies those that are there, under either name of a pruned parameter. Throws CheckpointError for
+  // another shape, having changed nothing.
   void load(const StateDict& state);
 
  private:

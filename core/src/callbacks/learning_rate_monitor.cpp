@@ -9,6 +9,7 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/base_finetuning.h"
+#include "grapnel/callbacks/stochastic_weight_averaging.h"
 #include "grapnel/trainer.h"
 
 namespace grapnel {
@@ -139,7 +140,9 @@ std::vector<LearningRateMonitor::Source> LearningRateMonitor::sources(
 
 std::vector<std::string> LearningRateMonitor::metric_names(const Trainer& trainer) const {
   std::vector<std::string> names;
+  // Both change the names during the training.
   if (trainer.find_callback<BaseFinetuning>() != nullptr) return names;
+  if (trainer.find_callback<StochasticWeightAveraging>() != nullptr) return names;
   for (const Source& source : sources(trainer)) {
     for (const std::string& name : source.names) {
       names.push_back(name);

@@ -179,7 +179,7 @@ void ModelPruning::adopt_masks(Trainer& trainer, Module& module) {
 void ModelPruning::set_mask(Trainer& trainer, Module& module, const std::string& name,
                             at::Tensor mask) {
   StateView& view = module.state_view();
-  const at::Tensor parameter = pruning_parameter(module, name);
+  const at::Tensor values = pruning_values(trainer, module, name);
   const at::Tensor present = pruning_mask(module, name);
   if (present.defined()) {
     present.copy_(mask);
@@ -199,7 +199,7 @@ void ModelPruning::set_mask(Trainer& trainer, Module& module, const std::string&
     }
   }
   record->mask = mask;
-  record->effective = parameter.detach() * mask;
+  record->effective = values * mask;
 }
 
 void ModelPruning::apply_masks(Trainer& trainer, Module& module) {
@@ -316,21 +316,21 @@ void ModelPruning::prune(Event& event) {
   if (options_.verbose > 0) {
     for (const std::string& name : names_) before.push_back(sparsity(module, name));
   }
-  for (auto& [name, mask] : new_masks(module, amount)) {
+  for (auto& [name, mask] : new_masks(event.trainer, module, amount)) {
     set_mask(event.trainer, module, name, mask);
   }
   if (options_.verbose > 0) report(module, before, amount);
-  if (of_epoch(options_.use_lottery_ticket_hypothesis, epoch)) rewind(module);
+  if (of_epoch(options_.use_lottery_ticket_hypothesis, epoch)) rewind(event.trainer, module);
 }
 
 // All are computed before the first is set. What counts as important are the values that the model
 // last computed with, as in torch.nn.utils.prune.
-std::map<std::string, at::Tensor> ModelPruning::new_masks(Module& module,
+std::map<std::string, at::Tensor> ModelPruning::new_masks(const Trainer& trainer, Module& module,
                                                           const PruningAmount& amount) const {
   std::vector<at::Tensor> scores;
   std::vector<at::Tensor> masks;
   for (const std::string& name : names_) {
-    const at::Tensor parameter = pruning_parameter(module, name).detach();
+    const at::Tensor parameter = pruning_values(trainer, module, name);
     const at::Tensor mask = pruning_mask(module, name);
     const auto record = pruned_.find(name);
     masks.push_back(mask.defined() ? mask : at::ones_like(parameter));
@@ -363,7 +363,7 @@ std::map<std::string, at::Tensor> ModelPruning::new_masks(Module& module,
 }
 
 // The parameters back to their values before the training, or to new ones.
-void ModelPruning::rewind(Module& module) {
+void ModelPruning::rewind(const Trainer& trainer, Module& module) {
   std::map<std::string, std::vector<std::string>> by_part;
   for (const std::string& name : names_) by_part[part_and_own_name(name).first].push_back(name);
   for (const auto& [part, names] : by_part) {
@@ -386,8 +386,7 @@ void ModelPruning::rewind(Module& module) {
       const auto original = originals_.find(name);
       if (!values.contains(name) && original != originals_.end()) values[name] = original->second;
       if (!values.contains(name)) continue;
-      at::Tensor live = pruning_parameter(module, name).detach();
-      live.copy_(values[name]);
+      pruning_values(trainer, module, name).copy_(values[name]);
     }
   }
   if (!options_.rewind_every_time && !options_.resample_parameters) originals_.clear();

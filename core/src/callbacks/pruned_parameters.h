@@ -5,6 +5,7 @@
 
 #include "grapnel/callbacks/model_pruning.h"
 #include "grapnel/module.h"
+#include "grapnel/trainer.h"
 
 namespace grapnel {
 
@@ -38,6 +39,12 @@ inline const StateEntry* pruning_entry(const StateView& view, const std::string&
 inline at::Tensor pruning_parameter(Module& module, const std::string& name) {
   const StateEntry* entry = pruning_entry(module.state_view(), name);
   return entry == nullptr || !entry->is_parameter ? at::Tensor() : entry->tensor;
+}
+
+// The parameter's values as they are trained, whatever stands in their place for a while.
+inline at::Tensor pruning_values(const Trainer& trainer, Module& module, const std::string& name) {
+  const StateEntry* entry = pruning_entry(module.state_view(), name);
+  return entry == nullptr ? at::Tensor() : trainer.training_tensor(entry->name);
 }
 
 // Undefined while it is not pruned.

@@ -94,6 +94,7 @@ void WeightAveraging::setup(StageEvent& event) {
 
 // The model has its layers by now, also where configure_model made them.
 void WeightAveraging::on_fit_start(Event& event) {
+  is_in_model_ = false;
   if (average_->empty()) return average_->start(event.module, device_);
   // From a checkpoint, which is loaded before the model moves to its device.
   if (!device_) average_->follow_devices(event.module);
@@ -127,6 +128,7 @@ void WeightAveraging::on_train_end(Event& event) {
         type_name());
   }
   average_->copy_to(event.module, /*buffers=*/true);
+  is_in_model_ = true;
 }
 
 void WeightAveraging::on_validation_epoch_start(Event& event) {
@@ -155,7 +157,9 @@ void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
   StateDict unmasked;
   for (const auto& [name, saved] : average_->state()) {
     const at::Tensor mask = pruning_mask(event.module, name);
-    if (averaged.contains(orig_name(name))) {
+    if (is_in_model_) {
+      // As the model has it, to which others may have given their own last touch.
+    } else if (averaged.contains(orig_name(name))) {
       averaged[orig_name(name)] = saved;
     } else if (averaged.contains(name)) {
       averaged[name] = mask.defined() ? StateValue(saved.to_tensor() * mask) : saved;

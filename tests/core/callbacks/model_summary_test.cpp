@@ -154,4 +154,26 @@ TEST_CASE("the callback logs the table when a fit starts, and nothing with max_d
   CHECK_THROWS_WITH(ModelSummary({.max_depth = -2}), Contains("max_depth=-2"));
 }
 
+TEST_CASE("a model in another precision than its example shows its sizes all the same") {
+  for (const at::ScalarType type : {at::kDouble, at::kBFloat16}) {
+    Shown module(images(), at::zeros({5, 1, 8, 8}));
+    for (const StateEntry& entry : module.state_view().entries()) {
+      at::Tensor tensor = entry.tensor;
+      if (tensor.is_floating_point()) tensor.set_data(tensor.detach().to(type));
+    }
+    const Summary summary = summarize(module, -1);
+    CHECK(summary.has_sizes);
+    CHECK(summary.layers[1].out_size == "[5, 2, 4, 4]");
+  }
+}
+
+TEST_CASE("an example that the model can't take costs the sizes, not the training") {
+  Shown module(images(), at::zeros({5, 7}));
+  const CapturedLog log;
+  const Summary summary = summarize(module, 1);
+  CHECK_FALSE(summary.has_sizes);
+  CHECK(summary.layers.size() == 3);
+  CHECK_THAT(log.text(), Contains("forward(example_input()) failed"));
+}
+
 }  // namespace model_summary_test

@@ -127,10 +127,11 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   void check_options() const;
 
   void prune(Event& event);
-  std::map<std::string, at::Tensor> new_masks(Module& module, const PruningAmount& amount) const;
+  std::map<std::string, at::Tensor> new_masks(const Trainer& trainer, Module& module,
+                                              const PruningAmount& amount) const;
   void adopt_masks(Trainer& trainer, Module& module);
   void set_mask(Trainer& trainer, Module& module, const std::string& name, at::Tensor mask);
-  void rewind(Module& module);
+  void rewind(const Trainer& trainer, Module& module);
   void apply_masks(Trainer& trainer, Module& module);
   void keep_names();
   void make_permanent(Module& module);

@@ -44,8 +44,9 @@ GRAPNEL_CORE_API const CallbackEntry* find_renamed_callback(std::string_view nam
 GRAPNEL_CORE_API bool is_built_in(const Callback& callback);
 
 // Makes a callback of that name. `context` is the path of its configuration for error texts:
-// "callbacks.early_stopping". A former name is taken, with an info message. Throws ConfigError, positioned, for a name that isn't known (naming
-// the nearest), and for parameters that are not acceptable.
+// "callbacks.early_stopping". A former name is taken, with an info message. Throws ConfigError,
+// positioned, for a name that isn't known (naming the nearest), and for parameters that are not
+// acceptable.
 GRAPNEL_CORE_API CallbackHandle make_callback(std::string_view name, const ConfigValue& config,
                                               std::string_view context);
 

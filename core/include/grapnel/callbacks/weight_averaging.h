@@ -81,6 +81,7 @@ class GRAPNEL_CORE_API WeightAveraging : public Callback {
   WeightAveragingOptions options_;
   std::optional<at::Device> device_;
   std::unique_ptr<AveragedWeights> average_;
+  bool is_in_model_ = false;  // the training has ended with it
   Lease swapped_;
   int64_t latest_update_step_ = 0;
   int64_t latest_update_epoch_ = -1;
