@@ -137,8 +137,10 @@ std::vector<std::string> check_thrown_first(const Case& test, const Json& observ
   const Json* first = first_raise(test);
   if (first == nullptr) return {"the script raises nothing before on_exception"};
   Json expected = Json::object();
-  expected.set("type", text_or(*first, "exc", "RuntimeError"));
-  expected.set("message", text_or(*first, "msg", "scripted"));
+  const std::string type = text_or(*first, "exc", "RuntimeError");
+  const bool interrupt = type == "KeyboardInterrupt";  // ends with an exit code
+  expected.set("type", interrupt ? "SystemExit" : type);
+  expected.set("message", interrupt ? "1" : text_or(*first, "msg", "scripted"));
   expected.set("at_call", get(get(test.expect(), "exception"), "at_call"));
   Json expect = Json::object();
   expect.set("exception", std::move(expected));
