@@ -96,6 +96,13 @@ Case first_call(const Case& test) {
   return first;
 }
 
+Json checkpoint_of(const Case& test, const Json& first) {
+  const std::string path = text_or(test.calls().at(1), "ckpt_path", "");
+  static const std::string root = "{DIR}/";
+  if (!path.starts_with(root)) return {};
+  return get(get(first, "checkpoints"), path.substr(root.size()));
+}
+
 Case uninterrupted(const Case& test) {
   const Json second = test.calls().at(1);
   Case whole = test;
@@ -113,6 +120,9 @@ ResumedRun::ResumedRun(const Case& test, const Json& observed) : observed_(obser
   std::vector<std::string> log;
   first_ = observe_case(first_call(test), log);
   whole_ = observe_case(uninterrupted(test), log);
+  const Json saved = checkpoint_of(test, first_);
+  const Json& batches = get(get(saved, "fit_loop"), "batch_progress");
+  if (!batches.is_null()) batches_before_ = int_or(get(batches, "total"), "ready", 0);
 }
 
 void ResumedRun::compare_end(std::initializer_list<const char*> keys,
@@ -130,16 +140,25 @@ void ResumedRun::compare_tails(std::initializer_list<const char*> keys,
                                std::vector<std::string>& problems) {
   for (const char* key : keys) {
     if (!observed_.contains(key)) continue;
+    const std::string list = key;
     const Json::Array& ours = items(observed_.at(key));
     const Json::Array& all = items(whole_.at(key));
     Json::Array before = items(first_.at(key));
     // The last snapshot is taken when all calls are over.
-    if (std::string_view(key) == "snapshots" && !before.empty()) before.pop_back();
+    if (list == "snapshots" && !before.empty()) before.pop_back();
     if (ours.size() < before.size() || ours.size() - before.size() > all.size() ||
         ours.size() < all.size()) {
-      problems.push_back(std::string(key) + ": " + std::to_string(ours.size()) + " of them, " +
+      problems.push_back(list + ": " + std::to_string(ours.size()) + " of them, " +
                          std::to_string(before.size()) + " before the interruption and " +
                          std::to_string(all.size()) + " without it");
+      continue;
+    }
+    const auto batches = static_cast<std::size_t>(batches_before_.value_or(0));
+    if (batches_before_ && (list == "train_losses" || list == "lrs") &&
+        ours.size() - before.size() + batches != all.size()) {
+      problems.push_back(list + ": " + std::to_string(ours.size() - before.size()) +
+                         " after a checkpoint of " + std::to_string(batches) + " batches, " +
+                         std::to_string(all.size()) + " without the interruption");
       continue;
     }
     const std::size_t skipped = all.size() - (ours.size() - before.size());
@@ -147,7 +166,7 @@ void ResumedRun::compare_tails(std::initializer_list<const char*> keys,
       const bool is_before = i < before.size();
       const Json& expected = is_before ? before[i] : all[skipped + i - before.size()];
       if (auto found = value_difference(without_versions(expected), without_versions(ours[i]),
-                                        std::string(key) + "[" + std::to_string(i) + "]")) {
+                                        list + "[" + std::to_string(i) + "]")) {
         problems.push_back(std::string("other than ") +
                            (is_before ? "in the first fit alone: " : "without the interruption: ") +
                            *found);

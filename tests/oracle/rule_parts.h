@@ -1,7 +1,9 @@
 // What several rules of deviations.cpp need: questions about a case, and checks of what was observed.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +38,9 @@ Json without_versions(const Json& observed);
 // The first call of several, alone; what its checkpoints hold is observed too.
 Case first_call(const Case& test);
 
+// What the checkpoint to go on from holds, as the first fit alone leaves it; null for "last" and such.
+Json checkpoint_of(const Case& test, const Json& first);
+
 // Such a case as one fit that is never stopped, under the options of the second.
 Case uninterrupted(const Case& test);
 
@@ -50,13 +55,15 @@ class ResumedRun {
 
   // Values at the end: those of the whole.
   void compare_end(std::initializer_list<const char*> keys, std::vector<std::string>& problems);
-  // Lists that grow during both fits: that of the first, then the last ones of the whole.
+  // Lists that grow during both fits: that of the first, then the last ones of the whole;
+  // of those with one entry per training batch, as many as the checkpoint's run had yet to train.
   void compare_tails(std::initializer_list<const char*> keys, std::vector<std::string>& problems);
 
  private:
   const Json& observed_;
   Json first_;
   Json whole_;
+  std::optional<std::int64_t> batches_before_;  // trained by the checkpoint's run
 };
 
 }  // namespace grapnel::oracle

@@ -17,14 +17,6 @@ std::int64_t limit_of_steps(const Case& test) {
   return int_or(uninterrupted(test).trainer(), "max_steps", -1);
 }
 
-// What the checkpoint to go on from holds, as the first fit alone leaves it; null for "last" and such.
-Json checkpoint_of(const Case& test, const Json& first) {
-  const std::string path = text_or(test.calls().at(1), "ckpt_path", "");
-  static const std::string root = "{DIR}/";
-  if (!path.starts_with(root)) return {};
-  return get(get(first, "checkpoints"), path.substr(root.size()));
-}
-
 Json observe_first(const Case& test) {
   std::vector<std::string> log;
   return observe_case(first_call(test), log);
