@@ -22,7 +22,7 @@ build_release programs plugins
 phase_begin "training the embedded digits with a plugin, in build/quickstart"
 demo=$repository/build/quickstart
 rm -rf -- "$demo"
-mkdir -p "$demo/.grapnel/plugins"
+mkdir -p "$demo"
 cd -- "$demo"
 export XDG_CONFIG_HOME=$demo/settings XDG_DATA_HOME=$demo/store XDG_CACHE_HOME=$demo/cache
 export PATH=$repository/build/release/bin:$PATH
@@ -45,6 +45,7 @@ printf '\n# A training as it comes.\n'
 show grapnel fit "${settings[@]}" --set trainer.max_epochs=15
 
 printf '\n# A plugin is a file in a directory: this one keeps an average of the weights and validates with it.\n'
+show mkdir -p .grapnel/plugins
 show cp "${plugin/#$repository/../..}" .grapnel/plugins/
 show grapnel plugin list
 show grapnel plugin enable ema

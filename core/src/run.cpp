@@ -155,7 +155,6 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
     throw;
   }
 }
-
 void Run::adopt(const ModuleRef& ref) {
   if (module != nullptr && module != ref.module) module->trainers_.remove(trainer);
   module = ref.module;

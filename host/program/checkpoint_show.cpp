@@ -110,7 +110,7 @@ void add_checkpoint_show(CLI::App& parent, Context&) {
       "verify'\n"
       "reads and checks all of it.\n\n"
       "Example:\n"
-      "  grapnel checkpoint show runs/version_0/checkpoints/last.ckpt");
+      "  grapnel checkpoint show runs/mlp-digits-0/checkpoints/last.ckpt");
   command->callback([options] { run(*options); });
 }
 

@@ -72,7 +72,7 @@ void add_checkpoint_verify(CLI::App& parent, Context& context) {
       "Compares each file with the checksums in it. Ends with 5 when one is damaged or no\n"
       "checkpoint.\n\n"
       "Example:\n"
-      "  grapnel checkpoint verify runs/version_0/checkpoints/*.ckpt");
+      "  grapnel checkpoint verify runs/mlp-digits-0/checkpoints/*.ckpt");
   command->callback([options, &context] { run(*options, context); });
 }
 

@@ -87,7 +87,7 @@ void add_plugin_disable(CLI::App& parent, Context&) {
       "Trainings that are running go on with the plugin; later ones start without it and do not\n"
       "mention it. For one training alone, use grapnel fit --no-plugin ID.\n\n"
       "Example:\n"
-      "  grapnel plugin disable spike_watch");
+      "  grapnel plugin disable nan_guard");
   command->callback([options] {
     if (options->plugins.empty() && !options->all) {
       throw CLI::ValidationError("name the plugins to disable, or give --all",

@@ -14,6 +14,7 @@
 // it when pruning becomes permanent, and then the average is as sparse as the model. Masks themselves are
 // neither averaged nor swapped.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -62,6 +63,13 @@ class Ema final : public Callback {
     foreach_copy_(floating_live_, floating_average_);
     foreach_copy_(other_live_, other_average_);
     event.log_info("the model now has the average of " + std::to_string(updates_) + " updates");
+    const double first = warm_up_ ? 0 : std::pow(decay_, static_cast<double>(updates_ - 1));
+    if (first > 0.1) {
+      event.log_warning("the weights of the first update still make up " +
+                        std::to_string(std::lround(first * 100)) +
+                        "% of the average; so short a training " +
+                        "wants a smaller decay, or warm_up");
+    }
   }
 
   void on_validation_start(Event& event) override { swap_in(event, "validate the average"); }

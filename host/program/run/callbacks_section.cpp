@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -28,10 +29,28 @@ std::string take_label(NamedItem& item, const ParameterTable& table) {
   return label.is_null() ? std::string() : label.as_string(item.context + ".label");
 }
 
+// A slip in a key that any callback takes: its own table knows nothing of these.
+void check_common_keys(const NamedItem& item, const ParameterTable& own) {
+  static const std::vector<std::string> common = {"every", "after",    "first", "last",
+                                                  "once",  "on_error", "label"};
+  std::vector<std::string> known = own.names();
+  known.insert(known.end(), common.begin(), common.end());
+  for (const ConfigValue::Member& member : item.parameters.as_object()) {
+    if (own.find(member.key) != nullptr) continue;
+    const std::string meant = nearest(member.key, known).value_or("");
+    if (std::find(common.begin(), common.end(), meant) == common.end()) continue;
+    throw ConfigError(member.key_position(),
+                      fmt::format("unknown key {} in {}; did you mean {}? Known: {}",
+                                  quote(member.key), item.context, quote(meant), join(known)),
+                      item.context + "." + member.key, meant);
+  }
+}
+
 CallbackHandle make_built_in(const CallbackEntry& entry, NamedItem item) {
   const std::string label = take_label(item, entry.parameters());
   const ConfigValue on_error = take(item.parameters, "on_error");
   const auto filter = take_filter(item.parameters, entry.parameters(), item.context);
+  check_common_keys(item, entry.parameters());
   CallbackHandle handle = make_callback(item.name, item.parameters, item.context);
   if (!label.empty()) handle.callback->set_name(label);
   handle.source = item.position.to_string();
@@ -50,6 +69,7 @@ bridge::PluginCallbackConfig plugin_config(const bridge::PluginCallbackRef& ref,
     if (!on_error.is_null()) config.options.on_error = bridge::parse_on_error(on_error);
   }
   config.filter = take_filter(item.parameters, ref.callback->parameters, item.context);
+  check_common_keys(item, ref.callback->parameters);
   config.options.parameters = std::move(item.parameters);
   return config;
 }
