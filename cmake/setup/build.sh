@@ -9,8 +9,9 @@ build_release() {
   for target in "$@"; do arguments+=(--target "$target"); done
   cd -- "$repository"
   local cmake=(env "LIBTORCH=$libtorch_directory" cmake)  # the build may configure again, too
-  # The build configures again by itself when CMake's files change; not when LibTorch is another one.
-  if [[ ! -f $tree/build.ninja ]] ||
+  # The build configures again by itself when CMake's files change; not when LibTorch is another one, or when
+  # there are packages now that it looked for in vain.
+  if [[ ! -f $tree/build.ninja || -n ${packages_installed:-} ]] ||
     ! grep -qxF "GRAPNEL_LIBTORCH_FOUND_AT:INTERNAL=$libtorch_directory" "$tree/CMakeCache.txt"; then
     phase_begin "configuring build/release"
     run_logged "configuring" \

@@ -12,7 +12,8 @@ packages_missing() {
   comm -23 <(printf '%s\n' "$@" | sort -u) <(sort -u <<<"$installed")
 }
 
-# packages_install FILE...
+# packages_install FILE... : packages_installed says whether there was something to install.
+packages_installed=
 packages_install() {
   local names missing as_root=() install
   if ! command -v dpkg-query >/dev/null; then
@@ -44,5 +45,6 @@ packages_install() {
   local todo="check the network and apt's sources, then run this again; by hand: apt-get update && $install"
   run_logged "apt-get update" "$todo" "${apt[@]}" update
   run_logged "apt-get install" "$todo" "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
+  packages_installed=yes
   phase_end
 }
