@@ -12,13 +12,13 @@
 #include <limits>
 #include <map>
 
+#include "callbacks/name_pattern.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/dispatcher.h"
 #include "grapnel/layer_observer.h"
 #include "grapnel/trainer.h"
-#include "name_pattern.h"
 
 namespace grapnel {
 

@@ -1,4 +1,4 @@
-#include "averaged_weights.h"
+#include "callbacks/averaged_weights.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
+#include "callbacks/pruned_parameters.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
-#include "pruned_parameters.h"
 
 namespace grapnel {
 

@@ -7,7 +7,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/trainer.h"
-#include "python_format.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 

@@ -7,7 +7,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
-#include "tensor_tree.h"
+#include "values/tensor_tree.h"
 
 namespace grapnel {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "callbacks/python_format.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 

@@ -7,12 +7,12 @@
 #include <memory>
 #include <utility>
 
-#include "callbacks/python_format.h"
 #include "callbacks/validation_schedule.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/module.h"
 #include "grapnel/trainer.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 

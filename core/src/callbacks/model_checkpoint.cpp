@@ -18,7 +18,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/module.h"
 #include "grapnel/trainer.h"
-#include "monitor_check.h"
+#include "run/monitor_check.h"
 
 namespace grapnel {
 

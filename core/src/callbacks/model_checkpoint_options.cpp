@@ -6,11 +6,11 @@
 #include <cmath>
 
 #include "callbacks/checkpoint_files.h"
-#include "callbacks/python_format.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/model_checkpoint.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 

@@ -9,12 +9,12 @@
 #include <algorithm>
 #include <set>
 
+#include "callbacks/pruned_parameters.h"
+#include "callbacks/pruning_method.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/trainer.h"
-#include "pruned_parameters.h"
-#include "pruning_method.h"
 
 namespace grapnel {
 

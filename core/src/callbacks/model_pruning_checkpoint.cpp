@@ -3,11 +3,11 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
+#include "callbacks/pruned_parameters.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/model_pruning.h"
 #include "grapnel/trainer.h"
-#include "pruned_parameters.h"
 
 namespace grapnel {
 

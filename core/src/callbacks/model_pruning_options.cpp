@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "callbacks/pruning_method.h"
 #include "grapnel/callbacks/model_pruning.h"
-#include "pruning_method.h"
 
 namespace grapnel {
 

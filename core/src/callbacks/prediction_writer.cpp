@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "grapnel/prediction_file.h"
-#include "tensor_tree.h"
+#include "values/tensor_tree.h"
 
 namespace grapnel {
 

@@ -1,4 +1,4 @@
-#include "pruning_method.h"
+#include "callbacks/pruning_method.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
@@ -16,7 +16,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
-#include "python_format.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 

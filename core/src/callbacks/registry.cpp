@@ -24,7 +24,7 @@
 #include "grapnel/callbacks/timer.h"
 #include "grapnel/callbacks/tqdm_progress_bar.h"
 #include "grapnel/callbacks/weight_averaging.h"
-#include "named_registry.h"
+#include "registry/named_registry.h"
 
 namespace grapnel {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "averaged_weights.h"
+#include "callbacks/averaged_weights.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/lr_schedulers/swa_lr.h"

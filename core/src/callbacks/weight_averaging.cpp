@@ -5,11 +5,11 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <fmt/format.h>
 
-#include "averaged_weights.h"
+#include "callbacks/averaged_weights.h"
+#include "callbacks/pruned_parameters.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/trainer.h"
-#include "pruned_parameters.h"
 
 namespace grapnel {
 

@@ -1,11 +1,11 @@
 #include "grapnel/data/registry.h"
 
-#include "config_state.h"
 #include "grapnel/data/csv.h"
 #include "grapnel/data/digits.h"
 #include "grapnel/data/idx_data_module.h"
 #include "grapnel/data/safetensors_data.h"
 #include "grapnel/named_config.h"
+#include "values/config_state.h"
 
 namespace grapnel {
 

@@ -1,6 +1,6 @@
 #include "grapnel/event_arguments.h"
 
-#include "type_name.h"
+#include "values/type_name.h"
 
 namespace grapnel {
 

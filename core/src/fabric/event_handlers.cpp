@@ -6,7 +6,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
-#include "type_name.h"
+#include "values/type_name.h"
 
 namespace grapnel {
 

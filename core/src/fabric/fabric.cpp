@@ -5,15 +5,15 @@
 
 #include <algorithm>
 
+#include "fabric/standard_hook.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/checkpoint.h"
-#include "log_rules.h"
-#include "loops/optimization.h"
-#include "rng.h"
-#include "run.h"
-#include "standard_hook.h"
+#include "metrics/log_rules.h"
+#include "run/optimization.h"
+#include "run/run.h"
+#include "values/rng.h"
 
 namespace grapnel {
 

@@ -11,7 +11,7 @@
 #include "grapnel/checkpoint.h"
 #include "grapnel/fabric.h"
 #include "grapnel/version.h"
-#include "run.h"
+#include "run/run.h"
 
 namespace grapnel {
 

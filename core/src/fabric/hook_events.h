@@ -19,7 +19,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/event_handlers.h"
 #include "grapnel/hook_mask.h"
-#include "run.h"
+#include "run/run.h"
 
 namespace grapnel {
 

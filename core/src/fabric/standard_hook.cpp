@@ -1,10 +1,10 @@
-#include "standard_hook.h"
+#include "fabric/standard_hook.h"
 
 #include <array>
 #include <utility>
 
-#include "hook_events.h"
-#include "run.h"
+#include "fabric/hook_events.h"
+#include "run/run.h"
 
 namespace grapnel {
 

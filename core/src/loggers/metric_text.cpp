@@ -4,7 +4,7 @@
 #include <cmath>
 #include <initializer_list>
 
-#include "callbacks/python_format.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 

@@ -3,7 +3,7 @@
 #include "grapnel/loggers/csv_logger.h"
 #include "grapnel/loggers/json_lines_logger.h"
 #include "grapnel/loggers/tensorboard_logger.h"
-#include "named_registry.h"
+#include "registry/named_registry.h"
 
 namespace grapnel {
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "grapnel/base/error.h"
-#include "type_name.h"
+#include "values/type_name.h"
 
 namespace grapnel {
 

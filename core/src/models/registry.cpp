@@ -1,10 +1,10 @@
 #include "grapnel/models/registry.h"
 
-#include "config_state.h"
 #include "grapnel/models/cnn.h"
 #include "grapnel/models/mlp.h"
 #include "grapnel/named_config.h"
 #include "grapnel/script_module.h"
+#include "values/config_state.h"
 
 namespace grapnel {
 

@@ -12,7 +12,7 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "optim/torch_optim_fields.h"
-#include "type_name.h"
+#include "values/type_name.h"
 
 namespace grapnel {
 

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <system_error>
 
-#include "callbacks/python_format.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 

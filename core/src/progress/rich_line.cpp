@@ -6,10 +6,10 @@
 #include <cmath>
 #include <utility>
 
-#include "callbacks/python_format.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
 #include "progress/text_style.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 

@@ -1,0 +1,72 @@
+#include "grapnel/checkpoint.h"
+
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <stdexcept>
+
+#include "checkpoints/checkpoint_document.h"
+#include "grapnel/base/text.h"
+#include "grapnel/tensor_bytes.h"
+
+namespace grapnel {
+
+WrittenCheckpoint save_checkpoint_file(const std::filesystem::path& path,
+                                       const StateDict& checkpoint, Durability durability) {
+  CheckpointParts parts;
+  std::vector<TensorView> views;
+  try {
+    parts = take_apart(checkpoint);
+    for (const NamedTensor& named : parts.tensors)
+      views.push_back(tensor_view(named.name, named.tensor));
+    return write_checkpoint_file(path, views, parts.document, durability);
+  } catch (const IoError&) {
+    throw;
+  } catch (const Error& error) {
+    throw CheckpointError(path, fmt::format("it can't be written: {}", error.what()));
+  } catch (const std::logic_error& error) {  // the container's limits
+    throw CheckpointError(path, fmt::format("it can't be written: {}", error.what()));
+  }
+}
+
+StateDict load_checkpoint_file(const std::filesystem::path& path) {
+  const CheckpointFile file = CheckpointFile::open(path);
+  // Loaded within an evaluation, the tensors would otherwise be inference tensors.
+  const c10::InferenceMode normal_tensors(false);
+  const auto tensor = [&file](const std::string& name) {
+    const TensorEntry& entry = file.at(name);
+    return tensor_from_bytes(entry, file.bytes(entry));
+  };
+  try {
+    return put_together(file.document(), tensor);
+  } catch (const CheckpointError&) {
+    throw;
+  } catch (const Error& error) {
+    throw CheckpointError(path,
+                          fmt::format("its document is not a checkpoint's: {}", error.what()));
+  }
+}
+
+void check_loadable(const at::Tensor& live, const at::Tensor& saved, std::string_view name) {
+  const auto describe = [](const at::Tensor& tensor) {
+    if (!tensor.defined()) return std::string("nothing");
+    return fmt::format("{} of shape [{}]", c10::toString(tensor.scalar_type()),
+                       fmt::join(tensor.sizes(), ", "));
+  };
+  if (live.defined() && saved.defined() && live.sizes() == saved.sizes() &&
+      live.scalar_type() == saved.scalar_type()) {
+    return;
+  }
+  throw CheckpointError({}, fmt::format("{} is {} in the checkpoint, but {} here", quote(name),
+                                        describe(saved), describe(live)));
+}
+
+void load_into(at::Tensor live, const at::Tensor& saved, std::string_view name) {
+  check_loadable(live, saved, name);
+  const c10::AutoGradMode without_grad(false);
+  live.copy_(saved);
+}
+
+}  // namespace grapnel

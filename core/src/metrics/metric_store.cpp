@@ -1,0 +1,142 @@
+#include "metrics/metric_store.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "grapnel/base/error.h"
+
+namespace grapnel {
+
+void MetricStore::Metric::restart() {
+  has_reset = true;
+  has_step_value = false;
+  weight = 0;
+  const double infinity = std::numeric_limits<double>::infinity();
+  accumulated = reduce == Reduce::max ? -infinity : reduce == Reduce::min ? infinity : 0.0;
+}
+
+std::optional<DeviceScalar> MetricStore::Metric::value(bool step) const {
+  if (step) return on_step && has_step_value ? std::optional(step_value) : std::nullopt;
+  if (!on_epoch) return std::nullopt;
+  if (reduce == Reduce::mean) return accumulated / weight;
+  return accumulated;
+}
+
+std::string MetricStore::Metric::suffix() const {
+  if (!add_dataloader_idx || !dataloader_idx.has_value()) return {};
+  return fmt::format("/dataloader_idx_{}", *dataloader_idx);
+}
+
+MetricStore::Metric* MetricStore::find(std::string_view function, std::string_view name,
+                                       std::optional<int64_t> loader) {
+  for (size_t tried = 0; tried < metrics_.size(); ++tried) {
+    last_ = (last_ + 1) % metrics_.size();
+    Metric& metric = metrics_[last_];
+    if (metric.name == name && metric.function == function && metric.key_dataloader == loader) {
+      return &metric;
+    }
+  }
+  return nullptr;
+}
+
+void MetricStore::log(const LogRecord& record) {
+  const LogOptions& options = record.options;
+  const auto key_loader = options.add_dataloader_idx ? record.dataloader_idx : std::nullopt;
+  Metric* metric = find(record.function, record.name, key_loader);
+  if (metric == nullptr) {
+    metrics_.push_back({.function = std::string(record.function),
+                        .name = std::string(record.name),
+                        .on_step = record.on_step,
+                        .on_epoch = record.on_epoch,
+                        .prog_bar = options.prog_bar,
+                        .logger = options.logger,
+                        .reduce = options.reduce,
+                        .add_dataloader_idx = options.add_dataloader_idx,
+                        .dataloader_idx = record.dataloader_idx,
+                        .key_dataloader = key_loader});
+    last_ = metrics_.size() - 1;
+    metric = &metrics_.back();
+    metric->restart();
+  } else if (metric->on_step != record.on_step || metric->on_epoch != record.on_epoch ||
+             metric->prog_bar != options.prog_bar || metric->logger != options.logger ||
+             metric->reduce != options.reduce ||
+             metric->add_dataloader_idx != options.add_dataloader_idx ||
+             metric->dataloader_idx != record.dataloader_idx) {
+    throw ConfigError(
+        {}, fmt::format("log('{0}', ...) was called twice in {1} with different arguments; log it "
+                        "with the same options every time, or under another name",
+                        record.name, record.function));
+  }
+
+  metric->has_reset = false;
+  metric->global_step = record.global_step;
+  if (record.on_step) {
+    metric->step_value = record.value;
+    metric->has_step_value = true;
+    if (!record.on_epoch) return;
+  }
+  switch (options.reduce) {
+    case Reduce::mean: {
+      const auto weight = static_cast<double>(record.batch_size);
+      metric->accumulated = metric->accumulated.plus(record.value, weight);
+      metric->weight += weight;
+      break;
+    }
+    case Reduce::sum:
+      metric->accumulated = metric->accumulated + record.value;
+      break;
+    case Reduce::max:
+      metric->accumulated = DeviceScalar::max(metric->accumulated, record.value);
+      break;
+    case Reduce::min:
+      metric->accumulated = DeviceScalar::min(metric->accumulated, record.value);
+      break;
+  }
+}
+
+void MetricStore::reset(std::string_view function) {
+  for (Metric& metric : metrics_) {
+    if (metric.function == function) metric.restart();
+  }
+}
+
+void MetricStore::reset() {
+  for (Metric& metric : metrics_) metric.restart();
+}
+
+std::vector<std::string> MetricStore::monitored_names() const {
+  std::vector<std::string> names;
+  for (const Metric& metric : metrics_) {
+    if (!training_ && !metric.on_epoch) continue;
+    const std::string suffix = metric.suffix();
+    names.push_back(metric.name + suffix);
+    if (!metric.on_step || !metric.on_epoch) continue;
+    names.push_back(metric.name + "_epoch" + suffix);
+    if (training_) names.push_back(metric.name + "_step" + suffix);
+  }
+  return names;
+}
+
+void MetricStore::collect(bool on_step, MetricViews& views) const {
+  for (const Metric& metric : metrics_) {
+    if (metric.has_reset || metric.dataloader_idx != dataloader_idx_) continue;
+    const std::optional<DeviceScalar> value = metric.value(on_step);
+    if (!value.has_value()) continue;
+
+    const std::string suffix = metric.suffix();
+    const bool forked = metric.on_step && metric.on_epoch;
+    const std::string name = metric.name + suffix;
+    const std::string reported =
+        forked ? metric.name + (on_step ? "_step" : "_epoch") + suffix : name;
+
+    if (metric.logger) views.log.set(reported, *value, metric.global_step);
+    if (training_ || (metric.on_epoch && !on_step)) {
+      views.callback.set(name, *value, metric.global_step);
+      views.callback.set(reported, *value, metric.global_step);
+    }
+    if (metric.prog_bar) views.progress_bar.set(reported, *value, metric.global_step);
+  }
+}
+
+}  // namespace grapnel

@@ -1,0 +1,53 @@
+// What a MetricStore has accumulated, as it stands in checkpoints.
+#include "metrics/metric_store.h"
+
+namespace grapnel {
+
+StateDict MetricStore::state_dict() const {
+  StateList list;
+  for (const Metric& metric : metrics_) {
+    if (metric.has_reset) continue;
+    StateDict one{{"function", metric.function},
+                  {"name", metric.name},
+                  {"on_step", metric.on_step},
+                  {"on_epoch", metric.on_epoch},
+                  {"prog_bar", metric.prog_bar},
+                  {"logger", metric.logger},
+                  {"reduce", static_cast<int64_t>(metric.reduce)},
+                  {"add_dataloader_idx", metric.add_dataloader_idx},
+                  {"value", metric.accumulated.number()},
+                  {"weight", metric.weight},
+                  {"global_step", metric.global_step}};
+    if (metric.has_step_value) one["step_value"] = metric.step_value.number();
+    list.emplace_back(std::move(one));
+  }
+  return {{"metrics", std::move(list)}};
+}
+
+void MetricStore::load_state_dict(const StateDict& state) {
+  std::vector<Metric> loaded;
+  for (const StateValue& value : state.at("metrics").to_list()) {
+    const StateDict& one = value.to_dict();
+    Metric metric{};
+    metric.function = one.at("function").to_string();
+    metric.name = one.at("name").to_string();
+    metric.on_step = one.at("on_step").to_bool();
+    metric.on_epoch = one.at("on_epoch").to_bool();
+    metric.prog_bar = one.at("prog_bar").to_bool();
+    metric.logger = one.at("logger").to_bool();
+    metric.reduce = static_cast<Reduce>(one.at("reduce").to_int());
+    metric.add_dataloader_idx = one.at("add_dataloader_idx").to_bool();
+    metric.accumulated = one.at("value").to_double();
+    metric.weight = one.at("weight").to_double();
+    metric.global_step = one.at("global_step").to_int();
+    if (const StateValue* step = one.find("step_value")) {
+      metric.step_value = step->to_double();
+      metric.has_step_value = true;
+    }
+    loaded.push_back(std::move(metric));
+  }
+  metrics_ = std::move(loaded);
+  last_ = 0;
+}
+
+}  // namespace grapnel

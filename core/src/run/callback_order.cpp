@@ -1,0 +1,39 @@
+// The order of the callbacks: tuners, then the others as given (the user's, the trainer's defaults,
+// plugins, the module's), then checkpoints. Stable within each.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "grapnel/base/error.h"
+#include "run/run.h"
+
+namespace grapnel {
+
+std::vector<CallbackHandle> ordered(std::vector<CallbackHandle> callbacks) {
+  std::stable_sort(callbacks.begin(), callbacks.end(), [](const auto& a, const auto& b) {
+    const auto place_a = a.callback->place();
+    const auto place_b = b.callback->place();
+    if (place_a != place_b) return place_a < place_b;
+    return place_a == Callback::Place::ordinary && a.origin < b.origin;
+  });
+  return callbacks;
+}
+
+void check_state_keys(const std::vector<CallbackHandle>& callbacks) {
+  for (size_t i = 0; i < callbacks.size(); ++i) {
+    if (!callbacks[i].has_state) continue;
+    for (size_t j = i + 1; j < callbacks.size(); ++j) {
+      if (!callbacks[j].has_state) continue;
+      const std::string key = callbacks[i].callback->state_key();
+      if (key != callbacks[j].callback->state_key()) continue;
+      throw ConfigError(
+          {},
+          fmt::format("two callbacks of class {} have the same state_key \"{}\", so that one's "
+                      "state would overwrite the other's in checkpoints; give one of them a name "
+                      "of its own (set_name, or \"name\" in run.json)",
+                      callbacks[j].callback->type_name(), key));
+    }
+  }
+}
+
+}  // namespace grapnel

@@ -1,0 +1,150 @@
+#include "run/loader_set.h"
+
+#include <fmt/format.h>
+
+#include "grapnel/base/error.h"
+#include "grapnel/data/combined_loader.h"
+#include "run/run.h"
+
+namespace grapnel {
+
+int64_t LoaderSet::total() const {
+  int64_t sum = 0;
+  for (int64_t limit : limits) {
+    if (limit == kUnlimited) return kUnlimited;
+    sum += limit;
+  }
+  return sum;
+}
+
+int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const char* stage) {
+  if (size == 0) return 0;
+  if (amount.is_count) return size.has_value() ? std::min(*size, amount.count) : amount.count;
+  const std::string option = fmt::format("limit_{}_batches", stage);
+  if (!size.has_value()) {
+    if (amount.fraction == 1.0) return kUnlimited;
+    throw ConfigError(
+        {},
+        fmt::format("{}={} is a fraction, but the {}_dataloader doesn't know how many "
+                    "batches it has; give a whole number of batches, or 1.0",
+                    option, amount.fraction, stage),
+        option);
+  }
+  const auto batches = static_cast<int64_t>(static_cast<double>(*size) * amount.fraction);
+  if (batches == 0 && amount.fraction > 0) {
+    throw ConfigError(
+        {},
+        fmt::format("{0}={1} of the {4}_dataloader is {1} * {2} < 1 batches; use at least "
+                    "{0}={3:g}, or a whole number of batches",
+                    option, amount.fraction, *size, 1.0 / static_cast<double>(*size), stage),
+        option);
+  }
+  return batches;
+}
+
+DataLoaders separate_loaders(const DataLoaders& loaders) {
+  DataLoaders separate;
+  for (const auto& loader : loaders) {
+    const auto* combined = dynamic_cast<const CombinedLoader*>(loader.get());
+    if (combined == nullptr || combined->mode() != CombinedMode::sequential) {
+      separate.push_back(loader);
+      continue;
+    }
+    for (const auto& source : combined->sources()) separate.push_back(source.loader);
+  }
+  return separate;
+}
+
+Fetcher::Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, int64_t skip)
+    : loaders_(std::move(loaders)), limits_(std::move(limits)), epoch_(epoch) {
+  for (size_t i = 0; i < loaders_.size(); ++i) {
+    if (limits_[i] == kUnlimited || !loaders_[i]->size().has_value()) lookahead_ = true;
+  }
+  if (skip > 0 && !loaders_.empty()) {
+    loaders_[0]->start(epoch_);
+    loaders_[0]->skip(skip);
+    started_ = true;
+    taken_ = skip;
+  }
+}
+
+std::optional<Fetcher::Item> Fetcher::advance() {
+  while (current_ < loaders_.size()) {
+    const int64_t limit = limits_[current_];
+    if (limit == kUnlimited || taken_ < limit) {
+      if (!started_) {
+        loaders_[current_]->start(epoch_);
+        started_ = true;
+      }
+      if (std::optional<Batch> batch = loaders_[current_]->next()) {
+        return Item{std::move(*batch), taken_++, static_cast<int64_t>(current_), false};
+      }
+    }
+    ++current_;
+    taken_ = 0;
+    started_ = false;
+  }
+  return {};
+}
+
+bool Fetcher::exhausted_by_count() const {
+  if (current_ >= loaders_.size()) return true;
+  if (taken_ < limits_[current_]) return false;
+  for (size_t i = current_ + 1; i < loaders_.size(); ++i) {
+    if (limits_[i] > 0) return false;
+  }
+  return true;
+}
+
+std::optional<Fetcher::Item> Fetcher::next() {
+  if (!lookahead_) {
+    std::optional<Item> item = advance();
+    if (item.has_value()) item->is_last = exhausted_by_count();
+    return item;
+  }
+  if (!primed_) {
+    ahead_ = advance();
+    primed_ = true;
+  }
+  std::optional<Item> item = std::move(ahead_);
+  ahead_.reset();
+  if (item.has_value()) {
+    ahead_ = advance();
+    item->is_last = !ahead_.has_value();
+  }
+  return item;
+}
+
+Batch Run::transfer(Batch batch, int64_t dataloader_idx) {
+  convert_input(batch, options.precision);
+  // The data module's override wins over the module's.
+  const auto call = [&](DataMethod method, std::string_view name, auto&& on_data, auto&& on_module,
+                        auto&& otherwise) {
+    Dispatcher::ModuleScope scope(hooks, name);
+    const ProfilerSpan span(profiler.get(), "data", name);
+    if (data.module != nullptr && data_mask.test(static_cast<size_t>(method))) return on_data();
+    if (mask.has(method)) return on_module();
+    return otherwise();
+  };
+  const auto as_is = [&] { return std::move(batch); };
+  batch = call(
+      DataMethod::on_before_batch_transfer, "on_before_batch_transfer",
+      [&] { return data.module->on_before_batch_transfer(std::move(batch), dataloader_idx); },
+      [&] { return module->on_before_batch_transfer(std::move(batch), dataloader_idx); }, as_is);
+  batch = call(
+      DataMethod::transfer_batch_to_device, "transfer_batch_to_device",
+      [&] {
+        return data.module->transfer_batch_to_device(std::move(batch), device, dataloader_idx);
+      },
+      [&] { return module->transfer_batch_to_device(std::move(batch), device, dataloader_idx); },
+      [&] {
+        if (device.is_cpu()) return std::move(batch);
+        return module->Module::transfer_batch_to_device(std::move(batch), device, dataloader_idx);
+      });
+  return call(
+      DataMethod::on_after_batch_transfer, "on_after_batch_transfer",
+      [&] { return data.module->on_after_batch_transfer(std::move(batch), dataloader_idx); },
+      [&] { return module->on_after_batch_transfer(std::move(batch), dataloader_idx); }, as_is);
+}
+
+}  // namespace grapnel

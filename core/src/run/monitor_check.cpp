@@ -1,0 +1,153 @@
+#include "run/monitor_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
+#include "grapnel/callbacks/registry.h"
+#include "grapnel/metric_names.h"
+#include "run/run.h"
+
+namespace grapnel {
+
+namespace {
+
+using MetricNames = std::vector<std::string>;
+
+bool has_name(const MetricNames& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void append(MetricNames& names, const MetricNames& more) {
+  names.insert(names.end(), more.begin(), more.end());
+}
+
+// One letter forgotten, doubled or wrong, or two exchanged: other metrics may well have names that
+// are as near as nearest() goes.
+std::string slip_of(const std::string& name, const MetricNames& candidates) {
+  constexpr size_t kShortest = 5;
+  constexpr size_t kLetters = 2;
+  const std::string found = nearest(name, candidates).value_or("");
+  const bool slip = name.size() >= kShortest && edit_distance(name, found) <= kLetters;
+  return slip ? found : "";
+}
+
+}  // namespace
+
+bool first_report_of_missing(const std::string& who, const std::string& metric) {
+  return first_time(fmt::format("missing-metric/{}/{}", who, metric));
+}
+
+void MonitorCheck::begin_fit() {
+  active_ = !run_.options.barebones;  // in which nothing is logged
+  validated_ = false;
+  declared_.clear();
+}
+
+MetricNames MonitorCheck::known_names() const {
+  MetricNames names = run_.trainer.callback_metrics().names();
+  append(names, run_.val_metrics.monitored_names());
+  append(names, run_.train_metrics.monitored_names());
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+std::vector<MonitorCheck::Monitor> MonitorCheck::monitors_without(const MetricNames& known) const {
+  std::vector<Monitor> found;
+  const auto add = [&](const std::string& who, const std::string& metric, bool required,
+                       bool fails_run) {
+    if (metric.empty() || has_name(known, metric)) return;
+    found.push_back({who, metric, required, required && fails_run});
+  };
+  for (const CallbackHandle& handle : run_.callbacks) {
+    if (run_.hooks.disabled(handle.callback.get())) continue;
+    if (const auto* monitor = dynamic_cast<const MetricMonitor*>(handle.callback.get())) {
+      const MetricMonitor::Watched watched = monitor->watched_metric();
+      add(handle.callback->type_name(), watched.name, watched.required,
+          handle.on_error == OnError::fail);
+    }
+  }
+  if (!run_.module->automatic_optimization) return found;
+  for (const SchedulerConfig& config : run_.schedulers) {
+    if (config.scheduler->wants_metric()) {
+      add(config.scheduler->type_name(), config.monitor, config.strict, true);
+    }
+  }
+  return found;
+}
+
+bool MonitorCheck::only_built_in_callbacks() const {
+  return std::all_of(run_.callbacks.begin(), run_.callbacks.end(),
+                     [](const auto& handle) { return is_built_in(*handle.callback); });
+}
+
+void MonitorCheck::before_training() {
+  if (!active_) return;
+  if (monitors_without({}).empty()) {
+    active_ = false;
+    return;
+  }
+  MetricNames of_module;
+  if (const auto* source = dynamic_cast<const MetricSource*>(run_.module)) {
+    of_module = source->metric_names(run_.trainer);
+  }
+  // A fast_dev_run checks no metric, and where nothing is validated checkpoints go on without one.
+  bool all_known = !of_module.empty() && only_built_in_callbacks() &&
+                   run_.options.fast_dev_run == 0 && run_.trainer.validation_enabled();
+  for (const CallbackHandle& handle : run_.callbacks) {
+    if (const auto* source = dynamic_cast<const MetricSource*>(handle.callback.get())) {
+      const MetricNames names = source->metric_names(run_.trainer);
+      all_known = all_known && !names.empty();
+      append(declared_, names);
+    }
+  }
+  MetricNames known = known_names();
+  append(known, declared_);
+  if (of_module.empty() && !validated_) return;
+  append(known, of_module);
+  for (const Monitor& monitor : monitors_without(known)) {
+    const std::string slip = slip_of(monitor.metric, known);
+    if (slip.empty() && (of_module.empty() || !monitor.required)) continue;
+    if (of_module.empty()) {
+      log_warning(
+          "{} monitors {}, which the sanity check did not log; did you mean {}? Unless the "
+          "training "
+          "logs it, it will be missing",
+          monitor.who, quote(monitor.metric), quote(slip));
+      continue;
+    }
+    const std::string meant = nearest(monitor.metric, known).value_or("");
+    const std::string found = fmt::format(
+        "{} monitors {}, which is not among the metrics that {} logs in this fit ({}){}",
+        monitor.who, quote(monitor.metric), run_.module->type_name(), join_quoted(of_module, "and"),
+        meant.empty() ? "." : fmt::format("; did you mean {}?", quote(meant)));
+    if (monitor.fails_run && all_known && !slip.empty()) {
+      throw MetricError(found + " No callback logs it either", monitor.metric, known);
+    }
+    log_warning("{} Unless a callback logs it, it will be missing", found);
+  }
+}
+
+void MonitorCheck::after_epoch() {
+  if (!active_) return;
+  if (run_.trainer.validation_enabled() && !validated_) return;
+  active_ = false;
+  const MetricNames logged = known_names();
+  MetricNames known = logged;
+  append(known, declared_);
+  for (const Monitor& monitor : monitors_without(known)) {
+    if (!monitor.required && slip_of(monitor.metric, known).empty()) continue;
+    if (!first_report_of_missing(monitor.who, monitor.metric)) continue;
+    const std::string meant = nearest(monitor.metric, known).value_or("");
+    log_warning("{} monitors {}, which nothing has logged so far{} (there is {})", monitor.who,
+                quote(monitor.metric),
+                meant.empty() ? "" : fmt::format("; did you mean {}?", quote(meant)),
+                logged.empty() ? "nothing else either" : join_quoted(logged, "and"));
+  }
+}
+
+}  // namespace grapnel

@@ -1,0 +1,228 @@
+#include "run/optimization.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_clamp_max.h>
+#include <ATen/ops/_foreach_clamp_min.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/clamp_max.h>
+#include <ATen/ops/reciprocal.h>
+#include <ATen/ops/stack.h>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "run/run.h"
+
+namespace grapnel {
+
+namespace {
+
+// training_step, then, where they apply, zero_grad and backward: what an optimizer calls as closure.
+class TrainingClosure {
+ public:
+  TrainingClosure(Run& run, Batch& batch, int64_t batch_idx, Optimizer& optimizer)
+      : run_(run),
+        batch_(batch),
+        batch_idx_(batch_idx),
+        optimizer_(optimizer),
+        // Also again, for an optimizer that calls its closure several times.
+        begins_window_(run.state.window_start < 0 || run.state.window_start == batch_idx) {}
+
+  void operator()() {
+    at::AutoGradMode grad(true);
+    output_ = run_.in_step("training_step",
+                           [&] { return run_.module->training_step(batch_, batch_idx_); });
+    at::Tensor loss = output_.loss;
+    const int64_t accumulate = run_.state.accumulate_grad_batches;
+    if (loss.defined() && accumulate != 1) loss = loss / accumulate;
+    if (loss.defined()) {
+      output_.loss = loss.detach();
+    } else {
+      log_once("fit-no-loss", LogLevel::warning,
+               "training_step returned no loss; there is no backward pass on such a batch");
+    }
+    if (run_.skip_backward) return;
+    if (begins_window_) {
+      zero_grad();
+      run_.state.window_start = batch_idx_;
+    }
+    if (loss.defined()) {
+      run_.gradients_of_batch = true;
+      backward_with_hooks(run_, loss);
+    }
+  }
+
+  StepOutput take_output() { return std::move(output_); }
+  const at::Tensor& loss() const { return output_.loss; }
+
+ private:
+  void zero_grad() {
+    run_.state.zero_grad.ready();
+    OptimizerEvent event{run_.event(), optimizer_, 0};
+    run_.hooks.on_before_zero_grad(event);
+    run_.state.zero_grad.started();
+    run_.in_module("optimizer_zero_grad", [&] {
+      run_.module->optimizer_zero_grad(run_.current_epoch(), batch_idx_, optimizer_);
+    });
+    run_.state.zero_grad.completed();
+  }
+
+  Run& run_;
+  Batch& batch_;
+  int64_t batch_idx_;
+  Optimizer& optimizer_;
+  bool begins_window_;
+  StepOutput output_;
+};
+
+// Stands for a batch that is left out, while the gradients of its window are to be used.
+struct NoBatch {
+  void operator()() const {}
+};
+
+// The loss of a closure, and whether there are gradients to step with.
+const at::Tensor& loss_of(const TrainingClosure& closure) {
+  return closure.loss();
+}
+bool has_gradients(const TrainingClosure& closure) {
+  return closure.loss().defined();
+}
+at::Tensor loss_of(const NoBatch&) {
+  return {};
+}
+bool has_gradients(const NoBatch&) {
+  return true;
+}
+
+template <class BatchClosure>
+void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, BatchClosure& closure) {
+  run.state.optimizer_step.ready();
+  ScaledStep scaled(run, optimizer);
+  const Closure wrapped = [&]() -> ClosureResult {
+    closure();
+    scaled.unscale(has_gradients(closure));
+    OptimizerEvent event{run.event(), optimizer, 0};
+    run.hooks.on_before_optimizer_step(event);
+    const bool skipped = run.take_request(RequestKind::skip_step);
+    run.in_module("configure_gradient_clipping", [&] {
+      run.module->configure_gradient_clipping(optimizer, run.options.gradient_clip_val,
+                                              run.options.gradient_clip_algorithm);
+    });
+    return {loss_of(closure), scaled.must_skip() || skipped};
+  };
+  run.in_module("optimizer_step", [&] {
+    run.module->optimizer_step(run.current_epoch(), batch_idx, optimizer, wrapped);
+  });
+  scaled.finish();
+  run.state.optimizer_step.completed();
+  run.state.window_start = -1;
+  run.gradients_of_batch = false;
+  OptimizerEvent event{run.event(), optimizer, 0};
+  run.hooks.on_after_optimizer_step(event);
+}
+
+Optimizer& only_optimizer(Run& run) {
+  if (run.optimizers.size() > 1) {
+    throw ConfigError({},
+                      "automatic optimization works with one optimizer, but "
+                      "configure_optimizers returned several; set automatic_optimization = false "
+                      "in the module and step them in training_step");
+  }
+  return *run.optimizers[0];
+}
+
+}  // namespace
+
+const std::map<std::string, double, std::less<>>& NoOptimizer::defaults() const {
+  static const std::map<std::string, double, std::less<>> none;
+  return none;
+}
+
+ScaledStep::ScaledStep(Run& run, Optimizer& optimizer)
+    : scaler_(run.scaler.get()), optimizer_(optimizer) {
+  // LBFGS calls its closure several times, but a gradient can be unscaled only once.
+  if (scaler_ != nullptr && optimizer.type_name() == "LBFGS") {
+    throw ConfigError({},
+                      "LBFGS doesn't work with precision=\"16-mixed\"; use another optimizer or "
+                      "precision=\"bf16-mixed\"",
+                      "precision");
+  }
+}
+
+void ScaledStep::unscale(bool has_gradients) {
+  has_gradients_ = has_gradients;
+  if (scaler_ != nullptr && has_gradients) scaler_->unscale(optimizer_);
+}
+
+bool ScaledStep::must_skip() const {
+  if (scaler_ == nullptr) return false;
+  if (!has_gradients_) return true;
+  if (!scaler_->found_inf()) return false;
+  log_debug("an optimizer step is skipped: its gradients overflowed at scale {}",
+            scaler_->current_scale());
+  return true;
+}
+
+void ScaledStep::finish() {
+  if (scaler_ != nullptr && has_gradients_) scaler_->update();
+}
+
+void backward_with_hooks(Run& run, const at::Tensor& unscaled) {
+  const at::Tensor loss = run.scaler != nullptr ? run.scaler->scale(unscaled) : unscaled;
+  BackwardEvent before{run.event(), loss};
+  run.hooks.on_before_backward(before);
+  run.in_module("backward", [&] { run.module->backward(loss); });
+  Event after = run.event();
+  run.hooks.on_after_backward(after);
+}
+
+StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
+  Optimizer& optimizer = only_optimizer(run);
+  TrainingClosure closure(run, batch, batch_idx, optimizer);
+  if (run.fit_should_accumulate()) {
+    closure();
+  } else {
+    step_with_hooks(run, batch_idx, optimizer, closure);
+  }
+  if (!closure.loss().defined()) return {};
+  return closure.take_output();
+}
+
+void step_without_batch(Run& run, int64_t batch_idx) {
+  if (!run.module->automatic_optimization || run.state.window_start < 0) return;
+  if (run.fit_should_accumulate()) return;
+  NoBatch none;
+  step_with_hooks(run, batch_idx, only_optimizer(run), none);
+}
+
+StepOutput optimize_manually(Run& run, Batch& batch, int64_t batch_idx) {
+  at::AutoGradMode grad(true);
+  StepOutput output =
+      run.in_step("training_step", [&] { return run.module->training_step(batch, batch_idx); });
+  if (output.loss.defined()) output.loss = output.loss.detach();
+  return output;
+}
+
+void clip_gradients(Optimizer& optimizer, double clip_val, bool by_norm) {
+  if (clip_val <= 0) return;
+  std::vector<at::Tensor> grads;
+  for (const ParamGroup& group : optimizer.groups()) {
+    for (const at::Tensor& param : group.params) {
+      if (param.grad().defined()) grads.push_back(param.grad());
+    }
+  }
+  if (grads.empty()) return;
+  at::NoGradGuard no_grad;
+  if (!by_norm) {
+    at::_foreach_clamp_min_(grads, -clip_val);
+    at::_foreach_clamp_max_(grads, clip_val);
+    return;
+  }
+  // As torch.nn.utils.clip_grad_norm_: the 2-norm of the parameters' norms, 1e-6 against zero.
+  const at::Tensor total = at::stack(at::_foreach_norm(grads, 2)).norm(2);
+  const at::Tensor factor = at::clamp_max(clip_val / (total + 1e-6), 1.0);
+  at::_foreach_mul_(grads, factor);
+}
+
+}  // namespace grapnel

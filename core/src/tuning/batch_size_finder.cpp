@@ -1,0 +1,177 @@
+#include "grapnel/callbacks/batch_size_finder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
+#include "grapnel/trainer.h"
+#include "run/evaluation_loop.h"
+#include "run/fit_loop.h"
+#include "run/prediction_loop.h"
+#include "tuning/batch_size_search.h"
+
+namespace grapnel {
+
+namespace {
+
+// The run's own loaders, made with the batch size that is set now.
+void reload_own_data(Run& run) {
+  switch (run.state.kind) {
+    case RunKind::validate:
+      return run.validate_loop->reload();
+    case RunKind::test:
+      return run.test_loop->reload();
+    case RunKind::predict:
+      return run.predict_loop->setup_data();
+    default:
+      run.fit->forget_loaders();
+      run.val_loop->forget_loaders();
+      run.fit->setup_data();
+  }
+}
+
+size_t count_eval_loaders(Run& run) {
+  switch (run.state.kind) {
+    case RunKind::validate:
+      run.validate_loop->setup_data();
+      return run.validate_loop->loaders().loaders.size();
+    case RunKind::test:
+      run.test_loop->setup_data();
+      return run.test_loop->loaders().loaders.size();
+    case RunKind::predict:
+      run.predict_loop->setup_data();
+      return run.predict_loop->loaders().loaders.size();
+    default:
+      return 1;
+  }
+}
+
+}  // namespace
+
+BatchSizeSearch parse_batch_size_search(const std::string& text) {
+  std::string lower = text;
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (lower == "power") return BatchSizeSearch::power;
+  if (lower == "binsearch") return BatchSizeSearch::binsearch;
+  throw ConfigError(
+      {}, fmt::format("mode={} is not possible; it must be 'power' or 'binsearch'", quote(text)),
+      "mode");
+}
+
+BatchSizeFinder::BatchSizeFinder(BatchSizeFinderOptions options) : options_(std::move(options)) {
+  const auto at_least_one = [](const char* option, int64_t value) {
+    if (value >= 1) return;
+    throw ConfigError(
+        {},
+        fmt::format("BatchSizeFinder: {}={} is not possible; it must be at least 1", option, value),
+        option);
+  };
+  at_least_one("steps_per_trial", options_.steps_per_trial);
+  at_least_one("init_val", options_.init_val);
+  at_least_one("max_trials", options_.max_trials);
+  at_least_one("max_val", options_.max_val);
+  if (!(options_.margin >= 0 && options_.margin < 1)) {
+    throw ConfigError({},
+                      fmt::format("BatchSizeFinder: margin={:.1f} is not possible; it must be at "
+                                  "least 0 and below 1",
+                                  options_.margin),
+                      "margin");
+  }
+  optimal_ = options_.init_val;
+}
+
+const ParameterTable& BatchSizeFinder::parameters() {
+  using namespace parameter;
+  static const ParameterTable table(
+      "batch_size_finder", "Searches for the largest batch size that fits into memory and sets it.",
+      {string("mode", "power").doc("power: doubles until it fails; binsearch: bisects after that."),
+       integer("steps_per_trial", 3).at_least(1).unit("batches").doc("Steps to try a size with."),
+       integer("init_val", 2).at_least(1).unit("samples").doc("The size to start with."),
+       integer("max_trials", 25).at_least(1).doc("Sizes to try at most."),
+       string("batch_arg_name", "batch_size").doc("The attribute of the model or the data."),
+       number("margin", 0.05)
+           .at_least(0)
+           .below(1)
+           .doc("With binsearch, the share of the found size to give up."),
+       integer("max_val", 8192).at_least(1).unit("samples").doc("The search ends at this size.")});
+  return table;
+}
+
+std::shared_ptr<BatchSizeFinder> BatchSizeFinder::from(const Parameters& p) {
+  BatchSizeFinderOptions options{.steps_per_trial = p.get<int64_t>("steps_per_trial"),
+                                 .init_val = p.get<int64_t>("init_val"),
+                                 .max_trials = p.get<int64_t>("max_trials"),
+                                 .batch_arg_name = p.get<std::string>("batch_arg_name"),
+                                 .margin = p.get<double>("margin"),
+                                 .max_val = p.get<int64_t>("max_val")};
+  try {
+    options.mode = parse_batch_size_search(p.get<std::string>("mode"));
+  } catch (const ConfigError& error) {
+    throw p.error("mode", error.what());
+  }
+  return std::make_shared<BatchSizeFinder>(std::move(options));
+}
+
+void BatchSizeFinder::setup(StageEvent& event) {
+  Run& run = Run::of(event.trainer);
+  const std::string_view kind = to_string(event.run);
+  if (run.data.loaders) {
+    throw ConfigError({},
+                      fmt::format("the batch-size finder can't be used with dataloaders that are "
+                                  "passed to {}: they can't be made anew with another size. Give "
+                                  "a data module, or define the dataloader in the module",
+                                  kind));
+  }
+  if (const size_t loaders = count_eval_loaders(run); loaders > 1) {
+    throw ConfigError({},
+                      fmt::format("the batch-size finder can't be used with several dataloaders; "
+                                  "{} has {}",
+                                  kind, loaders));
+  }
+  batch_size_attribute(run, options_.batch_arg_name);
+}
+
+void BatchSizeFinder::on_fit_start(Event& event) {
+  scale_batch_size(event);
+}
+void BatchSizeFinder::on_validation_start(Event& event) {
+  if (event.trainer.state().kind == RunKind::validate) scale_batch_size(event);
+}
+void BatchSizeFinder::on_test_start(Event& event) {
+  scale_batch_size(event);
+}
+void BatchSizeFinder::on_predict_start(Event& event) {
+  scale_batch_size(event);
+}
+
+void BatchSizeFinder::scale_batch_size(Event& event) {
+  Run& run = Run::of(event.trainer);
+  if (run.options.fast_dev_run != 0) {
+    log_warning("the batch-size finder does nothing under fast_dev_run");
+    optimal_.reset();
+  } else {
+    const auto attribute = batch_size_attribute(run, options_.batch_arg_name);
+    const int64_t before = attribute.get();
+    try {
+      Trial trial(run, {});
+      optimal_ = BatchSizeTrials(trial, options_, attribute).run();
+    } catch (...) {
+      attribute.set(before);
+      try {
+        reload_own_data(run);
+      } catch (const std::exception& error) {
+        log_error("after the search, the data could not be loaded: {}", error.what());
+      }
+      throw;
+    }
+    reload_own_data(run);
+  }
+  if (search_only_) throw SearchOnly();
+}
+
+}  // namespace grapnel

@@ -1,0 +1,144 @@
+#include "tuning/trial.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include "grapnel/base/log.h"
+#include "run/evaluation_loop.h"
+#include "run/fit_loop.h"
+#include "run/prediction_loop.h"
+#include "values/rng.h"
+
+namespace grapnel {
+
+namespace {
+
+// The outer run's options, without what would be said or written twice.
+TrainerOptions trial_options(const Run& outer) {
+  TrainerOptions options = outer.options;
+  if (!options.loggers.empty()) options.loggers = {silent_logger()};
+  options.log_every_n_steps = 0;
+  options.limit_train_batches = 1.0;
+  options.limit_val_batches = 1.0;
+  options.limit_test_batches = 1.0;
+  options.limit_predict_batches = 1.0;
+  return options;
+}
+
+// Each step of putting things back is made, whatever happens to the others.
+template <class Step>
+void put_back_part(const char* what, Step&& step) noexcept {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    log_error("after a trial, {} could not be put back: {}", what, error.what());
+  }
+}
+
+}  // namespace
+
+Trial::Trial(Run& outer, std::vector<CallbackHandle> callbacks) : outer_(outer) {
+  auto inner = std::make_unique<Run>(outer.trainer, trial_options(outer), std::move(callbacks));
+  inner_ = inner.get();
+  inner->module = outer.module;
+  inner->mask = outer.mask;
+  inner->data = outer.data;
+  inner->data_mask = outer.data_mask;
+  inner->optimizers = outer.optimizers;
+  inner->schedulers = outer.schedulers;
+  if (outer.scaler != nullptr) {  // a copy, so that the outer run's scale stays
+    inner->scaler = std::make_unique<GradScaler>(outer.device);
+    inner->scaler->load_state_dict(outer.scaler->state_dict());
+  }
+  inner->max_epochs_known = true;
+  inner->hooks.set_module(outer.module, outer.mask);
+  remember();
+  rewind();
+  std::unique_ptr<Run>& place = Run::place_of(outer.trainer);
+  outer_kept_ = std::exchange(place, std::move(inner));
+}
+
+Trial::~Trial() {
+  inner_->leases.end_all();
+  std::unique_ptr<Run>& place = Run::place_of(outer_.trainer);
+  const std::unique_ptr<Run> ended = std::exchange(place, std::move(outer_kept_));
+  put_back();
+}
+
+void Trial::rewind() {
+  inner_->state = outer_.state;
+  inner_->state.should_stop = false;
+  inner_->state.min_epochs = 0;
+  inner_->state.min_steps = 0;
+  inner_->limits = outer_.limits;
+  inner_->pending.clear();
+  inner_->reset_results();
+  inner_->reset_metrics();
+}
+
+void Trial::execute() {
+  switch (inner_->state.kind) {
+    case RunKind::validate:
+      inner_->validate_loop->run();
+      return;
+    case RunKind::test:
+      inner_->test_loop->run();
+      return;
+    case RunKind::predict:
+      inner_->predict_loop->run();
+      return;
+    default:
+      break;
+  }
+  const at::AutoGradMode grad(true);
+  inner_->fit->run();
+}
+
+void Trial::remember() {
+  const at::NoGradGuard no_grad;
+  Module& module = *outer_.module;
+  for (const StateEntry& entry : module.state_view().entries()) {
+    tensors_.emplace_back(entry.tensor, entry.tensor.detach().clone());
+    if (!entry.is_parameter) continue;
+    const at::Tensor& gradient = entry.tensor.grad();
+    gradients_.emplace_back(entry.tensor, gradient.defined() ? gradient.clone() : at::Tensor());
+  }
+  modes_ = module.training_modes();
+  for (const auto& optimizer : outer_.optimizers) {
+    optimizers_.push_back({optimizer->groups(), snapshot(optimizer->state_dict())});
+  }
+  for (const SchedulerConfig& config : outer_.schedulers) {
+    schedulers_.push_back(snapshot(config.scheduler->state_dict()));
+  }
+  if (outer_.data.module != nullptr) data_ = snapshot(outer_.data.module->state_dict());
+  generators_ = generator_states();
+}
+
+void Trial::put_back() {
+  const at::NoGradGuard no_grad;
+  put_back_part("the weights", [&] {
+    for (auto& [live, saved] : tensors_) live.copy_(saved);
+    for (auto& [parameter, gradient] : gradients_) parameter.mutable_grad() = gradient;
+  });
+  put_back_part("the mode of the layers", [&] { outer_.module->set_training_modes(modes_); });
+  for (size_t i = 0; i < optimizers_.size(); ++i) {
+    put_back_part("an optimizer", [&] {
+      Optimizer& optimizer = *outer_.optimizers[i];
+      optimizer.groups() = optimizers_[i].groups;
+      optimizer.load_state_dict(optimizers_[i].state);
+    });
+  }
+  for (size_t i = 0; i < schedulers_.size(); ++i) {
+    put_back_part("a scheduler",
+                  [&] { outer_.schedulers[i].scheduler->load_state_dict(schedulers_[i]); });
+  }
+  // A scheduler may write the rates that belong to its state: those of the groups are the last word.
+  for (size_t i = 0; i < optimizers_.size(); ++i) {
+    put_back_part("an optimizer", [&] { outer_.optimizers[i]->groups() = optimizers_[i].groups; });
+  }
+  if (!data_.empty()) {
+    put_back_part("the data module's state", [&] { outer_.data.module->load_state_dict(data_); });
+  }
+  put_back_part("the random generators", [&] { set_generator_states(generators_); });
+}
+
+}  // namespace grapnel
