@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/callbacks/registry.h"
@@ -16,7 +17,6 @@
 #include "grapnel/models/registry.h"
 #include "grapnel/nn_module.h"
 #include "grapnel/observed.h"
-#include "scripted.h"
 
 namespace activation_monitor_test {
 

@@ -3,10 +3,10 @@
 
 #include "../support/backbone.h"
 #include "../support/recorder.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/callbacks/ema_weight_averaging.h"
 #include "grapnel/callbacks/stochastic_weight_averaging.h"
-#include "scripted.h"
 #include "temp_dir.h"
 
 namespace averaged_weights_test {

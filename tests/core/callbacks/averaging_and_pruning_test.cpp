@@ -1,10 +1,10 @@
 // Averages of a model that is pruned meanwhile: parameters get other names, masks come and go.
 #include "../support/resumed.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/callbacks/ema_weight_averaging.h"
 #include "grapnel/callbacks/model_pruning.h"
 #include "grapnel/callbacks/stochastic_weight_averaging.h"
-#include "scripted.h"
 
 namespace averaging_and_pruning_test {
 

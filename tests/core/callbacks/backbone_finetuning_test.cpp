@@ -2,9 +2,9 @@
 
 #include "../support/backbone.h"
 #include "../support/resumed.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
-#include "scripted.h"
 
 namespace backbone_finetuning_test {
 

@@ -1,8 +1,8 @@
 #include "grapnel/callbacks/device_stats_monitor.h"
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/loggers/memory_logger.h"
-#include "scripted.h"
 
 namespace device_stats_monitor_test {
 

@@ -2,9 +2,9 @@
 
 #include <limits>
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/callbacks/model_checkpoint.h"
-#include "scripted.h"
 #include "temp_dir.h"
 
 namespace early_stopping_test {

@@ -1,10 +1,10 @@
 #include "grapnel/callbacks/gradient_accumulation_scheduler.h"
 
 #include "../support/recorder.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/json.h"
 #include "grapnel/callbacks/registry.h"
-#include "scripted.h"
 #include "temp_dir.h"
 
 namespace gradient_accumulation_scheduler_test {

@@ -1,8 +1,8 @@
 #include "grapnel/callbacks/lambda_callback.h"
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/dispatcher.h"
-#include "scripted.h"
 
 namespace lambda_callback_test {
 

@@ -1,9 +1,9 @@
 #include "grapnel/callbacks/learning_rate_monitor.h"
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/loggers/memory_logger.h"
 #include "grapnel/lr_schedulers.h"
-#include "scripted.h"
 
 namespace learning_rate_monitor_test {
 

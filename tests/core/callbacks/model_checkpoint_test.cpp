@@ -2,10 +2,10 @@
 
 #include <limits>
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/clock.h"
 #include "grapnel/loggers/memory_logger.h"
-#include "scripted.h"
 #include "temp_dir.h"
 
 namespace model_checkpoint_test {

@@ -2,10 +2,10 @@
 
 #include "../support/backbone.h"
 #include "../support/resumed.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/checkpoint.h"
-#include "scripted.h"
 
 namespace model_pruning_test {
 

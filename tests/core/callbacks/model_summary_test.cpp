@@ -7,10 +7,10 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/rnn.h>
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/nn_module.h"
 #include "grapnel/observed.h"
-#include "scripted.h"
 
 namespace model_summary_test {
 

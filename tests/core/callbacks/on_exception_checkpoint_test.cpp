@@ -1,8 +1,8 @@
 #include "grapnel/callbacks/on_exception_checkpoint.h"
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/files.h"
-#include "scripted.h"
 #include "temp_dir.h"
 
 namespace on_exception_checkpoint_test {

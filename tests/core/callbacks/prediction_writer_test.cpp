@@ -3,11 +3,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/safetensors.h"
 #include "grapnel/callbacks/registry.h"
 #include "grapnel/data/tensor_loader.h"
-#include "scripted.h"
 #include "temp_dir.h"
 
 namespace prediction_writer_test {

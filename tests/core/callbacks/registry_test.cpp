@@ -2,11 +2,11 @@
 
 #include <set>
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/callbacks/early_stopping.h"
 #include "grapnel/loggers/registry.h"
-#include "scripted.h"
 
 namespace registry_test {
 

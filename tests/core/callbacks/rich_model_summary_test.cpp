@@ -2,8 +2,8 @@
 
 #include <sstream>
 
+#include "../support/scripted.h"
 #include "catch.h"
-#include "scripted.h"
 
 namespace rich_model_summary_test {
 

@@ -1,13 +1,13 @@
 // Bars in colour: their lines at several widths, on several kinds of terminals, and in a training.
 #include "grapnel/callbacks/rich_progress_bar.h"
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/clock.h"
 #include "grapnel/base/error.h"
 #include "grapnel/callbacks/lambda_callback.h"
 #include "grapnel/callbacks/registry.h"
 #include "grapnel/terminal_progress.h"
-#include "scripted.h"
 
 namespace rich_progress_bar_test {
 

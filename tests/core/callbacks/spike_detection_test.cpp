@@ -2,10 +2,10 @@
 
 #include <cmath>
 
+#include "../support/scripted.h"
 #include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/json.h"
-#include "scripted.h"
 #include "temp_dir.h"
 
 namespace spike_detection_test {

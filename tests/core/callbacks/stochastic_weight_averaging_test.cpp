@@ -2,10 +2,10 @@
 
 #include "../support/backbone.h"
 #include "../support/resumed.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/lr_schedulers/step_lr.h"
-#include "scripted.h"
 
 namespace stochastic_weight_averaging_test {
 

@@ -2,9 +2,9 @@
 
 #include <map>
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/clock.h"
-#include "scripted.h"
 
 namespace throughput_monitor_test {
 

@@ -1,9 +1,9 @@
 #include "grapnel/callbacks/timer.h"
 
 #include "../support/recorder.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/clock.h"
-#include "scripted.h"
 #include "temp_dir.h"
 
 namespace timer_test {

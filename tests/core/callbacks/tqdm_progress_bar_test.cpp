@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/loggers/memory_logger.h"
-#include "scripted.h"
 
 namespace tqdm_progress_bar_test {
 

@@ -2,11 +2,11 @@
 
 #include "../support/backbone.h"
 #include "../support/resumed.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/checkpoint.h"
 #include "grapnel/optim/sgd.h"
-#include "scripted.h"
 
 namespace weight_averaging_test {
 

@@ -1,13 +1,13 @@
 // What the Trainer's own functions promise beyond the loop.
 #include "grapnel/trainer.h"
 
-#include "callbacks/scripted.h"
+#include "../support/recorder.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/callbacks/model_summary.h"
 #include "grapnel/callbacks/rich_model_summary.h"
 #include "grapnel/data/tensor_loader.h"
-#include "support/recorder.h"
 #include "temp_dir.h"
 
 namespace trainer_test {

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
+#include "../support/recorder.h"
+#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/json.h"
 #include "grapnel/base/log.h"
-#include "support/recorder.h"
-#include "support/toy.h"
 #include "temp_dir.h"
 
 namespace profile_test {

@@ -2,8 +2,9 @@
 // or is warned of.
 #include <map>
 
-#include "callbacks/configuration.h"
-#include "callbacks/scripted.h"
+#include "../callbacks/configuration.h"
+#include "../support/backbone.h"
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/callbacks/early_stopping.h"
@@ -14,7 +15,6 @@
 #include "grapnel/lr_schedulers.h"
 #include "grapnel/models/cnn.h"
 #include "grapnel/models/mlp.h"
-#include "support/backbone.h"
 #include "temp_dir.h"
 
 namespace monitor_check_test {

@@ -1,12 +1,12 @@
 // A callback under OnError::disable never ends a run; it leaves it, and keeps its last good state.
 #include <algorithm>
 
+#include "../support/recorder.h"
+#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/dispatcher.h"
-#include "support/recorder.h"
-#include "support/toy.h"
 #include "temp_dir.h"
 
 namespace on_error_test {

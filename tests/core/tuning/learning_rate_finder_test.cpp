@@ -3,9 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/callbacks/registry.h"
-#include "scripted.h"
 #include "temp_dir.h"
 #include "tuned.h"
 

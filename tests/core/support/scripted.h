@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "../support/toy.h"
 #include "grapnel/base/log.h"
+#include "toy.h"
 
 namespace grapnel::test {
 

@@ -4,9 +4,9 @@
 #include <regex>
 #include <sstream>
 
+#include "../support/recorder.h"
+#include "../support/toy.h"
 #include "catch.h"
-#include "support/recorder.h"
-#include "support/toy.h"
 
 namespace loop_picture_test {
 

@@ -1,10 +1,10 @@
 // Which calls a filter lets through, as a pure question and in real trainings.
 #include "grapnel/call_filter.h"
 
+#include "../support/recorder.h"
+#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
-#include "support/recorder.h"
-#include "support/toy.h"
 #include "temp_dir.h"
 
 namespace call_filter_test {

@@ -1,7 +1,7 @@
 #include "grapnel/tuner.h"
 
-#include "callbacks/tuned.h"
 #include "catch.h"
+#include "tuned.h"
 
 namespace tuner_test {
 

@@ -3,9 +3,9 @@
 
 #include <set>
 
+#include "../support/recorder.h"
+#include "../support/toy.h"
 #include "catch.h"
-#include "support/recorder.h"
-#include "support/toy.h"
 
 namespace accumulation_test {
 

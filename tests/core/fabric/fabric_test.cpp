@@ -5,13 +5,13 @@
 
 #include <cmath>
 
+#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/callbacks/lambda_callback.h"
 #include "grapnel/loggers/memory_logger.h"
 #include "grapnel/lr_schedulers/step_lr.h"
-#include "support/toy.h"
 #include "temp_dir.h"
 
 namespace fabric_test {

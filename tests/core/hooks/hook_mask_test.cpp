@@ -5,9 +5,9 @@
 #include <set>
 #include <string>
 
+#include "../support/recorder.h"
+#include "../support/toy.h"
 #include "catch.h"
-#include "support/recorder.h"
-#include "support/toy.h"
 
 namespace hook_mask_test {
 

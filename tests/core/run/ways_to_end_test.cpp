@@ -2,11 +2,11 @@
 #include <csignal>
 #include <map>
 
+#include "../support/recorder.h"
+#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/lr_schedulers/reduce_lr_on_plateau.h"
-#include "support/recorder.h"
-#include "support/toy.h"
 #include "temp_dir.h"
 
 namespace ways_to_end_test {

@@ -1,9 +1,9 @@
 // A run that was stopped anywhere and resumed ends with the same bits as one that was never stopped.
 #include <random>
 
+#include "../support/recorder.h"
+#include "../support/toy.h"
 #include "catch.h"
-#include "support/recorder.h"
-#include "support/toy.h"
 #include "temp_dir.h"
 
 namespace exact_resume_test {

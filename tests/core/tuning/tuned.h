@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "../support/recorder.h"
+#include "../support/scripted.h"
 #include "grapnel/data/tensor_loader.h"
-#include "scripted.h"
 
 namespace grapnel::test {
 
