@@ -25,6 +25,14 @@ TEST_CASE("a configuration error without a line names its source, without a sour
   CHECK(std::string(ConfigError({}, "no").what()) == "no");
 }
 
+TEST_CASE("a configuration error about a value from code is formatted and names its key") {
+  const ConfigError error = ConfigError::of("window", "window must be at least {}, found {}", 1, 0);
+  CHECK(std::string(error.what()) == "window must be at least 1, found 0");
+  CHECK(error.key == "window");
+  CHECK(error.line == 0);
+  CHECK(std::string(ConfigError::of("", "{{no}} {}", "more").what()) == "{no} more");
+}
+
 TEST_CASE("a plugin that fails in a hook is named with version, callback and hook") {
   const auto error = PluginError::in_hook({"ema", "1.2.0", "average", "on_train_batch_end"}, "no");
   CHECK(std::string(error.what()) ==

@@ -59,6 +59,14 @@ TEST_CASE("nothing is named when nothing is plausible") {
   CHECK_FALSE(nearest(std::string(100'000, 'a'), trainer_keys));
 }
 
+TEST_CASE("a message about an unknown name ends with the name that was meant, if there is one") {
+  CHECK(did_you_mean("max_epoch", trainer_keys) == "; did you mean 'max_epochs'?");
+  CHECK(did_you_mean("meam", {"mean", "sum"}) == "; did you mean 'mean'?");
+  CHECK(did_you_mean("colour", trainer_keys).empty());
+  CHECK(did_you_mean(nearest("max_epoch", trainer_keys)) == "; did you mean 'max_epochs'?");
+  CHECK(did_you_mean(std::nullopt).empty());
+}
+
 TEST_CASE("lists of names read as a sentence") {
   const std::vector<std::string> names = {"a", "b", "c"};
   CHECK(join(names) == "a, b, c");

@@ -41,6 +41,11 @@ ConfigError::ConfigError(const SourcePosition& position, const std::string& mess
       nearest(std::move(nearest_)) {}
 ConfigError::~ConfigError() = default;
 
+ConfigError ConfigError::formatted(std::string key, fmt::string_view format,
+                                   fmt::format_args arguments) {
+  return {{}, fmt::vformat(format, arguments), std::move(key)};
+}
+
 PluginError::PluginError(const std::string& message, PluginSite site)
     : Error(message),
       plugin(std::move(site.plugin)),

@@ -124,6 +124,18 @@ std::optional<std::string> nearest(std::string_view name,
   return nearest_of(name, candidates);
 }
 
+std::string did_you_mean(const std::optional<std::string>& meant) {
+  return meant ? "; did you mean " + quote(*meant) + "?" : std::string();
+}
+
+std::string did_you_mean(std::string_view name, std::span<const std::string> known) {
+  return did_you_mean(nearest(name, known));
+}
+
+std::string did_you_mean(std::string_view name, std::initializer_list<std::string_view> known) {
+  return did_you_mean(nearest(name, known));
+}
+
 std::string join(std::span<const std::string> items, std::string_view separator) {
   std::string out;
   for (std::size_t i = 0; i < items.size(); ++i) {

@@ -5,11 +5,14 @@
 // comes from files or plugins has been made printable (text.h) by whoever throws.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <exception>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <grapnel/base/export.h>
@@ -42,11 +45,24 @@ class GRAPNEL_BASE_API ConfigError : public Error {
               std::string nearest = {});
   ~ConfigError() override;
 
+  // For a value that came from code and has no position:
+  //   throw ConfigError::of("window", "window must be at least 1, found {}", options.window);
+  // `key` is the option at fault; "" when there is none.
+  template <class... Args>
+  [[nodiscard]] static ConfigError of(std::string key, fmt::format_string<Args...> format,
+                                      Args&&... args) {
+    return formatted(std::move(key), format, fmt::make_format_args(args...));
+  }
+
   const std::string file;
   const int line;             // 0 when unknown
   const int column;           // 0 when unknown
   const std::string key;      // dotted path of the offending key; empty when no key is at fault
   const std::string nearest;  // nearest known key; empty when none is plausible
+
+ private:
+  static ConfigError formatted(std::string key, fmt::string_view format,
+                               fmt::format_args arguments);
 };
 
 // Who in a plugin is concerned. Fields that do not apply stay empty.

@@ -31,6 +31,14 @@ namespace grapnel {
 [[nodiscard]] GRAPNEL_BASE_API std::optional<std::string> nearest(
     std::string_view name, std::initializer_list<std::string_view> candidates);
 
+// The end of a message about an unknown name: "; did you mean 'val_loss'?", or "" when nearest()
+// has no candidate. The second form is for callers that need the candidate itself too.
+[[nodiscard]] GRAPNEL_BASE_API std::string did_you_mean(std::string_view name,
+                                                        std::span<const std::string> known);
+[[nodiscard]] GRAPNEL_BASE_API std::string did_you_mean(
+    std::string_view name, std::initializer_list<std::string_view> known);
+[[nodiscard]] GRAPNEL_BASE_API std::string did_you_mean(const std::optional<std::string>& meant);
+
 // "a, b, c"
 [[nodiscard]] GRAPNEL_BASE_API std::string join(std::span<const std::string> items,
                                                 std::string_view separator = ", ");
