@@ -77,27 +77,38 @@ TEST_CASE("scoped sinks nest") {
   CHECK(outer->lines == std::vector<std::string>{"info: b"});
 }
 
-TEST_CASE("log_once logs each key once, until it is told to forget") {
-  forget_log_once();
+TEST_CASE("log_once logs each key once in its scope") {
   const auto sink = std::make_shared<Recorder>();
   const ScopedLogSink scope(sink);
+  const OnceScope once;
   for (int i = 0; i < 3; ++i) {
     log_once("a", LogLevel::warning, "first {}", i);
     log_once("b", LogLevel::info, "other");
   }
   CHECK(sink->lines == std::vector<std::string>{"warning: first 0", "info: other"});
-  forget_log_once();
-  log_once("a", LogLevel::info, "again");
+  {
+    const OnceScope inner;
+    log_once("a", LogLevel::info, "again");
+    CHECK(sink->lines.size() == 3);
+    // Other threads have no part in a scope.
+    bool first_elsewhere = false;
+    std::thread([&] {
+      first_elsewhere = first_time("log_test: in a scope and on another thread") &&
+                        !first_time("log_test: in a scope and on another thread");
+    }).join();
+    CHECK(first_elsewhere);
+    CHECK(first_time("log_test: in a scope and on another thread"));
+  }
+  log_once("a", LogLevel::info, "not again");
   CHECK(sink->lines.size() == 3);
 }
 
 TEST_CASE("keys of log_once are forgotten rather than gathered without end") {
-  forget_log_once();
+  const OnceScope once;
   CHECK(first_time("oldest"));
   for (int i = 0; i < 10'000; ++i) CHECK(first_time("key " + std::to_string(i)));
   CHECK(first_time("oldest"));
   CHECK_FALSE(first_time("key 9999"));
-  forget_log_once();
 }
 
 TEST_CASE("threads may log while the sink changes") {

@@ -34,7 +34,6 @@ class WorkingDirectory {
 
 // What a case before this one may have left in the process.
 void reset_process() {
-  forget_log_once();
   at::set_num_threads(1);
   at::manual_seed(0);
 }
@@ -43,6 +42,7 @@ void reset_process() {
 
 Json observe_case(const Case& test, std::vector<std::string>& log) {
   reset_process();
+  const OnceScope once;
   const TemporaryDirectory temporary("grapnel-oracle-");
   const std::filesystem::path directory = real_path(temporary.path());
   const WorkingDirectory there(directory);

@@ -8,6 +8,15 @@
 #include <unordered_set>
 
 namespace grapnel {
+
+// The keys that first_time() has seen.
+struct OnceKeys {
+  std::unordered_set<std::string> seen;
+  std::deque<std::string> order;
+
+  bool add(std::string_view key);
+};
+
 namespace {
 
 constexpr std::size_t max_remembered_keys = 10'000;
@@ -16,14 +25,16 @@ constexpr std::size_t max_remembered_keys = 10'000;
 struct LogState {
   std::mutex mutex;
   std::shared_ptr<LogSink> sink;
-  std::unordered_set<std::string> seen;
-  std::deque<std::string> seen_order;
+  OnceKeys once;
 };
 
 LogState& state() {
   static LogState* const instance = new LogState;
   return *instance;
 }
+
+// The innermost OnceScope's of this thread; nullptr: the process's.
+thread_local OnceKeys* scope_keys = nullptr;
 
 }  // namespace
 
@@ -84,22 +95,28 @@ void log_format(LogLevel level, fmt::string_view format, fmt::format_args argume
   }
 }
 
-bool first_time(std::string_view key) {
-  LogState& log = state();
-  const std::lock_guard lock(log.mutex);
-  if (!log.seen.emplace(key).second) return false;
-  log.seen_order.emplace_back(key);
-  if (log.seen_order.size() > max_remembered_keys) {
-    log.seen.erase(log.seen_order.front());
-    log.seen_order.pop_front();
+bool OnceKeys::add(std::string_view key) {
+  if (!seen.emplace(key).second) return false;
+  order.emplace_back(key);
+  if (order.size() > max_remembered_keys) {
+    seen.erase(order.front());
+    order.pop_front();
   }
   return true;
 }
 
-void forget_log_once() {
-  const std::lock_guard lock(state().mutex);
-  state().seen.clear();
-  state().seen_order.clear();
+bool first_time(std::string_view key) {
+  if (scope_keys != nullptr) return scope_keys->add(key);
+  LogState& log = state();
+  const std::lock_guard lock(log.mutex);
+  return log.once.add(key);
+}
+
+OnceScope::OnceScope()
+    : keys_(std::make_unique<OnceKeys>()), outer_(std::exchange(scope_keys, keys_.get())) {}
+
+OnceScope::~OnceScope() {
+  scope_keys = outer_;
 }
 
 }  // namespace grapnel

@@ -132,6 +132,11 @@ class GRAPNEL_CORE_API Callback {
     return false;
   }
 
+  // Draws progress bars, so that a tuner may draw one too.
+  virtual bool shows_progress() const {
+    return false;
+  }
+
   // Hooks that this instance wants, out of those that its class overrides.
   virtual HookMask wanted(const HookMask& overridden) const {
     return overridden;

@@ -16,7 +16,7 @@
 
 #include "grapnel/batch.h"
 #include "grapnel/export.h"
-#include "grapnel/hook_mask.h"
+#include "grapnel/override_mask.h"
 #include "grapnel/run_state.h"
 #include "grapnel/state_dict.h"
 #include "grapnel/trainer_links.h"

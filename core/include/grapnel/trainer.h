@@ -21,10 +21,10 @@
 
 #include "grapnel/callback.h"
 #include "grapnel/data.h"
-#include "grapnel/device_scalar.h"
 #include "grapnel/export.h"
 #include "grapnel/lease.h"
 #include "grapnel/logger.h"
+#include "grapnel/metric_dict.h"
 #include "grapnel/module.h"
 #include "grapnel/request.h"
 #include "grapnel/run_state.h"
@@ -35,33 +35,6 @@ namespace grapnel {
 class Dispatcher;
 class GradScaler;
 class Run;
-
-// The latest values by name, in the order the names first came.
-class GRAPNEL_CORE_API MetricDict {
- public:
-  struct Entry {
-    std::string name;
-    DeviceScalar value;
-    int64_t global_step = 0;  // at which it was made
-  };
-
-  const Entry* find(std::string_view name) const;
-  bool contains(std::string_view name) const { return find(name) != nullptr; }
-  // The number; waits for the device. Throws MetricError naming the available ones.
-  double at(std::string_view name) const;
-  void set(std::string_view name, DeviceScalar value, int64_t global_step);
-  void update(const MetricDict& other);
-  bool erase(std::string_view name);
-  void clear() { entries_.clear(); }
-  bool empty() const { return entries_.empty(); }
-  size_t size() const { return entries_.size(); }
-  std::vector<Entry>::const_iterator begin() const { return entries_.begin(); }
-  std::vector<Entry>::const_iterator end() const { return entries_.end(); }
-  std::vector<std::string> names() const;
-
- private:
-  std::vector<Entry> entries_;
-};
 
 struct RunOptions {
   std::string ckpt_path = {};  // a file, "last", "best"; empty: none
@@ -206,10 +179,6 @@ class GRAPNEL_CORE_API Trainer {
   void set_schedulers(std::vector<SchedulerConfig> schedulers);
 
  private:
-  friend class DataModule;
-  friend class Module;
-  friend class ManualOptimizer;
-  friend class Callback;
   friend class Run;
   std::unique_ptr<Run> run_;  // while a tuner tries something: the trial's
   std::atomic<int> signal_{0};

@@ -9,9 +9,10 @@
 #include "grapnel/callbacks/model_checkpoint.h"
 #include "grapnel/callbacks/model_summary.h"
 #include "grapnel/callbacks/progress_bar.h"
+#include "grapnel/callbacks/registry.h"
 #include "grapnel/callbacks/timer.h"
 #include "grapnel/callbacks/tqdm_progress_bar.h"
-#include "run/run.h"
+#include "run/standard_callbacks.h"
 
 namespace grapnel {
 
@@ -85,6 +86,10 @@ void add_default_callbacks(const TrainerOptions& options, std::vector<CallbackHa
   if (summary && find<ModelSummary>(callbacks) == nullptr) {
     callbacks.emplace_back(std::make_shared<ModelSummary>(), CallbackOrigin::trainer_default);
   }
+}
+
+bool logs_only_declared_metrics(const Callback& callback) {
+  return is_built_in(callback);
 }
 
 }  // namespace grapnel

@@ -5,8 +5,6 @@
 #include <algorithm>
 
 #include "grapnel/base/error.h"
-#include "grapnel/trainer.h"
-#include "run/run.h"
 #include "values/type_name.h"
 
 namespace grapnel {
@@ -24,11 +22,6 @@ DataLoader::~DataLoader() = default;
 void DataLoader::skip(int64_t batches) {
   for (int64_t i = 0; i < batches && next(); ++i) {
   }
-}
-
-// Trainers may outlive the data of their last runs.
-DataModule::~DataModule() {
-  for (Trainer* trainer : trainers_.all()) trainer->run_->data = {};
 }
 
 Batch DataModule::transfer_batch_to_device(Batch batch, const at::Device& device,

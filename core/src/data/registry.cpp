@@ -4,7 +4,7 @@
 #include "grapnel/data/digits.h"
 #include "grapnel/data/idx_data_module.h"
 #include "grapnel/data/safetensors_data.h"
-#include "grapnel/named_config.h"
+#include "registry/named_config.h"
 #include "values/config_state.h"
 
 namespace grapnel {

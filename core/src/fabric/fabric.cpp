@@ -11,7 +11,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/checkpoint.h"
 #include "metrics/log_rules.h"
-#include "run/optimization.h"
+#include "optim/clip_gradients.h"
 #include "run/run.h"
 #include "values/rng.h"
 

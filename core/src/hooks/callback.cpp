@@ -1,8 +1,6 @@
 #include "grapnel/callback.h"
 
 #include "grapnel/base/error.h"
-#include "grapnel/trainer.h"
-#include "run/run.h"
 #include "values/type_name.h"
 
 namespace grapnel {
@@ -27,12 +25,6 @@ StateDict Callback::state_dict() const {
 }
 
 void Callback::load_state_dict(const StateDict&) {}
-
-void Callback::log(Event& event, const std::string& name, const LogValue& value,
-                   const LogOptions& options) {
-  Run& run = *event.trainer.run_;
-  run.log(run.hooks.running(), name, value, options);
-}
 
 void refuse_null_callback() {
   throw ConfigError({}, "a callback is null; pass std::make_shared<YourCallback>(...)");

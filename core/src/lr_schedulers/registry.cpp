@@ -1,7 +1,7 @@
 #include "grapnel/lr_schedulers/registry.h"
 
 #include "grapnel/lr_schedulers.h"
-#include "grapnel/named_config.h"
+#include "registry/named_config.h"
 
 namespace grapnel {
 

@@ -1,10 +1,11 @@
+#include "grapnel/metric_dict.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
-#include "grapnel/trainer.h"
 
 namespace grapnel {
 

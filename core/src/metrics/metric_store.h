@@ -14,7 +14,8 @@
 
 #include "grapnel/device_scalar.h"
 #include "grapnel/log_options.h"
-#include "grapnel/trainer.h"
+#include "grapnel/metric_dict.h"
+#include "grapnel/state_dict.h"
 
 namespace grapnel {
 

@@ -6,9 +6,7 @@
 #include <algorithm>
 
 #include "grapnel/base/error.h"
-#include "grapnel/trainer.h"
-#include "run/optimization.h"
-#include "run/run.h"
+#include "optim/clip_gradients.h"
 #include "values/type_name.h"
 
 namespace grapnel {
@@ -21,11 +19,6 @@ namespace {
 }
 
 }  // namespace
-
-// Trainers may outlive the module that they ran.
-Module::~Module() {
-  for (Trainer* trainer : trainers_.all()) trainer->run_->forget_module();
-}
 
 StepOutput Module::training_step(Batch&, int64_t) {
   missing(*this, "training_step");
@@ -104,55 +97,9 @@ void Module::to(const at::Device& device) {
   }
 }
 
-void Module::log(const std::string& name, const LogValue& value, const LogOptions& options) {
-  Run& run = *trainer().run_;
-  run.log(run.hooks.running(), name, value, options);
-}
-
 void Module::log_dict(const std::vector<std::pair<std::string, LogValue>>& values,
                       const LogOptions& options) {
   for (const auto& [name, value] : values) log(name, value, options);
-}
-
-ManualOptimizer Module::optimizers(size_t index) {
-  const auto& all = trainer().optimizers();
-  if (index >= all.size()) {
-    throw ConfigError({}, fmt::format("there is no optimizer {}: configure_optimizers returned {}",
-                                      index, all.size()));
-  }
-  return {trainer(), index};
-}
-
-void Module::manual_backward(const at::Tensor& loss) {
-  if (automatic_optimization) {
-    throw ConfigError({},
-                      "manual_backward was called under automatic optimization; set "
-                      "automatic_optimization = false in the module");
-  }
-  backward_with_hooks(*trainer().run_, loss);
-}
-
-void Module::toggle_optimizer(const ManualOptimizer& optimizer) {
-  untoggle_optimizer(optimizer);
-  const auto& all = trainer().optimizers();
-  const auto belongs = [&](const at::Tensor& param) {
-    for (const ParamGroup& group : optimizer.optimizer().groups()) {
-      for (const at::Tensor& own : group.params) {
-        if (own.is_same(param)) return true;
-      }
-    }
-    return false;
-  };
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (i == optimizer.index()) continue;
-    for (const ParamGroup& group : all[i]->groups()) {
-      for (const at::Tensor& param : group.params) {
-        if (belongs(param)) continue;
-        toggled_.emplace_back(param, param.requires_grad());
-        param.set_requires_grad(false);
-      }
-    }
-  }
 }
 
 void Module::untoggle_optimizer(const ManualOptimizer&) {
@@ -171,34 +118,6 @@ Trainer& Module::trainer() const {
                                   type_name()));
   }
   return *trainer;
-}
-
-void ManualOptimizer::step(const Closure& closure) {
-  Run& run = *trainer_.run_;
-  Optimizer& optimizer = this->optimizer();
-  run.state.manual_step.ready();
-  ScaledStep scaled(run, optimizer);
-  optimizer.step([&]() -> ClosureResult {
-    ClosureResult result = closure ? closure() : ClosureResult{};
-    scaled.unscale(/*has_gradients=*/true);
-    OptimizerEvent event{run.event(), optimizer, static_cast<int64_t>(index_)};
-    run.hooks.on_before_optimizer_step(event);
-    const bool skipped = run.take_request(RequestKind::skip_step);
-    result.skip_update = result.skip_update || skipped || scaled.must_skip();
-    return result;
-  });
-  scaled.finish();
-  run.state.manual_step.completed();
-  OptimizerEvent event{run.event(), optimizer, static_cast<int64_t>(index_)};
-  run.hooks.on_after_optimizer_step(event);
-}
-
-void ManualOptimizer::zero_grad(bool set_to_none) {
-  optimizer().zero_grad(set_to_none);
-}
-
-Optimizer& ManualOptimizer::optimizer() const {
-  return *trainer_.optimizers()[index_];
 }
 
 void ModuleRef::check_type(const std::type_info& dynamic, const std::type_info& given) {

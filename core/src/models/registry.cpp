@@ -2,8 +2,8 @@
 
 #include "grapnel/models/cnn.h"
 #include "grapnel/models/mlp.h"
-#include "grapnel/named_config.h"
 #include "grapnel/script_module.h"
+#include "registry/named_config.h"
 #include "values/config_state.h"
 
 namespace grapnel {

@@ -1,7 +1,7 @@
 #include "grapnel/optim/registry.h"
 
-#include "grapnel/named_config.h"
 #include "grapnel/optim.h"
+#include "registry/named_config.h"
 
 namespace grapnel {
 

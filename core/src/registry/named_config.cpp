@@ -1,4 +1,4 @@
-#include "grapnel/named_config.h"
+#include "registry/named_config.h"
 
 #include <fmt/format.h>
 

@@ -7,9 +7,9 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
-#include "grapnel/callbacks/registry.h"
 #include "grapnel/metric_names.h"
 #include "run/run.h"
+#include "run/standard_callbacks.h"
 
 namespace grapnel {
 
@@ -80,9 +80,10 @@ std::vector<MonitorCheck::Monitor> MonitorCheck::monitors_without(const MetricNa
   return found;
 }
 
-bool MonitorCheck::only_built_in_callbacks() const {
-  return std::all_of(run_.callbacks.begin(), run_.callbacks.end(),
-                     [](const auto& handle) { return is_built_in(*handle.callback); });
+bool MonitorCheck::callbacks_declare_all() const {
+  return std::all_of(run_.callbacks.begin(), run_.callbacks.end(), [](const auto& handle) {
+    return logs_only_declared_metrics(*handle.callback);
+  });
 }
 
 void MonitorCheck::before_training() {
@@ -96,7 +97,7 @@ void MonitorCheck::before_training() {
     of_module = source->metric_names(run_.trainer);
   }
   // A fast_dev_run checks no metric, and where nothing is validated checkpoints go on without one.
-  bool all_known = !of_module.empty() && only_built_in_callbacks() &&
+  bool all_known = !of_module.empty() && callbacks_declare_all() &&
                    run_.options.fast_dev_run == 0 && run_.trainer.validation_enabled();
   for (const CallbackHandle& handle : run_.callbacks) {
     if (const auto* source = dynamic_cast<const MetricSource*>(handle.callback.get())) {

@@ -42,7 +42,7 @@ class MonitorCheck {
   };
   std::vector<Monitor> monitors_without(const std::vector<std::string>& known) const;
   std::vector<std::string> known_names() const;
-  bool only_built_in_callbacks() const;
+  bool callbacks_declare_all() const;
 
   Run& run_;
   bool active_ = false;                // not in trials

@@ -52,8 +52,4 @@ class ScaledStep {
 // backward with its hooks; for both kinds. Under 16-mixed the loss is scaled first.
 void backward_with_hooks(Run& run, const at::Tensor& loss);
 
-// Scales the gradients of an optimizer's parameters so that their total norm is at most clip_val, or
-// clamps each into [-clip_val, clip_val]. Does nothing when clip_val is not above 0.
-void clip_gradients(Optimizer& optimizer, double clip_val, bool by_norm);
-
 }  // namespace grapnel

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "dispatch/callback_order.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "run/evaluation_loop.h"
@@ -113,6 +114,7 @@ bool Run::data_function_defined(DataMethod method) const {
 
 void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptions& run_options,
                   bool module_given) {
+  const OnceScope once;
   prepare(kind, ref, std::move(given));
   try {
     checkpoint_path = select_checkpoint(run_options, module_given);
@@ -193,7 +195,6 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
   granted.clear();
   loaded.reset();
   checkpoint_path.clear();
-  forget_log_once();
 
   adopt(ref);
   if (data.module != nullptr && data.module != given.module) {

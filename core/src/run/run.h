@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "dispatch/profiler.h"
 #include "grapnel/dispatcher.h"
 #include "grapnel/grad_scaler.h"
 #include "grapnel/lease.h"
 #include "grapnel/trainer.h"
-#include "hooks/profiler.h"
 #include "metrics/metric_store.h"
 #include "model/weight_leases.h"
 #include "run/loader_set.h"
@@ -247,14 +247,5 @@ void validate_options(const TrainerOptions& options);
 // barebones=true and an option that asks for more than the loop.
 [[noreturn]] void refuse_in_barebones(const char* option, std::string_view value);
 RunLimits limits_of(TrainerOptions& options);
-
-// Adds what the options ask for and nobody gave (default_callbacks.cpp). Throws ConfigError when what
-// was given contradicts the options.
-void add_default_callbacks(const TrainerOptions& options, std::vector<CallbackHandle>& callbacks);
-
-// Tuners first, checkpoints last, the others in between by origin (callback_order.cpp).
-std::vector<CallbackHandle> ordered(std::vector<CallbackHandle> callbacks);
-// Throws ConfigError when two callbacks with state have the same key.
-void check_state_keys(const std::vector<CallbackHandle>& callbacks);
 
 }  // namespace grapnel

@@ -9,6 +9,7 @@
 #include "run/fit_loop.h"
 #include "run/prediction_loop.h"
 #include "run/run.h"
+#include "run/standard_callbacks.h"
 
 namespace grapnel {
 

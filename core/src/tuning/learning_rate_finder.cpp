@@ -9,7 +9,6 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
-#include "grapnel/callbacks/progress_bar.h"
 #include "grapnel/progress.h"
 #include "grapnel/trainer.h"
 #include "run/fit_loop.h"
@@ -261,9 +260,8 @@ void LearningRateFinder::lr_find(Event& event) {
     inner.state.max_steps = start + options_.num_training_steps;
     inner.limits.val = options_.num_training_steps;
     const bool shows_progress =
-        std::any_of(run.callbacks.begin(), run.callbacks.end(), [](const CallbackHandle& handle) {
-          return dynamic_cast<const ProgressBar*>(handle.callback.get()) != nullptr;
-        });
+        std::any_of(run.callbacks.begin(), run.callbacks.end(),
+                    [](const CallbackHandle& handle) { return handle.callback->shows_progress(); });
     if (shows_progress && run.options.progress != nullptr) {
       recorder->bar = run.options.progress->make_bar(
           {.description = "Finding a learning rate", .leave = false});

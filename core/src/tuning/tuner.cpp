@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "dispatch/callback_order.h"
 #include "grapnel/base/error.h"
 #include "run/run.h"
 

@@ -18,6 +18,7 @@ class GRAPNEL_CORE_API ProgressBar : public Callback {
   ~ProgressBar() override;
 
   void setup(StageEvent& event) override;
+  bool shows_progress() const override { return true; }
 
   // A line of text above the bars; dropped when there is no sink.
   virtual void print(std::string_view line);

@@ -67,10 +67,26 @@ void log_error(fmt::format_string<Args...> format, Args&&... args) {
   log_format(LogLevel::error, format, fmt::make_format_args(args...));
 }
 
-// True for the first call with this key in the process, and again after forget_log_once(). Past
+// True for the first call with this key in the process, or, within a OnceScope, in that scope. Past
 // 10,000 keys the oldest are forgotten, so that keys made of data cannot eat the memory.
 [[nodiscard]] GRAPNEL_BASE_API bool first_time(std::string_view key);
-GRAPNEL_BASE_API void forget_log_once();
+
+struct OnceKeys;
+
+// Starts with no key seen: while it lives, first_time() on this thread looks at the scope's own keys
+// and leaves those outside alone. Scopes nest. A trainer's run holds one, so that each run gives a
+// warning once, whatever other trainers run meanwhile.
+class GRAPNEL_BASE_API OnceScope {
+ public:
+  OnceScope();
+  ~OnceScope();
+  OnceScope(const OnceScope&) = delete;
+  OnceScope& operator=(const OnceScope&) = delete;
+
+ private:
+  std::unique_ptr<OnceKeys> keys_;
+  OnceKeys* outer_;
+};
 
 // Logs only the first time that this key is seen: "metric-stale/val_loss".
 template <class... Args>

@@ -1,11 +1,10 @@
-// The order of the callbacks: tuners, then the others as given (the user's, the trainer's defaults,
-// plugins, the module's), then checkpoints. Stable within each.
+#include "dispatch/callback_order.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "grapnel/base/error.h"
-#include "run/run.h"
 
 namespace grapnel {
 

@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "grapnel/base/json.h"
-#include "grapnel/export.h"
 
 namespace grapnel {
 
@@ -19,8 +18,7 @@ struct NamedConfig {
 
 // Throws ConfigError, positioned, for another shape, or for a name that is not known (naming the
 // nearest and all). `what` is the thing in words: "optimizer".
-GRAPNEL_CORE_API NamedConfig parse_named_config(const ConfigValue& config, std::string_view context,
-                                                std::string_view what,
-                                                std::span<const std::string> known);
+NamedConfig parse_named_config(const ConfigValue& config, std::string_view context,
+                               std::string_view what, std::span<const std::string> known);
 
 }  // namespace grapnel

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <map>
 
+#include "dispatch/profiler.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
-#include "hooks/profiler.h"
 
 namespace grapnel {
 

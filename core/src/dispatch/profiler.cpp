@@ -1,4 +1,4 @@
-#include "hooks/profiler.h"
+#include "dispatch/profiler.h"
 
 #include <fmt/format.h>
 
