@@ -189,4 +189,35 @@ TEST_CASE("a summary of the model is there unless it is turned off, or one is gi
   CHECK_THROWS_WITH(Trainer(options), Catch::Contains("enable_model_summary"));
 }
 
+TEST_CASE("a run says a message once, whatever other trainers run meanwhile") {
+  class Lossless : public ToyModule {
+   public:
+    StepOutput training_step(Batch&, int64_t) override { return {}; }
+  };
+  // Trains something else with a trainer of its own after every epoch.
+  class TrainsAnother : public Callback {
+   public:
+    void on_train_epoch_end(Event&) override {
+      Lossless other;
+      Trainer(quiet(1)).fit(other, toy_data());
+    }
+  };
+  const auto times_said = [](const CapturedLog& log) {
+    const std::string text = log.text();
+    size_t times = 0;
+    for (size_t at = 0; (at = text.find("returned no loss", at)) != std::string::npos; ++at)
+      ++times;
+    return times;
+  };
+  Lossless module;
+  Trainer trainer(quiet(3), {std::make_shared<TrainsAnother>()});
+  const CapturedLog log;
+  trainer.fit(module, toy_data());
+  CHECK(times_said(log) == 1 + 3);
+
+  Trainer again(quiet(3));
+  again.fit(module, toy_data());
+  CHECK(times_said(log) == 1 + 3 + 1);
+}
+
 }  // namespace trainer_test
