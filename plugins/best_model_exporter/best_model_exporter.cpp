@@ -7,7 +7,7 @@
 // on over a resume.
 //
 // The weights are those that were validated: with the plugin ema its averages, because this one's hooks come
-// first; of a pruned parameter the masked values, under the name that it has without masks.
+// first; of a pruned parameter the masked values.
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -21,7 +21,6 @@
 #include <vector>
 
 #include <grapnel/plugin.hpp>
-#include <grapnel/plugin/pruning.hpp>
 
 #include "nearest_name.h"
 #include "safetensors_writer.h"
@@ -156,20 +155,15 @@ class BestModelExporter final : public Callback {
                                 {"epoch", std::to_string(best.epoch)},
                                 {"global_step", std::to_string(best.step)}});
     std::vector<std::pair<Tensor, std::size_t>> tensors;  // and their sizes in bytes
-    const auto add = [&](const Parameter& entry, const std::string& name, Tensor tensor) {
-      const auto type = type_of(entry, tensor);
-      const std::size_t bytes = static_cast<std::size_t>(tensor.numel()) * type.size;
-      header.add(name, type, tensor.sizes(), bytes);
-      tensors.emplace_back(std::move(tensor), bytes);
-    };
-    const PrunedParameters pruned(event);
-    for (const Parameter& parameter : event.parameters()) {
-      const Tensor mask = pruned.mask(parameter);
-      Tensor values = mask.defined() ? parameter.tensor().clone().mul_(mask) : parameter.tensor();
-      add(parameter, pruned.unpruned_name(parameter), std::move(values));
-    }
-    for (const Parameter& buffer : event.buffers()) {
-      if (!pruned.is_mask(buffer)) add(buffer, std::string(buffer.name()), buffer.tensor());
+    for (const auto& range : {event.parameters(), event.buffers()}) {
+      for (const Parameter& entry : range) {
+        Tensor tensor = entry.tensor();
+        const auto type = type_of(entry, tensor);
+        const std::size_t bytes = static_cast<std::size_t>(tensor.numel()) * type.size;
+        header.add(entry.name(), type, tensor.sizes(), bytes);
+        if (const Tensor mask = entry.mask(); mask.defined()) tensor = tensor.clone().mul_(mask);
+        tensors.emplace_back(std::move(tensor), bytes);
+      }
     }
     safetensors::AtomicFile file(best.path);
     const std::string begin = header.bytes();

@@ -9,10 +9,9 @@
 // the host undoes it whatever happens, and a checkpoint written meanwhile has the training weights.
 //
 // An update is one call for all floating tensors. The average follows the model by name: when parameters
-// appear, vanish or change their shape, the others keep theirs. That of a pruned parameter stands under
-// "weight" also while the model has it as "weight_orig"; its mask is kept beside, since the model may lose
-// it when pruning becomes permanent, and then the average is as sparse as the model. Masks themselves are
-// neither averaged nor swapped.
+// appear, vanish or change their shape, the others keep theirs. Of a pruned parameter the dense tensor is
+// averaged. Its mask is kept too, since the model loses it when pruning becomes permanent, and then the average
+// is as sparse as the model.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -24,7 +23,6 @@
 #include <vector>
 
 #include <grapnel/plugin.hpp>
-#include <grapnel/plugin/pruning.hpp>
 
 namespace {
 
@@ -109,7 +107,7 @@ class Ema final : public Callback {
   static constexpr std::string_view buffer_key = "buffer.";
   static constexpr std::string_view mask_key = "mask.";
 
-  /// Older states have the average of a pruned parameter under "weight_orig".
+  /// States of older versions have the average of a pruned parameter under "weight_orig".
   static constexpr std::string_view pruned_suffix = "_orig";
 
   static bool starts_with(const std::string& key, std::string_view prefix) {
@@ -142,7 +140,6 @@ class Ema final : public Callback {
     const std::uint64_t generation = event.module_generation();
     if (generation_ == generation) return;
 
-    const PrunedParameters pruned(event);
     std::map<std::string, Tensor> averages, masks;
     TensorList all_averages, floating_average, other_average;
     std::vector<Parameter> floating, other;
@@ -163,11 +160,11 @@ class Ema final : public Callback {
 
     std::vector<std::uint64_t> parameter_indices, buffer_indices;
     for (const Parameter& parameter : event.parameters()) {
-      const std::string name = pruned.unpruned_name(parameter);
+      const std::string name(parameter.name());
       Tensor average = pair(parameter, std::string(parameter_key) + name);
       parameter_indices.push_back(parameter.index());
       const std::string its_mask = std::string(mask_key) + name;
-      if (Tensor mask = pruned.mask(parameter); mask.defined()) {
+      if (Tensor mask = parameter.mask(); mask.defined()) {
         masks.emplace(its_mask, std::move(mask));
       } else if (const auto last = masks_.find(its_mask);
                  last != masks_.end() && last->second.sizes() == average.sizes()) {
@@ -177,7 +174,6 @@ class Ema final : public Callback {
     }
     if (use_buffers_) {
       for (const Parameter& buffer : event.buffers()) {
-        if (pruned.is_mask(buffer)) continue;
         pair(buffer, std::string(buffer_key) + std::string(buffer.name()));
         buffer_indices.push_back(buffer.index());
       }

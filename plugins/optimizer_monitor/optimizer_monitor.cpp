@@ -23,7 +23,6 @@
 #include <vector>
 
 #include <grapnel/plugin.hpp>
-#include <grapnel/plugin/pruning.hpp>
 
 namespace {
 
@@ -129,9 +128,8 @@ class OptimizerMonitor final : public Callback {
       snapshot_ = TensorList();
       names_.clear();
       masks_.clear();
-      const PrunedParameters pruned(event);
       for (const Parameter& parameter : stepping) {
-        Tensor mask = pruned.mask(parameter);
+        Tensor mask = parameter.mask();
         if (mask.defined()) masks_.emplace_back(snapshot_.size(), std::move(mask));
         snapshot_.push_back(parameter.tensor().clone());
         names_.emplace_back(parameter.name());

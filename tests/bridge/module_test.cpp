@@ -126,6 +126,45 @@ TEST_CASE("the generation grows when entries are renamed or change their shape, 
   CHECK(generations[3] > generations[2]);
 }
 
+TEST_CASE("a pruned parameter keeps its name and gets a mask, which is read only") {
+  InProcessPlugin plugin;
+  Toy toy;
+  std::vector<std::uint64_t> generations;
+  std::vector<Values> masks;
+  plugin.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event*) {
+    std::uint64_t generation = 0;
+    CHECK(caller.module().generation(caller.host, &generation) == GRAPNEL_OK);
+    generations.push_back(generation);
+    const grapnel_module_entry& entry = caller.entry(GRAPNEL_MODULE_PARAMETERS, 0);
+    CHECK(text(entry.name) == "weight");
+    masks.push_back(entry.mask == nullptr ? Values{} : caller.values(entry.mask));
+    void* data = nullptr;
+    std::uint64_t bytes = 0;
+    if (entry.mask != nullptr) {
+      CHECK(caller.tensors().begin_write(caller.host, entry.mask, &data, &bytes) ==
+            GRAPNEL_INVALID_ARGUMENT);
+    }
+    CHECK(caller.entry(GRAPNEL_MODULE_PARAMETERS, 1).mask == nullptr);
+    CHECK(caller.entry(GRAPNEL_MODULE_BUFFERS, 0).mask == nullptr);
+    CHECK(name_of(caller, GRAPNEL_MODULE_BUFFERS, 1) == "none");
+    return GRAPNEL_OK;
+  });
+  plugin.on(Hook::on_train_batch_end, [&](const Caller& caller, const grapnel_Event* raw) {
+    const auto batch = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw)->batch_idx;
+    StateView& view = toy.module.state_view();
+    if (batch == 0) view.set_mask("weight", at::tensor({1.f, 0.f, 1.f}).view({3, 1}));
+    if (batch == 1) view.find("weight")->mask.zero_();
+    if (batch == 2) view.set_mask("weight", {});
+    return GRAPNEL_OK;
+  });
+  toy.fit({plugin.handle()});
+  CHECK(masks == std::vector<Values>{{}, {1, 0, 1}, {0, 0, 0}, {}});
+  REQUIRE(generations.size() == 4);
+  CHECK(generations[1] > generations[0]);
+  CHECK(generations[2] == generations[1]);
+  CHECK(generations[3] > generations[2]);
+}
+
 TEST_CASE("a module without FLOPs says so, one with them tells") {
   Toy toy;
   double flops = 0;

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "core"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "core" / "checkpoints"))
 
 
 def check(path):

@@ -50,12 +50,7 @@ using Values = std::vector<double>;
 
 /// The weight becomes pruned, as it stands, or is not pruned any more.
 void set_pruned(Averaged& run, bool pruned, double second = 0) {
-  run.host.parameters[0].name = pruned ? "weight_orig" : "weight";
-  if (pruned) {
-    run.host.buffers.push_back({"weight_mask", FakeTensor::make({1, second}), nullptr});
-  } else {
-    run.host.buffers.pop_back();
-  }
+  run.host.parameters[0].mask = pruned ? FakeTensor::make({1, second}) : nullptr;
   ++run.host.generation;
 }
 
@@ -230,21 +225,21 @@ TEST_CASE("a parameter keeps its average while it is pruned and when that ends")
         }) == 0);
 }
 
-TEST_CASE("masks are neither averaged nor swapped; a buffer that is only called so is") {
+TEST_CASE("masks are neither averaged nor swapped") {
   Averaged run;
   run.host.buffers.push_back({"attention_mask", FakeTensor::make({0}), nullptr});
   set_pruned(run, true, 1);
   auto ema = run.start();
   run.step(ema);
   run.host.buffers[2].tensor->values = {4};
-  run.host.buffers[3].tensor->values = {1, 0};
+  run.host.parameters[0].mask->values = {1, 0};
   run.step(ema);
   REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_start) == GRAPNEL_OK);
   CHECK(run.host.buffers[2].tensor->values == Values{2});
-  CHECK(run.host.buffers[3].tensor->values == Values{1, 0});
+  CHECK(run.host.parameters[0].mask->values == Values{1, 0});
   REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_end) == GRAPNEL_OK);
   CHECK(ema.save().find("buffer.attention_mask") != nullptr);
-  CHECK(ema.save().find("buffer.weight_mask") == nullptr);
+  CHECK(ema.save().find("mask.weight") != nullptr);
 }
 
 TEST_CASE("a state of a pruned model fits a model that is not, and the other way round") {
@@ -257,7 +252,7 @@ TEST_CASE("a state of a pruned model fits a model that is not, and the other way
   REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_start) == GRAPNEL_OK);
   REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_end) == GRAPNEL_OK);
   const RecordedState pruned = ema.save();
-  RecordedState old = plain;  // without masks, and under the model's name
+  RecordedState old = plain;  // without masks, and under the name that the model had then
   for (auto& [key, value] : old.entries) {
     if (key == "parameter.weight") key = "parameter.weight_orig";
   }

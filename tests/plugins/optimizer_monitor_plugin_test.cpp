@@ -143,8 +143,7 @@ TEST_CASE("parameters that change between steps are followed") {
 
 TEST_CASE("of a pruned parameter the elements count that are left, masked by then or not") {
   Monitored run("total");
-  run.host.parameters[0].name = "weight_orig";
-  run.host.buffers = {{"weight_mask", FakeTensor::make({0, 1}), nullptr}};
+  run.host.parameters[0].mask = FakeTensor::make({0, 1});
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   run.host.parameters[2].grad = nullptr;
   CHECK(run.step(monitor)[2].second == Approx(4.0 / 4));

@@ -1,5 +1,5 @@
-// The plugins that ship on a model that ModelPruning prunes: the parameter "weight" becomes "weight_orig" and
-// "weight_mask" in the middle of the training and, when pruning becomes permanent, "weight" again.
+// The plugins that ship on a model that ModelPruning prunes: "weight" gets a mask in the middle of the training
+// and loses it when pruning becomes permanent.
 #include <ATen/TensorOperators.h>
 
 #include <cstdint>
@@ -38,8 +38,8 @@ CallbackHandle ema() {
 }
 
 at::Tensor mask_of(ToyModule& module) {
-  const StateEntry* mask = module.state_view().find("weight_mask");
-  return mask == nullptr ? at::ones_like(module.weight).detach() : mask->tensor.clone();
+  const at::Tensor& mask = module.state_view().find("weight")->mask;
+  return mask.defined() ? mask.clone() : at::ones_like(module.weight).detach();
 }
 
 // Follows the trained weights and computes their average; remembers what validations and tests ran with.
@@ -126,7 +126,7 @@ TEST_CASE("a model whose pruning becomes permanent ends with ema's average, as s
   toy.train();
   const Follower& run = *toy.follower;
   const at::Tensor end = toy.module.weight.detach();
-  CHECK(toy.module.state_view().find("weight_mask") == nullptr);
+  CHECK_FALSE(toy.module.state_view().find("weight")->mask.defined());
   CHECK(close(end, run.average * run.masks.back()));
   CHECK(zeros_of(end) == 2);
 }
@@ -135,9 +135,8 @@ TEST_CASE("a model that keeps its masks ends with ema's average beside them") {
   PrunedToy toy(false);
   toy.train();
   const Follower& run = *toy.follower;
-  const StateEntry* orig = toy.module.state_view().find("weight_orig");
-  REQUIRE(orig != nullptr);
-  CHECK(close(orig->tensor.detach(), run.average));
+  REQUIRE(toy.module.state_view().find("weight")->mask.defined());
+  CHECK(close(toy.module.weight.detach(), run.average));
   CHECK(mask_of(toy.module).equal(run.masks.back()));
 }
 

@@ -60,7 +60,7 @@ TEST_CASE("the help of grapnel lists what there is, and not what is for grapnel 
 TEST_CASE("the version names the plugin ABI too") {
   const GrapnelUser user;
   CHECK(user.answer({"--version"}) ==
-        std::string("grapnel ") + GRAPNEL_VERSION + " (plugin ABI 0.2)\n");
+        std::string("grapnel ") + GRAPNEL_VERSION + " (plugin ABI 0.3)\n");
 }
 
 TEST_CASE("a mistyped command or option names the nearest") {

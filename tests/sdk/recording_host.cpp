@@ -65,7 +65,10 @@ RecordingHost::RecordingHost() : abi_(std::make_unique<Abi>()) {
 }
 
 RecordingHost::~RecordingHost() {
-  for (const auto& entry : entries) delete reinterpret_cast<FakeTensorPtr*>(entry->second);
+  for (const auto& entry : entries) {
+    delete reinterpret_cast<FakeTensorPtr*>(entry->tensor);
+    delete reinterpret_cast<FakeTensorPtr*>(entry->mask);
+  }
 }
 
 const grapnel_host* RecordingHost::abi() const {

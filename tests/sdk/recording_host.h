@@ -60,6 +60,7 @@ struct FakeParameter {
   FakeTensorPtr tensor;
   FakeTensorPtr grad;  // none: null
   bool trainable = true;
+  FakeTensorPtr mask = {};  // not pruned: null
 };
 
 struct FakeBatch {
@@ -156,7 +157,7 @@ class RecordingHost {
   std::set<std::string> once_keys;
   std::deque<WeightLease> leases;
   std::map<FakeTensorPtr, std::vector<double>> own_values;
-  std::vector<std::unique_ptr<std::pair<grapnel_module_entry, grapnel_tensor*>>> entries;
+  std::vector<std::unique_ptr<grapnel_module_entry>> entries;
   std::deque<grapnel_optimizer_group> groups;
   std::vector<grapnel_tensor*> result_list;
 

@@ -29,14 +29,16 @@ std::int32_t entry(const grapnel_host* host, std::int32_t kind, std::uint64_t in
   if (all == nullptr) return GRAPNEL_INVALID_ARGUMENT;
   if (index >= all->size()) return GRAPNEL_NOT_FOUND;
   FakeParameter& parameter = (*all)[index];
-  auto* handle = reinterpret_cast<grapnel_tensor*>(new FakeTensorPtr(parameter.tensor));
+  const auto handle = [](const FakeTensorPtr& tensor) {
+    return tensor == nullptr ? nullptr
+                             : reinterpret_cast<grapnel_tensor*>(new FakeTensorPtr(tensor));
+  };
   RecordingHost::of(host).entries.push_back(
-      std::make_unique<std::pair<grapnel_module_entry, grapnel_tensor*>>(
-          grapnel_module_entry{sizeof(grapnel_module_entry),
-                               parameter.trainable && kind == GRAPNEL_MODULE_PARAMETERS ? 1 : 0,
-                               to_abi(parameter.name), handle},
-          handle));
-  *out = &RecordingHost::of(host).entries.back()->first;
+      std::make_unique<grapnel_module_entry>(grapnel_module_entry{
+          sizeof(grapnel_module_entry),
+          parameter.trainable && kind == GRAPNEL_MODULE_PARAMETERS ? 1 : 0, to_abi(parameter.name),
+          handle(parameter.tensor), handle(parameter.mask)}));
+  *out = RecordingHost::of(host).entries.back().get();
   return GRAPNEL_OK;
 }
 std::int32_t grad(const grapnel_host* host, std::uint64_t index, grapnel_tensor** owned) {

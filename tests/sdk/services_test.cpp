@@ -3,8 +3,6 @@
 #include <thread>
 #include <utility>
 
-#include <grapnel/plugin/pruning.hpp>
-
 #include "catch.h"
 #include "wrapped.h"
 
@@ -213,27 +211,19 @@ TEST_CASE("of several leases of an entry the last taken counts, and they end in 
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("a parameter is pruned when its mask stands beside it") {
+TEST_CASE("a pruned parameter has a mask, another one and a buffer have none") {
   RecordingHost host;
-  host.parameters = {{"a.weight_orig", FakeTensor::make({1, 2}), nullptr},
-                     {"b.weight_orig", FakeTensor::make({3}), nullptr},
-                     {"c.weight", FakeTensor::make({4}), nullptr},
-                     {"_orig", FakeTensor::make({5}), nullptr}};
-  host.buffers = {{"a.weight_mask", FakeTensor::make({1, 0}), nullptr},
-                  {"c.weight_mask", FakeTensor::make({1}), nullptr},
-                  {"_mask", FakeTensor::make({1}), nullptr}};
-  CHECK(run(host, [](auto& event) {
-          const grapnel::plugin::PrunedParameters pruned(event);
-          std::string names;
-          for (const auto& parameter : event.parameters()) {
-            names += pruned.unpruned_name(parameter) +
-                     (pruned.mask(parameter).defined() ? " pruned, " : ", ");
-          }
-          CHECK(names == "a.weight pruned, b.weight_orig, c.weight, _orig, ");
-          CHECK(pruned.mask(event.parameters()[0]).to_vector() == std::vector<double>{1, 0});
-          CHECK(pruned.is_mask(event.buffers()[0]));
-          CHECK_FALSE(pruned.is_mask(event.buffers()[1]));
-          CHECK_FALSE(pruned.is_mask(event.buffers()[2]));
+  host.parameters = {{"a.weight", FakeTensor::make({1, 2}), nullptr},
+                     {"b.weight", FakeTensor::make({3}), nullptr}};
+  host.parameters[0].mask = FakeTensor::make({1, 0});
+  host.buffers = {{"b.weight_mask", FakeTensor::make({1}), nullptr}};
+  CHECK(run(host, [&](auto& event) {
+          const auto mask = event.parameters()[0].mask();
+          CHECK(mask.to_vector() == std::vector<double>{1, 0});
+          host.parameters[0].mask->values = {0, 0};
+          CHECK(mask.to_vector() == std::vector<double>{0, 0});
+          CHECK_FALSE(event.parameters()[1].mask().defined());
+          CHECK_FALSE(event.buffers()[0].mask().defined());
         }) == GRAPNEL_OK);
   CHECK(host.live_handles == 0);
 }

@@ -2,6 +2,9 @@
 //
 // Checkpoints, averaging, pruning, summaries and plugins see the model only through this view; none
 // of them knows torch::nn. The tensors are the live ones: writing to one changes the model.
+//
+// A pruned parameter keeps its name and its dense tensor, which the optimizer trains, and gets a
+// mask. The model computes with tensor * mask, which ModelPruning leases into it for that time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,7 +22,10 @@ struct StateEntry {
   std::string name;  // "layers.0.weight"
   at::Tensor tensor;
   bool is_parameter = true;  // else a buffer
-  bool persistent = true;    // stands in checkpoints
+  bool persistent = true;    // saved in checkpoints
+  // 1 for elements that stay, 0 for pruned ones; of the tensor's shape, type and device. Undefined
+  // for buffers and for parameters that are not pruned. Changes of the mask are made in place.
+  at::Tensor mask = {};
 };
 
 class GRAPNEL_CORE_API StateView {
@@ -36,12 +42,15 @@ class GRAPNEL_CORE_API StateView {
   const StateEntry* find(std::string_view name) const;
   StateEntry* find(std::string_view name);
 
-  // Renames an entry, as pruning does with "weight" -> "weight_orig"; erase takes one out. Both,
-  // like add, raise the generation.
+  // Both throw ConfigError for an unknown name.
   void rename(std::string_view from, std::string to);
   void erase(std::string_view name);
 
-  // Grows whenever entries appear, vanish or change their names.
+  // Gives a parameter a mask, or takes it away (undefined). Throws ConfigError for an unknown name,
+  // a buffer, or a mask of another shape.
+  void set_mask(std::string_view name, at::Tensor mask);
+
+  // Grows whenever entries or masks appear or vanish, and when an entry is renamed.
   uint64_t generation() const { return generation_; }
 
  private:

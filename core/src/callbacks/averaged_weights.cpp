@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
-#include "callbacks/pruned_parameters.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "model/pruned_weights.h"
 
 namespace grapnel {
 
@@ -32,7 +32,7 @@ struct Alike {
 const at::Tensor* live_tensor(const StateView& view, AveragedWeights::Entry& entry) {
   const std::vector<StateEntry>& all = view.entries();
   if (entry.place >= all.size() || all[entry.place].name != entry.name) {
-    const StateEntry* found = pruning_entry(view, entry.name);
+    const StateEntry* found = view.find(entry.name);
     if (found == nullptr) return nullptr;
     entry.place = static_cast<size_t>(found - all.data());
   }
@@ -61,13 +61,12 @@ void AveragedWeights::start(Module& module, const std::optional<at::Device>& dev
   clear();
   const StateView& view = module.state_view();
   for (const StateEntry& entry : view.entries()) {
-    if (is_pruning_mask(view, entry)) continue;
     const at::Tensor source = entry.tensor.detach();
     at::Tensor copy = device ? source.to(*device, source.scalar_type(), /*non_blocking=*/false,
                                          /*copy=*/true)
                              : source.clone();
-    entries_.push_back({unpruned_name(view, entry), std::move(copy), entry.is_parameter,
-                        entry.persistent, static_cast<size_t>(&entry - view.entries().data())});
+    entries_.push_back({entry.name, std::move(copy), entry.is_parameter, entry.persistent,
+                        static_cast<size_t>(&entry - view.entries().data())});
   }
 }
 
@@ -122,7 +121,7 @@ void AveragedWeights::copy_to(Module& module, bool buffers) const {
   const at::NoGradGuard no_grad;
   for (const Entry& entry : entries_) {
     if (!entry.is_parameter && !buffers) continue;
-    const StateEntry* live = pruning_entry(module.state_view(), entry.name);
+    const StateEntry* live = module.state_view().find(entry.name);
     if (live == nullptr) continue;
     at::Tensor tensor = live->tensor.detach();
     tensor.copy_(entry.average);
@@ -132,8 +131,8 @@ void AveragedWeights::copy_to(Module& module, bool buffers) const {
 std::vector<std::pair<std::string, at::Tensor>> AveragedWeights::in_model(Module& module) const {
   std::vector<std::pair<std::string, at::Tensor>> found;
   for (const Entry& entry : entries_) {
-    const StateEntry* live = pruning_entry(module.state_view(), entry.name);
-    if (live != nullptr) found.emplace_back(live->name, entry.average);
+    const bool in_view = module.state_view().find(entry.name) != nullptr;
+    if (in_view) found.emplace_back(entry.name, entry.average);
   }
   return found;
 }
@@ -147,20 +146,16 @@ StateDict AveragedWeights::state() const {
 }
 
 void AveragedWeights::load(const StateDict& state) {
-  const auto saved_average = [&](const Entry& entry) {
-    const StateValue* saved = state.find(entry.name);
-    return saved != nullptr ? saved : state.find(orig_name(entry.name));
-  };
   for (const Entry& entry : entries_) {
-    const StateValue* saved = saved_average(entry);
-    if (saved == nullptr || saved->to_tensor().sizes() == entry.average.sizes()) continue;
-    throw CheckpointError(
-        {}, fmt::format("the average of {} is {}, the model's is {}", quote(entry.name),
-                        saved->describe(), StateValue(entry.average).describe()));
+    const auto saved = find_weight(state, entry.name);
+    if (!saved || saved->tensor.sizes() == entry.average.sizes()) continue;
+    throw CheckpointError({}, fmt::format("the average of {} is {}, the model's is {}",
+                                          quote(entry.name), StateValue(saved->tensor).describe(),
+                                          StateValue(entry.average).describe()));
   }
   const at::NoGradGuard no_grad;
   for (Entry& entry : entries_) {
-    if (const StateValue* saved = saved_average(entry)) entry.average.copy_(saved->to_tensor());
+    if (const auto saved = find_weight(state, entry.name)) entry.average.copy_(saved->tensor);
   }
 }
 

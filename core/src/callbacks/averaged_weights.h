@@ -1,8 +1,7 @@
-// An average of a model's weights beside them: what WeightAveraging and StochasticWeightAveraging
-// keep.
+// An average of a model's weights: what WeightAveraging and StochasticWeightAveraging keep.
 //
-// Entries are found by their names in the model's state view, those of a pruned parameter by the name that it
-// has without masks: "weight", also while the view has it as "weight_orig". Masks are not averaged.
+// Entries are found by their names in the model's state view. Of a pruned parameter the dense tensor
+// is averaged, and masks are not.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -64,13 +63,12 @@ class AveragedWeights {
   // Writes the average into the model; parameters alone, or buffers too.
   void copy_to(Module& module, bool buffers) const;
 
-  // Every average with the name that the model's entry has now, of those that it has.
+  // The averages of entries that the model still has, by name.
   std::vector<std::pair<std::string, at::Tensor>> in_model(Module& module) const;
 
-  // The tensors that stand in checkpoints, live, by name.
+  // The averages that are saved in checkpoints, live, by name.
   StateDict state() const;
-  // Copies those that are there, under either name of a pruned parameter. Throws CheckpointError for
-  // another shape, having changed nothing.
+  // Copies those that the state has. Throws CheckpointError for another shape, having changed nothing.
   void load(const StateDict& state);
 
  private:

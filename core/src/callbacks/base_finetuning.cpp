@@ -8,6 +8,7 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/trainer.h"
+#include "model/pruned_weights.h"
 
 namespace grapnel {
 
@@ -241,8 +242,13 @@ void BaseFinetuning::on_fit_start(Event& event) {
     restore_groups(event.module, *optimizers[i], groups_[i]);
   }
   if (trainable_.empty()) return;
+  std::set<const c10::TensorImpl*> trainable;
+  for (const std::string& name : trainable_) {
+    const StateEntry* entry = find_saved_entry(event.module.state_view(), name);
+    if (entry != nullptr) trainable.insert(entry->tensor.unsafeGetTensorImpl());
+  }
   for (const StateEntry& entry : event.module.state_view().parameters()) {
-    entry.tensor.set_requires_grad(trainable_.contains(entry.name));
+    entry.tensor.set_requires_grad(trainable.contains(entry.tensor.unsafeGetTensorImpl()));
   }
 }
 
@@ -253,7 +259,7 @@ void BaseFinetuning::restore_groups(Module& module, Optimizer& optimizer,
   for (size_t i = 0; i < saved.size(); ++i) {
     ParamGroup group{.name = saved[i].name, .options = saved[i].options};
     for (const std::string& name : saved[i].params) {
-      const StateEntry* entry = module.state_view().find(name);
+      const StateEntry* entry = find_saved_entry(module.state_view(), name);
       if (entry == nullptr || !entry->is_parameter) {
         throw CheckpointError({}, fmt::format("{}: the optimizer had the parameter {}, which the "
                                               "model no longer has",

@@ -12,6 +12,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/module.h"
 #include "grapnel/trainer.h"
+#include "model/pruned_weights.h"
 #include "text/python_format.h"
 
 namespace grapnel {
@@ -24,11 +25,28 @@ std::string shown(double score) {
   return small ? fmt::format("{:.3g}", score) : fmt::format("{:.3f}", score);
 }
 
-// What the module is made of, by name; tensors of their own.
+// Copies of the model's tensors, as checkpoints name them.
 StateDict copy_weights(Module& module) {
   StateDict weights;
-  for (const StateEntry& entry : module.state_view().entries()) weights[entry.name] = entry.tensor;
+  for (const SavedTensor& each : saved_tensors(module.state_view())) {
+    weights.append(each.name, each.tensor);
+  }
   return snapshot(weights);
+}
+
+// Gives the entry the saved values, and the saved mask if it is pruned too. What was pruned since
+// keeps its mask; what was made permanent since gets the masked values. False: another shape.
+bool restore(const StateEntry& entry, const StateDict& weights) {
+  const auto saved = find_weight(weights, entry.name);
+  if (!saved || saved->tensor.sizes() != entry.tensor.sizes()) return false;
+  entry.tensor.detach().copy_(saved->tensor);
+  if (!saved->mask.defined()) return true;
+  if (entry.mask.defined()) {
+    entry.mask.copy_(saved->mask);
+  } else {
+    entry.tensor.detach().mul_(saved->mask);
+  }
+  return true;
 }
 
 }  // namespace
@@ -163,14 +181,9 @@ void EarlyStopping::on_train_end(Event& event) {
   if (best_weights_.empty()) return;
   const at::NoGradGuard no_grad;
   for (const StateEntry& entry : event.module.state_view().entries()) {
-    const StateValue* saved = best_weights_.find(entry.name);
-    if (saved == nullptr || saved->to_tensor().sizes() != entry.tensor.sizes()) {
-      log_warning("EarlyStopping keeps the last weights of {}: the best ones are of another shape",
-                  quote(entry.name));
-      continue;
-    }
-    at::Tensor live = entry.tensor.detach();
-    live.copy_(saved->to_tensor());
+    if (restore(entry, best_weights_)) continue;
+    log_warning("EarlyStopping keeps the last weights of {}: the best ones are of another shape",
+                quote(entry.name));
   }
   log_info("EarlyStopping restored the weights of the best {} ({})", quote(monitor_),
            shown(best_score_));

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <set>
 
-#include "callbacks/pruned_parameters.h"
 #include "callbacks/pruning_method.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
@@ -32,13 +31,28 @@ std::vector<std::string> parameters_named(Module& module, const std::vector<std:
   std::vector<std::string> found;
   for (const std::string& own : wanted) {
     for (const StateEntry& entry : module.state_view().parameters()) {
-      std::string name = entry.name;
-      if (name.ends_with("_orig")) name.resize(name.size() - 5);
-      const auto [part, own_name] = part_and_own_name(name);
-      if (part.empty() == of_root && own_name == own) found.push_back(name);
+      const auto [part, own_name] = part_and_own_name(entry.name);
+      if (part.empty() == of_root && own_name == own) found.push_back(entry.name);
     }
   }
   return found;
+}
+
+// Throws ConfigError unless all are parameters of the model.
+void check_known(Module& module, const std::vector<std::string>& names) {
+  std::vector<std::string> missing;
+  for (const std::string& name : names) {
+    const StateEntry* entry = module.state_view().find(name);
+    if (entry == nullptr || !entry->is_parameter) missing.push_back(quote(name));
+  }
+  if (missing.empty()) return;
+  std::vector<std::string> known;
+  for (const StateEntry& entry : module.state_view().parameters()) known.push_back(entry.name);
+  throw ConfigError({},
+                    fmt::format("ModelPruning: parameters_to_prune has names that the model lacks: "
+                                "{}; its parameters are {}",
+                                fmt::join(missing, ", "), join_quoted(known, "and")),
+                    "parameters_to_prune");
 }
 
 template <class T>
@@ -114,10 +128,10 @@ void ModelPruning::check_options() const {
 }
 
 std::pair<int64_t, int64_t> ModelPruning::sparsity(Module& module, const std::string& name) const {
-  const at::Tensor mask = pruning_mask(module, name);
-  if (mask.defined()) return {(mask == 0).sum().item<int64_t>(), mask.numel()};
-  const at::Tensor parameter = pruning_parameter(module, name);
-  return {0, parameter.defined() ? parameter.numel() : 0};
+  const StateEntry* entry = module.state_view().find(name);
+  if (entry == nullptr || !entry->is_parameter) return {0, 0};
+  const int64_t zeros = entry->mask.defined() ? (entry->mask == 0).sum().item<int64_t>() : 0;
+  return {zeros, entry->tensor.numel()};
 }
 
 void ModelPruning::setup(StageEvent& event) {
@@ -125,25 +139,14 @@ void ModelPruning::setup(StageEvent& event) {
   std::vector<std::string> names = options_.parameters_to_prune;
   if (names.empty()) names = parameters_named(module, options_.parameter_names, false);
   if (names.empty()) names = parameters_named(module, options_.parameter_names, true);
-  std::vector<std::string> missing;
-  for (const std::string& name : names) {
-    if (!pruning_parameter(module, name).defined()) missing.push_back(quote(name));
-  }
-  if (!missing.empty()) {
-    std::vector<std::string> known;
-    for (const StateEntry& entry : module.state_view().parameters()) known.push_back(entry.name);
-    throw ConfigError(
-        {},
-        fmt::format("ModelPruning: parameters_to_prune has names that the model lacks: "
-                    "{}; its parameters are {}",
-                    fmt::join(missing, ", "), join_quoted(known, "and")),
-        "parameters_to_prune");
-  }
+  check_known(module, names);
   names_ = filter_parameters_to_prune(module, std::move(names));
+  check_known(module, names_);
 
   // Another model, or one whose failed run took the masks away.
   std::erase_if(pruned_, [&](const auto& item) {
-    return module.state_view().find(orig_name(item.first)) == nullptr;
+    const StateEntry* entry = module.state_view().find(item.first);
+    return entry == nullptr || !entry->mask.defined();
   });
   adopt_masks(event.trainer, module);
   if (event.run != RunKind::fit) return;
@@ -151,7 +154,7 @@ void ModelPruning::setup(StageEvent& event) {
   last_masks_.clear();
   if (!may_be_true(options_.use_lottery_ticket_hypothesis)) return;
   for (const std::string& name : names_) {
-    originals_[name] = pruning_parameter(module, name).detach().clone();
+    originals_[name] = module.state_view().find(name)->tensor.detach().clone();
   }
 }
 
@@ -161,45 +164,35 @@ void ModelPruning::setup(StageEvent& event) {
 void ModelPruning::adopt_masks(Trainer& trainer, Module& module) {
   const at::NoGradGuard no_grad;
   for (const std::string& name : names_) {
-    const StateEntry* orig = module.state_view().find(orig_name(name));
-    const at::Tensor mask = pruning_mask(module, name);
-    if (orig == nullptr || !mask.defined()) continue;
+    const StateEntry& entry = *module.state_view().find(name);
+    if (!entry.mask.defined()) continue;
     const auto has_it = [&](const CallbackHandle& handle) {
       const auto* other = dynamic_cast<const ModelPruning*>(handle.callback.get());
       return other != nullptr && other->pruned_.contains(name);
     };
     if (std::any_of(trainer.callbacks().begin(), trainer.callbacks().end(), has_it)) continue;
-    auto record = std::make_unique<Pruned>();
-    record->mask = mask;
-    record->effective = orig->tensor.detach() * mask;
-    pruned_[name] = std::move(record);
+    pruned_[name] = {entry.mask, entry.tensor.detach() * entry.mask, {}};
   }
 }
 
 void ModelPruning::set_mask(Trainer& trainer, Module& module, const std::string& name,
                             at::Tensor mask) {
   StateView& view = module.state_view();
-  const at::Tensor values = pruning_values(trainer, module, name);
-  const at::Tensor present = pruning_mask(module, name);
+  const at::Tensor present = view.find(name)->mask;
   if (present.defined()) {
     present.copy_(mask);
     mask = present;
   } else {
-    view.add({.name = mask_name(name), .tensor = mask, .is_parameter = false});
-    view.rename(name, orig_name(name));
+    view.set_mask(name, mask);
   }
-  std::unique_ptr<Pruned>& record = pruned_[name];
-  if (record == nullptr) {
-    record = std::make_unique<Pruned>();
-    if (!present.defined()) {
-      record->renamed = trainer.lease("masks of " + name, [&module, name] {
-        module.state_view().rename(orig_name(name), name);
-        module.state_view().erase(mask_name(name));
-      });
-    }
+  const auto [place, is_new] = pruned_.try_emplace(name);
+  Pruned& record = place->second;
+  if (is_new && !present.defined()) {
+    record.lease = trainer.lease("mask of " + name,
+                                 [&module, name] { module.state_view().set_mask(name, {}); });
   }
-  record->mask = mask;
-  record->effective = values * mask;
+  record.mask = mask;
+  record.effective = trainer.training_tensor(name) * mask;
 }
 
 void ModelPruning::apply_masks(Trainer& trainer, Module& module) {
@@ -207,18 +200,18 @@ void ModelPruning::apply_masks(Trainer& trainer, Module& module) {
   masked_.end();
   std::vector<std::pair<std::string, at::Tensor>> masks;
   for (auto& [name, record] : pruned_) {
-    const StateEntry* entry = module.state_view().find(orig_name(name));
-    // Two callbacks may prune one parameter; the one that did it first computes with the mask.
-    if (entry == nullptr || !record->mask.defined()) continue;
-    record->mask = pruning_mask(module, name);
-    masks.emplace_back(entry->name, record->mask);
+    const StateEntry* entry = module.state_view().find(name);
+    // Of two callbacks that prune one parameter, one may have made it permanent already.
+    if (entry == nullptr || !entry->mask.defined()) continue;
+    record.mask = entry->mask;
+    masks.emplace_back(name, record.mask);
   }
   if (masks.empty()) return;
   masked_ = trainer.mask_weights(std::move(masks), "masked parameters");
   if (trainer.sanity_checking()) return;  // a resumed run has one more of it, which must not matter
   for (auto& [name, record] : pruned_) {
-    const StateEntry* entry = module.state_view().find(orig_name(name));
-    if (entry != nullptr && record->mask.defined()) record->effective = entry->tensor.detach();
+    const StateEntry* entry = module.state_view().find(name);
+    if (entry != nullptr && entry->mask.defined()) record.effective = entry->tensor.detach();
   }
 }
 
@@ -227,15 +220,12 @@ void ModelPruning::make_permanent(Module& module) {
   masked_.end();
   StateView& view = module.state_view();
   for (auto& [name, record] : pruned_) {
-    StateEntry* entry = view.find(orig_name(name));
-    if (entry == nullptr) continue;
-    at::Tensor values = entry->tensor.detach();
-    const at::Tensor mask = pruning_mask(module, name);
-    values.mul_(mask);
-    last_masks_[name] = mask;
-    record->renamed.keep();
-    view.erase(mask_name(name));
-    view.rename(orig_name(name), name);
+    const StateEntry* entry = view.find(name);
+    if (entry == nullptr || !entry->mask.defined()) continue;
+    entry->tensor.detach().mul_(entry->mask);
+    last_masks_[name] = entry->mask;
+    record.lease.keep();
+    view.set_mask(name, {});
   }
   pruned_.clear();
 }
@@ -249,9 +239,9 @@ void ModelPruning::on_train_batch_start(TrainBatchStart& event) {
 void ModelPruning::on_after_backward(Event& event) {
   const at::NoGradGuard no_grad;
   for (const auto& [name, record] : pruned_) {
-    const at::Tensor parameter = pruning_parameter(event.module, name);
-    if (parameter.defined() && parameter.grad().defined()) {
-      parameter.mutable_grad().mul_(record->mask);
+    const StateEntry* entry = event.module.state_view().find(name);
+    if (entry != nullptr && entry->tensor.grad().defined()) {
+      entry->tensor.mutable_grad().mul_(record.mask);
     }
   }
 }
@@ -273,21 +263,21 @@ void ModelPruning::on_validation_start(Event& event) {
 }
 void ModelPruning::on_validation_end(Event& event) {
   masked_.end();
-  if (event.trainer.state().kind == RunKind::validate) keep_names();
+  if (event.trainer.state().kind == RunKind::validate) keep_masks();
 }
 void ModelPruning::on_test_start(Event& event) {
   apply_masks(event.trainer, event.module);
 }
 void ModelPruning::on_test_end(Event&) {
   masked_.end();
-  keep_names();
+  keep_masks();
 }
 void ModelPruning::on_predict_start(Event& event) {
   apply_masks(event.trainer, event.module);
 }
 void ModelPruning::on_predict_end(Event&) {
   masked_.end();
-  keep_names();
+  keep_masks();
 }
 
 // ---- Pruning
@@ -330,11 +320,11 @@ std::map<std::string, at::Tensor> ModelPruning::new_masks(const Trainer& trainer
   std::vector<at::Tensor> scores;
   std::vector<at::Tensor> masks;
   for (const std::string& name : names_) {
-    const at::Tensor parameter = pruning_values(trainer, module, name);
-    const at::Tensor mask = pruning_mask(module, name);
+    const at::Tensor parameter = trainer.training_tensor(name);
+    const at::Tensor mask = module.state_view().find(name)->mask;
     const auto record = pruned_.find(name);
     masks.push_back(mask.defined() ? mask : at::ones_like(parameter));
-    scores.push_back(record != pruned_.end() ? record->second->effective
+    scores.push_back(record != pruned_.end() ? record->second.effective
                      : mask.defined()        ? parameter * mask
                                              : parameter);
   }
@@ -372,12 +362,12 @@ void ModelPruning::rewind(const Trainer& trainer, Module& module) {
       // Drawn in place, and all of the part that is not to be pruned put back.
       std::vector<std::pair<at::Tensor, at::Tensor>> present;
       for (const StateEntry& entry : module.state_view().entries()) {
-        if (part_and_own_name(entry.name).first != part || entry.name.ends_with("_mask")) continue;
+        if (part_and_own_name(entry.name).first != part) continue;
         present.emplace_back(entry.tensor.detach(), entry.tensor.detach().clone());
       }
       if (module.reset_parameters(part)) {
         for (const std::string& name : names) {
-          values[name] = pruning_parameter(module, name).detach().clone();
+          values[name] = module.state_view().find(name)->tensor.detach().clone();
         }
         for (auto& [live, saved] : present) live.copy_(saved);
       }
@@ -386,7 +376,7 @@ void ModelPruning::rewind(const Trainer& trainer, Module& module) {
       const auto original = originals_.find(name);
       if (!values.contains(name) && original != originals_.end()) values[name] = original->second;
       if (!values.contains(name)) continue;
-      pruning_values(trainer, module, name).copy_(values[name]);
+      trainer.training_tensor(name).copy_(values[name]);
     }
   }
   if (!options_.rewind_every_time && !options_.resample_parameters) originals_.clear();
@@ -428,15 +418,15 @@ void ModelPruning::on_fit_end(Event& event) {
   // Others may have given the model an average since.
   const at::NoGradGuard no_grad;
   for (const auto& [name, mask] : std::exchange(last_masks_, {})) {
-    at::Tensor parameter = pruning_parameter(event.module, name);
-    if (parameter.defined()) parameter.detach().mul_(mask);
+    const StateEntry* entry = event.module.state_view().find(name);
+    if (entry != nullptr) entry->tensor.detach().mul_(mask);
   }
-  keep_names();
+  keep_masks();
 }
 
-// A run that went well leaves "_orig" and "_mask" in the model; from a run that fails they go.
-void ModelPruning::keep_names() {
-  for (auto& [name, record] : pruned_) record->renamed.keep();
+// A run that ends well leaves its masks in the model; one that fails takes them away.
+void ModelPruning::keep_masks() {
+  for (auto& [name, record] : pruned_) record.lease.keep();
 }
 
 }  // namespace grapnel

@@ -3,13 +3,22 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
-#include "callbacks/pruned_parameters.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/model_pruning.h"
 #include "grapnel/trainer.h"
+#include "model/pruned_weights.h"
 
 namespace grapnel {
+
+namespace {
+
+void apply_mask(StateDict& weights, const std::string& name, const at::Tensor& mask) {
+  const auto weight = find_weight(weights, name);
+  if (weight) put_weight(weights, name, {weight->tensor * mask, {}});
+}
+
+}  // namespace
 
 void ModelPruning::on_save_checkpoint(SaveCheckpoint& event) {
   const at::NoGradGuard no_grad;
@@ -21,29 +30,15 @@ void ModelPruning::on_save_checkpoint(SaveCheckpoint& event) {
     if (original != originals_.end()) saved["rewind_to"] = original->second;
     const auto found = pruned_.find(name);
     if (found != pruned_.end()) {
-      const Pruned& record = *found->second;
-      // A failed run has taken the names back already.
-      const bool renamed = weights.contains(orig_name(name));
-      const at::Tensor orig = weights.at(renamed ? orig_name(name) : name).to_tensor();
+      const Pruned& record = found->second;
       if (options_.make_pruning_permanent) {
-        weights.erase(orig_name(name));
-        weights.erase(mask_name(name));
-        weights[name] = orig * record.mask;
-        // Not orig, which an average may have replaced in the checkpoint.
-        saved["orig"] = event.trainer.training_tensor(
-            event.module.state_view().find(orig_name(name)) != nullptr ? orig_name(name) : name);
-        if (StateValue* leased = event.checkpoint.find("leased_state_dict")) {
-          StateDict& tensors = leased->to_dict();
-          if (const StateValue* average = tensors.find(orig_name(name))) {
-            at::Tensor masked = average->to_tensor() * record.mask;
-            tensors.erase(orig_name(name));
-            tensors[name] = std::move(masked);
-          }
-        }
-      } else if (!renamed) {
-        weights.erase(name);
-        weights[orig_name(name)] = orig;
-        weights[mask_name(name)] = record.mask;
+        apply_mask(weights, name, record.mask);
+        // Not the one in the checkpoint, which an average may have replaced.
+        saved["orig"] = event.trainer.training_tensor(name);
+        StateValue* leased = event.checkpoint.find("leased_state_dict");
+        if (leased != nullptr) apply_mask(leased->to_dict(), name, record.mask);
+      } else if (const auto weight = find_weight(weights, name)) {
+        put_weight(weights, name, {weight->tensor, record.mask});  // a failed run took it away
       }
       saved["mask"] = record.mask;
       saved["effective"] = record.effective;
@@ -66,12 +61,12 @@ void ModelPruning::before_weights_loaded(LoadCheckpoint& event) {
   const at::NoGradGuard no_grad;
   const StateDict& weights = event.checkpoint.at("state_dict").to_dict();
   for (const std::string& name : names_) {
-    const StateValue* mask = weights.find(mask_name(name));
-    if (mask == nullptr || !weights.contains(orig_name(name))) continue;
-    const at::Tensor parameter = pruning_parameter(event.module, name);
-    if (mask->to_tensor().sizes() != parameter.sizes()) continue;  // is refused with the weights
+    const auto saved = find_weight(weights, name);
+    if (!saved || !saved->mask.defined()) continue;
+    const at::Tensor& parameter = event.module.state_view().find(name)->tensor;
+    if (saved->mask.sizes() != parameter.sizes()) continue;  // is refused with the weights
     set_mask(event.trainer, event.module, name,
-             mask->to_tensor().to(parameter.options().requires_grad(false)).clone());
+             saved->mask.to(parameter.options().requires_grad(false)).clone());
   }
 }
 
@@ -87,7 +82,7 @@ void ModelPruning::on_load_checkpoint(LoadCheckpoint& event) {
       continue;
     }
     const StateDict& saved = entry->to_dict();
-    at::Tensor live = pruning_parameter(event.module, name).detach();
+    at::Tensor live = event.module.state_view().find(name)->tensor.detach();
     for (const auto& [key, value] : saved) {
       if (value.to_tensor().sizes() == live.sizes()) continue;
       throw CheckpointError(
@@ -100,7 +95,7 @@ void ModelPruning::on_load_checkpoint(LoadCheckpoint& event) {
     if (saved.contains("orig")) live.copy_(saved.at("orig").to_tensor());
     if (saved.contains("mask")) {
       set_mask(event.trainer, event.module, name, here("mask"));
-      pruned_[name]->effective = here("effective");
+      pruned_.at(name).effective = here("effective");
     }
     if (saved.contains("rewind_to")) {
       originals_[name] = here("rewind_to");

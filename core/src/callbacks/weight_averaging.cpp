@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include "callbacks/averaged_weights.h"
-#include "callbacks/pruned_parameters.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/trainer.h"
+#include "model/pruned_weights.h"
 
 namespace grapnel {
 
@@ -19,14 +19,14 @@ namespace {
 void load_current_model(Module& module, const StateDict& state) {
   std::vector<std::pair<at::Tensor, at::Tensor>> copies;
   for (const StateEntry& entry : module.state_view().entries()) {
-    const StateValue* saved = state.find(entry.name);
-    if (saved == nullptr) continue;
-    if (saved->to_tensor().sizes() != entry.tensor.sizes()) {
-      throw CheckpointError(
-          {}, fmt::format("current_model_state: '{}' is {}, the model's is {}", entry.name,
-                          saved->describe(), StateValue(entry.tensor).describe()));
+    const auto saved = find_weight(state, entry.name);
+    if (!saved) continue;
+    if (saved->tensor.sizes() != entry.tensor.sizes()) {
+      throw CheckpointError({}, fmt::format("current_model_state: '{}' is {}, the model's is {}",
+                                            entry.name, StateValue(saved->tensor).describe(),
+                                            StateValue(entry.tensor).describe()));
     }
-    copies.emplace_back(entry.tensor.detach(), saved->to_tensor());
+    copies.emplace_back(entry.tensor.detach(), saved->tensor);
   }
   const at::NoGradGuard no_grad;
   for (auto& [live, saved] : copies) live.copy_(saved);
@@ -155,20 +155,20 @@ void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
   StateDict current = checkpoint.at("state_dict").to_dict();
   StateDict averaged = current;
   StateDict unmasked;
-  for (const auto& [name, saved] : average_->state()) {
-    const at::Tensor mask = pruning_mask(event.module, name);
-    if (is_in_model_) {
-      // As the model has it, to which others may have given their own last touch.
-    } else if (averaged.contains(orig_name(name))) {
-      averaged[orig_name(name)] = saved;
-    } else if (averaged.contains(name)) {
-      averaged[name] = mask.defined() ? StateValue(saved.to_tensor() * mask) : saved;
+  for (const auto& [name, value] : average_->state()) {
+    const at::Tensor& average = value.to_tensor();
+    const StateEntry* entry = event.module.state_view().find(name);
+    const at::Tensor mask = entry == nullptr ? at::Tensor() : entry->mask;
+    // A ModelPruning before this callback may have applied its masks to the saved weights.
+    const auto saved = find_weight(averaged, name);
+    const bool masked = mask.defined() && saved && !saved->mask.defined();
+    // Once the average is in the model, others may have changed it there.
+    if (saved && !is_in_model_) {
+      put_weight(averaged, name, {masked ? average * mask : average, saved->mask});
     }
     if (!mask.defined()) continue;
-    unmasked[name] = saved;
-    // A ModelPruning before this callback may have put the pruned weights in the place of the trained.
-    current.erase(name);
-    current[orig_name(name)] = event.trainer.training_tensor(orig_name(name));
+    unmasked[name] = average;
+    if (saved) put_weight(current, name, {event.trainer.training_tensor(name), saved->mask});
   }
   checkpoint["state_dict"] = std::move(averaged);
   checkpoint.erase("leased_state_dict");  // during validation: the average, which is there already

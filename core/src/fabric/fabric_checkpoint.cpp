@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
@@ -11,6 +12,7 @@
 #include "grapnel/checkpoint.h"
 #include "grapnel/fabric.h"
 #include "grapnel/version.h"
+#include "model/pruned_weights.h"
 #include "run/run.h"
 
 namespace grapnel {
@@ -23,19 +25,18 @@ constexpr std::string_view kVersion = "grapnel_version";
 // The module's weights as they are trained, whatever a lease has put in their place meanwhile.
 StateDict weights_of(Run& run, Module& module) {
   StateDict weights;
-  for (const StateEntry& entry : module.state_view().entries()) {
-    if (!entry.persistent) continue;
-    weights[entry.name] = run.weight_leases.training(entry.tensor);
+  for (const auto& [name, live, persistent] : saved_tensors(module.state_view())) {
+    if (persistent) weights[name] = run.weight_leases.training(live);
   }
   return weights;
 }
 
 void load_weights(Run& run, Module& module, const StateDict& weights) {
   at::NoGradGuard no_grad;
-  for (const StateEntry& entry : module.state_view().entries()) {
-    const StateValue* saved = entry.persistent ? weights.find(entry.name) : nullptr;
+  for (const auto& [name, live, persistent] : saved_tensors(module.state_view())) {
+    const StateValue* saved = persistent ? weights.find(name) : nullptr;
     if (saved == nullptr) continue;
-    load_into(run.weight_leases.training(entry.tensor), saved->to_tensor(), entry.name);
+    load_into(run.weight_leases.training(live), saved->to_tensor(), name);
   }
 }
 
@@ -43,16 +44,18 @@ void load_weights(Run& run, Module& module, const StateDict& weights) {
 void check_weights(Module& module, const StateDict& weights, bool strict) {
   std::vector<std::string> missing;
   std::vector<std::string> unexpected;
-  for (const StateEntry& entry : module.state_view().entries()) {
-    if (!entry.persistent) continue;
-    if (const StateValue* saved = weights.find(entry.name)) {
-      check_loadable(entry.tensor, saved->to_tensor(), entry.name);
+  std::set<std::string> expected;
+  for (const auto& [name, live, persistent] : saved_tensors(module.state_view())) {
+    expected.insert(name);
+    if (!persistent) continue;
+    if (const StateValue* saved = weights.find(name)) {
+      check_loadable(live, saved->to_tensor(), name);
     } else {
-      missing.push_back(entry.name);
+      missing.push_back(name);
     }
   }
   for (const auto& [name, value] : weights) {
-    if (module.state_view().find(name) == nullptr) unexpected.push_back(name);
+    if (!expected.contains(name)) unexpected.push_back(name);
   }
   if (!strict || (missing.empty() && unexpected.empty())) return;
   throw Error(fmt::format("its weights are not those of {}: missing {}; unexpected {}",

@@ -93,7 +93,9 @@ StateView& Module::state_view() {
 
 void Module::to(const at::Device& device) {
   for (const StateEntry& entry : state_view().entries()) {
-    if (entry.tensor.device() != device) entry.tensor.set_data(entry.tensor.to(device));
+    for (const at::Tensor& tensor : {entry.tensor, entry.mask}) {
+      if (tensor.defined() && tensor.device() != device) tensor.set_data(tensor.to(device));
+    }
   }
 }
 

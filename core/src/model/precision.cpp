@@ -70,9 +70,13 @@ void convert_parameters(StateView& view, Precision precision) {
   const auto type = converted_type(precision);
   if (!type.has_value()) return;
   for (const StateEntry& entry : view.entries()) {
-    if (!entry.tensor.is_floating_point() || entry.tensor.scalar_type() == *type) continue;
-    entry.tensor.mutable_grad().reset();
-    entry.tensor.set_data(entry.tensor.detach().to(*type));
+    for (const at::Tensor& tensor : {entry.tensor, entry.mask}) {
+      if (!tensor.defined() || !tensor.is_floating_point() || tensor.scalar_type() == *type) {
+        continue;
+      }
+      tensor.mutable_grad().reset();
+      tensor.set_data(tensor.detach().to(*type));
+    }
   }
 }
 

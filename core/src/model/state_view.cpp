@@ -84,6 +84,22 @@ void StateView::rename(std::string_view from, std::string to) {
   ++generation_;
 }
 
+void StateView::set_mask(std::string_view name, at::Tensor mask) {
+  const auto found = find_entry(entries_, name);
+  if (found == entries_.end()) throw_unknown(entries_, name);
+  if (!mask.defined() && !found->mask.defined()) return;
+  if (mask.defined() && !(found->is_parameter && mask.sizes() == found->tensor.sizes())) {
+    throw ConfigError(
+        {},
+        fmt::format("{} cannot have a mask of shape [{}]: it is a {} of shape [{}]", quote(name),
+                    fmt::join(mask.sizes(), ", "), found->is_parameter ? "parameter" : "buffer",
+                    fmt::join(found->tensor.sizes(), ", ")),
+        std::string(name));
+  }
+  found->mask = std::move(mask);
+  ++generation_;
+}
+
 void StateView::erase(std::string_view name) {
   const auto found = find_entry(entries_, name);
   if (found == entries_.end()) throw_unknown(entries_, name);

@@ -1,12 +1,11 @@
-// What stands in the place of a model's own weights for a while: an average during validation, masks
-// while a pruned model computes.
+// Temporary replacements of a model's weights: an average during validation, masks while a pruned
+// model computes.
 //
-// Changes of one tensor stack. Of several replacements the last one counts; masks apply on top of it,
-// whichever was taken first, so a pruned model validated with its average is still pruned. Changes may
-// end in any order: what then stands in the tensor's place follows from those that are left.
+// Changes of one tensor stack. Of several replacements the last one taken counts; masks apply on top
+// of it, whichever was taken first, so a pruned model validated with its average is still pruned.
+// Changes may end in any order; the tensor's value always follows from those that are left.
 //
-// Tensors are told apart by identity, not by name: pruning gives entries other names meanwhile, and tied
-// weights have two.
+// Tensors are told apart by identity, not by name: tied weights have two names.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,17 +25,17 @@ class WeightLeases {
   };
   using Id = uint64_t;
 
-  // A name for changes to come, so that the way to end them can be made first.
+  // An id for changes to come, so that their undo can be set up first.
   Id reserve() { return ++last_id_; }
-  // Applies the changes; if one cannot be (no memory for a product), none is, and it throws.
+  // Applies the changes, or throws and applies none (no memory for a product).
   void take(Id id, Kind kind, const std::vector<Change>& changes);
-  // Nothing happens when there are none of that name. Throws when a mask that is left cannot be applied anew;
-  // all changes of that name have ended then too.
+  // Does nothing for an unknown id. Throws if a remaining mask cannot be reapplied; the id's changes
+  // are gone even then.
   void end(Id id);
-  // Leaves everything as it stands, for when the model is gone.
+  // Drops all changes without undoing them, for when the model is gone.
   void forget() { weights_.clear(); }
 
-  // The tensor as it is trained: what `live` held before the first change, or holds now if there is none.
+  // The trained values: what `live` held before the first change; `live` itself without changes.
   at::Tensor training(const at::Tensor& live) const;
   // The replacement that counts, without masks; undefined when there is none.
   at::Tensor replacement(const at::Tensor& live) const;

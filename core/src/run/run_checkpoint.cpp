@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
@@ -26,6 +27,7 @@
 #include "grapnel/callbacks/checkpoint.h"
 #include "grapnel/checkpoint.h"
 #include "grapnel/version.h"
+#include "model/pruned_weights.h"
 #include "run/evaluation_loop.h"
 #include "run/fit_loop.h"
 #include "run/progress_state.h"
@@ -104,11 +106,11 @@ StateDict Run::dump_checkpoint(bool weights_only) {
 
   StateDict weights;
   StateDict leased;
-  for (const StateEntry& entry : module->state_view().entries()) {
-    if (!entry.persistent) continue;
-    weights[entry.name] = weight_leases.training(entry.tensor);
-    const at::Tensor replacement = weight_leases.replacement(entry.tensor);
-    if (replacement.defined()) leased[entry.name] = replacement.detach();
+  for (const SavedTensor& saved : saved_tensors(module->state_view())) {
+    if (!saved.persistent) continue;
+    weights[saved.name] = weight_leases.training(saved.tensor);
+    const at::Tensor replacement = weight_leases.replacement(saved.tensor);
+    if (replacement.defined()) leased[saved.name] = replacement.detach();
   }
   checkpoint["state_dict"] = std::move(weights);
   if (!leased.empty()) checkpoint["leased_state_dict"] = std::move(leased);
@@ -272,27 +274,27 @@ void Run::restore_module_and_callbacks() {
   const StateDict& weights = loaded->at("state_dict").to_dict();
   std::vector<std::pair<at::Tensor, at::Tensor>> copies;
   std::vector<std::string> missing;
-  size_t matched = 0;
-  for (const StateEntry& entry : module->state_view().entries()) {
-    if (!entry.persistent) continue;
-    const StateValue* saved = weights.find(entry.name);
+  std::set<std::string> expected;
+  for (const auto& [name, live, persistent] : saved_tensors(module->state_view())) {
+    expected.insert(name);
+    if (!persistent) continue;
+    const StateValue* saved = weights.find(name);
     if (saved == nullptr) {
-      missing.push_back(entry.name);
+      missing.push_back(name);
       continue;
     }
-    ++matched;
     const at::Tensor& tensor = saved->to_tensor();
-    if (tensor.sizes() != entry.tensor.sizes()) {
+    if (tensor.sizes() != live.sizes()) {
       refuse(checkpoint_path,
-             fmt::format("'{}' has shape {} in the checkpoint, but {} in the model", entry.name,
-                         shape_text(tensor), shape_text(entry.tensor)));
+             fmt::format("'{}' has shape {} in the checkpoint, but {} in the model", name,
+                         shape_text(tensor), shape_text(live)));
     }
-    copies.emplace_back(entry.tensor, tensor);
+    copies.emplace_back(live, tensor);
   }
-  if (module->strict_loading && (!missing.empty() || matched != weights.size())) {
+  if (module->strict_loading && (!missing.empty() || copies.size() != weights.size())) {
     std::vector<std::string> unexpected;
     for (const auto& [name, value] : weights) {
-      if (module->state_view().find(name) == nullptr) unexpected.push_back(name);
+      if (!expected.contains(name)) unexpected.push_back(name);
     }
     refuse(
         checkpoint_path,
@@ -427,10 +429,10 @@ void Run::restore_gradients() {
   const StateValue* exact = loaded->find("exact_resume");
   const StateValue* gradients = exact == nullptr ? nullptr : exact->to_dict().find("gradients");
   if (gradients != nullptr) {
-    for (const auto& [name, value] : gradients->to_dict()) {
-      StateEntry* entry = module->state_view().find(name);
-      if (entry == nullptr || value.to_tensor().sizes() != entry->tensor.sizes()) continue;
-      entry->tensor.mutable_grad() = value.to_tensor().to(entry->tensor.options()).clone();
+    for (const StateEntry& entry : module->state_view().parameters()) {
+      const auto saved = find_weight(gradients->to_dict(), entry.name);
+      if (!saved || saved->tensor.sizes() != entry.tensor.sizes()) continue;
+      entry.tensor.mutable_grad() = saved->tensor.to(entry.tensor.options()).clone();
     }
   }
   loaded.reset();

@@ -193,7 +193,6 @@ WeightChanges checked_changes(StateView& view,
         (!mask && tensor.dtype() != live.dtype())) {
       refuse("the tensor has another shape or type");
     }
-    // A mask may be an entry of the model too, of which somebody else takes a lease.
     changes.push_back({live, mask ? tensor.detach().to(live.options().requires_grad(false))
                                   : tensor.to(live.device())});
   }

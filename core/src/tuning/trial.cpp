@@ -98,6 +98,7 @@ void Trial::remember() {
   Module& module = *outer_.module;
   for (const StateEntry& entry : module.state_view().entries()) {
     tensors_.emplace_back(entry.tensor, entry.tensor.detach().clone());
+    if (entry.mask.defined()) tensors_.emplace_back(entry.mask, entry.mask.clone());
     if (!entry.is_parameter) continue;
     const at::Tensor& gradient = entry.tensor.grad();
     gradients_.emplace_back(entry.tensor, gradient.defined() ? gradient.clone() : at::Tensor());

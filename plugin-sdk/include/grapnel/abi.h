@@ -35,7 +35,7 @@
 #include <stdint.h>
 
 #define GRAPNEL_ABI_MAJOR 0
-#define GRAPNEL_ABI_MINOR 2
+#define GRAPNEL_ABI_MINOR 3
 
 /* The one symbol that a plugin exports: a const struct grapnel_plugin of this name. */
 #define GRAPNEL_PLUGIN_SYMBOL grapnel_plugin_v0

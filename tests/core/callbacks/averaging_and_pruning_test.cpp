@@ -1,4 +1,4 @@
-// Averages of a model that is pruned meanwhile: parameters get other names, masks come and go.
+// Averages of a model that is pruned meanwhile: masks come and go.
 #include "../support/resumed.h"
 #include "../support/scripted.h"
 #include "catch.h"
@@ -111,8 +111,7 @@ TEST_CASE("a parameter goes on with its average when it is pruned") {
   auto recorder = std::make_shared<Recorder>(trace);
   recorder->script = [&](const std::string& hook, Trainer& now) {
     if (hook == "on_train_epoch_start" && now.current_epoch() < 3) {
-      const bool pruned = module.tensor(kPruned + "_orig").defined();
-      started.push_back(module.tensor(pruned ? kPruned + "_orig" : kPruned).detach().clone());
+      started.push_back(module.tensor(kPruned).detach().clone());
     }
   };
   Trainer trainer(quiet(3), {average, recorder, pruner(false)});
@@ -159,7 +158,7 @@ TEST_CASE("pruning after a validation prunes and rewinds the trained weights, no
     auto recorder = std::make_shared<Recorder>(trace);
     recorder->script = [&](const std::string& hook, Trainer& trainer) {
       if (hook != "on_train_epoch_start" || trainer.current_epoch() == 0) return;
-      starts.push_back(module.tensor(kPruned + "_orig").detach().clone());
+      starts.push_back(module.tensor(kPruned).detach().clone());
       CHECK_FALSE(at::equal(average->average_weights().at(kPruned).to_tensor(), first));
     };
     callbacks.emplace_back(recorder);

@@ -2,9 +2,11 @@
 
 #include <limits>
 
+#include "../support/recorder.h"
 #include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/callbacks/model_checkpoint.h"
+#include "grapnel/callbacks/model_pruning.h"
 #include "temp_dir.h"
 
 namespace early_stopping_test {
@@ -195,6 +197,42 @@ TEST_CASE("restore_best_weights puts back the weights of the best check") {
                 {std::make_shared<EarlyStopping>("val_loss", EarlyStoppingOptions{.patience = 2})});
   plain.fit(last, toy_data(2, 1));
   CHECK_FALSE(at::equal(last.weight, best));
+}
+
+TEST_CASE("the best weights come back into a model that was pruned since") {
+  for (const bool permanent : {true, false}) {
+    for (const bool pruning_first : {true, false}) {
+      INFO("permanent " << permanent << ", pruning first " << pruning_first);
+      ModelPruningOptions options{.amount = int64_t{1}, .make_pruning_permanent = permanent};
+      options.parameters_to_prune = {"weight"};
+      options.apply_pruning = std::function<bool(int64_t)>([](int64_t epoch) { return epoch > 0; });
+      options.use_lottery_ticket_hypothesis = false;
+      std::vector<CallbackHandle> callbacks = {
+          std::make_shared<EarlyStopping>(
+              "val_loss", EarlyStoppingOptions{.patience = 2, .restore_best_weights = true}),
+          std::make_shared<ModelPruning>("l1_unstructured", options)};
+      if (pruning_first) std::swap(callbacks[0], callbacks[1]);
+      ScriptedModule module({1, 2, 3});
+      at::Tensor best;
+      Trace trace;
+      auto recorder = std::make_shared<Recorder>(trace);
+      recorder->script = [&](const std::string& hook, Trainer& trainer) {
+        const bool then = hook == "on_validation_end" && trainer.current_epoch() == 0;
+        if (then) best = module.weight.detach().clone();
+      };
+      callbacks.emplace_back(recorder);
+      const CapturedLog log;
+      Trainer trainer(quiet(10), std::move(callbacks));
+      trainer.fit(module, toy_data(2, 1));
+      CHECK(trainer.current_epoch() == 3);
+      const at::Tensor& mask = module.state_view().find("weight")->mask;
+      CHECK(mask.defined() == !permanent);
+      const at::Tensor kept = permanent ? (module.weight != 0) : (mask != 0);
+      CHECK(kept.sum().item<int64_t>() == 1);
+      CHECK(at::equal(module.weight, permanent ? best * kept : best));
+      CHECK_THAT(log.text(), !Catch::Contains("another shape"));
+    }
+  }
 }
 
 TEST_CASE(

@@ -30,7 +30,7 @@ struct Plan {
 
 // What must not be changed by a fault, as it stands between leases.
 struct Standing {
-  std::map<std::string, at::Tensor> parameters;  // under their own names
+  std::map<std::string, at::Tensor> parameters;
   std::map<std::string, at::Tensor> buffers;
   std::vector<ParamGroup> groups;
   // Of the time before the run, or of its good end.
@@ -41,7 +41,7 @@ struct Standing {
     trainable.clear();
     names.clear();
     for (const StateEntry& entry : module.state_view().entries()) {
-      names.push_back(entry.name);
+      names.push_back(entry.name + (entry.mask.defined() ? ", pruned" : ""));
       if (entry.is_parameter) trainable.push_back(entry.tensor.requires_grad());
     }
   }
@@ -50,10 +50,7 @@ struct Standing {
     parameters.clear();
     buffers.clear();
     for (const StateEntry& entry : module.state_view().entries()) {
-      std::string name = entry.name;
-      if (name.ends_with("_mask")) continue;
-      if (name.ends_with("_orig")) name.resize(name.size() - 5);
-      (entry.is_parameter ? parameters : buffers)[name] = entry.tensor.detach().clone();
+      (entry.is_parameter ? parameters : buffers)[entry.name] = entry.tensor.detach().clone();
     }
     groups.clear();
     if (trainer != nullptr && !trainer->optimizers().empty()) {

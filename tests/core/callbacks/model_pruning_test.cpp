@@ -44,7 +44,7 @@ TEST_CASE("the smallest elements of all parameters together become zero, and sta
                   {pruning({.amount = int64_t{4}, .use_lottery_ticket_hypothesis = false})});
   trainer.fit(module, toy_data());
   CHECK(zeros(module.tensor("backbone.0.weight")) + zeros(module.tensor("head.weight")) == 12);
-  CHECK_FALSE(module.tensor("head.weight_mask").defined());
+  CHECK_FALSE(module.mask("head.weight").defined());
   CHECK(module.tensor("head.weight").requires_grad());
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("a model computes with the masks, in training and in validation") {
   CHECK(zeros(module.seen[2]) >= zeros(module.seen[1]));
 }
 
-TEST_CASE("masked elements get no gradient; what the optimizer trains is weight_orig") {
+TEST_CASE("masked elements get no gradient; what the optimizer trains is dense") {
   BackboneModule module;
   module.momentum = 0;
   at::Tensor orig;
@@ -83,10 +83,10 @@ TEST_CASE("masked elements get no gradient; what the optimizer trains is weight_
   };
   Trainer trainer(quiet(2), {pruning({.amount = once, .use_lottery_ticket_hypothesis = false}),
                              std::make_shared<AtEpochEnd>([&](Event& event) {
-                               const at::Tensor now = module.tensor("head.weight_orig");
+                               const at::Tensor now = module.tensor("head.weight");
                                if (event.trainer.current_epoch() == 0) {
                                  orig = now.detach().clone();
-                                 mask = module.tensor("head.weight_mask").clone();
+                                 mask = module.mask("head.weight").clone();
                                  return;
                                }
                                const at::Tensor gone = mask == 0;
@@ -192,24 +192,24 @@ TEST_CASE("resampled parameters are new ones, and all else of the layer is kept"
   CHECK(at::equal(module.tensor("head.bias"), at_end.at("head.bias")));
 }
 
-TEST_CASE("without make_pruning_permanent orig and mask stay, and load into a new model") {
+TEST_CASE("without make_pruning_permanent masks stay, and load into a new model") {
   const TempDir directory;
   const ModelPruningOptions options{
       .amount = 0.5, .make_pruning_permanent = false, .use_lottery_ticket_hypothesis = false};
   BackboneModule module;
   Trainer trainer(quiet(1), {pruning(options)});
   trainer.fit(module, toy_data());
-  CHECK(zeros(module.tensor("head.weight_orig")) == 0);
-  CHECK(zeros(module.tensor("head.weight_mask")) > 0);
+  CHECK(zeros(module.tensor("head.weight")) == 0);
+  CHECK(zeros(module.mask("head.weight")) > 0);
   trainer.save_checkpoint(directory / "a.ckpt");
 
   BackboneModule other;
   Trainer test(quiet(1), {pruning(options)});
   test.test(other, DataLoaders{std::make_shared<ToyLoader>(1)},
             {.ckpt_path = (directory / "a.ckpt").string()});
-  CHECK(at::equal(other.tensor("head.weight_mask"), module.tensor("head.weight_mask")));
+  CHECK(at::equal(other.mask("head.weight"), module.mask("head.weight")));
   REQUIRE(other.seen.size() == 1);
-  CHECK(zeros(other.seen[0]) == zeros(module.tensor("backbone.0.weight_mask")));
+  CHECK(zeros(other.seen[0]) == zeros(module.mask("backbone.0.weight")));
 }
 
 TEST_CASE("a checkpoint of permanent pruning has masked weights, weights-only files too") {
@@ -279,7 +279,7 @@ TEST_CASE("the sanity check of a resumed training does not change what is pruned
   }
 }
 
-TEST_CASE("a run that fails leaves the model under its own names, with its unmasked weights") {
+TEST_CASE("a run that fails leaves the model without masks, with its dense weights") {
   class FailInStep final : public Callback {
    public:
     void on_before_backward(BackwardEvent& event) override {
@@ -294,7 +294,18 @@ TEST_CASE("a run that fails leaves the model under its own names, with its unmas
                    std::make_shared<FailInStep>()});
   CHECK_THROWS_WITH(trainer.fit(module, toy_data()), "scripted");
   CHECK(at::equal(module.tensor("head.weight"), trained.at("head.weight")));
-  CHECK_FALSE(module.tensor("head.weight_mask").defined());
+  CHECK_FALSE(module.mask("head.weight").defined());
+}
+
+TEST_CASE("a model with an entry of the name that a mask has in checkpoints cannot be saved") {
+  ToyModule module;
+  module.state_view().add({"weight_mask", at::zeros({1}), /*is_parameter=*/false});
+  ModelPruningOptions options{.amount = int64_t{1}, .make_pruning_permanent = false};
+  options.parameters_to_prune = {"weight"};
+  Trainer trainer(quiet(1), {std::make_shared<ModelPruning>("l1_unstructured", options)});
+  trainer.fit(module, toy_data(1, 1));
+  CHECK_THROWS_WITH(trainer.dump_checkpoint(),
+                    Catch::Contains("'weight_mask'") && Catch::Contains("pruned 'weight'"));
 }
 
 TEST_CASE("two callbacks prune different parameters, or one after the other the same") {
@@ -351,7 +362,7 @@ TEST_CASE("what doesn't fit is refused by name") {
   CHECK_THROWS_WITH(missing.fit(module, toy_data()), Catch::Contains("'head.wait'"));
   Trainer too_much(quiet(1), {pruning({.amount = int64_t{17}})});
   CHECK_THROWS_WITH(too_much.fit(module, toy_data()), Catch::Contains("amount is 17"));
-  CHECK_FALSE(module.tensor("head.weight_mask").defined());
+  CHECK_FALSE(module.mask("head.weight").defined());
 }
 
 }  // namespace model_pruning_test

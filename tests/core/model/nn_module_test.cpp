@@ -113,15 +113,14 @@ TEST_CASE("each submodule gets back the mode that it had") {
 TEST_CASE("moving to a device keeps the parameters' identity") {
   NNModule module(small());
   SGD sgd(module.parameters());
-  module.state_view().add(
-      {.name = "0.weight_mask", .tensor = at::ones({4, 3}), .is_parameter = false});
+  module.state_view().set_mask("0.weight", at::ones({4, 3}));
   const c10::TensorImpl* before = module.parameters()[0].unsafeGetTensorImpl();
   const at::Device device(at::hasCUDA() ? "cuda:0" : "cpu");
   module.to(device);
   CHECK(module.parameters()[0].unsafeGetTensorImpl() == before);
   CHECK(module.network().parameters()[0].device() == device);
   CHECK(sgd.groups()[0].params[0].device() == device);
-  CHECK(module.state_view().find("0.weight_mask")->tensor.device() == device);
+  CHECK(module.state_view().find("0.weight")->mask.device() == device);
 }
 
 TEST_CASE("a network may come late, and a missing one is named") {

@@ -1,5 +1,6 @@
 #include "grapnel/state_view.h"
 
+#include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 
 #include "catch.h"
@@ -47,12 +48,32 @@ TEST_CASE("entries are the live tensors") {
 TEST_CASE("renaming keeps the place and raises the generation") {
   StateView view = example();
   const uint64_t before = view.generation();
-  view.rename("layer.weight", "layer.weight_orig");
-  CHECK(names(view.entries())[0] == "layer.weight_orig");
+  view.rename("layer.weight", "layer.kernel");
+  CHECK(names(view.entries())[0] == "layer.kernel");
   CHECK(view.generation() > before);
   view.erase("layer.mean");
   CHECK(view.generation() > before + 1);
   CHECK(view.buffers().empty());
+}
+
+TEST_CASE("a mask is given to a parameter of its shape, and raises the generation") {
+  StateView view = example();
+  const uint64_t before = view.generation();
+  view.set_mask("layer.weight", at::ones({2, 2}));
+  CHECK(view.find("layer.weight")->mask.numel() == 4);
+  CHECK(names(view.entries()) == names(example().entries()));
+  CHECK(view.generation() > before);
+  view.set_mask("layer.weight", {});
+  CHECK_FALSE(view.find("layer.weight")->mask.defined());
+  CHECK(view.generation() > before + 1);
+  const uint64_t now = view.generation();
+  view.set_mask("layer.weight", {});
+  CHECK(view.generation() == now);
+  CHECK_THROWS_WITH(view.set_mask("layer.bias", at::ones({3})),
+                    Contains("'layer.bias'") && Contains("[3]") && Contains("[2]"));
+  CHECK_THROWS_WITH(view.set_mask("layer.mean", at::ones({2})), Contains("buffer"));
+  CHECK_THROWS_WITH(view.set_mask("layer.wieght", at::ones({2})),
+                    Contains("did you mean 'layer.weight'"));
 }
 
 TEST_CASE("a name that occurs twice or is not there is an error that names it") {

@@ -77,11 +77,17 @@ class BackboneModule : public NNModule {
     const StateEntry* entry = state_view().find(name);
     return entry == nullptr ? at::Tensor() : entry->tensor;
   }
-  // Copies of everything in the state view, by name.
+  // Of a pruned parameter; else undefined.
+  at::Tensor mask(const std::string& name) {
+    const StateEntry* entry = state_view().find(name);
+    return entry == nullptr ? at::Tensor() : entry->mask;
+  }
+  // Copies of everything in the state view, by name; masks as "mask of <name>".
   std::map<std::string, at::Tensor> copies() {
     std::map<std::string, at::Tensor> all;
     for (const StateEntry& entry : state_view().entries()) {
       all[entry.name] = entry.tensor.detach().clone();
+      if (entry.mask.defined()) all["mask of " + entry.name] = entry.mask.clone();
     }
     return all;
   }

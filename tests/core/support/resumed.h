@@ -23,6 +23,7 @@ struct ResumedTraining {
   int64_t batches = 3;
   int64_t val_batches = 1;
   int64_t sanity_steps = 0;
+  std::function<void(const std::filesystem::path& checkpoint)> before_resume = {};
 
   using Weights = std::map<std::string, at::Tensor>;
 
@@ -54,6 +55,7 @@ struct ResumedTraining {
       } catch (const std::runtime_error&) {
       }
     }
+    if (before_resume) before_resume(file);
     at::manual_seed(99);  // what the new process happens to have must not matter
     return result(file);
   }

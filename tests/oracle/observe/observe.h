@@ -13,7 +13,7 @@ namespace grapnel::oracle {
 
 // Every parameter, then every buffer: {name: [elements]}.
 Json observe_weights(Module& module);
-// Buffers "..._mask" as 0 and 1.
+// "<parameter>_mask" of every pruned one, as 0 and 1.
 Json observe_masks(Module& module);
 Json observe_state_dict_keys(Module& module);
 Json observe_requires_grad(Module& module);

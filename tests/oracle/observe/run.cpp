@@ -16,9 +16,14 @@ Json name_or_null(std::string_view name) {
   return name.empty() || name == "none" ? Json() : Json(name);
 }
 
+// A pruned parameter has the names of torch.nn.utils.prune in recordings.
+std::string recorded_name(const StateEntry& entry) {
+  return entry.name + (entry.mask.defined() ? "_orig" : "");
+}
+
 std::string parameter_name(const Trainer& trainer, const at::Tensor& tensor) {
   for (const StateEntry& entry : trainer.module().state_view().parameters()) {
-    if (entry.tensor.is_same(tensor)) return entry.name;
+    if (entry.tensor.is_same(tensor)) return recorded_name(entry);
   }
   return "(no parameter of the module)";
 }
@@ -28,15 +33,16 @@ std::string parameter_name(const Trainer& trainer, const at::Tensor& tensor) {
 Json observe_weights(Module& module) {
   Json weights = Json::object();
   for (const StateEntry& entry : module.state_view().entries()) {
-    weights.set(entry.name, tensor_json(entry.tensor));
+    weights.set(recorded_name(entry), tensor_json(entry.tensor));
+    if (entry.mask.defined()) weights.set(entry.name + "_mask", tensor_json(entry.mask));
   }
   return weights;
 }
 
 Json observe_masks(Module& module) {
   Json masks = Json::object();
-  for (const StateEntry& entry : module.state_view().buffers()) {
-    if (entry.name.ends_with("_mask")) masks.set(entry.name, tensor_json(entry.tensor));
+  for (const StateEntry& entry : module.state_view().parameters()) {
+    if (entry.mask.defined()) masks.set(entry.name + "_mask", tensor_json(entry.mask));
   }
   return masks;
 }
@@ -44,7 +50,9 @@ Json observe_masks(Module& module) {
 Json observe_state_dict_keys(Module& module) {
   Json keys = Json::array();
   for (const StateEntry& entry : module.state_view().entries()) {
-    if (entry.persistent) keys.append(entry.name);
+    if (!entry.persistent) continue;
+    keys.append(recorded_name(entry));
+    if (entry.mask.defined()) keys.append(entry.name + "_mask");
   }
   return keys;
 }
@@ -52,7 +60,7 @@ Json observe_state_dict_keys(Module& module) {
 Json observe_requires_grad(Module& module) {
   Json flags = Json::object();
   for (const StateEntry& entry : module.state_view().parameters()) {
-    flags.set(entry.name, entry.tensor.requires_grad());
+    flags.set(recorded_name(entry), entry.tensor.requires_grad());
   }
   return flags;
 }

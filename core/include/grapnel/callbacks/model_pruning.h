@@ -3,18 +3,18 @@
 //
 //   ModelPruning("l1_unstructured", {.parameters_to_prune = {"l1.weight"}, .amount = 0.2})
 //
-// After Lightning's class of that name and torch.nn.utils.prune, whose names and numbers it has: a
-// pruned parameter "l1.weight" stands in the model's state view as "l1.weight_orig", as the optimizer
-// trains it, beside the buffer "l1.weight_mask" of ones and zeros. C++ has no hook before a module's
-// forward. So the masked values are leased into the model for as long as a training step, or an
-// evaluation, computes with them, and gradients are masked after each backward; between those times,
-// and in a forward outside of the trainer, the parameter has its unmasked values until the pruning
-// is made permanent. An optimizer that calls its closure several times a step (LBFGS) sees the masked
-// values the first time only.
+// After Lightning's class of that name and torch.nn.utils.prune, whose numbers it has. A pruned
+// parameter keeps its name and its dense tensor, which the optimizer trains; its entry in the state
+// view gets a mask of ones and zeros. C++ has no hook before a module's forward, so the masked values
+// are leased into the model while a training step or an evaluation computes with them, and gradients
+// are masked after each backward. Between those times, and in a forward outside of the trainer, the
+// parameter has its dense values until the pruning is made permanent. An optimizer that calls its
+// closure several times a step (LBFGS) sees the masked values the first time only.
 //
-// Otherwise than there: masks are in checkpoints, so that a resumed run goes on with them, and a
-// checkpoint with "_orig" and "_mask" loads into a model that was not pruned; a file of weights alone
-// has the masks applied too; a run that fails leaves the model under its own names.
+// Differences from Lightning: the names of the parameters don't change, except in checkpoints, which
+// have Lightning's "l1.weight_orig" and "l1.weight_mask"; masks are restored from checkpoints, also
+// into a model that is not pruned yet; a file of weights alone has the masks applied too; a run that
+// fails takes its masks away.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -87,7 +87,7 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   static std::shared_ptr<ModelPruning> from(const Parameters& parameters);
 
   bool edits_weights() const override { return true; }
-  // Gives the model the entries that the checkpoint has.
+  // Gives the model the masks of the checkpoint.
   void before_weights_loaded(LoadCheckpoint& event) override;
 
   // Throws ConfigError for a parameter that the model lacks.
@@ -123,7 +123,12 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   }
 
  private:
-  struct Pruned;
+  struct Pruned {
+    at::Tensor mask;       // the state view's
+    at::Tensor effective;  // the masked values that the model last computed with
+    Lease lease;           // of the mask in the state view
+  };
+
   void check_options() const;
 
   void prune(Event& event);
@@ -133,7 +138,7 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   void set_mask(Trainer& trainer, Module& module, const std::string& name, at::Tensor mask);
   void rewind(const Trainer& trainer, Module& module);
   void apply_masks(Trainer& trainer, Module& module);
-  void keep_names();
+  void keep_masks();
   void make_permanent(Module& module);
   void report(Module& module, const std::vector<std::pair<int64_t, int64_t>>& before,
               const PruningAmount& amount) const;
@@ -141,10 +146,10 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   std::unique_ptr<PruningMethod> method_;
   ModelPruningOptions options_;
   std::vector<std::string> names_;
-  std::map<std::string, at::Tensor> originals_;            // values to rewind to
-  std::map<std::string, std::unique_ptr<Pruned>> pruned_;  // by the parameter's own name
-  Lease masked_;                                           // masked values, while a model computes
-  std::map<std::string, at::Tensor> last_masks_;           // made permanent when the training ended
+  std::map<std::string, at::Tensor> originals_;   // values to rewind to
+  std::map<std::string, Pruned> pruned_;          // by name
+  Lease masked_;                                  // masked values, while a model computes
+  std::map<std::string, at::Tensor> last_masks_;  // made permanent when the training ended
 };
 
 }  // namespace grapnel

@@ -11,10 +11,12 @@ namespace {
 
 using Entry = ModuleEntries::Entry;
 
-// The name, shape and type that a plugin relies on are still those of the view's entry.
+// Are the name, shape, type and mask that a plugin relies on still those of the view's entry?
 bool matches(const Entry& mine, const StateEntry& live) {
   const at::Tensor& tensor = live.tensor;
-  return mine.handle->tensor.is_same(tensor) && mine.name == live.name &&
+  const bool same_mask =
+      mine.mask == nullptr ? !live.mask.defined() : mine.mask->tensor.is_same(live.mask);
+  return same_mask && mine.handle->tensor.is_same(tensor) && mine.name == live.name &&
          mine.dtype == tensor.scalar_type() && tensor.sizes() == c10::IntArrayRef(mine.sizes);
 }
 
@@ -31,7 +33,10 @@ bool up_to_date(ModuleEntries& entries, const StateView& view) {
 }
 
 void release_all(TensorHandles& handles, std::deque<Entry>& entries) {
-  for (const Entry& entry : entries) handles.end_borrow(entry.handle);
+  for (const Entry& entry : entries) {
+    handles.end_borrow(entry.handle);
+    if (entry.mask != nullptr) handles.end_borrow(entry.mask);
+  }
   entries.clear();
 }
 
@@ -43,6 +48,7 @@ void rebuild(ModuleEntries& entries, TensorHandles& handles, const StateView& vi
     mine.push_back({live.name,
                     to_utf8(live.name),
                     handles.borrow(live.tensor),
+                    live.mask.defined() ? handles.borrow(live.mask, /*read_only=*/true) : nullptr,
                     live.tensor.sizes().vec(),
                     live.tensor.scalar_type(),
                     {}});
@@ -50,6 +56,7 @@ void rebuild(ModuleEntries& entries, TensorHandles& handles, const StateView& vi
     entry.abi.struct_size = sizeof entry.abi;
     entry.abi.name = to_abi(entry.shown_name);
     entry.abi.tensor = entry.handle;
+    entry.abi.mask = entry.mask;
   }
   ++entries.generation;
 }

@@ -27,6 +27,7 @@ struct ModuleEntries {
     std::string name;
     std::string shown_name;  // the name as a plugin gets it: UTF-8, whatever its bytes are
     grapnel_tensor* handle = nullptr;
+    grapnel_tensor* mask = nullptr;  // of a pruned parameter
     std::vector<std::int64_t> sizes;
     c10::ScalarType dtype = c10::ScalarType::Undefined;
     grapnel_module_entry abi{};

@@ -73,10 +73,11 @@ GRAPNEL_LAYOUT(grapnel_metrics, count, 32);
 GRAPNEL_LAYOUT(grapnel_metrics, name, 40);
 
 /* module.h */
-GRAPNEL_SIZE(grapnel_module_entry, 32);
+GRAPNEL_SIZE(grapnel_module_entry, 40);
 GRAPNEL_LAYOUT(grapnel_module_entry, trainable, 4);
 GRAPNEL_LAYOUT(grapnel_module_entry, name, 8);
 GRAPNEL_LAYOUT(grapnel_module_entry, tensor, 24);
+GRAPNEL_LAYOUT(grapnel_module_entry, mask, 32);
 GRAPNEL_SIZE(grapnel_module, 64);
 GRAPNEL_LAYOUT(grapnel_module, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_module, generation, 8);

@@ -29,7 +29,13 @@ class Parameter {
   std::size_t index() const { return index_; }               ///< in the model's order
   bool trainable() const { return entry_->trainable != 0; }  ///< buffers never are
   Tensor tensor() const { return Tensor::retain(*context_, entry_->tensor); }
-  /// Undefined while there is none, and for buffers never asked.
+  /// 1 for elements that stay, 0 for pruned ones, in the tensor's shape; undefined for a parameter that is not
+  /// pruned. Live and read only: more elements may be pruned from hook to hook. The model computes with
+  /// tensor() * mask(); names don't change when a parameter is pruned.
+  Tensor mask() const {
+    return entry_->mask == nullptr ? Tensor() : Tensor::retain(*context_, entry_->mask);
+  }
+  /// Undefined while there is none. Only for parameters.
   Tensor grad() const {
     grapnel_tensor* owned = nullptr;
     const auto status = context_->get<grapnel_module>().grad(context_->host(), index_, &owned);
