@@ -56,9 +56,9 @@ void print_callbacks(const host::CheckpointSummary& summary) {
   host::TextTable table({"CALLBACK", "PLUGIN", "TENSORS", "STATE"});
   for (const host::CallbackState& callback : summary.callbacks) {
     table.add({printable(callback.key), printable(callback.plugin_version),
-               callback.tensor_count == 0 ? ""
-                                          : fmt::format("{} ({})", callback.tensor_count,
-                                                        human_bytes(callback.tensor_bytes)),
+               callback.tensors == 0
+                   ? ""
+                   : fmt::format("{} ({})", callback.tensors, human_bytes(callback.tensor_bytes)),
                printable(join(callback.fields))});
   }
   print("\n" + table.to_text(output_width()));
@@ -81,7 +81,7 @@ void run(const ShowOptions& options) {
     return;
   }
   print(fmt::format("{}  {}\n", paint(printable(summary.path.string()), Color::bold),
-                    human_bytes(summary.file_bytes)));
+                    human_bytes(summary.bytes)));
   print(fmt::format(
       "  {:<12}grapnel {} (format {})\n", "Written by",
       summary.grapnel_version.empty() ? "of unknown version" : printable(summary.grapnel_version),

@@ -32,12 +32,6 @@ std::string describe(const std::string& id, host::DisableResult result) {
   return {};
 }
 
-std::string_view action(host::DisableResult result) {
-  return result == host::DisableResult::disabled ? "disabled"
-         : result == host::DisableResult::noted  ? "noted"
-                                                 : "unchanged";
-}
-
 // Ids that mean something: what is enabled, what was disabled before, what lies in the search path.
 std::vector<std::string> known_ids(const host::EnabledPlugins& enabled,
                                    const host::DiscoveryOptions& options) {
@@ -66,7 +60,7 @@ void run_disable(const DisableOptions& options) {
     const host::DisableResult result = disable_plugin(id, discovery.directories);
     ConfigValue value = ConfigValue::object();
     value.set("id", id);
-    value.set("action", action(result));
+    value.set("action", to_string(result));
     results.append(std::move(value));
     if (!options.json) print(describe(id, result) + "\n");
   }

@@ -36,15 +36,12 @@ std::string describe(const host::EnableResult& result) {
 }
 
 ConfigValue to_json(const host::EnableResult& result) {
-  using Action = host::EnableResult::Action;
   ConfigValue value = ConfigValue::object();
   value.set("id", result.plugin.id);
   value.set("version", result.plugin.version);
   value.set("digest", result.plugin.digest);
   value.set("path", result.plugin.origin.string());
-  value.set("action", result.action == Action::enabled   ? "enabled"
-                      : result.action == Action::updated ? "updated"
-                                                         : "unchanged");
+  value.set("action", to_string(result.action));
   value.set("previous_version", result.previous_version);
   return value;
 }

@@ -73,9 +73,9 @@ void print_text(const host::Inspection& inspection) {
   }
   print_field("State", state);
   print_field("", inspection.note);
-  print_field("Library", inspection.library.string());
-  print_field("Manifest", inspection.manifest_file.empty() ? "in the library"
-                                                           : inspection.manifest_file.string());
+  print_field("Library", inspection.path.string());
+  print_field("Manifest", inspection.manifest_path.empty() ? "in the library"
+                                                           : inspection.manifest_path.string());
   print_field("SHA-256", inspection.digest);
   if (inspection.manifest) print_manifest(*inspection.manifest);
   if (inspection.facts) print_library(*inspection.facts);

@@ -68,10 +68,10 @@ void print_table(const host::PluginList& list) {
     if (is_unusable && plugin.note.find(plugin.path.string()) == std::string::npos) {
       notes.push_back(printable(plugin.path.string()));
     }
-    table.add({printable(plugin.label), printable(plugin.summary.version),
-               std::string(to_string(plugin.state)), std::string(to_string(plugin.origin)),
-               printable(plugin.summary.summary)},
-              std::move(notes));
+    table.add(
+        {printable(plugin.label()), printable(plugin.version), std::string(to_string(plugin.state)),
+         std::string(to_string(plugin.origin)), printable(plugin.summary)},
+        std::move(notes));
   }
   print(table.to_text(
       output_width(), [&](std::size_t row, std::size_t column, const std::string& cell) {

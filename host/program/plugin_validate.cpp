@@ -21,20 +21,30 @@ struct ValidateOptions : PluginOptions {
   DeadlineOption deadline;
 };
 
-Color color_of(host::ValidationCheck::Outcome outcome) {
-  using Outcome = host::ValidationCheck::Outcome;
-  return outcome == Outcome::passed    ? Color::green
-         : outcome == Outcome::warning ? Color::yellow
-                                       : Color::red;
+struct Verdict {
+  std::string text;
+  Color color;
+};
+
+Verdict verdict(host::ValidationCheck::Outcome outcome) {
+  switch (outcome) {
+    case host::ValidationCheck::Outcome::ok:
+      return {"ok", Color::green};
+    case host::ValidationCheck::Outcome::warning:
+      return {"warning", Color::yellow};
+    case host::ValidationCheck::Outcome::failed:
+      return {"FAILED", Color::red};
+  }
+  return {};
 }
 
 void print_text(const host::Validation& validation) {
   print(validation.candidate.describe() + "\n\n");
   for (const host::ValidationCheck& check : validation.checks) {
-    const std::string outcome(to_string(check.outcome));
-    const std::string padding(10 - outcome.size(), ' ');
-    print(fmt::format("{}{}{}\n", paint(outcome, color_of(check.outcome)), padding,
-                      printable(check.name)));
+    const Verdict outcome = verdict(check.outcome);
+    const std::string padding(10 - outcome.text.size(), ' ');
+    print(fmt::format("{}{}{}\n", paint(outcome.text, outcome.color), padding,
+                      printable(check.check)));
     print(host::wrap(printable(check.found), output_width(), 10));
   }
   if (validation.probe && !validation.probe->ok()) print(probe_error_lines(*validation.probe));

@@ -9,6 +9,8 @@
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
 
+#include "descriptions.h"
+
 namespace grapnel::host {
 namespace {
 
@@ -92,19 +94,19 @@ void collect_tensors(const ConfigValue& value, std::vector<std::string>& names) 
 CallbackState callback_state(std::string key, ConfigValue values, const CheckpointFile& file) {
   CallbackState state;
   state.key = std::move(key);
-  state.values = std::move(values);
+  state.state = std::move(values);
   std::vector<std::string> tensors;
-  collect_tensors(state.values, tensors);
+  collect_tensors(state.state, tensors);
   for (const std::string& name : tensors) {
-    ++state.tensor_count;
+    ++state.tensors;
     if (const TensorEntry* tensor = file.find(name)) state.tensor_bytes += tensor->size();
   }
   // What the bridge wraps around a plugin's own state.
-  const ConfigValue* version = state.values.find("version");
-  const ConfigValue* content = state.values.find("state");
-  const bool is_plugin = state.values.contains("keep_if_absent") && version && content;
+  const ConfigValue* version = state.state.find("version");
+  const ConfigValue* content = state.state.find("state");
+  const bool is_plugin = state.state.contains("keep_if_absent") && version && content;
   if (is_plugin && version->is_string()) state.plugin_version = version->as_string();
-  for (const auto& [field, value] : members(is_plugin ? content : &state.values)) {
+  for (const auto& [field, value] : members(is_plugin ? content : &state.state)) {
     state.fields.push_back(field);
   }
   return state;
@@ -121,7 +123,7 @@ CheckpointSummary summarize_checkpoint(const std::filesystem::path& path) {
   const CheckpointFile file = CheckpointFile::open(path, CheckpointCheck::on_use);
   CheckpointSummary summary;
   summary.path = path;
-  summary.file_bytes = file.file_size();
+  summary.bytes = file.file_size();
   summary.format_version = file.format_version();
   summary.sha256 = hex(file.sha256());
   summary.groups = group_tensors(file.tensors());
@@ -154,20 +156,7 @@ CheckpointSummary summarize_checkpoint(const std::filesystem::path& path) {
 }
 
 ConfigValue to_json(const CheckpointSummary& summary) {
-  const auto or_null = [](const auto& value) {
-    return value ? ConfigValue(*value) : ConfigValue();
-  };
-  ConfigValue root = ConfigValue::object();
-  root.set("path", summary.path.string());
-  root.set("bytes", summary.file_bytes);
-  root.set("format_version", summary.format_version);
-  root.set("sha256", summary.sha256);
-  root.set("grapnel_version", summary.grapnel_version);
-  root.set("epoch", or_null(summary.epoch));
-  root.set("global_step", or_null(summary.global_step));
-  root.set("batches", or_null(summary.batches));
-  root.set("optimizers", or_null(summary.optimizers));
-  root.set("schedulers", summary.schedulers);
+  ConfigValue root = grapnel::to_json(summary);
   ConfigValue groups = ConfigValue::object();
   for (const TensorGroup& group : summary.groups) {
     ConfigValue tensors = ConfigValue::array();
@@ -182,17 +171,7 @@ ConfigValue to_json(const CheckpointSummary& summary) {
     groups.set(group.name, std::move(tensors));
   }
   root.set("tensors", std::move(groups));
-  ConfigValue callbacks = ConfigValue::array();
-  for (const CallbackState& callback : summary.callbacks) {
-    ConfigValue value = ConfigValue::object();
-    value.set("key", callback.key);
-    value.set("plugin_version", callback.plugin_version);
-    value.set("tensors", callback.tensor_count);
-    value.set("tensor_bytes", callback.tensor_bytes);
-    value.set("state", callback.values);
-    callbacks.append(std::move(value));
-  }
-  root.set("callbacks", std::move(callbacks));
+  root.set("callbacks", grapnel::to_json(summary.callbacks));
   root.set("hyper_parameters", summary.hyper_parameters);
   return root;
 }

@@ -19,18 +19,22 @@ namespace {
 
 }  // namespace
 
-Manifest manifest_of_copy(const Candidate& candidate, const StoredFile& copy) {
-  if (candidate.manifest.empty()) {
+std::shared_ptr<const Manifest> manifest_of_copy(const Candidate& candidate,
+                                                 const StoredFile& copy) {
+  if (candidate.manifest_file.empty()) {
     const LibraryFacts facts = read_library_file(copy.path);
     if (!facts.manifest) refuse_changed(candidate);
-    return parse_manifest(*facts.manifest, "plugin.json in " + copy.path.filename().string());
+    if (candidate.manifest && candidate.manifest->text == *facts.manifest)
+      return candidate.manifest;
+    return std::make_shared<const Manifest>(
+        parse_manifest(*facts.manifest, "plugin.json in " + copy.path.filename().string()));
   }
   const auto check_same = [&] {
-    const auto identity = file_identity(candidate.manifest, Links::refuse);
+    const auto identity = file_identity(candidate.manifest_file, Links::refuse);
     if (identity != candidate.manifest_identity) refuse_changed(candidate);
   };
   check_same();
-  Manifest manifest = read_candidate_manifest(candidate);
+  std::shared_ptr<const Manifest> manifest = read_manifest(candidate);
   check_same();
   return manifest;
 }

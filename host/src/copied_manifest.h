@@ -1,6 +1,8 @@
 // The manifest that belongs to the bytes that will run.
 #pragma once
 
+#include <memory>
+
 #include <grapnel/host/discovery.h>
 #include <grapnel/host/manifest.h>
 #include <grapnel/host/store.h>
@@ -10,6 +12,7 @@ namespace grapnel::host {
 // The manifest of a candidate whose library was put into the store as `copy`: from the copy itself
 // where it is embedded, else from the file beside the library, which must be the one that was
 // examined. PluginError when it is not; ConfigError, DataError or IoError when it can't be read.
-[[nodiscard]] Manifest manifest_of_copy(const Candidate& candidate, const StoredFile& copy);
+[[nodiscard]] std::shared_ptr<const Manifest> manifest_of_copy(const Candidate& candidate,
+                                                               const StoredFile& copy);
 
 }  // namespace grapnel::host

@@ -23,16 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Candidate to_candidate(Examined examined) {
-  const bool has_file = !examined.manifest.empty();
-  return {.library = std::move(examined.library),
-          .manifest = std::move(examined.manifest),
-          .summary = std::move(examined.summary),
-          .refused = std::move(examined.refused),
-          .identity = examined.library_identity,
-          .manifest_identity = has_file ? examined.identity : FileIdentity{}};
-}
-
 class Scan {
  public:
   explicit Scan(ScanCache* cache) : cache_(cache) {}
@@ -103,17 +93,17 @@ class Scan {
     if (!seen_.insert(path.string()).second) return std::nullopt;
     if (identity.kind != FileKind::regular) {
       return Candidate{
-          .library = path, .refused = trust_.refusal(path, identity), .identity = identity};
+          .library = path, .identity = identity, .refused = trust_.refusal(path, identity)};
     }
-    Examined examined = examine_cached(path, identity);
-    if (!examined.manifest.empty()) seen_.insert(examined.library.string());
-    std::string refusal = trust_refusal(examined);
-    Candidate candidate = to_candidate(std::move(examined));
-    if (!refusal.empty()) candidate.refused = std::move(refusal);
+    Candidate candidate = examine_cached(path, identity);
+    if (!candidate.manifest_file.empty()) seen_.insert(candidate.library.string());
+    if (std::string refusal = trust_refusal(candidate); !refusal.empty()) {
+      candidate.refused = std::move(refusal);
+    }
     return candidate;
   }
 
-  Examined examine_cached(const fs::path& path, const FileIdentity& identity) {
+  Candidate examine_cached(const fs::path& path, const FileIdentity& identity) {
     const std::string& key = path.string();
     if (cache_ != nullptr) {
       if (auto known = cache_->find(key, identity)) return std::move(*known);
@@ -121,17 +111,17 @@ class Scan {
     Examined examined =
         is_manifest_name(key) ? examine_manifest(path, identity) : examine_library(path, identity);
     if (cache_ != nullptr) cache_->store(key, examined);
-    return examined;
+    return std::move(examined.candidate);
   }
 
-  // What nobody else may be able to change: the library, and the manifest that speaks for it.
-  std::string trust_refusal(const Examined& examined) {
-    if (!examined.manifest.empty()) {
-      std::string refusal = trust_.refusal(examined.manifest, examined.identity);
+  // What nobody else may be able to change: the library, and the manifest file that names it.
+  std::string trust_refusal(const Candidate& candidate) {
+    if (!candidate.manifest_file.empty()) {
+      std::string refusal = trust_.refusal(candidate.manifest_file, candidate.manifest_identity);
       if (!refusal.empty()) return refusal;
     }
-    if (examined.library_identity == FileIdentity{}) return {};  // there is no library
-    return trust_.refusal(examined.library, examined.library_identity);
+    if (candidate.identity == FileIdentity{}) return {};  // there is no library
+    return trust_.refusal(candidate.library, candidate.identity);
   }
 
   ScanCache* cache_;
@@ -209,14 +199,18 @@ Candidate examine(const fs::path& file) {
   return std::move(*found);
 }
 
-Manifest read_candidate_manifest(const Candidate& candidate) {
-  if (!candidate.manifest.empty()) {
-    return parse_manifest(grapnel::read_file(candidate.manifest, max_manifest_bytes),
-                          candidate.manifest.filename().string());
+std::shared_ptr<const Manifest> read_manifest(const Candidate& candidate) {
+  if (candidate.manifest != nullptr) return candidate.manifest;
+  const auto parsed = [](std::string_view text, const std::string& source) {
+    return std::make_shared<const Manifest>(parse_manifest(text, source));
+  };
+  if (!candidate.manifest_file.empty()) {
+    return parsed(grapnel::read_file(candidate.manifest_file, max_manifest_bytes),
+                  candidate.manifest_file.filename().string());
   }
   const LibraryFacts facts = read_library_file(candidate.library);
   if (!facts.manifest) throw DataError("it has no manifest", candidate.library);
-  return parse_manifest(*facts.manifest, "plugin.json in " + candidate.library.filename().string());
+  return parsed(*facts.manifest, "plugin.json in " + candidate.library.filename().string());
 }
 
 }  // namespace grapnel::host

@@ -10,6 +10,7 @@
 #include <grapnel/base/text.h>
 
 #include "copied_manifest.h"
+#include "descriptions.h"
 #include "enabled_file.h"
 #include "utc_time.h"
 
@@ -53,6 +54,14 @@ std::vector<std::string> EnabledPlugins::digests() const {
   return digests;
 }
 
+std::string_view to_string(EnableResult::Action action) noexcept {
+  return enum_text(action);
+}
+
+std::string_view to_string(DisableResult result) noexcept {
+  return enum_text(result);
+}
+
 EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& directories) {
   if (!candidate.refused.empty()) refuse(candidate, candidate.refused);
   if (!candidate.shadowed_by.empty()) {
@@ -63,7 +72,8 @@ EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& di
   }
   Store store(directories);
   const StoredFile library = store.put_library(candidate);
-  const Manifest manifest = manifest_of_copy(candidate, library);
+  const std::shared_ptr<const Manifest> shared = manifest_of_copy(candidate, library);
+  const Manifest& manifest = *shared;
   const StoredFile text = store.put_text(manifest.text, stored_manifest_name);
 
   EnableResult result;
@@ -114,7 +124,8 @@ DisableResult disable_plugin(std::string_view id, const HostDirectories& directo
   return result;
 }
 
-Manifest read_enabled_manifest(const EnabledPlugin& plugin, const Store& store) {
+std::shared_ptr<const Manifest> read_enabled_manifest(const EnabledPlugin& plugin,
+                                                      const Store& store) {
   const std::filesystem::path file = store.path_of(plugin.manifest_digest, stored_manifest_name);
   const std::string damage = stored_file_damage(file, plugin.manifest_digest);
   if (!damage.empty()) {
@@ -125,8 +136,8 @@ Manifest read_enabled_manifest(const EnabledPlugin& plugin, const Store& store) 
         {plugin.id, plugin.version, {}, {}});
   }
   store.note_use(plugin.manifest_digest, stored_manifest_name);
-  return parse_manifest(grapnel::read_file(file, max_manifest_bytes),
-                        "the manifest of plugin " + quote(plugin.id));
+  return std::make_shared<const Manifest>(parse_manifest(
+      grapnel::read_file(file, max_manifest_bytes), "the manifest of plugin " + quote(plugin.id)));
 }
 
 std::string file_stamp(const FileIdentity& identity) {

@@ -11,6 +11,7 @@
 #include <grapnel/base/text.h>
 #include <grapnel/host/trust.h>
 
+#include "descriptions.h"
 #include "private_directory.h"
 
 namespace grapnel::host {
@@ -21,20 +22,11 @@ constexpr std::size_t max_file_bytes = std::size_t{16} << 20;
 constexpr double lock_timeout_seconds = 20.0;
 
 EnabledPlugin parse_plugin(const ConfigValue& value) {
-  EnabledPlugin plugin{.id = value.at("id").as_string("id"),
-                       .version = value.at("version").as_string("version"),
-                       .digest = value.at("digest").as_string("digest"),
-                       .manifest_digest = value.at("manifest_digest").as_string("manifest_digest"),
-                       .file = value.at("file").as_string("file"),
-                       .origin = value.at("origin").as_string("origin"),
-                       .origin_stamp = {},
-                       .enabled_at = {}};
-  if (const ConfigValue* stamp = value.find("origin_stamp")) {
-    plugin.origin_stamp = stamp->as_string("origin_stamp");
+  ConfigValue complete = value;
+  for (const char* key : {"origin_stamp", "enabled_at"}) {  // older releases recorded neither
+    if (!complete.contains(key)) complete.set(key, "");
   }
-  if (const ConfigValue* time = value.find("enabled_at")) {
-    plugin.enabled_at = time->as_string("enabled_at");
-  }
+  auto plugin = from_json<EnabledPlugin>(complete);
   for (const char* key : {"digest", "manifest_digest"}) {
     if (is_digest(value.at(key).as_string(key))) continue;
     throw value.at(key).error(
@@ -45,19 +37,6 @@ EnabledPlugin parse_plugin(const ConfigValue& value) {
     throw value.error("a plugin needs an 'id' and a 'file' that is a plain file name");
   }
   return plugin;
-}
-
-ConfigValue to_json(const EnabledPlugin& plugin) {
-  ConfigValue value = ConfigValue::object();
-  value.set("id", plugin.id);
-  value.set("version", plugin.version);
-  value.set("digest", plugin.digest);
-  value.set("manifest_digest", plugin.manifest_digest);
-  value.set("file", plugin.file);
-  value.set("origin", plugin.origin.string());
-  value.set("origin_stamp", plugin.origin_stamp);
-  value.set("enabled_at", plugin.enabled_at);
-  return value;
 }
 
 // The file's tree; null when there is no file.
@@ -170,7 +149,7 @@ void edit_enabled_file(const HostDirectories& directories,
   }
   ConfigValue plugins = ConfigValue::array();
   for (const EnabledPlugin& plugin : enabled.plugins) {
-    ConfigValue value = to_json(plugin);
+    ConfigValue value = grapnel::to_json(plugin);
     keep_unknown_keys(value, tree.find("plugins"));
     plugins.append(std::move(value));
   }

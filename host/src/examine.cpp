@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <memory>
 #include <utility>
 
 #include <grapnel/base/error.h>
@@ -35,6 +36,11 @@ PluginSummary summarize(const Manifest& manifest) {
     summary.callbacks.push_back(callback.name);
   }
   return summary;
+}
+
+void take(Candidate& candidate, Manifest manifest) {
+  candidate.summary = summarize(manifest);
+  candidate.manifest = std::make_shared<const Manifest>(std::move(manifest));
 }
 
 // NAME.so for NAME.grapnel.json.
@@ -152,31 +158,31 @@ fs::path manifest_beside(const fs::path& library) {
 }
 
 Examined examine_library(const fs::path& file, const FileIdentity& identity) {
-  Examined result{.identity = identity, .library = file, .library_identity = identity};
-  result.refused = reason_against([&] {
+  Examined result{.candidate = {.library = file, .identity = identity}};
+  Candidate& candidate = result.candidate;
+  candidate.refused = reason_against([&] {
     const LibraryFacts facts = read_library_file(file);
     if (!facts.manifest) {
       throw DataError(facts.unloadable.empty() ? no_manifest(facts) : facts.unloadable);
     }
-    const Manifest manifest = parse_manifest(*facts.manifest, "plugin.json in " + name_of(file));
-    result.summary = summarize(manifest);
-    check_runs_here(manifest, facts);
+    take(candidate, parse_manifest(*facts.manifest, "plugin.json in " + name_of(file)));
+    check_runs_here(*candidate.manifest, facts);
   });
   return result;
 }
 
 Examined examine_manifest(const fs::path& file, const FileIdentity& identity) {
-  Examined result{.identity = identity,
-                  .library = library_beside(file, shared_library_suffix()),
-                  .manifest = file};
-  result.refused = reason_against([&] {
-    const std::string text = grapnel::read_file(file, max_manifest_bytes);
-    const Manifest manifest = parse_manifest(text, name_of(file));
-    result.summary = summarize(manifest);
-    result.library = named_library(file, manifest);
-    result.library_identity = resolve_library(file, result.library, result.is_cacheable);
-    const LibraryFacts facts = read_library_file(result.library);
-    if (facts.manifest && !same_manifest(text, *facts.manifest)) {
+  Examined result{.candidate = {.library = library_beside(file, shared_library_suffix()),
+                                .manifest_file = file,
+                                .manifest_identity = identity}};
+  Candidate& candidate = result.candidate;
+  candidate.refused = reason_against([&] {
+    take(candidate, parse_manifest(grapnel::read_file(file, max_manifest_bytes), name_of(file)));
+    const Manifest& manifest = *candidate.manifest;
+    candidate.library = named_library(file, manifest);
+    candidate.identity = resolve_library(file, candidate.library, result.is_cacheable);
+    const LibraryFacts facts = read_library_file(candidate.library);
+    if (facts.manifest && !same_manifest(manifest.text, *facts.manifest)) {
       throw DataError(
           fmt::format("the manifest {} beside it says something else than the one inside "
                       "it; install the plugin anew, or delete the file beside it",

@@ -10,21 +10,16 @@
 
 namespace grapnel::host {
 
-// The facts that depend on nothing but the bytes of the files, so that they can be cached.
+// What the bytes of the files say: a candidate without origin, trust and shadowing.
 struct Examined {
-  FileIdentity identity{};           // of the file that was found: a library or a manifest
-  std::filesystem::path library{};   // resolved; where the manifest points when it is missing
-  FileIdentity library_identity{};   // all zero when the library could not be found
-  std::filesystem::path manifest{};  // resolved; empty when embedded
-  PluginSummary summary{};
-  std::string refused{};  // "it needs ABI 1.4, ..."; empty when it can be used
-  bool is_cacheable = true;
+  Candidate candidate{};
+  bool is_cacheable = true;  // false: the bytes may become others without a changed identity
 };
 
-// Looks at a library that stands for itself. `file` is resolved and a regular file.
+// A library without a manifest beside it. `file` is resolved and a regular file.
 [[nodiscard]] Examined examine_library(const std::filesystem::path& file,
                                        const FileIdentity& identity);
-// Looks at a NAME.grapnel.json and the library that it names. `file` is resolved and a regular file.
+// A NAME.grapnel.json and the library that it names. `file` is resolved and a regular file.
 [[nodiscard]] Examined examine_manifest(const std::filesystem::path& file,
                                         const FileIdentity& identity);
 

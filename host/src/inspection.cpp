@@ -9,6 +9,8 @@
 #include <grapnel/host/selection.h>
 #include <grapnel/host/store.h>
 
+#include "descriptions.h"
+
 namespace grapnel::host {
 namespace {
 
@@ -29,8 +31,8 @@ std::vector<std::string> labels(const Discovery& discovery) {
 // What a candidate tells; leaves out what can't be read.
 Inspection inspect_candidate(const Candidate& candidate) {
   Inspection inspection;
-  inspection.library = candidate.library;
-  inspection.manifest_file = candidate.manifest;
+  inspection.path = candidate.library;
+  inspection.manifest_path = candidate.manifest_file;
   if (!candidate.refused.empty()) {
     inspection.state = PluginState::refused;
     inspection.note = candidate.refused;
@@ -42,7 +44,7 @@ Inspection inspect_candidate(const Candidate& candidate) {
     // candidate.refused says why
   }
   try {
-    inspection.manifest = read_candidate_manifest(candidate);
+    inspection.manifest = read_manifest(candidate);
   } catch (const Error&) {
   }
   return inspection;
@@ -51,13 +53,13 @@ Inspection inspect_candidate(const Candidate& candidate) {
 Inspection inspect_copy(const EnabledPlugin& plugin, const Store& store) {
   Inspection inspection;
   inspection.state = PluginState::missing;
-  inspection.library = store.path_of(plugin.digest, plugin.file);
+  inspection.path = store.path_of(plugin.digest, plugin.file);
   inspection.note =
       fmt::format("its file {} is gone, the copy runs", quote(plugin.origin.string()));
   inspection.manifest = read_enabled_manifest(plugin, store);
   inspection.digest = plugin.digest;
   try {
-    inspection.facts = read_library_file(inspection.library);
+    inspection.facts = read_library_file(inspection.path);
   } catch (const Error& error) {
     inspection.state = PluginState::damaged;
     inspection.note = error.what();
@@ -143,14 +145,7 @@ Inspection inspect_plugin(const std::string& argument, const DiscoveryOptions& o
 }
 
 ConfigValue to_json(const Inspection& inspection) {
-  ConfigValue root = ConfigValue::object();
-  root.set("state", to_string(inspection.state));
-  root.set("note", inspection.note);
-  root.set("path", inspection.library.string());
-  root.set("manifest_path", inspection.manifest_file.string());
-  root.set("digest", inspection.digest);
-  root.set("enabled_at", inspection.enabled_at);
-  root.set("enabled_version", inspection.enabled_version);
+  ConfigValue root = grapnel::to_json(inspection);
   if (inspection.manifest) set_manifest(root, *inspection.manifest);
   root.set("library", inspection.facts ? to_json(*inspection.facts) : ConfigValue());
   root.set("probe", inspection.probe ? to_json(*inspection.probe) : ConfigValue());

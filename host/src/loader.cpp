@@ -29,7 +29,7 @@ std::map<std::string, std::unique_ptr<const LoadedPlugin>>& loaded_plugins() {
 }
 
 [[noreturn]] void refuse(const SelectedPlugin& plugin, const std::string& reason) {
-  const Manifest& manifest = plugin.manifest;
+  const Manifest& manifest = *plugin.manifest;
   throw PluginError(fmt::format("cannot load plugin '{}' {} ({}): {}", manifest.id,
                                 manifest.version, printable(plugin.origin.string()), reason),
                     {manifest.id, manifest.version, {}, {}});
@@ -101,12 +101,12 @@ LoadedPlugin::LoadedPlugin(const SelectedPlugin& plugin, const grapnel_plugin* e
       changed_(std::move(changed)) {}
 
 const grapnel_factory* LoadedPlugin::factory(std::string_view callback) const noexcept {
-  if (manifest_.find(callback) == nullptr) return nullptr;
+  if (manifest_->find(callback) == nullptr) return nullptr;
   return find_factory(*entry_, callback);
 }
 
 const LoadedPlugin& load_plugin(const SelectedPlugin& plugin) {
-  const std::string& id = plugin.manifest.id;
+  const std::string& id = plugin.manifest->id;
   if (const auto known = loaded_plugins().find(id); known != loaded_plugins().end()) {
     const LoadedPlugin& loaded = *known->second;
     if (loaded.digest() == plugin.digest) return loaded;
@@ -119,7 +119,7 @@ const LoadedPlugin& load_plugin(const SelectedPlugin& plugin) {
       !damage.empty()) {
     refuse(plugin, fmt::format("{}; enable it again: grapnel plugin enable {}", damage, id));
   }
-  if (const std::string reason = incompatibility(plugin.manifest); !reason.empty()) {
+  if (const std::string reason = incompatibility(*plugin.manifest); !reason.empty()) {
     refuse(plugin, reason);
   }
   ProcessStateGuard guard;
@@ -130,7 +130,7 @@ const LoadedPlugin& load_plugin(const SelectedPlugin& plugin) {
         "plugin '{}' changed {} while it was loaded, which plugins must not; it was put back", id,
         what);
   }
-  if (const std::string fault = entry_fault(*entry, plugin.manifest); !fault.empty()) {
+  if (const std::string fault = entry_fault(*entry, *plugin.manifest); !fault.empty()) {
     refuse(plugin, fault);
   }
   const auto [place, is_new] = loaded_plugins().emplace(

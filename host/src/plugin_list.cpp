@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
+#include <utility>
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
 
+#include "descriptions.h"
 #include "origin.h"
 
 namespace grapnel::host {
@@ -18,15 +19,24 @@ bool is_unusable(PluginState state) {
   return state == PluginState::shadowed || state == PluginState::refused;
 }
 
+ListedPlugin listed_from(const PluginSummary& summary) {
+  ListedPlugin listed;
+  listed.id = summary.id;
+  listed.version = summary.version;
+  listed.name = summary.name;
+  listed.summary = summary.summary;
+  listed.license = summary.license;
+  listed.callbacks = summary.callbacks;
+  return listed;
+}
+
 ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discovery,
                           const Store& store) {
   const Origin origin = look_at_origin(plugin, discovery);
-  ListedPlugin listed;
+  ListedPlugin listed = listed_from(origin.found ? origin.found->summary : PluginSummary{});
   listed.state = PluginState::enabled;
-  if (origin.found) listed.summary = origin.found->summary;
-  listed.summary.id = plugin.id;
-  listed.summary.version = plugin.version;
-  listed.label = plugin.id;
+  listed.id = plugin.id;
+  listed.version = plugin.version;
   listed.path = origin.found ? origin.found->library : plugin.origin;
   listed.origin = origin.found ? origin.found->origin : SearchOrigin::file;
   listed.digest = plugin.digest;
@@ -63,16 +73,13 @@ ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discover
   return listed;
 }
 
-ListedPlugin list_candidate(Candidate candidate) {
-  ListedPlugin listed;
-  listed.label =
-      candidate.summary.id.empty() ? candidate.library.filename().string() : candidate.summary.id;
-  listed.summary = std::move(candidate.summary);
-  listed.path = std::move(candidate.library);
+ListedPlugin list_candidate(const Candidate& candidate) {
+  ListedPlugin listed = listed_from(candidate.summary);
+  listed.path = candidate.library;
   listed.origin = candidate.origin;
   if (!candidate.refused.empty()) {
     listed.state = PluginState::refused;
-    listed.note = std::move(candidate.refused);
+    listed.note = candidate.refused;
   } else if (!candidate.shadowed_by.empty()) {
     listed.state = PluginState::shadowed;
     listed.note = fmt::format("by {}", quote(candidate.shadowed_by.string()));
@@ -85,7 +92,7 @@ void sort(std::vector<ListedPlugin>& plugins) {
   std::vector<ListedPlugin*> order;
   for (ListedPlugin& plugin : plugins) order.push_back(&plugin);
   std::ranges::stable_sort(order, {}, [](const ListedPlugin* plugin) {
-    return std::tuple(is_unusable(plugin->state), std::string_view(plugin->label));
+    return std::pair(is_unusable(plugin->state), plugin->label());
   });
   std::vector<ListedPlugin> sorted;
   sorted.reserve(plugins.size());
@@ -93,47 +100,18 @@ void sort(std::vector<ListedPlugin>& plugins) {
   plugins = std::move(sorted);
 }
 
-ConfigValue to_json(const ListedPlugin& plugin) {
-  ConfigValue value = ConfigValue::object();
-  value.set("id", plugin.summary.id);
-  value.set("state", to_string(plugin.state));
-  value.set("version", plugin.summary.version);
-  value.set("name", plugin.summary.name);
-  value.set("summary", plugin.summary.summary);
-  value.set("license", plugin.summary.license);
-  value.set("callbacks", plugin.summary.callbacks);
-  value.set("path", plugin.path.string());
-  value.set("origin", to_string(plugin.origin));
-  value.set("digest", plugin.digest);
-  value.set("enabled_at", plugin.enabled_at);
-  value.set("note", plugin.note);
-  return value;
-}
-
 }  // namespace
 
 std::string_view to_string(PluginState state) noexcept {
-  switch (state) {
-    case PluginState::enabled:
-      return "enabled";
-    case PluginState::disabled:
-      return "disabled";
-    case PluginState::update_waits:
-      return "update waits";
-    case PluginState::missing:
-      return "missing";
-    case PluginState::damaged:
-      return "damaged";
-    case PluginState::shadowed:
-      return "shadowed";
-    case PluginState::refused:
-      return "refused";
-  }
-  return "";
+  return enum_text(state);
+}
+
+std::string ListedPlugin::label() const {
+  return id.empty() ? path.filename().string() : id;
 }
 
 PluginList list_plugins(const DiscoveryOptions& options) {
-  Discovery discovery = discover(options);
+  const Discovery discovery = discover(options);
   const EnabledPlugins enabled = read_enabled(options.directories);
   const Store store(options.directories);
 
@@ -149,11 +127,11 @@ PluginList list_plugins(const DiscoveryOptions& options) {
       if (!enabled.is_disabled(candidate->summary.id)) trusted.insert(candidate);
     }
   }
-  for (Candidate& candidate : discovery.candidates) {
+  for (const Candidate& candidate : discovery.candidates) {
     if (candidate.usable() && enabled.find(candidate.summary.id) != nullptr) continue;
-    list.plugins.push_back(list_candidate(std::move(candidate)));
+    list.plugins.push_back(list_candidate(candidate));
     ListedPlugin& listed = list.plugins.back();
-    if (trusted.contains(&candidate) && enabled.find(listed.summary.id) == nullptr) {
+    if (trusted.contains(&candidate) && enabled.find(listed.id) == nullptr) {
       listed.state = PluginState::enabled;
       listed.note = "as every drop-in";
     }
@@ -163,21 +141,7 @@ PluginList list_plugins(const DiscoveryOptions& options) {
 }
 
 ConfigValue to_json(const PluginList& list) {
-  ConfigValue directories = ConfigValue::array();
-  for (const SearchDirectory& directory : list.directories) {
-    ConfigValue value = ConfigValue::object();
-    value.set("path", directory.path.string());
-    value.set("origin", to_string(directory.origin));
-    value.set("exists", directory.exists);
-    directories.append(std::move(value));
-  }
-  ConfigValue plugins = ConfigValue::array();
-  for (const ListedPlugin& plugin : list.plugins) plugins.append(to_json(plugin));
-  ConfigValue root = ConfigValue::object();
-  root.set("plugins", std::move(plugins));
-  root.set("directories", std::move(directories));
-  root.set("trust_all_drop_ins", list.trust_all_drop_ins);
-  return root;
+  return grapnel::to_json(list);
 }
 
 }  // namespace grapnel::host

@@ -12,6 +12,7 @@
 #include <grapnel/host/store.h>
 
 #include "copied_manifest.h"
+#include "descriptions.h"
 #include "private_directory.h"
 #include "probe_report.h"
 #include "utc_time.h"
@@ -50,18 +51,19 @@ std::string first_failure(const std::vector<CallbackProbe>& callbacks) {
   return {};
 }
 
-ProbeResult judge(const ProcessResult& process, ProbeReport report) {
+ProbeResult judge(const ProcessResult& process, const ProbeReport& report) {
   using End = ProbeResult::End;
   ProbeResult result;
   result.seconds = process.seconds;
   result.error_tail = tail(process.error);
-  result.changed = std::move(report.changed);
-  result.callbacks = std::move(report.callbacks);
+  const ProbeFindings findings = report.findings.value_or(ProbeFindings{});
+  result.changed = findings.changed;
+  result.callbacks = findings.callbacks;
   const std::string& step = report.last_step;
   switch (process.end) {
     case ProcessResult::End::signalled:
       result.end = End::crashed;
-      result.signal_number = process.signal_number;
+      result.signal = process.signal_number;
       result.cause = fmt::format("the process {} while {}", process.describe(), step);
       return result;
     case ProcessResult::End::timed_out:
@@ -71,14 +73,14 @@ ProbeResult judge(const ProcessResult& process, ProbeReport report) {
     case ProcessResult::End::exited:
       break;
   }
-  if (!report.is_done || process.exit_code != 0) {
+  if (!report.findings || process.exit_code != 0) {
     result.end = End::exited;
     result.exit_code = process.exit_code;
     result.cause = fmt::format("the process {} while {}, which a plugin must never bring about",
                                process.describe(), step);
     return result;
   }
-  result.cause = report.failure.empty() ? first_failure(result.callbacks) : report.failure;
+  result.cause = findings.failure.empty() ? first_failure(result.callbacks) : findings.failure;
   if (result.cause.empty() && !result.changed.empty()) {
     result.cause = fmt::format("it changed {}, which plugins must not", join(result.changed));
   }
@@ -97,30 +99,10 @@ void record(const ProbeResult& result, const HostDirectories& directories) {
   }
 }
 
-ProbeResult::End end_named(std::string_view name) {
-  using End = ProbeResult::End;
-  for (const End end : {End::passed, End::failed, End::crashed, End::hung, End::exited}) {
-    if (to_string(end) == name) return end;
-  }
-  throw ConfigError({}, fmt::format("a probe does not end as {}", quote(name)));
-}
-
 }  // namespace
 
 std::string_view to_string(ProbeResult::End end) noexcept {
-  switch (end) {
-    case ProbeResult::End::passed:
-      return "passed";
-    case ProbeResult::End::failed:
-      return "failed";
-    case ProbeResult::End::crashed:
-      return "crashed";
-    case ProbeResult::End::hung:
-      return "hung";
-    case ProbeResult::End::exited:
-      return "exited";
-  }
-  return "";
+  return enum_text(end);
 }
 
 ProbeResult probe_plugin(const Candidate& candidate, const HostDirectories& directories,
@@ -136,7 +118,7 @@ ProbeResult probe_plugin(const Candidate& candidate, const HostDirectories& dire
   Store store(directory / "store");
   const StoredFile library = store.put_library(candidate);
   const StoredFile manifest =
-      store.put_text(manifest_of_copy(candidate, library).text, "plugin.json");
+      store.put_text(manifest_of_copy(candidate, library)->text, "plugin.json");
   const std::filesystem::path report = directory / "report";
   const ProcessResult process =
       run_process({.program = options.program,
@@ -145,14 +127,15 @@ ProbeResult probe_plugin(const Candidate& candidate, const HostDirectories& dire
                    .environment = {},
                    .working_directory = directory.path(),
                    .deadline_seconds = options.deadline_seconds});
-  ProbeReport steps = read_probe_report(report);
+  const ProbeReport steps = read_probe_report(report);
   if (steps.last_step.empty()) {
     // It did not get to the plugin, so the plugin is not to blame.
-    throw Error(fmt::format(
-        "the probe could not start: {} {}: {}", quote(options.program.string()), process.describe(),
-        printable(steps.failure.empty() ? tail(process.error) : steps.failure)));
+    const std::string failure = steps.findings ? steps.findings->failure : std::string();
+    throw Error(fmt::format("the probe could not start: {} {}: {}", quote(options.program.string()),
+                            process.describe(),
+                            printable(failure.empty() ? tail(process.error) : failure)));
   }
-  ProbeResult result = judge(process, std::move(steps));
+  ProbeResult result = judge(process, steps);
   result.digest = library.digest;
   result.probed_at = utc_now();
   record(result, directories);
@@ -166,18 +149,7 @@ std::optional<ProbeResult> recorded_probe(const std::string& digest,
   try {
     const ConfigValue value = read_json_file(file, {.max_bytes = max_record_bytes});
     if (value.at("host").as_string() != host_mark()) return std::nullopt;
-    ProbeResult result;
-    result.end = end_named(value.at("end").as_string());
-    result.cause = value.at("cause").as_string();
-    result.signal_number = static_cast<int>(value.at("signal").as_int());
-    result.exit_code = static_cast<int>(value.at("exit_code").as_int());
-    result.error_tail = value.at("error_tail").as_string();
-    result.seconds = value.at("seconds").as_double();
-    result.changed = texts(value.at("changed"));
-    result.callbacks = callback_probes(value.at("callbacks"));
-    result.digest = value.at("digest").as_string();
-    result.probed_at = value.at("probed_at").as_string();
-    return result;
+    return from_json<ProbeResult>(value);
   } catch (const Error& error) {
     log_debug("the recorded probe is not used: {}", error.what());
     return std::nullopt;
@@ -185,18 +157,7 @@ std::optional<ProbeResult> recorded_probe(const std::string& digest,
 }
 
 ConfigValue to_json(const ProbeResult& result) {
-  ConfigValue value = ConfigValue::object();
-  value.set("end", to_string(result.end));
-  value.set("cause", result.cause);
-  value.set("signal", result.signal_number);
-  value.set("exit_code", result.exit_code);
-  value.set("error_tail", result.error_tail);
-  value.set("seconds", result.seconds);
-  value.set("changed", result.changed);
-  value.set("callbacks", to_json(result.callbacks));
-  value.set("digest", result.digest);
-  value.set("probed_at", result.probed_at);
-  return value;
+  return grapnel::to_json(result);
 }
 
 }  // namespace grapnel::host

@@ -144,8 +144,7 @@ class CallbackTrial {
 
 void run_probe_child(const ProbeChildOptions& options) {
   ProbeReportWriter report(options.report);
-  std::vector<std::string> changed;
-  std::vector<CallbackProbe> callbacks;
+  ProbeFindings findings;
   try {
     const std::string digest = hex(sha256_file(options.library));
     // Before the first step: where the copy lies is no fault of the plugin.
@@ -154,25 +153,25 @@ void run_probe_child(const ProbeChildOptions& options) {
     }
     report.step("loading it");
     const LoadedPlugin& plugin =
-        load_plugin({.manifest = parse_manifest(
-                         grapnel::read_file(options.manifest, max_manifest_bytes), "plugin.json"),
+        load_plugin({.manifest = std::make_shared<const Manifest>(parse_manifest(
+                         grapnel::read_file(options.manifest, max_manifest_bytes), "plugin.json")),
                      .library = options.library,
                      .digest = digest,
                      .origin = options.origin,
                      .reason = "probe",
                      .order_reason = {}});
-    changed = plugin.changed();
+    findings.changed = plugin.changed();
     for (const CallbackManifest& callback : plugin.manifest().callbacks) {
       ProcessStateGuard guard;
-      callbacks.push_back(CallbackTrial(plugin, callback, report).run());
-      for (std::string& what : guard.restore()) changed.push_back(std::move(what));
+      findings.callbacks.push_back(CallbackTrial(plugin, callback, report).run());
+      for (std::string& what : guard.restore()) findings.changed.push_back(std::move(what));
     }
     // Static destructors run after this: a crash in them is one, too.
     report.step("ending the process");
-    report.done("", changed, callbacks);
   } catch (const std::exception& error) {
-    report.done(error.what(), changed, callbacks);
+    findings.failure = error.what();
   }
+  report.done(findings);
 }
 
 }  // namespace grapnel::host

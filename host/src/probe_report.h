@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,15 +13,20 @@
 
 namespace grapnel::host {
 
+// What was seen in the child.
+struct ProbeFindings {
+  std::string failure;  // why the library as a whole was refused; empty when it was not
+  std::vector<std::string> changed;
+  std::vector<CallbackProbe> callbacks;
+};
+
 // The child's side.
 class ProbeReportWriter {
  public:
   explicit ProbeReportWriter(const std::filesystem::path& file);
   // "loading it", "creating the callback 'ema'": continues "it crashed while".
   void step(std::string_view what);
-  // `failure` is why the library as a whole was refused; empty when it was not.
-  void done(const std::string& failure, const std::vector<std::string>& changed,
-            const std::vector<CallbackProbe>& callbacks);
+  void done(const ProbeFindings& findings);
 
  private:
   void line(const ConfigValue& value);
@@ -30,17 +36,10 @@ class ProbeReportWriter {
 // The parent's side.
 struct ProbeReport {
   std::string last_step;
-  bool is_done = false;
-  std::string failure;
-  std::vector<std::string> changed;
-  std::vector<CallbackProbe> callbacks;
+  std::optional<ProbeFindings> findings;  // empty: the child did not get that far
 };
 
 // Whatever can be read: a plugin that crashed may have left half a line.
 [[nodiscard]] ProbeReport read_probe_report(const std::filesystem::path& file);
-
-[[nodiscard]] ConfigValue to_json(const std::vector<CallbackProbe>& callbacks);
-[[nodiscard]] std::vector<CallbackProbe> callback_probes(const ConfigValue& value);
-[[nodiscard]] std::vector<std::string> texts(const ConfigValue& value);
 
 }  // namespace grapnel::host

@@ -6,49 +6,46 @@
 #include <chrono>
 #include <cstring>
 #include <span>
-#include <utility>
-#include <vector>
+#include <string>
+#include <type_traits>
 
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/log.h>
+#include <grapnel/base/text.h>
 
+#include "descriptions.h"
 #include "private_directory.h"
 
 namespace grapnel::host {
 namespace {
 
-// Raised whenever what is written below changes its meaning.
-constexpr std::uint32_t cache_version = 2;
 constexpr std::uint64_t max_cache_bytes = std::uint64_t{64} << 20;
 constexpr std::size_t max_entries = 10'000;
 // A file changed again within one tick of the kernel's clock keeps its times: the younger is not kept.
 constexpr std::int64_t youngest_ns = 20'000'000;
 
-// Fixed-size values as they are in memory, texts behind their length: the cache never leaves the
-// machine.
+// Values as they are in memory, texts and lists behind their length, structs as their descriptions
+// (descriptions.h): the cache never leaves the machine.
 class Encoder {
  public:
   template <class T>
-  requires std::is_arithmetic_v<T>
-  void value(T value) { bytes_.append(reinterpret_cast<const char*>(&value), sizeof value); }
-  void text(std::string_view text) {
-    value(static_cast<std::uint32_t>(text.size()));
-    bytes_.append(text);
-  }
-  void path(const std::filesystem::path& path) { text(path.string()); }
-  void texts(const std::vector<std::string>& texts) {
-    value(static_cast<std::uint32_t>(texts.size()));
-    for (const std::string& item : texts) text(item);
-  }
-  void identity(const FileIdentity& identity) {
-    value(identity.device), value(identity.inode), value(identity.size);
-    value(identity.modified_ns), value(identity.changed_ns);
-    value(identity.owner), value(identity.mode);
-    value(static_cast<std::uint8_t>(identity.kind));
-    value(static_cast<std::uint8_t>(identity.writable_by_others | identity.sticky << 1 |
-                                    identity.owned_by_us << 2));
+  void add(const T& value) {
+    if constexpr (Described<T>) {
+      for_each_member(value, [&](std::string_view, const auto& member) { add(member); });
+    } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+      bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
+      add(value.string());
+    } else {
+      add(static_cast<std::uint32_t>(value.size()));
+      if constexpr (std::is_convertible_v<T, std::string_view>) {
+        bytes_.append(value);
+      } else {
+        for (const auto& item : value) add(item);
+      }
+    }
   }
   [[nodiscard]] const std::string& bytes() const { return bytes_; }
 
@@ -63,90 +60,70 @@ class Decoder {
   explicit Decoder(std::string_view bytes) : rest_(bytes) {}
 
   template <class T>
-  T value() {
-    T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
+  T get() {
+    T value{};
+    get(value);
     return value;
   }
-  std::string_view text() { return take(value<std::uint32_t>()); }
-  std::string string() { return std::string(text()); }
-  std::vector<std::string> texts() {
-    std::vector<std::string> texts;
-    for (auto left = value<std::uint32_t>(); left > 0; --left) texts.push_back(string());
-    return texts;
-  }
-  FileIdentity identity() {
-    FileIdentity identity;
-    identity.device = value<std::uint64_t>();
-    identity.inode = value<std::uint64_t>();
-    identity.size = value<std::uint64_t>();
-    identity.modified_ns = value<std::int64_t>();
-    identity.changed_ns = value<std::int64_t>();
-    identity.owner = value<std::uint32_t>();
-    identity.mode = value<std::uint32_t>();
-    identity.kind = static_cast<FileKind>(value<std::uint8_t>());
-    const auto flags = value<std::uint8_t>();
-    identity.writable_by_others = (flags & 1) != 0;
-    identity.sticky = (flags & 2) != 0;
-    identity.owned_by_us = (flags & 4) != 0;
-    return identity;
-  }
+  std::string_view text() { return take(get<std::uint32_t>()); }
   [[nodiscard]] bool at_end() const { return rest_.empty(); }
 
  private:
+  template <class T>
+  void get(T& value) {
+    if constexpr (Described<T>) {
+      for_each_member(value, [&](std::string_view, auto& member) { get(member); });
+    } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+      std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    } else if constexpr (std::is_assignable_v<T&, std::string_view>) {
+      value = text();
+    } else {
+      for (auto left = get<std::uint32_t>(); left > 0; --left) {
+        value.push_back(get<typename T::value_type>());
+      }
+    }
+  }
+
   std::string_view take(std::size_t size) {
     if (size > rest_.size()) throw Damaged{};
     const std::string_view taken = rest_.substr(0, size);
     rest_.remove_prefix(size);
     return taken;
   }
+
   std::string_view rest_;
 };
 
-void encode(Encoder& out, const Examined& examined) {
-  out.identity(examined.identity);
-  out.path(examined.library);
-  out.identity(examined.library_identity);
-  out.path(examined.manifest);
-  const PluginSummary& summary = examined.summary;
-  for (const std::string* text :
-       {&summary.id, &summary.name, &summary.version, &summary.license, &summary.summary}) {
-    out.text(*text);
+// What Encoder makes of a T: "{major:8,minor:8}". A cache whose layout was another one is not read.
+template <class T>
+std::string layout_of() {
+  if constexpr (Described<T>) {
+    std::string layout;
+    T object{};
+    for_each_member(object, [&](std::string_view name, const auto& member) {
+      layout += fmt::format("{}:{},", name, layout_of<std::remove_cvref_t<decltype(member)>>());
+    });
+    return "{" + layout + "}";
+  } else if constexpr (DescribedEnum<T>) {
+    return "(" + join(enum_texts<T>()) + ")";
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    return std::to_string(sizeof(T));
+  } else if constexpr (std::is_assignable_v<T&, std::string_view>) {
+    return "text";
+  } else {
+    return "[" + layout_of<typename T::value_type>() + "]";
   }
-  out.value(summary.abi.major), out.value(summary.abi.minor);
-  out.texts(summary.aliases);
-  out.texts(summary.callbacks);
-  out.text(examined.refused);
 }
 
-Examined decode(Decoder& in) {
-  Examined examined;
-  examined.identity = in.identity();
-  examined.library = in.text();
-  examined.library_identity = in.identity();
-  examined.manifest = in.text();
-  PluginSummary& summary = examined.summary;
-  for (std::string* text :
-       {&summary.id, &summary.name, &summary.version, &summary.license, &summary.summary}) {
-    *text = in.string();
-  }
-  summary.abi.major = in.value<std::int64_t>();
-  summary.abi.minor = in.value<std::int64_t>();
-  summary.aliases = in.texts();
-  summary.callbacks = in.texts();
-  examined.refused = in.string();
-  return examined;
-}
-
-// What must be the same for the cached answers to hold: this file's layout and the host.
+// What must be the same for the cached answers to hold: the layout of a record, and the host.
 std::string header() {
   Encoder out;
-  out.text("grapnel plugins");
-  out.value(cache_version);
-  out.text(GRAPNEL_VERSION);
-  out.text(host_abi.to_string());
-  out.text(this_platform());
-  out.texts(offered_extensions());
+  out.add(std::string_view("grapnel plugins"));
+  out.add(layout_of<Candidate>());
+  out.add(std::string_view(GRAPNEL_VERSION));
+  out.add(host_abi);
+  out.add(this_platform());
+  out.add(offered_extensions());
   return out.bytes();
 }
 
@@ -174,9 +151,9 @@ ScanCache::ScanCache(const std::filesystem::path& cache_directory)
     }
     const std::string_view end = bytes.substr(bytes.size() - sizeof(std::uint64_t));
     bytes.remove_suffix(end.size());
-    if (Decoder(end).value<std::uint64_t>() != checksum(bytes)) return;
+    if (Decoder(end).get<std::uint64_t>() != checksum(bytes)) return;
     Decoder in(bytes.substr(expected.size()));
-    entries_.reserve(std::min<std::size_t>(in.value<std::uint32_t>(), max_entries));
+    entries_.reserve(std::min<std::size_t>(in.get<std::uint32_t>(), max_entries));
     while (!in.at_end()) {
       const std::string_view path = in.text();
       entries_.emplace(path, Entry{.record = in.text()});
@@ -189,16 +166,15 @@ ScanCache::ScanCache(const std::filesystem::path& cache_directory)
   }
 }
 
-std::optional<Examined> ScanCache::find(const std::string& path, const FileIdentity& identity) {
+std::optional<Candidate> ScanCache::find(const std::string& path, const FileIdentity& identity) {
   const auto it = entries_.find(path);
   if (it == entries_.end()) return std::nullopt;
   try {
-    Decoder in(it->second.record);
-    if (in.identity() != identity) return std::nullopt;
-    in = Decoder(it->second.record);
-    Examined known = decode(in);
-    if (!known.manifest.empty() &&
-        file_identity(known.library, Links::refuse) != known.library_identity) {
+    auto known = Decoder(it->second.record).get<Candidate>();
+    if (known.manifest_file.empty()) {
+      if (known.identity != identity) return std::nullopt;
+    } else if (known.manifest_identity != identity ||
+               file_identity(known.library, Links::refuse) != known.identity) {
       return std::nullopt;
     }
     it->second.seen = true;
@@ -211,14 +187,15 @@ std::optional<Examined> ScanCache::find(const std::string& path, const FileIdent
 }
 
 void ScanCache::store(const std::string& path, const Examined& examined) {
+  const Candidate& candidate = examined.candidate;
   const std::int64_t newest =
-      std::max(examined.identity.changed_ns, examined.library_identity.changed_ns);
+      std::max(candidate.identity.changed_ns, candidate.manifest_identity.changed_ns);
   if (!examined.is_cacheable || newest > now_ns() - youngest_ns) {
     changed_ |= entries_.erase(path) > 0;
     return;
   }
   Encoder record;
-  encode(record, examined);
+  record.add(candidate);
   const std::string& kept = new_texts_.emplace_back(record.bytes());
   auto it = entries_.find(path);
   if (it == entries_.end()) it = entries_.emplace(new_texts_.emplace_back(path), Entry{}).first;
@@ -231,15 +208,15 @@ void ScanCache::save() noexcept {
   try {
     const bool keep_unseen = entries_.size() <= max_entries;
     Encoder out;
-    out.value(static_cast<std::uint32_t>(std::min(entries_.size(), max_entries)));
+    out.add(static_cast<std::uint32_t>(std::min(entries_.size(), max_entries)));
     for (const auto& [path, entry] : entries_) {
       if (!entry.seen && !keep_unseen) continue;
-      out.text(path);
-      out.text(entry.record);
+      out.add(path);
+      out.add(entry.record);
     }
     const std::string bytes = header() + out.bytes();
     Encoder end;
-    end.value(checksum(bytes));
+    end.add(checksum(bytes));
     make_private_directory(file_.parent_path());
     write_file(file_, bytes + end.bytes(), Durability::fast);
   } catch (const std::exception& error) {

@@ -24,8 +24,9 @@ class ScanCache {
   // Reads <cache>/plugins.cache.
   explicit ScanCache(const std::filesystem::path& cache_directory);
 
-  // What was noted about the file found at `path`; nullopt when it must be looked at anew.
-  [[nodiscard]] std::optional<Examined> find(const std::string& path, const FileIdentity& identity);
+  // What was noted about the file found at `path`; nullopt when it must be examined again.
+  [[nodiscard]] std::optional<Candidate> find(const std::string& path,
+                                              const FileIdentity& identity);
   void store(const std::string& path, const Examined& examined);
 
   // Writes the file when anything changed. Failing is no error: the next run is slower.

@@ -4,6 +4,8 @@
 #include <grapnel/base/platform.h>
 #include <grapnel/host/discovery.h>
 
+#include "descriptions.h"
+
 namespace grapnel::host {
 namespace {
 
@@ -54,27 +56,13 @@ HostDirectories HostDirectories::of_this_user() {
 }
 
 std::string_view to_string(SearchOrigin origin) noexcept {
-  switch (origin) {
-    case SearchOrigin::command_line:
-      return "option";
-    case SearchOrigin::environment:
-      return "environment";
-    case SearchOrigin::project:
-      return "project";
-    case SearchOrigin::user:
-      return "user";
-    case SearchOrigin::installed:
-      return "installed";
-    case SearchOrigin::file:
-      return "file";
-  }
-  return "";
+  return enum_text(origin);
 }
 
 std::vector<SearchDirectory> plugin_search_path(const std::vector<std::string>& command_line,
                                                 const HostDirectories& directories) {
   SearchPath path;
-  for (const std::string& list : command_line) path.add_list(list, SearchOrigin::command_line);
+  for (const std::string& list : command_line) path.add_list(list, SearchOrigin::option);
   if (const auto list = environment_variable("GRAPNEL_PLUGIN_PATH")) {
     path.add_list(*list, SearchOrigin::environment);
   }

@@ -107,7 +107,7 @@ class Selector {
 
   std::vector<std::string> aliases_of_copy(const EnabledPlugin& plugin) const {
     try {
-      return read_enabled_manifest(plugin, store_).aliases;
+      return read_enabled_manifest(plugin, store_)->aliases;
     } catch (const Error&) {
       return {};  // damaged: reported where the plugin is used, and left out by its id
     }
@@ -129,12 +129,12 @@ class Selector {
   bool is_excluded(std::string_view id) const { return holds(excluded_, id); }
   bool is_selected(std::string_view id) const {
     return std::ranges::find(selected_, id, [](const SelectedPlugin& plugin) -> std::string_view {
-             return plugin.manifest.id;
+             return plugin.manifest->id;
            }) != selected_.end();
   }
 
   void add(SelectedPlugin plugin) {
-    if (is_excluded(plugin.manifest.id) || is_selected(plugin.manifest.id)) return;
+    if (is_excluded(plugin.manifest->id) || is_selected(plugin.manifest->id)) return;
     selected_.push_back(std::move(plugin));
   }
 
@@ -211,7 +211,7 @@ class Selector {
   }
 
   void check_runs(const SelectedPlugin& plugin) const {
-    const Manifest& manifest = plugin.manifest;
+    const Manifest& manifest = *plugin.manifest;
     const std::string reason = incompatibility(manifest);
     if (reason.empty()) return;
     throw PluginError(
@@ -271,7 +271,7 @@ class Selector {
   std::vector<SelectedPlugin> in_order() {
     std::vector<OrderedItem> items;
     for (const SelectedPlugin& plugin : selected_) {
-      const Manifest& manifest = plugin.manifest;
+      const Manifest& manifest = *plugin.manifest;
       items.push_back({manifest.id, manifest.aliases, manifest.before, manifest.after});
     }
     std::vector<SelectedPlugin> ordered;

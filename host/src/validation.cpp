@@ -9,6 +9,8 @@
 #include <grapnel/host/library_file.h>
 #include <grapnel/host/sealing.h>
 
+#include "descriptions.h"
+
 namespace grapnel::host {
 namespace {
 
@@ -30,21 +32,21 @@ class Validator {
   }
 
  private:
-  // Passed when nothing was found, else `outcome`.
+  // ok when nothing was found, else `outcome`.
   void add(std::string name, Outcome outcome, std::string found) {
-    result_.checks.push_back({.name = std::move(name),
-                              .outcome = found.empty() ? Outcome::passed : outcome,
+    result_.checks.push_back({.check = std::move(name),
+                              .outcome = found.empty() ? Outcome::ok : outcome,
                               .found = std::move(found)});
   }
 
   void check_manifest() {
     if (candidate_.summary.id.empty()) return;  // its refusal says what is wrong with it
     try {
-      const Manifest manifest = read_candidate_manifest(candidate_);
-      add("its manifest has only known keys", Outcome::warning, join(manifest.warnings, "; "));
+      const auto manifest = read_manifest(candidate_);
+      add("its manifest has only known keys", Outcome::warning, join(manifest->warnings, "; "));
       add("it has a license", Outcome::warning,
-          manifest.license.empty() ? "the manifest names none: add \"license\", an SPDX expression"
-                                   : "");
+          manifest->license.empty() ? "the manifest names none: add \"license\", an SPDX expression"
+                                    : "");
     } catch (const Error& error) {
       add("its manifest can be read", Outcome::failed, error.what());
     }
@@ -87,18 +89,6 @@ class Validator {
 
 }  // namespace
 
-std::string_view to_string(Outcome outcome) noexcept {
-  switch (outcome) {
-    case Outcome::passed:
-      return "ok";
-    case Outcome::warning:
-      return "warning";
-    case Outcome::failed:
-      return "FAILED";
-  }
-  return "";
-}
-
 bool Validation::ok() const noexcept {
   return std::ranges::none_of(
       checks, [](const ValidationCheck& check) { return check.outcome == Outcome::failed; });
@@ -110,20 +100,12 @@ Validation validate_plugin(const Candidate& candidate, const HostDirectories& di
 }
 
 ConfigValue to_json(const Validation& validation) {
-  ConfigValue checks = ConfigValue::array();
-  for (const ValidationCheck& check : validation.checks) {
-    ConfigValue value = ConfigValue::object();
-    value.set("check", check.name);
-    value.set("outcome", check.outcome == Outcome::failed ? "failed" : to_string(check.outcome));
-    value.set("found", check.found);
-    checks.append(std::move(value));
-  }
   ConfigValue root = ConfigValue::object();
   root.set("id", validation.candidate.summary.id);
   root.set("version", validation.candidate.summary.version);
   root.set("path", validation.candidate.library.string());
   root.set("ok", validation.ok());
-  root.set("checks", std::move(checks));
+  root.set("checks", grapnel::to_json(validation.checks));
   root.set("probe", validation.probe ? to_json(*validation.probe) : ConfigValue());
   return root;
 }

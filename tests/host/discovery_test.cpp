@@ -45,9 +45,9 @@ TEST_CASE("a plugin is found with its manifest in it, beside it, or both") {
   const Discovery discovery = discover(world.discovery());
   CHECK(labels(discovery) == std::vector<std::string>{"beside", "nan_guard"});
   REQUIRE(discovery.find("beside") != nullptr);
-  CHECK(discovery.find("beside")->manifest == world.plugins() / "beside.grapnel.json");
+  CHECK(discovery.find("beside")->manifest_file == world.plugins() / "beside.grapnel.json");
   CHECK(discovery.find("beside")->library == world.plugins() / "beside.so");
-  CHECK(discovery.find("nan_guard")->manifest.empty());
+  CHECK(discovery.find("nan_guard")->manifest_file.empty());
   CHECK(discovery.find("nan_guard")->summary.callbacks == std::vector<std::string>{"nan_guard"});
 
   DiscoveryOptions both = world.discovery();
@@ -68,7 +68,7 @@ TEST_CASE("directories are searched in the documented order") {
       "c1", "c2", "c3", "e1", "e2", "project/.grapnel/plugins", "data/plugins", "installed"};
   REQUIRE(path.size() == expected.size());
   for (std::size_t i = 0; i < path.size(); ++i) CHECK(path[i].path == world.dir / expected[i]);
-  CHECK(path[0].origin == SearchOrigin::command_line);
+  CHECK(path[0].origin == SearchOrigin::option);
   CHECK(path[3].origin == SearchOrigin::environment);
   CHECK(path[5].origin == SearchOrigin::project);
   CHECK(path[6].origin == SearchOrigin::user);

@@ -7,6 +7,7 @@
 #include <grapnel/base/error.h>
 
 #include "catch.h"
+#include "copied_manifest.h"
 #include "plugin_world.h"
 
 namespace enabled_test {
@@ -49,7 +50,21 @@ TEST_CASE("enabling records id, version, digests and origin") {
   CHECK(is_digest(plugin.digest));
   CHECK(plugin.enabled_at.size() == std::string("2026-01-31T09:00:00Z").size());
   CHECK(Store(world.directories).holds(plugin.digest, plugin.file));
-  CHECK(read_enabled_manifest(plugin, Store(world.directories)).version == "1.2.0");
+  CHECK(read_enabled_manifest(plugin, Store(world.directories))->version == "1.2.0");
+}
+
+TEST_CASE("a manifest is parsed once: where the copy holds the examined one, it is shared") {
+  const PluginWorld world;
+  for (const fs::path& library : {fs::path(NAN_GUARD), world.add_plugin("ema")}) {
+    const Candidate candidate = examine(library);
+    REQUIRE(candidate.manifest);
+    CHECK(read_manifest(candidate) == candidate.manifest);
+    const StoredFile copy = Store(world.directories).put_library(candidate);
+    CHECK(manifest_of_copy(candidate, copy) == candidate.manifest);
+    Candidate cached = candidate;  // as the scan cache returns it
+    cached.manifest = nullptr;
+    CHECK(manifest_of_copy(cached, copy)->text == candidate.manifest->text);
+  }
 }
 
 TEST_CASE("enabling what is enabled changes nothing") {

@@ -22,7 +22,7 @@ TEST_CASE("a plugin is inspected by id, library or manifest") {
        {std::string("ema"), library.string(), (world.plugins() / "ema.grapnel.json").string()}) {
     const Inspection inspection = inspect_plugin(argument, world.discovery());
     CHECK(inspection.state == PluginState::disabled);
-    CHECK(inspection.library == library);
+    CHECK(inspection.path == library);
     REQUIRE(inspection.manifest);
     CHECK(inspection.manifest->version == "1.5.0");
     REQUIRE(inspection.facts);

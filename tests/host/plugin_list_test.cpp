@@ -19,7 +19,7 @@ namespace {
 
 ListedPlugin find(const PluginWorld& world, const std::string& label) {
   for (const ListedPlugin& plugin : list_plugins(world.discovery()).plugins) {
-    if (plugin.label == label) return plugin;
+    if (plugin.label() == label) return plugin;
   }
   FAIL(label << " is not listed");
   return {};
@@ -46,7 +46,7 @@ TEST_CASE("a file that changed since is an update that waits, and the list shows
   test::change_library(world.plugins() / "ema.so");
   const ListedPlugin plugin = find(world, "ema");
   CHECK(plugin.state == PluginState::update_waits);
-  CHECK(plugin.summary.version == "1.0.0");
+  CHECK(plugin.version == "1.0.0");
   CHECK(plugin.note == "1.1.0 waits; to use it: grapnel plugin enable ema");
 }
 
@@ -125,9 +125,9 @@ TEST_CASE("shadowed and refused plugins stand last, with path and reason") {
   world.add_plugin("zeta", {}, world.directories.data / "plugins");
   const PluginList list = list_plugins(world.discovery());
   REQUIRE(list.plugins.size() == 3);
-  CHECK(list.plugins[0].label == "zeta");
+  CHECK(list.plugins[0].label() == "zeta");
   CHECK(list.plugins[0].state == PluginState::disabled);
-  CHECK(list.plugins[1].label == "alpha");
+  CHECK(list.plugins[1].label() == "alpha");
   CHECK(list.plugins[1].state == PluginState::refused);
   CHECK_THAT(list.plugins[1].note, Contains("ABI 9."));
   CHECK(list.plugins[2].state == PluginState::shadowed);

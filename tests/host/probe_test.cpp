@@ -60,10 +60,10 @@ TEST_CASE("create, init and destroy are each called once, in this order") {
 TEST_CASE("a crash while loading is a result with its signal and the end of standard error") {
   ProbeResult result = probe_hostile("load_crashes");
   CHECK(result.end == End::crashed);
-  CHECK(result.signal_number == SIGSEGV);
+  CHECK(result.signal == SIGSEGV);
   CHECK_THAT(result.cause, Contains("SIGSEGV") && Contains("while loading it"));
   result = probe_hostile("load_aborts");
-  CHECK(result.signal_number == SIGABRT);
+  CHECK(result.signal == SIGABRT);
   CHECK_THAT(result.error_tail, Contains("load_aborts: about to abort"));
 }
 

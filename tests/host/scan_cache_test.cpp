@@ -10,8 +10,10 @@
 #include <grapnel/host/discovery.h>
 
 #include "catch.h"
+#include "descriptions.h"
 #include "ordinary_user.h"
 #include "plugin_world.h"
+#include "scan_cache.h"
 
 namespace scan_cache_test {
 
@@ -63,9 +65,48 @@ void keep_times(const fs::path& file, const std::string& content) {
   REQUIRE(utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
 }
 
+// Another value in every described member, however deep.
+template <class T>
+void fill(T& value, int& counter) {
+  ++counter;
+  if constexpr (Described<T>) {
+    for_each_member(value, [&](std::string_view, auto& member) { fill(member, counter); });
+  } else if constexpr (std::is_same_v<T, bool>) {
+    value = true;
+  } else if constexpr (std::is_enum_v<T>) {
+    value = static_cast<T>(1);
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    value = static_cast<T>(counter);
+  } else if constexpr (std::is_assignable_v<T&, std::string>) {
+    value = "text " + std::to_string(counter);
+  } else {
+    value.resize(2);
+    for (auto& item : value) fill(item, counter);
+  }
+}
+
 }  // namespace
 
-TEST_CASE("a library that cannot be looked at any more is looked at anew, and refused") {
+TEST_CASE("every member of a record comes back from the cache") {
+  const test::TempDir dir;
+  int counter = 0;
+  Candidate candidate;
+  fill(candidate, counter);
+  candidate.manifest_file.clear();  // else the library would be looked at
+  {
+    ScanCache cache(dir.path());
+    cache.store("/plugins/ema.so", {.candidate = candidate});
+    cache.save();
+  }
+  const auto found = ScanCache(dir.path()).find("/plugins/ema.so", candidate.identity);
+  REQUIRE(found);
+  CHECK(to_json(*found) == to_json(candidate));
+  FileIdentity other = candidate.identity;
+  ++other.changed_ns;
+  CHECK_FALSE(ScanCache(dir.path()).find("/plugins/ema.so", other));
+}
+
+TEST_CASE("a library that cannot be looked at any more is examined again, and refused") {
   const PluginWorld world;
   const fs::path below = world.plugins() / "below";
   fs::create_directory(below);

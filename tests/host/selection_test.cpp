@@ -37,7 +37,7 @@ PluginSelection select(const PluginWorld& world, const Wish& wish = {}) {
 
 Ids ids(const PluginSelection& selection) {
   Ids ids;
-  for (const SelectedPlugin& plugin : selection.plugins) ids.push_back(plugin.manifest.id);
+  for (const SelectedPlugin& plugin : selection.plugins) ids.push_back(plugin.manifest->id);
   return ids;
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("an enabled plugin runs from the store, whatever becomes of its file")
     const SelectedPlugin& plugin = selection.plugins.front();
     CHECK(plugin.digest == enabled.digest);
     CHECK(hex(sha256_file(plugin.library)) == enabled.digest);
-    CHECK(plugin.manifest.version == "1.0.0");
+    CHECK(plugin.manifest->version == "1.0.0");
     CHECK(plugin.origin == library);
     CHECK(plugin.reason == "enabled");
     return selection.notices;
@@ -159,7 +159,7 @@ TEST_CASE("a plugin may be named by its file, and takes the enabled one's place"
   test::change_library(other);
   const PluginSelection selection = select(world, {.plugins = {other.string()}});
   REQUIRE(ids(selection) == Ids{"ema"});
-  CHECK(selection.plugins[0].manifest.version == "3.0.0");
+  CHECK(selection.plugins[0].manifest->version == "3.0.0");
   CHECK(selection.plugins[0].origin == other);
   CHECK(selection.plugins[0].library.parent_path() == world.directories.data / "store");
   CHECK(read_enabled(world.directories).find("ema")->version == "1.0.0");

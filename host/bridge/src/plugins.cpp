@@ -66,7 +66,7 @@ const host::LoadedPlugin& load(const host::SelectedPlugin& plugin) {
   if (guard.restore()) {
     for (const std::string& change : guard.changes()) {
       log_warning("[{}] changed {} of the training thread while it was loaded; it was put back",
-                  plugin.manifest.id, change);
+                  plugin.manifest->id, change);
     }
   }
   return loaded;
@@ -78,18 +78,18 @@ std::optional<PluginCallbackRef> find_plugin_callback(const host::PluginSelectio
                                                       std::string_view name,
                                                       const SourcePosition& position) {
   for (const host::SelectedPlugin& plugin : selection.plugins) {
-    for (const std::string& id : ids_of(plugin.manifest)) {
+    for (const std::string& id : ids_of(*plugin.manifest)) {
       if (name == id) {
-        if (const auto* callback = only_callback(plugin.manifest)) {
+        if (const auto* callback = only_callback(*plugin.manifest)) {
           return PluginCallbackRef{&plugin, callback};
         }
         throw ConfigError(position,
                           fmt::format("plugin {} has several callbacks; say which one: {}",
-                                      quote(id), join_quoted(qualified_names(plugin.manifest))),
+                                      quote(id), join_quoted(qualified_names(*plugin.manifest))),
                           std::string(name));
       }
       if (!name.starts_with(id + ".")) continue;
-      if (const auto* callback = plugin.manifest.find(name.substr(id.size() + 1))) {
+      if (const auto* callback = plugin.manifest->find(name.substr(id.size() + 1))) {
         return PluginCallbackRef{&plugin, callback};
       }
     }
@@ -100,8 +100,8 @@ std::optional<PluginCallbackRef> find_plugin_callback(const host::PluginSelectio
 std::vector<std::string> plugin_callback_names(const host::PluginSelection& selection) {
   std::vector<std::string> names;
   for (const host::SelectedPlugin& plugin : selection.plugins) {
-    if (only_callback(plugin.manifest) != nullptr) names.push_back(plugin.manifest.id);
-    for (std::string& name : qualified_names(plugin.manifest)) names.push_back(std::move(name));
+    if (only_callback(*plugin.manifest) != nullptr) names.push_back(plugin.manifest->id);
+    for (std::string& name : qualified_names(*plugin.manifest)) names.push_back(std::move(name));
   }
   return names;
 }
@@ -112,9 +112,9 @@ std::vector<CallbackHandle> make_plugin_callbacks(
   const PluginCallbackConfig defaults;
   std::vector<CallbackHandle> handles;
   for (const host::SelectedPlugin& plugin : selection.plugins) {
-    const std::string source = fmt::format("{} {} ({})", plugin.manifest.id,
-                                           plugin.manifest.version, display_path(plugin.origin));
-    for (const host::CallbackManifest& callback : plugin.manifest.callbacks) {
+    const std::string source = fmt::format("{} {} ({})", plugin.manifest->id,
+                                           plugin.manifest->version, display_path(plugin.origin));
+    for (const host::CallbackManifest& callback : plugin.manifest->callbacks) {
       std::vector<const PluginCallbackConfig*> wanted;
       for (const auto& [ref, config] : resolved) {
         if (ref.callback == &callback) wanted.push_back(config);
@@ -123,7 +123,7 @@ std::vector<CallbackHandle> make_plugin_callbacks(
       for (const PluginCallbackConfig* config : wanted) {
         if (!config->enabled) continue;
         const grapnel_factory* factory = load(plugin).factory(callback.name);
-        handles.emplace_back(std::make_shared<PluginCallback>(plugin.manifest, callback.name,
+        handles.emplace_back(std::make_shared<PluginCallback>(*plugin.manifest, callback.name,
                                                               *factory, config->options),
                              CallbackOrigin::plugin, source);
         handles.back().filter = config->filter;

@@ -46,10 +46,10 @@ std::vector<Known> known_callbacks(const host::PluginSelection& selection) {
         {entry.name(), "built in", entry.summary(), &entry.parameters(), entry.former_names});
   }
   for (const host::SelectedPlugin& plugin : selection.plugins) {
-    for (const host::CallbackManifest& callback : plugin.manifest.callbacks) {
-      const bool alone = callback.name == plugin.manifest.id;
-      known.push_back({alone ? callback.name : plugin.manifest.id + "." + callback.name,
-                       plugin.manifest.id + " " + plugin.manifest.version, callback.summary,
+    for (const host::CallbackManifest& callback : plugin.manifest->callbacks) {
+      const bool alone = callback.name == plugin.manifest->id;
+      known.push_back({alone ? callback.name : plugin.manifest->id + "." + callback.name,
+                       plugin.manifest->id + " " + plugin.manifest->version, callback.summary,
                        &callback.parameters});
     }
   }

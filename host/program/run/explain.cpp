@@ -37,7 +37,7 @@ std::string reason_of(const Session& session, const CallbackHandle& handle) {
   const auto* plugin = dynamic_cast<const bridge::PluginCallback*>(handle.callback.get());
   if (plugin == nullptr) return "";
   for (const host::SelectedPlugin& selected : session.selection().plugins) {
-    if (selected.manifest.id != plugin->site().plugin) continue;
+    if (selected.manifest->id != plugin->site().plugin) continue;
     return selected.order_reason.empty() ? selected.reason
                                          : selected.reason + ", " + selected.order_reason;
   }

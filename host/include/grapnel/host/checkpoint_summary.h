@@ -28,14 +28,14 @@ struct CallbackState {
   std::string key;             // its state key: "<plugin id>/<callback>/..." for a plugin's
   std::string plugin_version;  // that wrote it; empty when it is not a plugin's
   std::vector<std::string> fields;
-  ConfigValue values;  // without tensors, which stand as {"$tensor": name}
-  std::uint64_t tensor_count = 0;
+  ConfigValue state;  // with {"$tensor": name} in place of each tensor
+  std::uint64_t tensors = 0;
   std::uint64_t tensor_bytes = 0;
 };
 
 struct CheckpointSummary {
   std::filesystem::path path;
-  std::uint64_t file_bytes = 0;
+  std::uint64_t bytes = 0;
   std::int64_t format_version = 0;
   std::string sha256;                       // as recorded in the file, hexadecimal
   std::string grapnel_version;              // that wrote it

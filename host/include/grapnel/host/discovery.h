@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,12 +33,12 @@ struct HostDirectories {
 };
 
 enum class SearchOrigin : std::uint8_t {
-  command_line,  // --plugin-path
-  environment,   // GRAPNEL_PLUGIN_PATH
-  project,       // ./.grapnel/plugins
-  user,          // the user's data directory
-  installed,     // installed with grapnel
-  file,          // named by path: --plugin FILE, enable FILE
+  option,       // --plugin-path
+  environment,  // GRAPNEL_PLUGIN_PATH
+  project,      // ./.grapnel/plugins
+  user,         // the user's data directory
+  installed,    // installed with grapnel
+  file,         // named by path: --plugin FILE, enable FILE
 };
 
 // "option", "environment", "project", "user", "installed", "file"
@@ -45,7 +46,7 @@ enum class SearchOrigin : std::uint8_t {
 
 struct SearchDirectory {
   std::filesystem::path path;  // absolute
-  SearchOrigin origin = SearchOrigin::command_line;
+  SearchOrigin origin = SearchOrigin::option;
   bool exists = false;
 };
 
@@ -54,7 +55,7 @@ struct SearchDirectory {
 [[nodiscard]] std::vector<SearchDirectory> plugin_search_path(
     const std::vector<std::string>& command_line, const HostDirectories& directories);
 
-// The part of a manifest that lists show; the whole is read by read_candidate_manifest().
+// The part of a manifest that lists show; the whole is read by read_manifest().
 struct PluginSummary {
   std::string id;
   std::string name;
@@ -67,14 +68,18 @@ struct PluginSummary {
 };
 
 struct Candidate {
-  std::filesystem::path library{};   // absolute, links resolved; where it should be when missing
-  std::filesystem::path manifest{};  // the file beside the library; empty: embedded in the library
-  SearchOrigin origin = SearchOrigin::command_line;
-  PluginSummary summary{};              // its id is empty when no manifest could be read
-  std::string refused{};                // why it can't be used: "it needs ABI 1.4, ..."; or empty
+  std::filesystem::path library{};  // absolute, links resolved; where it should be when missing
+  FileIdentity identity{};          // of the library when it was read; all zero when missing
+  std::filesystem::path manifest_file{};  // beside the library; empty: embedded in the library
+  FileIdentity manifest_identity{};  // of manifest_file when it was read; all zero when embedded
+  PluginSummary summary{};           // its id is empty when no manifest could be read
+  std::string refused{};             // why it can't be used: "it needs ABI 1.4, ..."; or empty
+
+  // The whole manifest, shared with everything that uses the plugin. Null when it could not be read
+  // and when `summary` came from the cache: read_manifest() reads it then.
+  std::shared_ptr<const Manifest> manifest{};
+  SearchOrigin origin = SearchOrigin::option;
   std::filesystem::path shadowed_by{};  // the library of the same id that comes first; or empty
-  FileIdentity identity{};              // of the library when it was looked at
-  FileIdentity manifest_identity{};     // of the file beside it then; all zero when embedded
 
   [[nodiscard]] bool usable() const noexcept { return refused.empty() && shadowed_by.empty(); }
   // The id, or the library's stem where there is none.
@@ -107,7 +112,8 @@ struct Discovery {
 // is wrong with it stands in `refused`.
 [[nodiscard]] Candidate examine(const std::filesystem::path& file);
 
-// The candidate's manifest, read anew. ConfigError, DataError or IoError when it can't be read.
-[[nodiscard]] Manifest read_candidate_manifest(const Candidate& candidate);
+// The candidate's manifest: `candidate.manifest`, or else read from its file. ConfigError, DataError
+// or IoError when it can't be read.
+[[nodiscard]] std::shared_ptr<const Manifest> read_manifest(const Candidate& candidate);
 
 }  // namespace grapnel::host

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +68,9 @@ struct EnableResult {
   std::string previous_version;  // of an update
 };
 
+// "enabled", "updated", "unchanged"
+[[nodiscard]] std::string_view to_string(EnableResult::Action action) noexcept;
+
 // Copies the candidate into the store and records it, in the place of a plugin with its id or one of
 // its former ids. PluginError when it is refused, shadowed, or not what was examined.
 [[nodiscard]] EnableResult enable_plugin(const Candidate& candidate,
@@ -77,11 +81,15 @@ enum class DisableResult : std::uint8_t {
   noted,      // it was not enabled; runs no longer mention it
   unchanged,  // it was disabled before
 };
+// "disabled", "noted", "unchanged"
+[[nodiscard]] std::string_view to_string(DisableResult result) noexcept;
+
 // Works for any id: only the caller knows whether it is one of a plugin.
 [[nodiscard]] DisableResult disable_plugin(std::string_view id, const HostDirectories& directories);
 
 // The manifest of an enabled plugin, from its copy. PluginError when it is missing or was changed.
-[[nodiscard]] Manifest read_enabled_manifest(const EnabledPlugin& plugin, const Store& store);
+[[nodiscard]] std::shared_ptr<const Manifest> read_enabled_manifest(const EnabledPlugin& plugin,
+                                                                    const Store& store);
 
 // A file's device, inode, size and times in one text.
 [[nodiscard]] std::string file_stamp(const FileIdentity& identity);

@@ -2,6 +2,8 @@
 // facts, whether it is enabled, and how it did when it was probed. Runs none of its code.
 #pragma once
 
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,10 +25,10 @@ namespace grapnel::host {
 
 struct Inspection {
   PluginState state = PluginState::disabled;
-  std::string note;  // what to know about the state
-  std::filesystem::path library;
-  std::filesystem::path manifest_file;  // empty: embedded in the library
-  std::optional<Manifest> manifest;     // empty when it can't be read; then `note` says why
+  std::string note;                     // what to know about the state
+  std::filesystem::path path;           // of the library
+  std::filesystem::path manifest_path;  // of the file beside it; empty: embedded in the library
+  std::shared_ptr<const Manifest> manifest;  // null when it can't be read; then `note` says why
   std::optional<LibraryFacts> facts;
   std::string digest;      // SHA-256 of the library; empty when it can't be read
   std::string enabled_at;  // empty when not enabled

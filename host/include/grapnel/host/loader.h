@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ namespace grapnel::host {
 // A library that is loaded, its entry checked against its manifest. Lives as long as the process.
 class LoadedPlugin {
  public:
-  [[nodiscard]] const Manifest& manifest() const noexcept { return manifest_; }
+  [[nodiscard]] const Manifest& manifest() const noexcept { return *manifest_; }
   [[nodiscard]] const std::string& digest() const noexcept { return digest_; }
   [[nodiscard]] const std::filesystem::path& library() const noexcept { return library_; }
   [[nodiscard]] const grapnel_plugin& entry() const noexcept { return *entry_; }
@@ -36,7 +37,7 @@ class LoadedPlugin {
   LoadedPlugin(const SelectedPlugin& plugin, const grapnel_plugin* entry,
                std::vector<std::string> changed);
 
-  Manifest manifest_;
+  std::shared_ptr<const Manifest> manifest_;
   std::string digest_;
   std::filesystem::path library_;
   const grapnel_plugin* entry_;

@@ -27,19 +27,26 @@ enum class PluginState : std::uint8_t {
 [[nodiscard]] std::string_view to_string(PluginState state) noexcept;
 
 struct ListedPlugin {
+  std::string id;  // empty when no manifest could be read
   PluginState state = PluginState::disabled;
-  PluginSummary summary;       // of the copy that runs where enabled, else of the file
-  std::string label;           // the id; a file name where there is none
+  std::string version;  // of the copy that runs where enabled, else of the file
+  std::string name;
+  std::string summary;
+  std::string license;
+  std::vector<std::string> callbacks;
   std::filesystem::path path;  // of the file in the search path; where it was, when missing
   SearchOrigin origin = SearchOrigin::user;
   std::string digest;      // of the enabled copy; empty when not enabled
   std::string enabled_at;  // empty when not enabled
   std::string note;        // what to know or do: the reason of a refusal, the new version
+
+  // The id; the file's name where there is none.
+  [[nodiscard]] std::string label() const;
 };
 
 struct PluginList {
-  std::vector<SearchDirectory> directories;
   std::vector<ListedPlugin> plugins;  // by id; shadowed and refused ones last
+  std::vector<SearchDirectory> directories;
   bool trust_all_drop_ins = false;
 };
 

@@ -38,7 +38,7 @@ struct ProbeResult {
   };
   End end = End::passed;
   std::string cause;                 // a sentence; empty when passed
-  int signal_number = 0;             // of a crash
+  int signal = 0;                    // its number, of a crash
   int exit_code = 0;                 // of an exit
   std::string error_tail;            // the last lines the child wrote to standard error
   double seconds = 0.0;              // wall time of the child

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,12 +34,12 @@ struct SelectionOptions {
 };
 
 struct SelectedPlugin {
-  Manifest manifest;
-  std::filesystem::path library;  // the copy in the store
-  std::string digest;             // its SHA-256, 64 hexadecimal digits
-  std::filesystem::path origin;   // where it was copied from, for messages
-  std::string reason;             // why it runs: "enabled", "--plugin ema", "GRAPNEL_PLUGINS=all"
-  std::string order_reason;       // why it stands here: "after 'ema'"; empty: by its id
+  std::shared_ptr<const Manifest> manifest;  // never null
+  std::filesystem::path library;             // the copy in the store
+  std::string digest;                        // its SHA-256, 64 hexadecimal digits
+  std::filesystem::path origin;              // where it was copied from, for messages
+  std::string reason;        // why it runs: "enabled", "--plugin ema", "GRAPNEL_PLUGINS=all"
+  std::string order_reason;  // why it stands here: "after 'ema'"; empty: by its id
 };
 
 struct PluginSelection {

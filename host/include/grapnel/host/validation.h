@@ -14,14 +14,11 @@
 namespace grapnel::host {
 
 struct ValidationCheck {
-  enum class Outcome : std::uint8_t { passed, warning, failed };
-  std::string name;  // what holds when it passed: "exports only its entry"
-  Outcome outcome = Outcome::passed;
-  std::string found;  // what speaks against it, and what to do; empty when passed
+  enum class Outcome : std::uint8_t { ok, warning, failed };
+  std::string check;  // what holds when it is ok: "exports only its entry"
+  Outcome outcome = Outcome::ok;
+  std::string found;  // what speaks against it, and what to do; empty when ok
 };
-
-// "ok", "warning", "FAILED"
-[[nodiscard]] std::string_view to_string(ValidationCheck::Outcome outcome) noexcept;
 
 struct Validation {
   Candidate candidate;
