@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include <grapnel/base/error.h>
+#include <grapnel/dispatcher.h>
 
 #include "catch.h"
 #include "support/in_process_plugin.h"
@@ -31,6 +32,11 @@ PluginError failure_of(InProcessPlugin& plugin) {
     return error;
   }
   throw std::runtime_error("the run did not fail with a PluginError");
+}
+
+CallbackHandle disabling(CallbackHandle handle) {
+  handle.on_error = OnError::disable;
+  return handle;
 }
 
 // An operator that refuses its arguments, as a service that fails.
@@ -160,14 +166,14 @@ TEST_CASE("under 'disable' the run goes on without the plugin, which is said onc
   Toy toy;
   toy.options.max_epochs = 2;
   {
-    const auto callback = plugin.make({.on_error = bridge::OnError::disable});
-    toy.fit({as_plugin(callback)});
-    CHECK(callback->disabled());
+    const CallbackHandle handle = disabling(plugin.handle());
+    toy.fit({handle});
+    CHECK(toy.trainer->dispatcher().disabled(handle.callback.get()));
     toy.trainer.reset();
   }
   CHECK(calls == 1);
   CHECK(plugin.destroyed == 1);
-  CHECK(log.count("error: plugin 'probe' 1.2.3: callback 'probe' is disabled, the run goes on "
+  CHECK(log.count("error: probe failed in on_train_batch_end and is disabled, the run goes on "
                   "without it: plugin 'probe' 1.2.3: callback 'probe' failed in "
                   "on_train_batch_end: the moon is full") == 1);
 }
@@ -180,11 +186,21 @@ TEST_CASE("a disabled plugin's last good state stands in later checkpoints") {
   };
   plugin.on(Hook::on_train_end, [](const Caller&, const grapnel_Event*) { return GRAPNEL_ERROR; });
   Toy toy;
-  const auto callback = plugin.make({.on_error = bridge::OnError::disable});
-  CHECK(callback->state_dict().at("state").to_dict().at("number").to_int() == 42);
-  toy.fit({as_plugin(callback)});
-  CHECK(callback->disabled());
-  CHECK(callback->state_dict().at("state").to_dict().at("number").to_int() == 42);
+  const CallbackHandle handle = disabling(plugin.handle());
+  const auto saved = [&] {
+    const StateDict checkpoint = toy.trainer->dump_checkpoint();
+    const StateDict& states = checkpoint.at("callbacks").to_dict();
+    const StateDict& own = states.at(handle.callback->state_key()).to_dict();
+    return own.at("state").to_dict().at("number").to_int();
+  };
+  std::int64_t during = 0;
+  toy.module.during_step = [&](const std::string& stage, Batch&) {
+    if (stage == "train" && during == 0) during = saved();
+  };
+  toy.fit({handle});
+  CHECK(during == 42);
+  CHECK(toy.trainer->dispatcher().disabled(handle.callback.get()));
+  CHECK(saved() == 42);
   CHECK(number == 42);
 }
 
@@ -206,7 +222,7 @@ TEST_CASE("a lease of a plugin that is disabled ends at once") {
   toy.module.during_step = [&](const std::string& stage, Batch&) {
     if (stage == "validate") during = toy.module.bias.item<double>();
   };
-  toy.fit({plugin.handle({.on_error = bridge::OnError::disable})});
+  toy.fit({disabling(plugin.handle())});
   CHECK(during != 7);
   CHECK(during == toy.module.bias.item<double>());
 }

@@ -31,7 +31,7 @@ struct Hostile {
 
   std::vector<CallbackHandle> handles(OnError on_error = OnError::fail) const {
     PluginCallbackConfig config{.name = name};
-    config.options.on_error = on_error;
+    config.on_error = on_error;
     return enabled_plugins(home.selection(), {config});
   }
   void fit(OnError on_error = OnError::fail) { toy.fit(handles(on_error)); }

@@ -74,6 +74,10 @@ GRAPNEL_CORE_API bool concerns(const CallFilter& filter, Hook hook);
 // Does every condition but `once` hold here?
 GRAPNEL_CORE_API bool admits(const CallFilter& filter, Hook hook, const CallPosition& position);
 
+// The same for a user-defined event (Fabric): every condition concerns it, and position.step is the
+// number of the call, from 1.
+GRAPNEL_CORE_API bool admits_event(const CallFilter& filter, const CallPosition& position);
+
 // Takes the keys of a filter out of an object of parameters, but those that are parameters of the
 // callback itself; nothing when none is there. ConfigError, positioned, for anything but
 // {"steps": n} or {"epochs": n}, and true or false for once.

@@ -142,6 +142,10 @@ class GRAPNEL_CORE_API Callback {
     return overridden;
   }
 
+  // Called once, after the callback failed under OnError::disable: no hook will be called again, so
+  // end here what a later hook would have ended (leases). What it throws is logged.
+  virtual void on_disabled() {}
+
   // Set apart two callbacks of one class whose state keys would be equal.
   void set_name(std::string name) {
     name_ = std::move(name);
@@ -175,6 +179,8 @@ enum class OnError {
   fail,     // the run fails with it
   disable,  // it is logged, once, and the run goes on without the callback
 };
+// "fail" or "disable"; ConfigError at the value's position for anything else.
+GRAPNEL_CORE_API OnError parse_on_error(const ConfigValue& value);
 
 // Where a callback came from; decides its place in the order (see Trainer::callbacks).
 enum class CallbackOrigin { user, trainer_default, plugin, module };

@@ -1,16 +1,31 @@
-// Calls hooks: one dense array per hook with only the callbacks that want it, so that what is not
-// there costs nothing; then the module, where it overrides the hook.
+// Calls the callbacks: the one place that decides who is called and what a failure does.
 //
-// The order within a hook is the order of the list, with one exception: on_train_epoch_end reaches
-// callbacks that monitor a metric after the module, so that they see what it logged.
+// Three kinds of call share the same rules:
 //
-// Every call is counted; one in 256 of each callback and hook, the first among them, is timed (all of
-// them while a profiler is set).
+//   dispatcher.on_train_batch_end(event)   a hook: every callback that wants it, then the module
+//   dispatcher.call_named(i, "on_x", ...)  one callback, for a loop that calls by name (Fabric)
+//   dispatcher.call_for_state(cb, ...)     one callback, for what is no hook (state_dict)
+//
+// A hook has a dense array of the callbacks that want it, so a callback that doesn't costs nothing.
+// Order within a hook: the list's, except that on_train_epoch_end reaches callbacks that monitor a
+// metric after the module, so that they see what it logged.
+//
+// Before a call: a disabled callback is skipped; a filter may hold the call back (not for state).
+// After a failed call: CallbackHandle::on_error decides. `fail` lets the exception through, except
+// in hooks of a run's end (on_exception, on_signal, on_run_end), which reach everybody: there it is
+// logged. `disable` logs it once and skips the callback from then on. Interrupted always passes.
+//
+// Calls are counted per callback and hook. The first and then every 256th is timed; all of them
+// while a profiler is set.
 #pragma once
+
+#include <c10/util/FunctionRef.h>
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,42 +35,60 @@
 #include "grapnel/export.h"
 #include "grapnel/hook_mask.h"
 #include "grapnel/module.h"
+#include "grapnel/profile.h"
 #include "grapnel/state_dict.h"
 
 namespace grapnel {
 
 class Profiler;
-struct FilteredCalls;
 
 class GRAPNEL_CORE_API Dispatcher {
  public:
+  // A callback's place in one hook.
   struct Receiver {
     Callback* callback;
-    uint32_t index;                     // in the list of callbacks
-    uint64_t calls = 0;                 // since assign or reset_counts
-    uint64_t timed = 0;                 // calls that were timed
-    double seconds = 0;                 // in these
-    FilteredCalls* filtered = nullptr;  // what may hold a call back
-    // Of all calls, as far as those that were timed tell.
+    uint32_t index;  // in the list of callbacks
+    // Calls left until one is looked at: timed, filtered, skipped. The others only count down.
+    uint32_t countdown = 1;
+    uint32_t period = 1;       // what countdown started from
+    bool look_always = false;  // filtered in this hook, or disabled
+    uint64_t settled = 0;      // calls before this period
+    uint64_t timed = 0;        // calls that were timed
+    double seconds = 0;        // in these
+
+    // Since assign or reset_counts.
+    uint64_t calls() const { return settled + (period - countdown); }
+    // Of all calls, extrapolated from those that were timed.
     double estimated_seconds() const {
-      return timed == 0 ? 0.0 : seconds * static_cast<double>(calls) / static_cast<double>(timed);
+      return timed == 0 ? 0.0 : seconds * static_cast<double>(calls()) / static_cast<double>(timed);
     }
   };
 
   Dispatcher();
   ~Dispatcher();
 
-  // Builds the arrays anew. The callbacks must outlive the next assign.
+  // Rebuilds the arrays. The callbacks must outlive the next assign. Not while a hook is running.
   void assign(const std::vector<CallbackHandle>& callbacks);
   // nullptr: no module takes part.
   void set_module(Module* module, const ModuleMask& mask);
 
-  // Fire a hook: callbacks, then the module if it has it. What a callback throws passes through.
+  // Fire a hook.
 #define GRAPNEL_HOOK(id, name, EventType, stage, module) void name(EventType& event);
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK
 
-  // Whom a hook reaches, in order; the module not included.
+  // One call of the callback with this index in the list. hook: when the name is a hook's. For a
+  // user-defined event, a filter's steps are the calls of that event.
+  void call_named(uint32_t index, std::string_view name, std::optional<Hook> hook,
+                  c10::function_ref<void()> call);
+  // The same for a module.
+  void call_module_named(std::string_view name, std::optional<Hook> hook,
+                         c10::function_ref<void()> call);
+  // A call that is no hook. False when the callback is disabled, by an earlier failure or by this.
+  bool call_for_state(const Callback& callback, std::string_view name,
+                      c10::function_ref<void()> call);
+
+  // The callbacks that a hook reaches, in order, disabled ones included; without the module.
   const std::vector<Receiver>& receivers(Hook hook) const {
     return receivers_[static_cast<size_t>(hook)];
   }
@@ -63,21 +96,18 @@ class GRAPNEL_CORE_API Dispatcher {
 
   // The label of a callback by its index: its name, else its type; "#2" is added to the second of one
   // label.
-  const std::string& label(uint32_t index) const {
-    return labels_[index];
-  }
-  // Where the run is; for filters. The loops keep it up to date.
+  const std::string& label(uint32_t index) const;
+  // Where the run is, for filters. The loops keep it up to date.
   CallPosition position;
-  // Hooks that came already to callbacks with the filter `once`, by label; for checkpoints.
+  // Names of hooks and events that callbacks with the filter `once` got already, by label; for
+  // checkpoints.
   StateDict called_once() const;
   void set_called_once(const StateDict& labels);
   // ConfigError when a filter counts from an end that this run doesn't know.
   void check_filters() const;
 
-  // Whether a callback failed under OnError::disable, and gets no hooks any more.
+  // Whether a callback failed under OnError::disable and is skipped.
   bool disabled(const Callback* callback) const;
-  // Takes a callback out of all hooks, saying so in the log; for failures outside of hooks.
-  void disable(const Callback* callback, std::string_view where);
 
   // Where time comes from; it must outlive the dispatcher.
   void set_clock(const Clock& clock) {
@@ -85,11 +115,13 @@ class GRAPNEL_CORE_API Dispatcher {
   }
   void set_profiler(Profiler* profiler);
   void reset_counts();
+  // Counts and estimated time of what was called, a row per callback and hook or event.
+  std::vector<ProfileRow> counts() const;
 
   // The function that is running now, "on_train_start" or "training_step"; empty between hooks. It
   // decides what log() may do.
   std::string_view running() const {
-    return running_;
+    return *running_;
   }
   // Who is running: the callback's label, "module" within its hooks and steps, else "user".
   std::string author() const;
@@ -102,12 +134,15 @@ class GRAPNEL_CORE_API Dispatcher {
   class ModuleScope {
    public:
     ModuleScope(Dispatcher& dispatcher, std::string_view name)
-        : dispatcher_(dispatcher), name_(dispatcher.running_), callback_(dispatcher.current_) {
-      dispatcher_.running_ = name;
+        : dispatcher_(dispatcher),
+          name_(name),
+          outer_(dispatcher.running_),
+          callback_(dispatcher.current_) {
+      dispatcher_.running_ = &name_;
       dispatcher_.current_ = nullptr;
     }
     ~ModuleScope() {
-      dispatcher_.running_ = name_;
+      dispatcher_.running_ = outer_;
       dispatcher_.current_ = callback_;
     }
     ModuleScope(const ModuleScope&) = delete;
@@ -116,46 +151,44 @@ class GRAPNEL_CORE_API Dispatcher {
    private:
     Dispatcher& dispatcher_;
     std::string_view name_;
+    const std::string_view* outer_;
     Callback* callback_;
   };
 
-  // Marks a callback as running, for calls that are not hooks (state_dict, load_state_dict).
-  class CallbackScope {
-   public:
-    CallbackScope(Dispatcher& dispatcher, std::string_view name, Callback* callback)
-        : scope_(dispatcher, name) {
-      dispatcher.current_ = callback;
-    }
-
-   private:
-    ModuleScope scope_;
-  };
-
  private:
-  template <Hook H, class EventType>
-  void fire(EventType& event, size_t begin, size_t end);
+  struct Participant;
+  struct EventReceiver;
 
   template <Hook H, class EventType>
-  void call(Receiver& receiver, EventType& event);
+  void fire_all(EventType& event);
   template <Hook H, class EventType>
-  void call_timed(Receiver& receiver, EventType& event);
-  void settle_failure(const Receiver& receiver, std::string_view hook);
+  void fire(EventType& event, Receiver* begin, Receiver* end);
+  template <Hook H, class EventType>
+  void fire_module(EventType& event);
+  template <Hook H, class EventType>
+  void look_and_call(Receiver& receiver, EventType& event);
+
+  template <class F>
+  void timed_call(Receiver& receiver, std::string_view name, F&& call);
+  // Counts a call that is looked at; whether it is to be timed.
+  bool count(Receiver& receiver);
+  bool held_back(Participant& participant, Hook hook);
+  bool held_back(Participant& participant, EventReceiver& receiver, std::string_view event);
+  // Within a catch: throws on, logs or disables.
+  void settle_failure(uint32_t index, std::string_view where, bool at_end);
   void disable(uint32_t index, std::string_view where);
+  std::optional<uint32_t> index_of(const Callback* callback) const;
 
   std::array<std::vector<Receiver>, kHookCount> receivers_;
-  std::vector<const Callback*> order_;
-  std::vector<std::string> labels_;
-  std::vector<OnError> on_error_;
-  std::vector<std::unique_ptr<FilteredCalls>> filtered_;  // by index; nullptr: no filter
-  std::vector<bool> disabled_;
+  std::map<std::string, std::vector<EventReceiver>, std::less<>> named_;  // by name, then index
+  std::vector<Participant> participants_;                                 // by index
   const Clock* clock_ = &system_clock();
   Profiler* profiler_ = nullptr;
-  uint64_t sample_mask_ = 255;  // a call is timed when its number has none of these bits
   // Receivers of on_train_epoch_end before this index come before the module.
   size_t epoch_end_monitors_ = 0;
   Module* module_ = nullptr;
   HookMask module_hooks_;
-  std::string_view running_;
+  const std::string_view* running_;
   Callback* current_ = nullptr;
 };
 

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "grapnel/argument_error.h"
 #include "grapnel/export.h"
 #include "grapnel/state_dict.h"
 

@@ -72,13 +72,13 @@ struct EventHandler {
   std::function<void(CustomEvent&, const BoundArguments&)> call = {};
 };
 
-// Sorts arguments by a handler's parameters. ConfigError, in words for the one who calls: an
+// Sorts arguments by a handler's parameters. ArgumentError, in words for the one who calls: an
 // argument is missing, comes too much by place, or twice. owner: whose handler it is, for messages.
 GRAPNEL_CORE_API BoundArguments bind_arguments(const EventHandler& handler,
                                                const std::string& owner,
                                                const EventArguments& arguments);
 
-// An argument that a handler can't take: ConfigError naming event, argument and both types.
+// An argument that a handler can't take: ArgumentError naming event, argument and both types.
 [[noreturn]] GRAPNEL_CORE_API void refuse_argument(std::string_view event, std::string_view name,
                                                    std::string_view wanted,
                                                    const EventValue& found);

@@ -1,4 +1,5 @@
-// What each hook is given: one struct per kind of hook, named in hooks.def.
+// What each hook is given: one struct per kind of hook, named in hooks.def. Their fields are listed
+// in event_fields.h too.
 //
 // References are borrowed until the hook returns. An Event that arrives in a callback of a Trainer
 // always has both trainer and module; InitEvent comes while the trainer is made and has no module
@@ -71,8 +72,8 @@ struct BackwardEvent : Event {
 
 struct ExceptionEvent : Event {
   std::exception_ptr exception;
-  std::string type;     // "ConfigError", "PluginError", ...: the unqualified class name
   std::string message;  // what()
+  std::string type;     // "ConfigError", "PluginError", ...: the unqualified class name
 };
 
 struct SaveCheckpoint : Event {

@@ -34,7 +34,19 @@
 //   on_run_end                outcome ("finished"), reason
 //
 // batch, outputs and checkpoint are passed by std::ref. A batch_idx that isn't given counts from the
-// epoch's start. What hooks log goes to the loggers at once, at the current global_step, and to
+// epoch's start. on_train_epoch_start takes `epoch` (from 0); without it, its calls are counted.
+//
+// CallbackHandle::on_error and filter hold as in a Trainer, and profile() has the counts; failures in
+// on_exception, on_signal and on_run_end are logged. What a filter counts:
+//
+//   steps    training batches of this Fabric: on_train_batch_start begins one (on_train_batch_end
+//            where the loop doesn't call the start); in a user-defined event, its calls
+//   epochs   as of on_train_epoch_start; ConfigError when the loop hasn't called it yet
+//   last     refused when the Fabric is made: nobody knows where the loop ends
+//
+// on_after_setup passes every filter. Fabric::save keeps no counts of filters.
+//
+// What hooks log goes to the loggers at once, at the current global_step, and to
 // callback_metrics; what they request is asked for with should_stop and take_request.
 //
 // Not thread-safe. Modules live at least as long as something is called.
@@ -55,6 +67,7 @@
 #include "grapnel/export.h"
 #include "grapnel/fabric_parts.h"
 #include "grapnel/logger.h"
+#include "grapnel/profile.h"
 #include "grapnel/trainer.h"
 
 namespace grapnel {
@@ -68,12 +81,11 @@ struct GRAPNEL_CORE_API FabricCallback {
   template <class T>
   requires(std::derived_from<T, EventHandlers> && !std::derived_from<T, Callback>)
       FabricCallback(std::shared_ptr<T> object)
-      : handlers(std::move(object)) {
-    if (handlers == nullptr) refuse_null_callback();
-  }
+      : FabricCallback(std::shared_ptr<EventHandlers>(std::move(object))) {}
+  FabricCallback(std::shared_ptr<EventHandlers> object);
   FabricCallback(CallbackHandle handle);
 
-  std::optional<CallbackHandle> callback;
+  CallbackHandle callback;                  // its on_error and filter hold for handlers too
   std::shared_ptr<EventHandlers> handlers;  // may be null
 };
 
@@ -88,7 +100,8 @@ struct FabricOptions {
 
 class GRAPNEL_CORE_API Fabric {
  public:
-  // ConfigError for options that aren't acceptable, or two callbacks whose states have one key.
+  // ConfigError for options that aren't acceptable, two callbacks whose states have one key, or the
+  // filter `last`, which needs an end that Fabric doesn't know.
   explicit Fabric(FabricOptions options = {});
   // Ends the loggers.
   ~Fabric();
@@ -152,7 +165,10 @@ class GRAPNEL_CORE_API Fabric {
   const MetricDict& callback_metrics() const;
   const at::Device& device() const;
   const std::vector<std::shared_ptr<Logger>>& loggers() const;
-  // What callbacks see as event.trainer: its state, parts and metrics are this loop's. Don't run it.
+  // Calls and time of each callback and event so far.
+  Profile profile() const;
+  // What callbacks see as event.trainer: its state, parts and metrics are this loop's. Its fit,
+  // validate, test and predict throw ConfigError.
   Trainer& trainer() const;
 
   // Sets LibTorch's default generators and returns the seed.

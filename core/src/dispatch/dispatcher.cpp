@@ -3,21 +3,37 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "dispatch/profiler.h"
+#include "grapnel/argument_error.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 
 namespace grapnel {
 
-// What a filter has let through.
-struct FilteredCalls {
-  CallFilter filter;
-  HookMask came;
+// A callback as the dispatcher knows it: what holds for all of its hooks.
+struct Dispatcher::Participant {
+  Callback* callback;
+  std::string label;
+  OnError on_error;
+  std::optional<CallFilter> filter;
+  bool disabled = false;
+  // What the filter `once` has let through.
+  HookMask came = {};
+  std::set<std::string, std::less<>> events_that_came = {};
+};
+
+// A callback's place in what is called by name.
+struct Dispatcher::EventReceiver {
+  Receiver counted;
+  int64_t offered = 0;  // calls, with those that a filter held back
 };
 
 namespace {
+
+constexpr std::string_view kNothing;  // is running between hooks
+constexpr uint32_t kTimedOneIn = 256;
 
 // How a hook with module column 1 reaches the module; the others never do.
 template <Hook H>
@@ -38,29 +54,18 @@ struct ModuleMember {
 #undef GRAPNEL_MODULE_HOOK_0
 #undef GRAPNEL_MODULE_HOOK_1
 
-// Hooks of the outcome stage are told to everybody, whatever one of them throws.
-enum class StageTag {
-  init,
-  run,
-  fit,
-  sanity,
-  train,
-  validation,
-  test,
-  predict,
-  step,
-  checkpoint,
-  outcome
-};
+// Hooks of a run's end reach everybody, whatever one of them throws.
+constexpr bool at_end(std::string_view stage) {
+  return stage == "outcome";
+}
 
-void log_failure(const std::string& who, std::string_view hook) {
-  try {
-    throw;
-  } catch (const std::exception& error) {
-    log_error("{} failed in {}, which comes when a run ends: {}", who, hook, error.what());
-  } catch (...) {
-    log_error("{} failed in {}, which comes when a run ends", who, hook);
-  }
+bool is_at_end(Hook hook) {
+  static constexpr std::array<bool, kHookCount> ends = {
+#define GRAPNEL_HOOK(id, name, EventType, stage, module) at_end(#stage),
+#include "grapnel/hooks.def"
+#undef GRAPNEL_HOOK
+  };
+  return ends[static_cast<size_t>(hook)];
 }
 
 template <Hook H>
@@ -71,68 +76,91 @@ struct Member;
     static constexpr void (Callback::*pointer)(EventType&) = &Callback::hook; \
     static constexpr std::string_view name = #hook;                           \
     static constexpr bool has_module = module;                                \
-    static constexpr bool guarded = StageTag::stage == StageTag::outcome;     \
+    static constexpr bool ends = at_end(#stage);                              \
   };
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK
 
-// Takes the place of a callback that was disabled.
-Callback& nobody() {
-  class Nobody final : public Callback {};
-  static Nobody instance;
-  return instance;
+// What the exception that is being handled says.
+std::string reason_of_current() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception that is not derived from std::exception";
+  }
 }
+
+void log_failure_at_end(const std::string& who, std::string_view hook) {
+  log_error("{} failed in {}, which is called when a run ends: {}", who, hook, reason_of_current());
+}
+
+// From now on, look at each call.
+void look_at_every_call(Dispatcher::Receiver& receiver) {
+  receiver.settled = receiver.calls();
+  receiver.countdown = receiver.period = 1;
+}
+
+// What is running, and whose it is, put back when the scope ends.
+class Running {
+ public:
+  Running(const std::string_view*& running, Callback*& current, const std::string_view& name)
+      : running_(running), current_(current), outer_(running), outer_callback_(current) {
+    running = &name;
+  }
+  ~Running() {
+    running_ = outer_;
+    current_ = outer_callback_;
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  const std::string_view*& running_;
+  Callback*& current_;
+  const std::string_view* outer_;
+  Callback* outer_callback_;
+};
 
 }  // namespace
 
-Dispatcher::Dispatcher() = default;
+Dispatcher::Dispatcher() : running_(&kNothing) {}
 Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
-  std::vector<const Callback*> stay_disabled;
-  std::map<const Callback*, HookMask> came;
-  for (size_t i = 0; i < order_.size(); ++i) {
-    if (disabled_[i]) stay_disabled.push_back(order_[i]);
-    if (filtered_[i] != nullptr) came[order_[i]] = filtered_[i]->came;
-  }
-  filtered_.clear();
+  const std::vector<Participant> before = std::move(participants_);
+  participants_.clear();
+  named_.clear();
   for (auto& receivers : receivers_) receivers.clear();
-  order_.clear();
-  labels_.clear();
-  on_error_.clear();
-  disabled_.assign(callbacks.size(), false);
   std::vector<Receiver> monitors;
   for (uint32_t index = 0; index < callbacks.size(); ++index) {
     const CallbackHandle& handle = callbacks[index];
     Callback* callback = handle.callback.get();
-    order_.push_back(callback);
-    on_error_.push_back(handle.on_error);
-    filtered_.push_back(handle.filter ? std::make_unique<FilteredCalls>(
-                                            FilteredCalls{*handle.filter, came[callback]})
-                                      : nullptr);
     const std::string label = callback->name().empty() ? callback->type_name() : callback->name();
     std::string unique = label;
-    for (int n = 2; std::find(labels_.begin(), labels_.end(), unique) != labels_.end(); ++n) {
+    const auto taken = [&](const Participant& other) { return other.label == unique; };
+    for (int n = 2; std::any_of(participants_.begin(), participants_.end(), taken); ++n) {
       unique = fmt::format("{} #{}", label, n);
     }
-    labels_.push_back(std::move(unique));
-    if (std::find(stay_disabled.begin(), stay_disabled.end(), callback) != stay_disabled.end()) {
-      disabled_[index] = true;
-      continue;
+    Participant participant{callback, std::move(unique), handle.on_error, handle.filter};
+    const auto same = std::find_if(before.begin(), before.end(),
+                                   [&](const auto& each) { return each.callback == callback; });
+    if (same != before.end()) {
+      participant.disabled = same->disabled;
+      participant.came = same->came;
+      participant.events_that_came = same->events_that_came;
     }
     const HookMask wanted = callback->wanted(handle.overridden);
-    for (size_t hook = 0; hook < kHookCount; ++hook) {
+    for (size_t i = 0; i < kHookCount && !participant.disabled; ++i) {
+      const Hook hook = static_cast<Hook>(i);
       if (!wanted.test(hook) || !handle.overridden.test(hook)) continue;
       Receiver receiver{callback, index};
-      if (handle.filter && concerns(*handle.filter, static_cast<Hook>(hook))) {
-        receiver.filtered = filtered_.back().get();
-      }
-      if (static_cast<Hook>(hook) == Hook::on_train_epoch_end && callback->monitors()) {
-        monitors.push_back(receiver);
-      } else {
-        receivers_[hook].push_back(receiver);
-      }
+      receiver.look_always = handle.filter && concerns(*handle.filter, hook);
+      const bool late = hook == Hook::on_train_epoch_end && callback->monitors();
+      (late ? monitors : receivers_[i]).push_back(receiver);
     }
+    participants_.push_back(std::move(participant));
   }
   auto& epoch_end = receivers_[static_cast<size_t>(Hook::on_train_epoch_end)];
   epoch_end_monitors_ = epoch_end.size();
@@ -148,188 +176,321 @@ bool Dispatcher::anyone(Hook hook) const {
   return !receivers(hook).empty() || module_hooks_.test(hook);
 }
 
+const std::string& Dispatcher::label(uint32_t index) const {
+  return participants_[index].label;
+}
+
 std::string Dispatcher::author() const {
   if (current_ != nullptr) {
     return current_->name().empty() ? current_->type_name() : current_->name();
   }
-  return running_.empty() ? "user" : "module";
+  return running().empty() ? "user" : "module";
+}
+
+// ---- Failures
+
+std::optional<uint32_t> Dispatcher::index_of(const Callback* callback) const {
+  for (uint32_t i = 0; i < participants_.size(); ++i) {
+    if (participants_[i].callback == callback) return i;
+  }
+  return {};
 }
 
 bool Dispatcher::disabled(const Callback* callback) const {
-  const auto found = std::find(order_.begin(), order_.end(), callback);
-  return found != order_.end() && disabled_[static_cast<size_t>(found - order_.begin())];
+  const auto index = index_of(callback);
+  return index && participants_[*index].disabled;
 }
 
-void Dispatcher::disable(const Callback* callback, std::string_view where) {
-  const auto found = std::find(order_.begin(), order_.end(), callback);
-  if (found != order_.end()) disable(static_cast<uint32_t>(found - order_.begin()), where);
+void Dispatcher::settle_failure(uint32_t index, std::string_view where, bool at_end) {
+  Participant& failed = participants_[index];
+  const bool disables = failed.on_error == OnError::disable;
+  if (!disables && !at_end) throw;
+  try {
+    throw;
+  } catch (const ArgumentError&) {
+    throw;  // of the one who calls by name
+  } catch (const Interrupted&) {
+    if (!at_end) throw;  // a signal is no failure of the callback's
+    log_failure_at_end(failed.label, where);
+  } catch (...) {
+    if (disables) {
+      disable(index, where);
+    } else {
+      log_failure_at_end(failed.label, where);
+    }
+  }
 }
 
-// While its exception is being handled.
 void Dispatcher::disable(uint32_t index, std::string_view where) {
-  if (disabled_[index]) return;
-  disabled_[index] = true;
+  Participant& failed = participants_[index];
+  if (failed.disabled) return;
+  failed.disabled = true;
   // Its entries stay: a loop over them may be running.
   for (auto& receivers : receivers_) {
     for (Receiver& receiver : receivers) {
-      if (receiver.index == index) receiver.callback = &nobody();
+      if (receiver.index != index) continue;
+      look_at_every_call(receiver);
+      receiver.look_always = true;
     }
   }
-  std::string reason = "an exception that is not derived from std::exception";
+  log_error("{} failed in {} and is disabled, the run goes on without it: {}", failed.label, where,
+            reason_of_current());
   try {
-    throw;
-  } catch (const std::exception& error) {
-    reason = error.what();
+    failed.callback->on_disabled();
   } catch (...) {
-  }
-  log_error("{} failed in {} and is disabled, the run goes on without it: {}", labels_[index],
-            where, reason);
-}
-
-// Within a catch: what is to be thrown on is.
-void Dispatcher::settle_failure(const Receiver& receiver, std::string_view hook) {
-  if (on_error_[receiver.index] == OnError::fail) throw;
-  try {
-    throw;
-  } catch (const Interrupted&) {
-    throw;  // a signal is nobody's failure
-  } catch (...) {
-    disable(receiver.index, hook);
+    log_error("{} failed while it was being disabled: {}", failed.label, reason_of_current());
   }
 }
 
-void Dispatcher::set_profiler(Profiler* profiler) {
-  profiler_ = profiler;
-  sample_mask_ = profiler == nullptr ? 255 : 0;
-}
-
-void Dispatcher::reset_counts() {
-  for (auto& receivers : receivers_) {
-    for (Receiver& receiver : receivers) {
-      receiver.calls = 0;
-      receiver.timed = 0;
-      receiver.seconds = 0;
-    }
-  }
-}
-
-template <Hook H, class EventType>
-void Dispatcher::call(Receiver& receiver, EventType& event) {
-  try {
-    (receiver.callback->*Member<H>::pointer)(event);
-  } catch (...) {
-    if constexpr (Member<H>::guarded) {
-      log_failure(author(), Member<H>::name);
-    } else {
-      settle_failure(receiver, Member<H>::name);
-    }
-  }
-}
-
-template <Hook H, class EventType>
-void Dispatcher::call_timed(Receiver& receiver, EventType& event) {
-  struct Measure {
-    Dispatcher& dispatcher;
-    Receiver& receiver;
-    ProfilerSpan span{dispatcher.profiler_, dispatcher.labels_[receiver.index], Member<H>::name};
-    double start = dispatcher.clock_->now();
-    ~Measure() {
-      receiver.seconds += dispatcher.clock_->now() - start;
-      ++receiver.timed;
-    }
-  };
-  const Measure measure{*this, receiver};
-  call<H>(receiver, event);
-}
+// ---- Filters
 
 StateDict Dispatcher::called_once() const {
   StateDict all;
-  for (size_t i = 0; i < filtered_.size(); ++i) {
-    if (filtered_[i] == nullptr || !filtered_[i]->filter.once) continue;
+  for (const Participant& each : participants_) {
+    if (!each.filter || !each.filter->once) continue;
     StateList names;
     for (size_t hook = 0; hook < kHookCount; ++hook) {
-      if (filtered_[i]->came.test(hook)) names.emplace_back(std::string(kHookNames[hook]));
+      if (each.came.test(hook)) names.emplace_back(std::string(kHookNames[hook]));
     }
-    all[labels_[i]] = std::move(names);
+    for (const std::string& event : each.events_that_came) names.emplace_back(event);
+    all[each.label] = std::move(names);
   }
   return all;
 }
 
 void Dispatcher::set_called_once(const StateDict& labels) {
-  for (size_t i = 0; i < filtered_.size(); ++i) {
-    const StateValue* names = filtered_[i] == nullptr ? nullptr : labels.find(labels_[i]);
+  for (Participant& each : participants_) {
+    const StateValue* names = each.filter ? labels.find(each.label) : nullptr;
     if (names == nullptr) continue;
     for (const StateValue& name : names->to_list()) {
       const auto known = std::find(kHookNames.begin(), kHookNames.end(), name.to_string());
       if (known != kHookNames.end()) {
-        filtered_[i]->came.set(static_cast<size_t>(known - kHookNames.begin()));
+        each.came.set(static_cast<size_t>(known - kHookNames.begin()));
+      } else {
+        each.events_that_came.insert(name.to_string());
       }
     }
   }
 }
 
 void Dispatcher::check_filters() const {
-  for (size_t i = 0; i < filtered_.size(); ++i) {
-    if (filtered_[i] != nullptr) check_filter_end(filtered_[i]->filter, position, labels_[i]);
+  for (const Participant& each : participants_) {
+    if (each.filter) check_filter_end(*each.filter, position, each.label);
   }
 }
 
-namespace {
-
-// Notes the call when it may come.
-bool may_come(FilteredCalls& calls, Hook hook, const CallPosition& position) {
-  if (!admits(calls.filter, hook, position)) return false;
-  if (!position.fitting || !calls.filter.once) return true;
-  const bool first = !calls.came.test(hook);
-  calls.came.set(hook);
-  return first;
+bool Dispatcher::held_back(Participant& participant, Hook hook) {
+  if (!participant.filter || !concerns(*participant.filter, hook)) return false;
+  if (!admits(*participant.filter, hook, position)) return true;
+  if (!position.fitting || !participant.filter->once) return false;
+  const bool came = participant.came.test(hook);
+  participant.came.set(hook);
+  return came;
 }
 
-}  // namespace
+bool Dispatcher::held_back(Participant& participant, EventReceiver& receiver,
+                           std::string_view event) {
+  if (!participant.filter) return false;
+  CallPosition here = position;
+  here.step = ++receiver.offered;
+  here.steps.reset();
+  if (!admits_event(*participant.filter, here)) return true;
+  return participant.filter->once &&
+         !participant.events_that_came.insert(std::string(event)).second;
+}
+
+// ---- Counts and time
+
+void Dispatcher::set_profiler(Profiler* profiler) {
+  profiler_ = profiler;
+  for (auto& receivers : receivers_) {
+    for (Receiver& receiver : receivers) look_at_every_call(receiver);
+  }
+}
+
+void Dispatcher::reset_counts() {
+  const auto reset = [](Receiver& receiver) {
+    receiver.countdown = receiver.period = 1;
+    receiver.settled = receiver.timed = 0;
+    receiver.seconds = 0;
+  };
+  for (auto& receivers : receivers_) {
+    for (Receiver& receiver : receivers) reset(receiver);
+  }
+  for (auto& [name, receivers] : named_) {
+    for (EventReceiver& receiver : receivers) reset(receiver.counted);
+  }
+}
+
+bool Dispatcher::count(Receiver& receiver) {
+  const bool timed =
+      profiler_ != nullptr || !receiver.look_always || receiver.calls() % kTimedOneIn == 0;
+  ++receiver.settled;
+  return timed;
+}
+
+std::vector<ProfileRow> Dispatcher::counts() const {
+  std::vector<ProfileRow> rows;
+  const auto add = [&](const Receiver& receiver, std::string_view name) {
+    if (receiver.calls() == 0) return;
+    const double seconds = receiver.estimated_seconds();
+    rows.push_back({label(receiver.index), std::string(name), receiver.calls(), seconds, seconds});
+  };
+  for (size_t hook = 0; hook < kHookCount; ++hook) {
+    for (const Receiver& receiver : receivers_[hook]) add(receiver, kHookNames[hook]);
+  }
+  for (const auto& [name, receivers] : named_) {
+    for (const EventReceiver& receiver : receivers) add(receiver.counted, name);
+  }
+  return rows;
+}
+
+// ---- Calling
+
+template <class F>
+void Dispatcher::timed_call(Receiver& receiver, std::string_view name, F&& call) {
+  struct Measure {
+    Dispatcher& dispatcher;
+    Receiver& receiver;
+    std::string_view name;
+    ProfilerSpan span{dispatcher.profiler_, dispatcher.label(receiver.index), name};
+    double start = dispatcher.clock_->now();
+    ~Measure() {
+      receiver.seconds += dispatcher.clock_->now() - start;
+      ++receiver.timed;
+    }
+  };
+  const Measure measure{*this, receiver, name};
+  call();
+}
+
+// The end of a countdown: one call that is looked at, and how many will not be.
+template <Hook H, class EventType>
+[[gnu::noinline]] void Dispatcher::look_and_call(Receiver& receiver, EventType& event) {
+  receiver.settled += receiver.period - 1;
+  receiver.period = receiver.look_always || profiler_ != nullptr ? 1 : kTimedOneIn;
+  receiver.countdown = receiver.period;
+  Participant& participant = participants_[receiver.index];
+  if (participant.disabled || held_back(participant, H)) return;
+  const auto call = [&] { (receiver.callback->*Member<H>::pointer)(event); };
+  if (count(receiver)) {
+    timed_call(receiver, Member<H>::name, call);
+  } else {
+    call();
+  }
+}
 
 template <Hook H, class EventType>
-void Dispatcher::fire(EventType& event, size_t begin, size_t end) {
-  auto& receivers = receivers_[static_cast<size_t>(H)];
-  if (begin >= end) return;
-  CallbackScope scope(*this, Member<H>::name, nullptr);
-  for (size_t i = begin; i < end && i < receivers.size(); ++i) {
-    Receiver& receiver = receivers[i];
-    if (receiver.filtered != nullptr && !may_come(*receiver.filtered, H, position)) [[unlikely]] {
-      continue;
-    }
-    current_ = receiver.callback;
-    if ((receiver.calls++ & sample_mask_) == 0) [[unlikely]] {
-      call_timed<H>(receiver, event);
-    } else {
-      call<H>(receiver, event);
+[[gnu::always_inline]] inline void Dispatcher::fire(EventType& event, Receiver* begin,
+                                                    Receiver* end) {
+  if (begin == end) return;
+  const Running running(running_, current_, Member<H>::name);
+  for (Receiver* each = begin; each != end; ++each) {
+    current_ = each->callback;
+    try {
+      if (--each->countdown == 0) [[unlikely]] {
+        look_and_call<H>(*each, event);
+      } else {
+        (each->callback->*Member<H>::pointer)(event);
+      }
+    } catch (...) {
+      settle_failure(each->index, Member<H>::name, Member<H>::ends);
     }
   }
 }
 
-#define GRAPNEL_HOOK(id, hook, EventType, stage, module)                             \
-  void Dispatcher::hook(EventType& event) {                                          \
-    constexpr Hook H = Hook::hook;                                                   \
-    const size_t all = receivers_[static_cast<size_t>(H)].size();                    \
-    const size_t before = H == Hook::on_train_epoch_end ? epoch_end_monitors_ : all; \
-    fire<H>(event, 0, before);                                                       \
-    if constexpr (Member<H>::has_module) {                                           \
-      if (module_hooks_.test(H)) {                                                   \
-        ModuleScope scope(*this, Member<H>::name);                                   \
-        const ProfilerSpan span(profiler_, "module", Member<H>::name);               \
-        if constexpr (Member<H>::guarded) {                                          \
-          try {                                                                      \
-            ModuleMember<H>::call(*module_, event);                                  \
-          } catch (...) {                                                            \
-            log_failure("the module", Member<H>::name);                              \
-          }                                                                          \
-        } else {                                                                     \
-          ModuleMember<H>::call(*module_, event);                                    \
-        }                                                                            \
-      }                                                                              \
-    }                                                                                \
-    if (before < all) fire<H>(event, before, all);                                   \
+template <Hook H, class EventType>
+[[gnu::noinline]] void Dispatcher::fire_module(EventType& event) {
+  const ModuleScope scope(*this, Member<H>::name);
+  const ProfilerSpan span(profiler_, "module", Member<H>::name);
+  if constexpr (Member<H>::ends) {
+    try {
+      ModuleMember<H>::call(*module_, event);
+    } catch (...) {
+      log_failure_at_end("the module", Member<H>::name);
+    }
+  } else {
+    ModuleMember<H>::call(*module_, event);
+  }
+}
+
+template <Hook H, class EventType>
+[[gnu::always_inline]] inline void Dispatcher::fire_all(EventType& event) {
+  auto& receivers = receivers_[static_cast<size_t>(H)];
+  Receiver* const begin = receivers.data();
+  Receiver* const end = begin + receivers.size();
+  Receiver* const late = H == Hook::on_train_epoch_end ? begin + epoch_end_monitors_ : end;
+  fire<H>(event, begin, late);
+  if constexpr (Member<H>::has_module) {
+    if (module_hooks_.test(H)) fire_module<H>(event);
+  }
+  if constexpr (H == Hook::on_train_epoch_end) fire<H>(event, late, end);
+}
+
+#define GRAPNEL_HOOK(id, hook, EventType, stage, module) \
+  void Dispatcher::hook(EventType& event) {              \
+    fire_all<Hook::hook>(event);                         \
   }
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK
+
+void Dispatcher::call_named(uint32_t index, std::string_view name, std::optional<Hook> hook,
+                            c10::function_ref<void()> call) {
+  Participant& participant = participants_[index];
+  if (participant.disabled) return;
+  auto known = named_.find(name);
+  if (known == named_.end()) {
+    std::vector<EventReceiver> receivers;
+    for (uint32_t i = 0; i < participants_.size(); ++i) {
+      receivers.push_back(
+          {Receiver{.callback = participants_[i].callback, .index = i, .look_always = true}});
+    }
+    known = named_.emplace(std::string(name), std::move(receivers)).first;
+  }
+  EventReceiver& receiver = known->second[index];
+  if (hook ? held_back(participant, *hook) : held_back(participant, receiver, name)) return;
+  const Running running(running_, current_, name);
+  current_ = participant.callback;
+  try {
+    if (count(receiver.counted)) {
+      timed_call(receiver.counted, name, call);
+    } else {
+      call();
+    }
+  } catch (...) {
+    settle_failure(index, name, hook && is_at_end(*hook));
+  }
+}
+
+void Dispatcher::call_module_named(std::string_view name, std::optional<Hook> hook,
+                                   c10::function_ref<void()> call) {
+  const ModuleScope scope(*this, name);
+  const ProfilerSpan span(profiler_, "module", name);
+  try {
+    call();
+  } catch (const ArgumentError&) {
+    throw;
+  } catch (...) {
+    if (!hook || !is_at_end(*hook)) throw;
+    log_failure_at_end("the module", name);
+  }
+}
+
+bool Dispatcher::call_for_state(const Callback& callback, std::string_view name,
+                                c10::function_ref<void()> call) {
+  const std::optional<uint32_t> index = index_of(&callback);
+  if (!index) return false;
+  Participant& participant = participants_[*index];
+  if (participant.disabled) return false;
+  const Running running(running_, current_, name);
+  current_ = participant.callback;
+  const ProfilerSpan span(profiler_, participant.label, name);
+  try {
+    call();
+  } catch (...) {
+    settle_failure(*index, name, /*at_end=*/false);
+  }
+  return !participant.disabled;
+}
 
 }  // namespace grapnel

@@ -26,7 +26,7 @@ std::string listed(const std::vector<std::string>& names) {
 [[noreturn]] void refuse_call(const EventHandler& handler, const std::string& owner,
                               const std::string& what, const std::string& key = {},
                               const std::string& near = {}) {
-  throw ConfigError({}, fmt::format("{}'s {} {}", owner, handler.event, what), key, near);
+  throw ArgumentError({}, fmt::format("{}'s {} {}", owner, handler.event, what), key, near);
 }
 
 void check_given_once(const EventHandler& handler, const std::string& owner,
@@ -109,10 +109,10 @@ BoundArguments bind_arguments(const EventHandler& handler, const std::string& ow
 
 void refuse_argument(std::string_view event, std::string_view name, std::string_view wanted,
                      const EventValue& found) {
-  throw ConfigError({},
-                    fmt::format("{}: the argument {} must be {}, found {}", event, quote(name),
-                                wanted, found.describe()),
-                    std::string(name));
+  throw ArgumentError({},
+                      fmt::format("{}: the argument {} must be {}, found {}", event, quote(name),
+                                  wanted, found.describe()),
+                      std::string(name));
 }
 
 namespace event_detail {

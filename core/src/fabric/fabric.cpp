@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "fabric/loop_position.h"
 #include "fabric/standard_hook.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
@@ -24,7 +25,7 @@ TrainerOptions options_of_fabric(const FabricOptions& given) {
   options.max_epochs = -1;
   options.enable_checkpointing =
       std::any_of(given.callbacks.begin(), given.callbacks.end(), [](const FabricCallback& each) {
-        return each.callback && dynamic_cast<const Checkpoint*>(each.callback->callback.get());
+        return dynamic_cast<const Checkpoint*>(each.callback.callback.get()) != nullptr;
       });
   options.enable_model_summary = false;
   options.loggers = given.loggers;
@@ -36,21 +37,40 @@ TrainerOptions options_of_fabric(const FabricOptions& given) {
 
 std::vector<CallbackHandle> handles_of(const std::vector<FabricCallback>& callbacks) {
   std::vector<CallbackHandle> handles;
-  for (const FabricCallback& each : callbacks) {
-    if (each.callback) handles.push_back(*each.callback);
-  }
+  for (const FabricCallback& each : callbacks) handles.push_back(each.callback);
   return handles;
 }
 
-bool has_hook(const CallbackHandle& handle, Hook hook) {
-  return handle.overridden.test(hook) && handle.callback->wanted(handle.overridden).test(hook);
+// An object that has handlers but no hooks, in the list of callbacks.
+class HandlersOnly final : public Callback {
+ public:
+  explicit HandlersOnly(const EventHandlers& owner) : owner_(owner) {}
+  std::string type_name() const override { return owner_.owner_name(); }
+
+ private:
+  const EventHandlers& owner_;
+};
+
+CallbackHandle handle_of(const EventHandlers* object) {
+  if (object == nullptr) refuse_null_callback();
+  return {std::make_shared<HandlersOnly>(*object)};
+}
+
+bool counts_epochs(const CallFilter& filter) {
+  const auto in_epochs = [](const std::optional<CallSpan>& span) {
+    return span && span->unit == CallSpan::Unit::epochs;
+  };
+  return in_epochs(filter.every) || in_epochs(filter.after) || in_epochs(filter.first);
 }
 
 }  // namespace
 
+FabricCallback::FabricCallback(std::shared_ptr<EventHandlers> object)
+    : callback(handle_of(object.get())), handlers(std::move(object)) {}
+
 FabricCallback::FabricCallback(CallbackHandle handle)
     : callback(std::move(handle)),
-      handlers(std::dynamic_pointer_cast<EventHandlers>(callback->callback)) {}
+      handlers(std::dynamic_pointer_cast<EventHandlers>(callback.callback)) {}
 
 struct Fabric::Impl {
   // Stands for the module until one was set up, so that every event has one.
@@ -64,17 +84,29 @@ struct Fabric::Impl {
     EventHandlers* handlers;  // of the module; may be null
   };
 
-  explicit Impl(FabricOptions options)
-      : callbacks(std::move(options.callbacks)),
-        trainer(options_of_fabric(options), handles_of(callbacks)),
-        run(Run::of(trainer)) {
+  // A callback as call_with needs it.
+  struct Called {
+    uint32_t index;  // in the dispatcher
+    HookMask hooks;
+    bool counts_epochs;  // has a filter that does
+    Callback* callback;
+    std::shared_ptr<EventHandlers> handlers;  // may be null
+  };
+
+  explicit Impl(const FabricOptions& options)
+      : trainer(options_of_fabric(options), handles_of(options.callbacks)),
+        run(Run::of(trainer)),
+        position(run.state, run.hooks.position) {
+    for (const FabricCallback& each : options.callbacks) add(each);
     run.state.kind = RunKind::fit;
     run.state.stage = Stage::train;
     run.state.status = Status::running;
     run.log_directly = [this](const std::string& name, const LogValue& value) {
       log_from_hook(name, value);
     };
+    run.start_profile();
   }
+  void add(const FabricCallback& callback);
 
   CustomEvent event(std::string_view name) {
     if (run.module == nullptr) run.adopt(ModuleRef(no_module));
@@ -82,17 +114,40 @@ struct Fabric::Impl {
   }
   void send(const Logger::Metrics& metrics, int64_t step);
   void log_from_hook(const std::string& name, const LogValue& value);
+  void call(std::string_view name, const EventArguments& arguments);
   void call_handler(const EventHandlers& owner, const EventHandler& handler, CustomEvent& event,
                     const EventArguments& arguments);
+  void require_epoch(const Called& called, std::string_view name, std::optional<Hook> hook);
 
-  std::vector<FabricCallback> callbacks;
+  std::vector<Called> callbacks;  // in the order they were given
   std::vector<SetUp> modules;
   NoModule no_module;
   Trainer trainer;
   Run& run;
+  LoopPosition position;
   int64_t next_log_step = 0;
   bool loggers_started = false;
 };
+
+void Fabric::Impl::add(const FabricCallback& callback) {
+  const CallbackHandle& handle = callback.callback;
+  const auto& all = trainer.callbacks();
+  const auto place = std::find_if(all.begin(), all.end(), [&](const CallbackHandle& each) {
+    return each.callback == handle.callback;
+  });
+  const auto index = static_cast<uint32_t>(place - all.begin());
+  if (handle.filter && handle.filter->last) {
+    throw ConfigError({},
+                      fmt::format("{}: the filter 'last' has no meaning in a Fabric, which doesn't "
+                                  "know where the loop ends; leave it out",
+                                  run.hooks.label(index)),
+                      "last");
+  }
+  HookMask hooks = handle.callback->wanted(handle.overridden);
+  for (size_t i = 0; i < kHookCount; ++i) hooks.set(i, hooks.test(i) && handle.overridden.test(i));
+  callbacks.push_back({index, hooks, handle.filter && counts_epochs(*handle.filter),
+                       handle.callback.get(), callback.handlers});
+}
 
 void Fabric::Impl::send(const Logger::Metrics& metrics, int64_t step) {
   for (const auto& logger : run.options.loggers) {
@@ -124,7 +179,7 @@ Fabric::Fabric(FabricOptions options) {
     if (logger == nullptr) throw ConfigError({}, "a logger is null", "loggers");
   }
   if (options.seed) seed_everything(*options.seed);
-  impl_ = std::make_unique<Impl>(std::move(options));
+  impl_ = std::make_unique<Impl>(options);
 }
 
 Fabric::~Fabric() {
@@ -212,37 +267,53 @@ void Fabric::clip_gradients(const FabricOptimizer& optimizer, double clip_val,
   grapnel::clip_gradients(optimizer.optimizer(), clip_val, algorithm == ClipAlgorithm::norm);
 }
 
-void Fabric::call_with(std::string_view name, const EventArguments& arguments) {
-  Impl& impl = *impl_;
-  Dispatcher& hooks = impl.run.hooks;
-  CustomEvent event = impl.event(name);
+void Fabric::Impl::require_epoch(const Called& called, std::string_view name,
+                                 std::optional<Hook> hook) {
+  if (!called.counts_epochs || run.hooks.position.epoch > 0) return;
+  if (hook && !is_within_training_batch(*hook) && *hook != Hook::on_train_epoch_end) return;
+  throw ConfigError({}, fmt::format("{}: its filter counts epochs, but {} was called before any "
+                                    "epoch began; call on_train_epoch_start for each of them",
+                                    run.hooks.label(called.index), name));
+}
+
+void Fabric::Impl::call(std::string_view name, const EventArguments& arguments) {
+  CustomEvent custom = event(name);
   const std::optional<Hook> hook = find_hook(name);
-  if (hook) enter_hook(impl.run, *hook, arguments);
-  StandardHook standard(impl.run, hook.value_or(Hook::on_init_start), arguments);
-  for (const FabricCallback& each : impl.callbacks) {
-    Dispatcher::CallbackScope scope(hooks, name,
-                                    each.callback ? each.callback->callback.get() : nullptr);
+  // What Fabric calls itself while setting up passes filters as the hook of that name does.
+  const std::optional<Hook> filtered_as = name == "on_after_setup" ? Hook::setup : hook;
+  if (hook) position.enter(*hook, arguments);
+  StandardHook standard(run, hook.value_or(Hook::on_init_start), arguments);
+  for (const Called& each : callbacks) {
     const EventHandler* handler =
         each.handlers == nullptr ? nullptr : each.handlers->find_handler(name);
-    if (handler != nullptr) {
-      impl.call_handler(*each.handlers, *handler, event, arguments);
-    } else if (hook && each.callback && has_hook(*each.callback, *hook)) {
-      standard.call(*each.callback->callback);
-    }
+    if (handler == nullptr && !(hook && each.hooks.test(*hook))) continue;
+    require_epoch(each, name, filtered_as);
+    run.hooks.call_named(each.index, name, filtered_as, [&] {
+      if (handler == nullptr) return standard.call(*each.callback);
+      call_handler(*each.handlers, *handler, custom, arguments);
+    });
   }
   // By index: a handler may set up another one.
-  for (size_t i = 0; i < impl.modules.size(); ++i) {
-    const Impl::SetUp each = impl.modules[i];
-    Dispatcher::ModuleScope scope(hooks, name);
+  for (size_t i = 0; i < modules.size(); ++i) {
+    const SetUp each = modules[i];
     const EventHandler* handler =
         each.handlers == nullptr ? nullptr : each.handlers->find_handler(name);
-    if (handler != nullptr) {
-      impl.call_handler(*each.handlers, *handler, event, arguments);
-    } else if (hook && each.mask.has(*hook)) {
-      standard.call(*each.module);
-    }
+    if (handler == nullptr && !(hook && each.mask.has(*hook))) continue;
+    run.hooks.call_module_named(name, hook, [&] {
+      if (handler == nullptr) return standard.call(*each.module);
+      call_handler(*each.handlers, *handler, custom, arguments);
+    });
   }
-  if (hook) leave_hook(impl.run, *hook);
+  if (hook) position.leave(*hook);
+}
+
+void Fabric::call_with(std::string_view name, const EventArguments& arguments) {
+  if (impl_->run.hooks.current() == nullptr) return impl_->call(name, arguments);
+  try {
+    impl_->call(name, arguments);
+  } catch (const ArgumentError& error) {
+    throw ConfigError(error);  // of the callback that calls, whose on_error applies
+  }
 }
 
 void Fabric::log(const std::string& name, const LogValue& value, std::optional<int64_t> step) {
@@ -290,6 +361,9 @@ const at::Device& Fabric::device() const {
 }
 const std::vector<std::shared_ptr<Logger>>& Fabric::loggers() const {
   return impl_->run.options.loggers;
+}
+Profile Fabric::profile() const {
+  return impl_->run.profile();
 }
 Trainer& Fabric::trainer() const {
   return impl_->trainer;

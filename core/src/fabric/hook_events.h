@@ -1,160 +1,106 @@
-// The events of hooks that are called by name: per kind of event, which arguments it is made of, in
-// the order of Lightning's signatures without trainer and module, and how.
+// The events of hooks that are called by name, made of the call's arguments: a visitor of each
+// event's fields (event_fields.h).
 //
-// Internal to standard_hook.cpp. One more kind of event is one more specialization of MadeEvent.
+// Internal to standard_hook.cpp. A field of a new
+// type is one more Source.
 #pragma once
 
-#include <ATen/ops/scalar_tensor.h>
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <concepts>
 #include <exception>
-#include <initializer_list>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "fabric/hook_fields.h"
+#include "fabric/loop_position.h"
 #include "grapnel/base/error.h"
-#include "grapnel/event_handlers.h"
-#include "grapnel/hook_mask.h"
+#include "grapnel/event_fields.h"
 #include "run/run.h"
 
 namespace grapnel {
 
-// Batches of the running stage.
-inline Progress& batches_of(RunState& state) {
-  switch (state.stage) {
-    case Stage::validate:
-    case Stage::sanity_check:
-      return state.val_batch;
-    case Stage::test:
-      return state.eval_batch;
-    case Stage::predict:
-      return state.predict_batch;
-    default:
-      return state.batch;
+// ---- How a field is made, by its type or, where that doesn't say enough, by its name: which
+// parameter it adds to the call, and its value.
+namespace event_source {
+
+inline void add(std::vector<EventParameter>& parameters, std::string_view name,
+                EventValue default_value) {
+  parameters.emplace_back(std::string(name), std::move(default_value));
+}
+
+// A plain value: the name of its argument, and what it is when it isn't given.
+template <class Field>
+inline constexpr std::string_view argument = Field::name;
+template <>
+inline constexpr std::string_view argument<event_field::run> = "stage";
+
+template <class Field, class T>
+EventValue default_of() {
+  if constexpr (std::same_as<T, RunKind>) {
+    return "fit";
+  } else if constexpr (std::same_as<T, Outcome>) {
+    return "finished";
+  } else if constexpr (std::same_as<Field, event_field::type>) {
+    return "Exception";
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    return T{};
+  } else {
+    return "";
   }
 }
 
-// The arguments of one call, by the names of an event's fields, and the event made of them.
-class HookFields {
- public:
-  HookFields(Run& of, Hook hook, const EventArguments& arguments,
-             std::vector<EventParameter> parameters)
-      : run(of) {
-    handler_.event = std::string(kHookNames[static_cast<size_t>(hook)]);
-    handler_.parameters = std::move(parameters);
-    bound_ = bind_arguments(handler_, "Fabric", arguments);
+template <class Field, class T>
+struct Source {
+  static void add_to(std::vector<EventParameter>& list) {
+    add(list, argument<Field>, default_of<Field, T>());
   }
-
-  const EventValue& value(std::string_view name) const { return bound_.values[index_of(name)]; }
-
-  std::string text(std::string_view name) const {
-    return checked(name, value(name).as_string(), "a string");
-  }
-  int64_t integer(std::string_view name) const {
-    return checked(name, value(name).as_int(), "an integer");
-  }
-  int64_t batch_idx() const {
-    if (!value("batch_idx").is_null()) return integer("batch_idx");
-    return std::max<int64_t>(0, progress().current.ready - 1);
-  }
-  // The caller's object; nullptr when it isn't given.
-  template <class T>
-  T* object(std::string_view name, std::string_view wanted) const {
-    if (value(name).is_null()) return nullptr;
-    T* found = value(name).object<T>();
-    if (found == nullptr) refuse(name, wanted);
-    return found;
-  }
-  [[noreturn]] void refuse(std::string_view name, std::string_view wanted) const {
-    refuse_argument(handler_.event, name, wanted, value(name));
-  }
-  // A loss that may be a number.
-  at::Tensor loss(std::string_view name) const {
-    if (value(name).is_null()) return {};
-    if (const auto tensor = value(name).as_tensor()) return *tensor;
-    const auto number = value(name).as_double();
-    if (!number) refuse(name, "a tensor or a number");
-    return at::scalar_tensor(*number, at::kDouble);
-  }
-  Progress& progress() const { return batches_of(run.state); }
-
-  Run& run;
-
- private:
-  size_t index_of(std::string_view name) const {
-    size_t index = 0;
-    while (handler_.parameters[index].name != name) ++index;
-    return index;
-  }
-  template <class T>
-  T checked(std::string_view name, std::optional<T> found, std::string_view wanted) const {
-    if (!found) refuse(name, wanted);
-    return *std::move(found);
-  }
-
-  EventHandler handler_;
-  BoundArguments bound_;
+  explicit Source(const HookFields& fields) : value(fields.get<T>(argument<Field>)) {}
+  T get() { return value; }
+  T value;
 };
 
-inline const EventValue kNotGiven;
-
-// Hooks without arguments of their own.
-template <class E>
-struct MadeEvent {
-  static std::vector<EventParameter> parameters() { return {}; }
-  explicit MadeEvent(const HookFields& fields) : event{fields.run.event()} {}
-  E event;
-};
-
+// Counted from the epoch's start when it isn't given.
 template <>
-struct MadeEvent<InitEvent> {
-  static std::vector<EventParameter> parameters() { return {}; }
-  explicit MadeEvent(const HookFields& fields) : event{fields.run.trainer} {}
-  InitEvent event;
+struct Source<event_field::batch_idx, int64_t> {
+  static void add_to(std::vector<EventParameter>& list) { add(list, "batch_idx", {}); }
+  explicit Source(const HookFields& fields)
+      : value(fields.value("batch_idx").is_null()
+                  ? std::max<int64_t>(0, batches_of(fields.run.state).current.ready - 1)
+                  : fields.get<int64_t>("batch_idx")) {}
+  int64_t get() { return value; }
+  int64_t value;
 };
 
-template <class T>
-T choose(const HookFields& fields, const char* name, std::initializer_list<T> known) {
-  const std::string text = fields.text(name);
-  std::string accepted;
-  for (const T value : known) {
-    if (text == to_string(value)) return value;
-    accepted += (accepted.empty() ? "" : ", ") + std::string(to_string(value));
-  }
-  fields.refuse(name, "one of " + accepted);
-}
-
-template <>
-struct MadeEvent<StageEvent> {
-  static std::vector<EventParameter> parameters() { return {{"stage", "fit"}}; }
-  explicit MadeEvent(const HookFields& fields)
-      : event{fields.run.event(),
-              choose(fields, "stage",
-                     {RunKind::fit, RunKind::validate, RunKind::test, RunKind::predict})} {}
-  StageEvent event;
+// An object of the caller's, or an empty one.
+template <class Field, class T>
+requires std::same_as<std::remove_const_t<T>, StateDict> || std::same_as<T, Batch>
+struct Source<Field, T&> {
+  static constexpr bool is_batch = std::same_as<T, Batch>;
+  static void add_to(std::vector<EventParameter>& list) { add(list, Field::name, {}); }
+  explicit Source(const HookFields& fields)
+      : given(fields.object<T>(Field::name, is_batch ? "a Batch, passed by std::ref"
+                                                     : "a StateDict, passed by std::ref")) {}
+  T& get() { return given != nullptr ? *given : empty; }
+  T* given;
+  std::remove_const_t<T> empty;
 };
 
-// A batch of the caller's, or an empty one.
-struct BatchField {
-  explicit BatchField(const HookFields& fields)
-      : given(fields.object<Batch>("batch", "a Batch, passed by std::ref")) {}
-  Batch& get() { return given != nullptr ? *given : empty; }
-  Batch* given;
-  Batch empty;
-};
-
-struct OutputsField {
-  explicit OutputsField(const HookFields& fields) {
-    const EventValue& value = fields.value("outputs");
+// The caller's, or made of a loss: in its place, or by the name `loss`.
+template <class Field>
+struct Source<Field, StepOutput&> {
+  static void add_to(std::vector<EventParameter>& list) { add(list, Field::name, {}); }
+  explicit Source(const HookFields& fields) {
+    const EventValue& value = fields.value(Field::name);
     if (value.is_object()) {
-      given = fields.object<StepOutput>("outputs", "a StepOutput, passed by std::ref, or a loss");
+      given = fields.object<StepOutput>(Field::name, "a StepOutput, passed by std::ref, or a loss");
       return;
     }
-    made.loss = fields.loss(value.is_null() ? "loss" : "outputs");
+    made.loss = fields.loss(value.is_null() ? "loss" : Field::name);
     if (made.loss.defined()) made.loss = made.loss.detach();
   }
   StepOutput& get() { return given != nullptr ? *given : made; }
@@ -162,157 +108,85 @@ struct OutputsField {
   StepOutput made;
 };
 
-template <>
-struct MadeEvent<TrainBatchStart> {
-  static std::vector<EventParameter> parameters() {
-    return {{"batch", kNotGiven}, {"batch_idx", kNotGiven}};
+// Has to be given.
+template <class Field>
+struct Source<Field, const at::Tensor&> {
+  static void add_to(std::vector<EventParameter>& list) {
+    list.emplace_back(std::string(Field::name));
   }
-  explicit MadeEvent(const HookFields& fields)
-      : batch(fields), event{fields.run.event(), batch.get(), fields.batch_idx()} {}
-  BatchField batch;
-  TrainBatchStart event;
+  explicit Source(const HookFields& fields) : value(fields.loss(Field::name)) {
+    if (!value.defined()) fields.refuse(Field::name, "a tensor or a number");
+  }
+  const at::Tensor& get() { return value; }
+  at::Tensor value;
 };
 
-template <>
-struct MadeEvent<TrainBatchEnd> {
-  static std::vector<EventParameter> parameters() {
-    return {{"outputs", kNotGiven},
-            {"batch", kNotGiven},
-            {"batch_idx", kNotGiven},
-            {"loss", kNotGiven}};
-  }
-  explicit MadeEvent(const HookFields& fields)
-      : batch(fields),
-        outputs(fields),
-        event{fields.run.event(), outputs.get(), batch.get(), fields.batch_idx()} {}
-  BatchField batch;
-  OutputsField outputs;
-  TrainBatchEnd event;
-};
-
-template <>
-struct MadeEvent<EvalBatchStart> {
-  static std::vector<EventParameter> parameters() {
-    return {{"batch", kNotGiven}, {"batch_idx", kNotGiven}, {"dataloader_idx", 0}};
-  }
-  explicit MadeEvent(const HookFields& fields)
-      : batch(fields),
-        event{fields.run.event(), batch.get(), fields.batch_idx(),
-              fields.integer("dataloader_idx")} {}
-  BatchField batch;
-  EvalBatchStart event;
-};
-
-template <>
-struct MadeEvent<EvalBatchEnd> {
-  static std::vector<EventParameter> parameters() {
-    return {{"outputs", kNotGiven},
-            {"batch", kNotGiven},
-            {"batch_idx", kNotGiven},
-            {"dataloader_idx", 0},
-            {"loss", kNotGiven}};
-  }
-  explicit MadeEvent(const HookFields& fields)
-      : batch(fields),
-        outputs(fields),
-        event{fields.run.event(), outputs.get(), batch.get(), fields.batch_idx(),
-              fields.integer("dataloader_idx")} {}
-  BatchField batch;
-  OutputsField outputs;
-  EvalBatchEnd event;
-};
-
-template <>
-struct MadeEvent<OptimizerEvent> {
-  static std::vector<EventParameter> parameters() { return {{"optimizer_idx", 0}}; }
-  explicit MadeEvent(const HookFields& fields)
-      : event{fields.run.event(), optimizer(fields), fields.integer("optimizer_idx")} {}
-  static Optimizer& optimizer(const HookFields& fields) {
+// The one of the optimizer_idx.
+template <class Field>
+struct Source<Field, Optimizer&> {
+  static void add_to(std::vector<EventParameter>&) {}
+  explicit Source(const HookFields& fields) : found(find(fields)) {}
+  Optimizer& get() { return found; }
+  static Optimizer& find(const HookFields& fields) {
     const auto& all = fields.run.optimizers;
-    const int64_t index = fields.integer("optimizer_idx");
+    const int64_t index = fields.get<int64_t>("optimizer_idx");
     if (index < 0 || static_cast<size_t>(index) >= all.size()) {
-      throw ConfigError({},
-                        fmt::format("there is no optimizer {}: {} were set up", index, all.size()),
-                        "optimizer_idx");
+      throw ArgumentError(
+          {}, fmt::format("there is no optimizer {}: {} were set up", index, all.size()),
+          "optimizer_idx");
     }
     return *all[static_cast<size_t>(index)];
   }
-  OptimizerEvent event;
+  Optimizer& found;
 };
 
-template <>
-struct MadeEvent<BackwardEvent> {
-  static std::vector<EventParameter> parameters() { return {"loss"}; }
-  explicit MadeEvent(const HookFields& fields)
-      : loss(fields.loss("loss")), event{fields.run.event(), loss} {
-    if (!loss.defined()) fields.refuse("loss", "a tensor or a number");
-  }
-  at::Tensor loss;
-  BackwardEvent event;
-};
-
-template <>
-struct MadeEvent<ExceptionEvent> {
-  static std::vector<EventParameter> parameters() {
-    return {{"message", ""}, {"type", "Exception"}};
-  }
-  explicit MadeEvent(const HookFields& fields)
-      : event{fields.run.event(),
-              std::current_exception() != nullptr
+// The one that is being handled, or an Error with the message.
+template <class Field>
+struct Source<Field, std::exception_ptr> {
+  static void add_to(std::vector<EventParameter>&) {}
+  explicit Source(const HookFields& fields)
+      : value(std::current_exception() != nullptr
                   ? std::current_exception()
-                  : std::make_exception_ptr(Error(fields.text("message"))),
-              fields.text("type"), fields.text("message")} {}
-  ExceptionEvent event;
+                  : std::make_exception_ptr(Error(fields.get<std::string>("message")))) {}
+  std::exception_ptr get() { return value; }
+  std::exception_ptr value;
 };
 
-template <>
-struct MadeEvent<SaveCheckpoint> {
-  static std::vector<EventParameter> parameters() { return {{"checkpoint", kNotGiven}}; }
-  explicit MadeEvent(const HookFields& fields)
-      : given(fields.object<StateDict>("checkpoint", "a StateDict, passed by std::ref")),
-        event{fields.run.event(), given != nullptr ? *given : empty} {}
-  StateDict empty;
-  StateDict* given;
-  SaveCheckpoint event;
-};
+}  // namespace event_source
 
-template <>
-struct MadeEvent<LoadCheckpoint> {
-  static std::vector<EventParameter> parameters() { return {{"checkpoint", kNotGiven}}; }
-  explicit MadeEvent(const HookFields& fields)
-      : given(fields.object<const StateDict>("checkpoint", "a StateDict, passed by std::ref")),
-        event{fields.run.event(), given != nullptr ? *given : empty} {}
-  StateDict empty;
-  const StateDict* given;
-  LoadCheckpoint event;
-};
+// ---- An event, with what it refers to
 
-template <>
-struct MadeEvent<CheckpointWritten> {
-  static std::vector<EventParameter> parameters() { return {{"path", ""}}; }
-  explicit MadeEvent(const HookFields& fields) : event{fields.run.event(), fields.text("path")} {}
-  CheckpointWritten event;
-};
+template <class E, class List = EventFields<E>>
+struct MadeEvent;
 
-template <>
-struct MadeEvent<SignalEvent> {
-  static std::vector<EventParameter> parameters() { return {{"signal", 0}}; }
-  explicit MadeEvent(const HookFields& fields)
-      : event{fields.run.event(), static_cast<int>(fields.integer("signal"))} {}
-  SignalEvent event;
-};
+template <class E, class... Fields>
+struct MadeEvent<E, event_field::List<Fields...>>
+    : private event_source::Source<Fields, typename Fields::template Type<E>>... {
+  template <class Field>
+  using Source = event_source::Source<Field, typename Field::template Type<E>>;
 
-template <>
-struct MadeEvent<RunEnd> {
+  // In the order of Lightning's signatures, without trainer and module.
   static std::vector<EventParameter> parameters() {
-    return {{"outcome", "finished"}, {"reason", ""}};
+    std::vector<EventParameter> all;
+    (Source<Fields>::add_to(all), ...);
+    if constexpr ((std::same_as<Fields, event_field::outputs> || ...)) {
+      event_source::add(all, "loss", {});
+    }
+    return all;
   }
+
   explicit MadeEvent(const HookFields& fields)
-      : event{fields.run.event(),
-              choose(fields, "outcome",
-                     {Outcome::finished, Outcome::stopped, Outcome::interrupted, Outcome::failed}),
-              fields.text("reason")} {}
-  RunEnd event;
+      : Source<Fields>(fields)..., event{base_of(fields.run), Source<Fields>::get()...} {}
+
+  static decltype(auto) base_of(Run& run) {
+    if constexpr (std::derived_from<E, Event>) {
+      return run.event();
+    } else {
+      return (run.trainer);
+    }
+  }
+
+  E event;
 };
 
 }  // namespace grapnel

@@ -1,6 +1,5 @@
 #include "fabric/standard_hook.h"
 
-#include <array>
 #include <utility>
 
 #include "fabric/hook_events.h"
@@ -8,74 +7,11 @@
 
 namespace grapnel {
 
-namespace {
-
-// Where the hooks.def stages stand in a run; nothing where a hook doesn't say.
-constexpr std::optional<Stage> stage_of(std::string_view name) {
-  if (name == "train" || name == "step" || name == "fit") return Stage::train;
-  if (name == "sanity") return Stage::sanity_check;
-  if (name == "validation") return Stage::validate;
-  if (name == "test") return Stage::test;
-  if (name == "predict") return Stage::predict;
-  return {};
-}
-
-std::optional<Stage> stage_of(Hook hook) {
-  static constexpr std::array<std::optional<Stage>, kHookCount> stages = {
-#define GRAPNEL_HOOK(id, name, EventType, stage, module) stage_of(#stage),
-#include "grapnel/hooks.def"
-#undef GRAPNEL_HOOK
-  };
-  return stages[static_cast<size_t>(hook)];
-}
-
-}  // namespace
-
 std::optional<Hook> find_hook(std::string_view name) {
   for (size_t i = 0; i < kHookCount; ++i) {
     if (kHookNames[i] == name) return static_cast<Hook>(i);
   }
   return {};
-}
-
-void enter_hook(Run& run, Hook hook, const EventArguments& arguments) {
-  RunState& state = run.state;
-  if (const auto stage = stage_of(hook)) {
-    // Steps of an optimizer and the like happen in whatever stage there is.
-    const bool step = hook >= Hook::on_before_zero_grad && hook <= Hook::on_after_optimizer_step;
-    if (!step) state.stage = *stage;
-  }
-  const std::string_view name = kHookNames[static_cast<size_t>(hook)];
-  Progress& batches = batches_of(state);
-  if (name.ends_with("_epoch_start")) batches.reset_on_run();
-  const bool starts = name.ends_with("_batch_start");
-  if (!starts && !name.ends_with("_batch_end")) return;
-  if (const EventValue* given = arguments.find("batch_idx"); given != nullptr && given->as_int()) {
-    batches.current.ready = *given->as_int() + 1;
-    if (!starts) batches.current.completed = batches.current.ready - 1;
-  } else if (starts || batches.current.ready == batches.current.completed) {
-    batches.ready();
-  }
-}
-
-void leave_hook(Run& run, Hook hook) {
-  RunState& state = run.state;
-  const std::string_view name = kHookNames[static_cast<size_t>(hook)];
-  if (name.ends_with("_batch_end"))
-    batches_of(state).current.completed = batches_of(state).current.ready;
-  switch (hook) {
-    case Hook::on_train_epoch_end:
-      state.epoch.completed();
-      break;
-    case Hook::on_sanity_check_end:
-    case Hook::on_validation_end:
-    case Hook::on_test_end:
-    case Hook::on_predict_end:
-      state.stage = Stage::train;
-      break;
-    default:
-      break;
-  }
 }
 
 class StandardHook::Caller {

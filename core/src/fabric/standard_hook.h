@@ -17,17 +17,12 @@ class Run;
 // The hook of this name, if it is one.
 std::optional<Hook> find_hook(std::string_view name);
 
-// Moves the run's stage and counters to where a call of this hook says that the loop is; call
-// leave_hook after it.
-void enter_hook(Run& run, Hook hook, const EventArguments& arguments);
-void leave_hook(Run& run, Hook hook);
-
 class StandardHook {
  public:
   // Everything must outlive it.
   StandardHook(Run& run, Hook hook, const EventArguments& arguments);
   ~StandardHook();
-  // ConfigError for arguments that the event can't be made of.
+  // ArgumentError for arguments that the event can't be made of.
   void call(Callback& callback);
   void call(Module& module);
 

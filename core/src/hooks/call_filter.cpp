@@ -107,9 +107,14 @@ bool concerns(const CallFilter& filter, Hook hook) {
 
 bool admits(const CallFilter& filter, Hook hook, const CallPosition& position) {
   if (!position.fitting || !recurs_in_epochs(hook)) return true;
-  if (filter.every &&
-      (filter.every->unit == CallSpan::Unit::epochs || is_within_training_batch(hook)) &&
-      reached(position, filter.every->unit) % filter.every->count != 0) {
+  if (is_within_training_batch(hook)) return admits_event(filter, position);
+  CallFilter in_epochs = filter;
+  if (filter.every && filter.every->unit == CallSpan::Unit::steps) in_epochs.every.reset();
+  return admits_event(in_epochs, position);
+}
+
+bool admits_event(const CallFilter& filter, const CallPosition& position) {
+  if (filter.every && reached(position, filter.every->unit) % filter.every->count != 0) {
     return false;
   }
   if (filter.after && reached(position, filter.after->unit) <= filter.after->count) return false;

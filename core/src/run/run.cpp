@@ -114,6 +114,11 @@ bool Run::data_function_defined(DataMethod method) const {
 
 void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptions& run_options,
                   bool module_given) {
+  if (log_directly != nullptr) {
+    throw ConfigError({},
+                      "this trainer belongs to a Fabric, whose loop is your own; make a Trainer to "
+                      "fit, validate, test or predict");
+  }
   const OnceScope once;
   prepare(kind, ref, std::move(given));
   try {
@@ -484,7 +489,7 @@ void Run::fail(const std::exception_ptr& exception) {
     SignalEvent event{this->event(), facts.signal};
     hooks.on_signal(event);
   }
-  ExceptionEvent exception_event{this->event(), exception, facts.type, facts.message};
+  ExceptionEvent exception_event{this->event(), exception, facts.message, facts.type};
   hooks.on_exception(exception_event);
   if (data.module != nullptr) {
     guarded("the data module's on_exception", [&] { data.module->on_exception(exception); });

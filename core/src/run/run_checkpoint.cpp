@@ -59,21 +59,7 @@ const StateValue* state_of(const Callback& callback, const StateDict& states) {
 
 bool Run::call_for_state(const CallbackHandle& handle, std::string_view name,
                          const std::function<void()>& call) {
-  if (hooks.disabled(handle.callback.get())) return false;
-  Dispatcher::CallbackScope scope(hooks, name, handle.callback.get());
-  const std::string who = profiler == nullptr ? std::string() : handle.callback->type_name();
-  const ProfilerSpan span(profiler.get(), who, name);
-  if (handle.on_error == OnError::fail) {
-    call();
-    return true;
-  }
-  try {
-    call();
-    return true;
-  } catch (...) {
-    hooks.disable(handle.callback.get(), name);
-    return false;
-  }
+  return hooks.call_for_state(*handle.callback, name, call);
 }
 
 StateDict Run::callback_states() {
@@ -168,8 +154,8 @@ StateDict Run::dump_checkpoint(bool weights_only) {
   }
   for (const CallbackHandle& handle : callbacks) {
     if (!handle.callback->edits_weights()) continue;
-    Dispatcher::CallbackScope scope(hooks, "on_save_checkpoint", handle.callback.get());
-    handle.callback->on_save_checkpoint(save);
+    hooks.call_for_state(*handle.callback, "on_save_checkpoint",
+                         [&] { handle.callback->on_save_checkpoint(save); });
   }
   if (mask.has(Hook::on_save_checkpoint)) {
     in_module("on_save_checkpoint", [&] { module->on_save_checkpoint(save); });
@@ -266,8 +252,8 @@ void Run::restore_module_and_callbacks() {
   }
 
   for (const CallbackHandle& handle : callbacks) {
-    Dispatcher::CallbackScope scope(hooks, "before_weights_loaded", handle.callback.get());
-    handle.callback->before_weights_loaded(load);
+    hooks.call_for_state(*handle.callback, "before_weights_loaded",
+                         [&] { handle.callback->before_weights_loaded(load); });
   }
 
   // The weights: all are checked before the first is copied.

@@ -3,7 +3,6 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
-#include "grapnel/hook_mask.h"
 #include "run/run.h"
 
 namespace grapnel {
@@ -27,14 +26,7 @@ Profile Run::profile() const {
   if (profiler != nullptr) {
     result.rows = profiler->rows();
   } else {
-    for (size_t hook = 0; hook < kHookCount; ++hook) {
-      for (const Dispatcher::Receiver& receiver : hooks.receivers(static_cast<Hook>(hook))) {
-        if (receiver.calls == 0) continue;
-        const double seconds = receiver.estimated_seconds();
-        result.rows.push_back({hooks.label(receiver.index), std::string(kHookNames[hook]),
-                               receiver.calls, seconds, seconds});
-      }
-    }
+    result.rows = hooks.counts();
   }
   std::stable_sort(
       result.rows.begin(), result.rows.end(),

@@ -45,9 +45,8 @@ Call call_of(const char* name) {
 }  // namespace
 
 PluginInstance::PluginInstance(PluginSite site, Parameters parameters,
-                               const grapnel_factory& factory, OnError on_error,
-                               PluginCallback& owner)
-    : host_(std::move(site), std::move(parameters), owner), on_error_(on_error) {
+                               const grapnel_factory& factory, PluginCallback& owner)
+    : host_(std::move(site), std::move(parameters), owner) {
   create(factory);
   try {
     init();
@@ -84,9 +83,8 @@ std::int32_t PluginInstance::enter(const Call& call, Function&& function) {
 
 void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
   const HookFunction function = functions_[static_cast<std::size_t>(call.hook)];
-  if (disabled_ || function == nullptr) return;
-  const std::int32_t status = enter(call, [&] { return function(instance_, event); });
-  if (status != GRAPNEL_OK || host_.has_pending()) settle(call, status);
+  if (function == nullptr) return;
+  throw_failure(call, enter(call, [&] { return function(instance_, event); }));
 }
 
 void PluginInstance::report_changes(const Call& call, const ForeignCodeGuard& guard) {
@@ -139,20 +137,9 @@ std::exception_ptr PluginInstance::failure_of(const Call& call, std::int32_t sta
   }
 }
 
-void PluginInstance::settle(const Call& call, std::int32_t status) {
-  const std::exception_ptr failure = failure_of(call, status);
-  if (failure == nullptr) return;
-  if (on_error_ == OnError::fail) std::rethrow_exception(failure);
-  disable(failure);
-}
-
-void PluginInstance::disable(const std::exception_ptr& failure) {
-  disabled_ = true;
-  if (host_.leases != nullptr) {  // its hooks will not come to end them
-    for (grapnel_lease& lease : host_.leases->leases) lease.lease.end();
-  }
-  log_error("{} is disabled, the run goes on without it: {}", name_of(host_.site()),
-            describe_exception(failure));
+void PluginInstance::end_leases() noexcept {
+  if (host_.leases == nullptr) return;
+  for (grapnel_lease& lease : host_.leases->leases) lease.lease.end();
 }
 
 // ---- Life
@@ -296,7 +283,6 @@ std::vector<EventHandler> PluginInstance::event_handlers() {
 
 void PluginInstance::call_event(const grapnel_event_handler& handler, CustomEvent& event,
                                 const BoundArguments& arguments) {
-  if (disabled_) return;
   const EventValues values(host_, handler, arguments);
   const std::string name(event.name);
   Call call = call_of(name.c_str());
@@ -305,9 +291,8 @@ void PluginInstance::call_event(const grapnel_event_handler& handler, CustomEven
   call.trainer = &event.trainer;
   call.module = &event.module;
   call.event = &event;
-  const std::int32_t status =
-      enter(call, [&] { return handler.call(instance_, &handler, values.data()); });
-  if (status != GRAPNEL_OK || host_.has_pending()) settle(call, status);
+  throw_failure(call,
+                enter(call, [&] { return handler.call(instance_, &handler, values.data()); }));
 }
 
 void PluginInstance::destroy() noexcept {
@@ -348,36 +333,28 @@ std::optional<std::string> PluginInstance::own_state_key() {
 }
 
 StateDict PluginInstance::checkpoint_state() {
-  if (state_ == nullptr || disabled_) return last_state_;
+  if (state_ == nullptr) return kept_state_;
   StateWriter writer(host_);
   const Call call = call_of("state.save");
-  const std::int32_t status = enter(call, [&] { return state_->save(instance_, writer.abi()); });
-  if (status != GRAPNEL_OK || host_.has_pending()) settle(call, status);
-  if (disabled_) return last_state_;
-  StateDict state{
-      {"version", host_.site().version}, {"keep_if_absent", true}, {"state", writer.take()}};
-  if (on_error_ == OnError::disable) last_state_ = state;
-  return state;
+  throw_failure(call, enter(call, [&] { return state_->save(instance_, writer.abi()); }));
+  return {{"version", host_.site().version}, {"keep_if_absent", true}, {"state", writer.take()}};
 }
 
 void PluginInstance::load_checkpoint_state(const StateDict& state) {
   const std::string version = state.at("version").to_string();
   const StateDict& content = state.at("state").to_dict();
-  if (state_ == nullptr || disabled_) {  // handed on to the next checkpoint
-    last_state_ = state;
+  if (state_ == nullptr) {
+    kept_state_ = state;
     return;
   }
   StateReader reader(host_, content, version);
   const Call call = call_of("state.load");
   const std::int32_t status = enter(call, [&] { return state_->load(instance_, reader.abi()); });
   const std::exception_ptr failure = failure_of(call, status);
-  if (failure != nullptr && on_error_ == OnError::fail) {
-    throw CheckpointError(
-        {}, fmt::format("{} can't load its state, which version {} wrote: {}",
-                        name_of(host_.site()), printable(version), describe_exception(failure)));
-  }
-  if (on_error_ == OnError::disable) last_state_ = state;
-  if (failure != nullptr) disable(failure);
+  if (failure == nullptr) return;
+  throw CheckpointError(
+      {}, fmt::format("{} can't load its state, which version {} wrote: {}", name_of(host_.site()),
+                      printable(version), describe_exception(failure)));
 }
 
 }  // namespace grapnel::bridge

@@ -30,16 +30,16 @@ class PluginInstance {
 
   // Creates and initializes. PluginError when the plugin refuses or breaks the contract.
   PluginInstance(PluginSite site, Parameters parameters, const grapnel_factory& factory,
-                 OnError on_error, PluginCallback& owner);
+                 PluginCallback& owner);
   ~PluginInstance();
   PluginInstance(const PluginInstance&) = delete;
   PluginInstance& operator=(const PluginInstance&) = delete;
 
   const HookMask& hooks() const noexcept { return mask_; }
-  bool disabled() const noexcept { return disabled_; }
   InstanceHost& host() noexcept { return host_; }
 
-  // One hook. `event` starts with grapnel_Event. What it throws is described at settle().
+  // One hook. `event` starts with grapnel_Event. Throws PluginError when the plugin fails, or the
+  // exception of a host's service that it passes on.
   void fire(const Call& call, const grapnel_Event* event);
 
   // Handlers of user-defined events, each calling the plugin as a hook does. Once.
@@ -47,8 +47,11 @@ class PluginInstance {
 
   // The instance's own key; nullopt when it has none.
   std::optional<std::string> own_state_key();
-  // {"version", "keep_if_absent", "state"}; empty when there is nothing to keep. Of an instance that is
-  // disabled, or that has no extension state, what it saved or was given last.
+  // For when its hooks will not come to end them.
+  void end_leases() noexcept;
+
+  // {"version", "keep_if_absent", "state"}; empty when there is nothing to keep. Of an instance without
+  // extension state, what it was given last.
   StateDict checkpoint_state();
   // CheckpointError, naming both versions, when the plugin refuses it.
   void load_checkpoint_state(const StateDict& state);
@@ -57,13 +60,16 @@ class PluginInstance {
   // Calls the plugin within the guards; its status, or kThrew after an exception crossed the boundary.
   template <class Function>
   std::int32_t enter(const Call& call, Function&& function);
-  // After a call: what it means that the plugin answered `status`. Throws nothing for GRAPNEL_OK; else
-  // rethrows the host's own exception or throws PluginError, or disables the plugin.
-  void settle(const Call& call, std::int32_t status);
+  // After a call that the plugin answered with `status`; throws as fire() does.
+  void throw_failure(const Call& call, std::int32_t status) {
+    if (status != GRAPNEL_OK || host_.has_pending()) throw_if(failure_of(call, status));
+  }
+  static void throw_if(const std::exception_ptr& failure) {
+    if (failure != nullptr) std::rethrow_exception(failure);
+  }
   // The exception that stands for the status; nullptr for success.
   std::exception_ptr failure_of(const Call& call, std::int32_t status);
   void report_changes(const Call& call, const ForeignCodeGuard& guard);
-  void disable(const std::exception_ptr& failure);
 
   void create(const grapnel_factory& factory);
   void init();
@@ -77,14 +83,12 @@ class PluginInstance {
   [[noreturn]] void refuse(const std::string& message);
 
   InstanceHost host_;
-  OnError on_error_;
   grapnel_instance* instance_ = nullptr;
   std::array<HookFunction, kHookCount> functions_{};
   HookMask mask_;
   const grapnel_state* state_ = nullptr;
-  bool disabled_ = false;
   std::string thrown_;    // what crossed the boundary
-  StateDict last_state_;  // as checkpoint_state() returns it
+  StateDict kept_state_;  // without extension state: for the next checkpoint
 };
 
 }  // namespace grapnel::bridge

@@ -37,15 +37,6 @@ std::string identifying_key(const ParameterTable& table, const Parameters& param
 
 }  // namespace
 
-OnError parse_on_error(const ConfigValue& value) {
-  const std::string& text = value.as_string("on_error");
-  if (text == "fail") return OnError::fail;
-  if (text == "disable") return OnError::disable;
-  throw value.error(
-      fmt::format("'on_error' must be 'fail' or 'disable', found {}", value.describe()),
-      "on_error");
-}
-
 PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string& callback,
                                const grapnel_factory& factory, const PluginCallbackOptions& options)
     : label_(label_of(manifest, callback)) {
@@ -55,7 +46,7 @@ PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string
   const std::string from_parameters = identifying_key(declared.parameters, parameters);
   instance_ =
       std::make_unique<PluginInstance>(PluginSite{manifest.id, manifest.version, callback, {}},
-                                       std::move(parameters), factory, options.on_error, *this);
+                                       std::move(parameters), factory, *this);
   for (EventHandler& handler : instance_->event_handlers()) add_handler(std::move(handler));
   std::string key = options.name;
   if (key.empty()) key = instance_->own_state_key().value_or(from_parameters);
@@ -68,12 +59,10 @@ PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string
 
 PluginCallback::~PluginCallback() = default;
 
-#define GRAPNEL_HOOK(id, hook, EventType, stage, module)                            \
-  void PluginCallback::hook(EventType& event) {                                     \
-    if (instance_->disabled()) return;                                              \
-    const Call call = call_of(Hook::hook, event);                                   \
-    Translated<EventType> translated(instance_->host(), Hook::hook, event);         \
-    instance_->fire(call, reinterpret_cast<const grapnel_Event*>(&translated.abi)); \
+#define GRAPNEL_HOOK(id, hook, EventType, stage, module)                                         \
+  void PluginCallback::hook(EventType& event) {                                                  \
+    const Translated<grapnel_##EventType, EventType> made(instance_->host(), Hook::hook, event); \
+    instance_->fire(call_of(Hook::hook, event), made.abi());                                     \
   }
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK
@@ -96,8 +85,8 @@ const PluginSite& PluginCallback::site() const {
 const Parameters& PluginCallback::parameters() const {
   return instance_->host().parameters();
 }
-bool PluginCallback::disabled() const {
-  return instance_->disabled();
+void PluginCallback::on_disabled() {
+  instance_->end_leases();
 }
 
 StateDict PluginCallback::state_dict() const {

@@ -126,6 +126,7 @@ std::vector<CallbackHandle> make_plugin_callbacks(
         handles.emplace_back(std::make_shared<PluginCallback>(*plugin.manifest, callback.name,
                                                               *factory, config->options),
                              CallbackOrigin::plugin, source);
+        handles.back().on_error = config->on_error;
         handles.back().filter = config->filter;
       }
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,12 +24,6 @@ ConfigValue take(ConfigValue& object, std::string_view key) {
   return value;
 }
 
-std::string take_label(NamedItem& item, const ParameterTable& table) {
-  if (table.find("label") != nullptr) return {};  // a parameter of its own
-  const ConfigValue label = take(item.parameters, "label");
-  return label.is_null() ? std::string() : label.as_string(item.context + ".label");
-}
-
 // A slip in a key that any callback takes: its own table knows nothing of these.
 void check_common_keys(const NamedItem& item, const ParameterTable& own) {
   static const std::vector<std::string> common = {"every", "after",    "first", "last",
@@ -46,30 +41,46 @@ void check_common_keys(const NamedItem& item, const ParameterTable& own) {
   }
 }
 
+// What any callback takes beside its own parameters; a parameter of the same name is its own.
+struct CommonKeys {
+  std::string label;
+  OnError on_error = OnError::fail;
+  std::optional<CallFilter> filter;
+};
+
+CommonKeys take_common_keys(NamedItem& item, const ParameterTable& own) {
+  CommonKeys keys;
+  if (own.find("label") == nullptr) {
+    const ConfigValue label = take(item.parameters, "label");
+    if (!label.is_null()) keys.label = label.as_string(item.context + ".label");
+  }
+  if (own.find("on_error") == nullptr) {
+    const ConfigValue on_error = take(item.parameters, "on_error");
+    if (!on_error.is_null()) keys.on_error = parse_on_error(on_error);
+  }
+  keys.filter = take_filter(item.parameters, own, item.context);
+  check_common_keys(item, own);
+  return keys;
+}
+
 CallbackHandle make_built_in(const CallbackEntry& entry, NamedItem item) {
-  const std::string label = take_label(item, entry.parameters());
-  const ConfigValue on_error = take(item.parameters, "on_error");
-  const auto filter = take_filter(item.parameters, entry.parameters(), item.context);
-  check_common_keys(item, entry.parameters());
+  const CommonKeys keys = take_common_keys(item, entry.parameters());
   CallbackHandle handle = make_callback(item.name, item.parameters, item.context);
-  if (!label.empty()) handle.callback->set_name(label);
+  if (!keys.label.empty()) handle.callback->set_name(keys.label);
   handle.source = item.position.to_string();
-  if (!on_error.is_null()) handle.on_error = bridge::parse_on_error(on_error);
-  handle.filter = filter;
+  handle.on_error = keys.on_error;
+  handle.filter = keys.filter;
   return handle;
 }
 
 bridge::PluginCallbackConfig plugin_config(const bridge::PluginCallbackRef& ref, NamedItem item) {
+  const CommonKeys keys = take_common_keys(item, ref.callback->parameters);
   bridge::PluginCallbackConfig config{.name = item.name};
   config.enabled = item.enabled;
   config.position = item.position;
-  config.options.name = take_label(item, ref.callback->parameters);
-  if (ref.callback->parameters.find("on_error") == nullptr) {
-    const ConfigValue on_error = take(item.parameters, "on_error");
-    if (!on_error.is_null()) config.options.on_error = bridge::parse_on_error(on_error);
-  }
-  config.filter = take_filter(item.parameters, ref.callback->parameters, item.context);
-  check_common_keys(item, ref.callback->parameters);
+  config.on_error = keys.on_error;
+  config.filter = keys.filter;
+  config.options.name = keys.label;
   config.options.parameters = std::move(item.parameters);
   return config;
 }

@@ -9,6 +9,7 @@
 #include <grapnel/base/files.h>
 #include <grapnel/base/text.h>
 #include <grapnel/bridge/plugin_callback.h>
+#include <grapnel/dispatcher.h>
 #include <grapnel/host/text_table.h>
 #include <grapnel/request.h>
 
@@ -43,7 +44,7 @@ ConfigValue plugins_json(const Session& session) {
     entry.set("version", plugin->site().version);
     entry.set("callback", plugin->site().callback);
     entry.set("source", handle.source);
-    entry.set("disabled", plugin->disabled());
+    entry.set("disabled", session.trainer().dispatcher().disabled(plugin));
     plugins.append(std::move(entry));
   }
   return plugins;

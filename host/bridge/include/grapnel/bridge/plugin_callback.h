@@ -3,8 +3,8 @@
 //
 // Rules: whatever the plugin does, it stays its own. Gradients are not recorded while it runs, the
 // thread's modes are put back afterwards, an exception of a host's service comes out again as it was,
-// and every failure of the plugin is a PluginError with its id, version, callback and hook. The
-// instance is made by the constructor and destroyed by the destructor, once, whatever happened.
+// and every failure of the plugin is thrown as a PluginError with its id, version, callback and hook;
+// what becomes of it, CallbackHandle::on_error says. The instance is made by the constructor and destroyed by the destructor, once, whatever happened.
 // Not thread-safe: make, run and destroy it on the thread that trains.
 #pragma once
 
@@ -23,16 +23,9 @@ namespace grapnel::bridge {
 class PluginInstance;
 class InstanceHost;
 
-// What happens to the run when the plugin fails in a hook; `fail` is with the PluginError.
-using grapnel::OnError;
-
-// "fail" or "disable"; ConfigError at the value's position for anything else.
-OnError parse_on_error(const ConfigValue& value);
-
 struct PluginCallbackOptions {
   ConfigValue parameters = {};  // as run.json gives them; null: all defaults
   std::string name = {};        // tells two instances of the callback apart; may be empty
-  OnError on_error = OnError::fail;
 };
 
 // Its handlers are those of user-defined events, which a Fabric calls.
@@ -59,18 +52,17 @@ class PluginCallback final : public Callback, public EventHandlers {
   std::string state_key() const override;
   // The same under the former ids of the plugin.
   std::vector<std::string> former_state_keys() const override;
-  // {"version", "keep_if_absent": true, "state"}; empty when it keeps none. A disabled plugin's is
-  // the last that it saved or loaded.
+  // {"version", "keep_if_absent": true, "state"}; empty when it keeps none.
   StateDict state_dict() const override;
   // CheckpointError naming plugin and versions when the plugin refuses the state.
   void load_state_dict(const StateDict& state) override;
   HookMask wanted(const HookMask& overridden) const override;
+  // Ends its leases.
+  void on_disabled() override;
 
   const PluginSite& site() const;
   // The parameters that it runs with, defaults filled in.
   const Parameters& parameters() const;
-  // Under OnError::disable, after its first failure.
-  bool disabled() const;
 
  private:
   friend class InstanceHost;

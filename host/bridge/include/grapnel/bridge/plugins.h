@@ -26,6 +26,7 @@ namespace grapnel::bridge {
 struct PluginCallbackConfig {
   std::string name;  // "<plugin id>", or "<plugin id>.<callback>" where it has several
   PluginCallbackOptions options = {};
+  OnError on_error = OnError::fail;
   std::optional<CallFilter> filter = {};
   bool enabled = true;           // false: this callback stays out of the run
   SourcePosition position = {};  // of the name, for errors

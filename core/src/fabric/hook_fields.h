@@ -1,0 +1,100 @@
+// The arguments of a standard hook that is called by name, by the names of its event's fields.
+#pragma once
+
+#include <ATen/ops/scalar_tensor.h>
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "grapnel/event_handlers.h"
+#include "grapnel/hook_mask.h"
+#include "grapnel/run_state.h"
+
+namespace grapnel {
+
+class Run;
+
+// Its functions throw ArgumentError, naming the argument, for a value of another type.
+class HookFields {
+ public:
+  HookFields(Run& of, Hook hook, const EventArguments& arguments,
+             std::vector<EventParameter> parameters)
+      : run(of) {
+    handler_.event = std::string(kHookNames[static_cast<size_t>(hook)]);
+    handler_.parameters = std::move(parameters);
+    bound_ = bind_arguments(handler_, "Fabric", arguments);
+  }
+
+  const EventValue& value(std::string_view name) const { return bound_.values[index_of(name)]; }
+
+  // A plain value.
+  template <class T>
+  T get(std::string_view name) const {
+    if constexpr (std::is_same_v<T, bool>) {
+      return checked(name, value(name).as_bool(), "true or false");
+    } else if constexpr (std::is_integral_v<T>) {
+      return static_cast<T>(checked(name, value(name).as_int(), "an integer"));
+    } else if constexpr (std::is_same_v<T, RunKind>) {
+      return choice(name, {RunKind::fit, RunKind::validate, RunKind::test, RunKind::predict});
+    } else if constexpr (std::is_same_v<T, Outcome>) {
+      return choice(name,
+                    {Outcome::finished, Outcome::stopped, Outcome::interrupted, Outcome::failed});
+    } else {
+      return checked(name, value(name).as_string(), "a string");
+    }
+  }
+  // The caller's object; nullptr when it isn't given.
+  template <class T>
+  T* object(std::string_view name, std::string_view wanted) const {
+    if (value(name).is_null()) return nullptr;
+    T* found = value(name).object<T>();
+    if (found == nullptr) refuse(name, wanted);
+    return found;
+  }
+  [[noreturn]] void refuse(std::string_view name, std::string_view wanted) const {
+    refuse_argument(handler_.event, name, wanted, value(name));
+  }
+  // A loss that may be a number; undefined when it isn't given.
+  at::Tensor loss(std::string_view name) const {
+    if (value(name).is_null()) return {};
+    if (const auto tensor = value(name).as_tensor()) return *tensor;
+    const auto number = value(name).as_double();
+    if (!number) refuse(name, "a tensor or a number");
+    return at::scalar_tensor(*number, at::kDouble);
+  }
+
+  Run& run;
+
+ private:
+  // The one of these that the text names.
+  template <class T>
+  T choice(std::string_view name, std::initializer_list<T> known) const {
+    const std::string chosen = get<std::string>(name);
+    std::string accepted;
+    for (const T value : known) {
+      if (chosen == to_string(value)) return value;
+      accepted += (accepted.empty() ? "" : ", ") + std::string(to_string(value));
+    }
+    refuse(name, "one of " + accepted);
+  }
+  size_t index_of(std::string_view name) const {
+    size_t index = 0;
+    while (handler_.parameters[index].name != name) ++index;
+    return index;
+  }
+  template <class T>
+  T checked(std::string_view name, std::optional<T> found, std::string_view wanted) const {
+    if (!found) refuse(name, wanted);
+    return *std::move(found);
+  }
+
+  EventHandler handler_;
+  BoundArguments bound_;
+};
+
+}  // namespace grapnel

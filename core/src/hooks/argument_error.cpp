@@ -1,0 +1,7 @@
+#include "grapnel/argument_error.h"
+
+namespace grapnel {
+
+ArgumentError::~ArgumentError() = default;
+
+}  // namespace grapnel
