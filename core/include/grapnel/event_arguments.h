@@ -79,6 +79,95 @@ class GRAPNEL_CORE_API EventValue {
   bool is_const_ = false;
 };
 
+// ---- Taking a value as a type: for handlers in C++, plugins' handlers and standard hooks alike
+
+// "an integer": what a type accepts, for messages. Not defined for types that no value becomes.
+template <class T>
+inline constexpr std::string_view argument_words = "";
+template <>
+inline constexpr std::string_view argument_words<EventValue> = "any value";
+template <>
+inline constexpr std::string_view argument_words<bool> = "true or false";
+template <std::integral T>
+inline constexpr std::string_view argument_words<T> = "an integer";
+template <std::floating_point T>
+inline constexpr std::string_view argument_words<T> = "a number";
+template <>
+inline constexpr std::string_view argument_words<std::string> = "a string";
+template <>
+inline constexpr std::string_view argument_words<at::Tensor> = "a tensor";
+template <>
+inline constexpr std::string_view argument_words<StateDict> = "a dict";
+template <>
+inline constexpr std::string_view argument_words<StateList> = "a list";
+template <>
+inline constexpr std::string_view argument_words<std::vector<int64_t>> = "a list of integers";
+template <>
+inline constexpr std::string_view argument_words<std::vector<double>> = "a list of numbers";
+template <>
+inline constexpr std::string_view argument_words<std::vector<at::Tensor>> = "a list of tensors";
+template <class T>
+inline constexpr std::string_view argument_words<std::optional<T>> = argument_words<T>;
+
+template <class T>
+inline constexpr bool is_argument_type = !argument_words<T>.empty();
+
+namespace event_detail {
+
+template <class T>
+struct is_optional : std::false_type {};
+template <class T>
+struct is_optional<std::optional<T>> : std::true_type {};
+template <class T>
+struct is_vector : std::false_type {};
+template <class T>
+struct is_vector<std::vector<T>> : std::true_type {};
+
+}  // namespace event_detail
+
+// The value as a T; nothing when it isn't one. An optional T is empty for null.
+template <class T>
+std::optional<T> argument_as(const EventValue& value) {
+  static_assert(is_argument_type<T>, "a handler can't take this type by value");
+  if constexpr (std::is_same_v<T, EventValue>) {
+    return value;
+  } else if constexpr (event_detail::is_optional<T>::value) {
+    if (value.is_null()) return T();
+    auto inner = argument_as<typename T::value_type>(value);
+    if (!inner) return {};
+    return T(std::move(*inner));
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return value.as_bool();
+  } else if constexpr (std::is_integral_v<T>) {
+    const std::optional<int64_t> number = value.as_int();
+    if (!number || !std::in_range<T>(*number)) return {};
+    return static_cast<T>(*number);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    const std::optional<double> number = value.as_double();
+    if (!number) return {};
+    return static_cast<T>(*number);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return value.as_string();
+  } else if constexpr (std::is_same_v<T, at::Tensor>) {
+    return value.as_tensor();
+  } else if constexpr (std::is_same_v<T, StateDict>) {
+    if (!value.value().is_dict()) return {};
+    return value.value().to_dict();
+  } else if constexpr (event_detail::is_vector<T>::value && !std::is_same_v<T, StateList>) {
+    if (!value.value().is_list()) return {};
+    T items;
+    for (const StateValue& each : value.value().to_list()) {
+      auto item = argument_as<typename T::value_type>(EventValue(each));
+      if (!item) return {};
+      items.push_back(*std::move(item));
+    }
+    return items;
+  } else {
+    if (!value.value().is_list()) return {};
+    return value.value().to_list();
+  }
+}
+
 // One argument that is given by its name.
 struct NamedArgument {
   std::string name;

@@ -14,6 +14,7 @@
 //   double, float           a number, or a tensor with one element (waits for its device)
 //   int64_t, int            an integer, or an integer tensor with one element
 //   bool, std::string, at::Tensor, StateList, StateDict
+//   std::vector<T>          a list of numbers, integers or tensors
 //   std::optional<T>        nothing when the argument is nothing
 //   EventValue              whatever is given
 //   T&                      an object that the caller passed by std::ref, of exactly this class
@@ -121,67 +122,6 @@ class GRAPNEL_CORE_API EventHandlers {
 
 namespace event_detail {
 
-template <class T>
-struct is_optional : std::false_type {};
-template <class T>
-struct is_optional<std::optional<T>> : std::true_type {};
-
-template <class T>
-std::optional<T> value_as(const EventValue& value) {
-  if constexpr (std::is_same_v<T, EventValue>) {
-    return value;
-  } else if constexpr (is_optional<T>::value) {
-    if (value.is_null()) return T();
-    auto inner = value_as<typename T::value_type>(value);
-    if (!inner) return {};
-    return T(std::move(*inner));
-  } else if constexpr (std::is_same_v<T, bool>) {
-    return value.as_bool();
-  } else if constexpr (std::is_integral_v<T>) {
-    const std::optional<int64_t> number = value.as_int();
-    if (!number || !std::in_range<T>(*number)) return {};
-    return static_cast<T>(*number);
-  } else if constexpr (std::is_floating_point_v<T>) {
-    const std::optional<double> number = value.as_double();
-    if (!number) return {};
-    return static_cast<T>(*number);
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    return value.as_string();
-  } else if constexpr (std::is_same_v<T, at::Tensor>) {
-    return value.as_tensor();
-  } else if constexpr (std::is_same_v<T, StateDict>) {
-    if (!value.value().is_dict()) return {};
-    return value.value().to_dict();
-  } else {
-    static_assert(std::is_same_v<T, StateList>, "a handler can't take this type by value");
-    if (!value.value().is_list()) return {};
-    return value.value().to_list();
-  }
-}
-
-template <class T>
-constexpr std::string_view wanted_text() {
-  if constexpr (is_optional<T>::value) {
-    return wanted_text<typename T::value_type>();
-  } else if constexpr (std::is_same_v<T, bool>) {
-    return "true or false";
-  } else if constexpr (std::is_integral_v<T>) {
-    return "an integer";
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return "a number";
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    return "a string";
-  } else if constexpr (std::is_same_v<T, at::Tensor>) {
-    return "a tensor";
-  } else if constexpr (std::is_same_v<T, StateDict>) {
-    return "a dict";
-  } else if constexpr (std::is_same_v<T, StateList>) {
-    return "a list";
-  } else {
-    return "an object of the handler's class, passed by std::ref";
-  }
-}
-
 template <class A>
 using Plain = std::remove_cvref_t<A>;
 template <class A>
@@ -189,13 +129,9 @@ constexpr bool is_event = std::is_same_v<A, CustomEvent&> ||
                           std::is_same_v<A, const CustomEvent&> || std::is_same_v<A, Event&>;
 template <class A>
 constexpr bool is_rest = std::is_same_v<A, const EventArguments&>;
-// Types that an EventValue holds; references to anything else are objects of the caller's.
+// Types that are taken by value; references to anything else are objects of the caller's.
 template <class A>
-constexpr bool is_value =
-    std::is_arithmetic_v<Plain<A>> || is_optional<Plain<A>>::value ||
-    std::is_same_v<Plain<A>, EventValue> || std::is_same_v<Plain<A>, std::string> ||
-    std::is_same_v<Plain<A>, std::string_view> || std::is_same_v<Plain<A>, at::Tensor> ||
-    std::is_same_v<Plain<A>, StateDict> || std::is_same_v<Plain<A>, StateList>;
+constexpr bool is_value = std::is_same_v<Plain<A>, std::string_view> || is_argument_type<Plain<A>>;
 template <class A>
 constexpr bool is_parameter = !is_event<A> && !is_rest<A>;
 
@@ -216,9 +152,9 @@ Kept<A> take(CustomEvent& event, const std::vector<EventParameter>& parameters,
     const size_t index = next++;
     const EventValue& value = bound.values[index];
     if constexpr (is_value<A>) {
-      auto taken = value_as<Kept<A>>(value);
+      auto taken = argument_as<Kept<A>>(value);
       if (!taken) {
-        refuse_argument(event.name, parameters[index].name, wanted_text<Kept<A>>(), value);
+        refuse_argument(event.name, parameters[index].name, argument_words<Kept<A>>, value);
       }
       return *std::move(taken);
     } else {
@@ -226,7 +162,8 @@ Kept<A> take(CustomEvent& event, const std::vector<EventParameter>& parameters,
                     "a handler takes objects of the caller's by reference");
       auto* object = value.object<std::remove_reference_t<A>>();
       if (object == nullptr) {
-        refuse_argument(event.name, parameters[index].name, wanted_text<Plain<A>>(), value);
+        refuse_argument(event.name, parameters[index].name,
+                        "an object of the handler's class, passed by std::ref", value);
       }
       return *object;
     }

@@ -3,8 +3,8 @@
 
 #include <ATen/ops/scalar_tensor.h>
 
+#include <filesystem>
 #include <initializer_list>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -35,17 +35,17 @@ class HookFields {
   // A plain value.
   template <class T>
   T get(std::string_view name) const {
-    if constexpr (std::is_same_v<T, bool>) {
-      return checked(name, value(name).as_bool(), "true or false");
-    } else if constexpr (std::is_integral_v<T>) {
-      return static_cast<T>(checked(name, value(name).as_int(), "an integer"));
-    } else if constexpr (std::is_same_v<T, RunKind>) {
+    if constexpr (std::is_same_v<T, RunKind>) {
       return choice(name, {RunKind::fit, RunKind::validate, RunKind::test, RunKind::predict});
     } else if constexpr (std::is_same_v<T, Outcome>) {
       return choice(name,
                     {Outcome::finished, Outcome::stopped, Outcome::interrupted, Outcome::failed});
+    } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
+      return get<std::string>(name);
     } else {
-      return checked(name, value(name).as_string(), "a string");
+      auto found = argument_as<T>(value(name));
+      if (!found) refuse(name, argument_words<T>);
+      return *std::move(found);
     }
   }
   // The caller's object; nullptr when it isn't given.
@@ -87,12 +87,6 @@ class HookFields {
     while (handler_.parameters[index].name != name) ++index;
     return index;
   }
-  template <class T>
-  T checked(std::string_view name, std::optional<T> found, std::string_view wanted) const {
-    if (!found) refuse(name, wanted);
-    return *std::move(found);
-  }
-
   EventHandler handler_;
   BoundArguments bound_;
 };

@@ -105,6 +105,23 @@ TEST_CASE("optional arguments, any value, tensors and dicts are taken as they co
         std::vector<std::string>{"false the string 'text' 6 0.5", "true the integer 2 1 1"});
 }
 
+TEST_CASE("lists of one type are taken as vectors, and refused for an item of another") {
+  auto speaker = std::make_shared<Speaker>();
+  speaker->on(
+      "on_x",
+      [&](const std::vector<double>& losses, const std::vector<int64_t>& steps,
+          const std::vector<at::Tensor>& tensors) {
+        speaker->said.push_back(fmt::format("{} {} {}", losses.at(1), steps.at(0), tensors.size()));
+      },
+      {"losses", "steps", {"tensors", StateList{}}});
+  Fabric fabric({.callbacks = {speaker}});
+  fabric.call("on_x", StateList{1, 2.5}, StateList{7}, StateList{at::ones({1})});
+  fabric.call("on_x", StateList{1, 2}, StateList{7});
+  CHECK(speaker->said == std::vector<std::string>{"2.5 7 1", "2 7 0"});
+  CHECK(config_error([&] { fabric.call("on_x", StateList{}, StateList{1.5}); }) ==
+        "on_x: the argument 'steps' must be a list of integers, found a list of 1");
+}
+
 TEST_CASE("a handler that takes the rest gets what no other argument took") {
   auto speaker = std::make_shared<Speaker>();
   speaker->on("on_x",

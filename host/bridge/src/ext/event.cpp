@@ -16,30 +16,46 @@ namespace {
 
 constexpr std::uint64_t kMostNameBytes = 512;
 
-// The value has no such type.
-struct WrongType {};
-
-std::string_view wanted_of(std::int32_t type) {
+// The C++ type that a type of the ABI stands for, as f(std::type_identity<T>()).
+template <class F>
+decltype(auto) with_type(std::int32_t type, F&& f) {
   switch (type) {
     case GRAPNEL_VALUE_TENSOR:
-      return "a tensor";
+      return f(std::type_identity<at::Tensor>());
     case GRAPNEL_VALUE_TENSOR_LIST:
-      return "a list of tensors";
+      return f(std::type_identity<std::vector<at::Tensor>>());
     case GRAPNEL_VALUE_I64:
-      return "an integer";
+      return f(std::type_identity<std::int64_t>());
     case GRAPNEL_VALUE_F64:
-      return "a number";
+      return f(std::type_identity<double>());
     case GRAPNEL_VALUE_BOOL:
-      return "true or false";
+      return f(std::type_identity<bool>());
     case GRAPNEL_VALUE_STRING:
-      return "a string";
+      return f(std::type_identity<std::string>());
     case GRAPNEL_VALUE_I64_LIST:
-      return "a list of integers";
-    case GRAPNEL_VALUE_F64_LIST:
-      return "a list of numbers";
+      return f(std::type_identity<std::vector<std::int64_t>>());
     default:
-      return "a value that a plugin can take";
+      return f(std::type_identity<std::vector<double>>());
   }
+}
+
+// What an argument declared as any type becomes: its own; NONE where a plugin can't take that.
+std::int32_t own_type(const EventValue& value) {
+  if (value.is_object()) return GRAPNEL_VALUE_NONE;
+  const StateValue& own = value.value();
+  if (own.is_bool()) return GRAPNEL_VALUE_BOOL;
+  if (own.is_int()) return GRAPNEL_VALUE_I64;
+  if (own.is_double()) return GRAPNEL_VALUE_F64;
+  if (own.is_string()) return GRAPNEL_VALUE_STRING;
+  if (own.is_tensor()) return GRAPNEL_VALUE_TENSOR;
+  if (!own.is_list()) return GRAPNEL_VALUE_NONE;
+  const StateList& list = own.to_list();
+  const auto all = [&](auto&& is) { return std::all_of(list.begin(), list.end(), is); };
+  if (all([](const StateValue& item) { return item.is_int(); })) return GRAPNEL_VALUE_I64_LIST;
+  if (all([](const StateValue& item) { return item.is_tensor(); })) {
+    return GRAPNEL_VALUE_TENSOR_LIST;
+  }
+  return GRAPNEL_VALUE_F64_LIST;
 }
 
 std::string checked_name(grapnel_string text, const char* what) {
@@ -74,21 +90,10 @@ grapnel_value tagged_value(std::int32_t tag, std::uint64_t size = 0) {
   return value;
 }
 
-// What an argument of any type becomes by itself.
-std::int32_t own_type(const StateValue& value) {
-  if (value.is_bool()) return GRAPNEL_VALUE_BOOL;
-  if (value.is_int()) return GRAPNEL_VALUE_I64;
-  if (value.is_double()) return GRAPNEL_VALUE_F64;
-  if (value.is_string()) return GRAPNEL_VALUE_STRING;
-  if (value.is_tensor()) return GRAPNEL_VALUE_TENSOR;
-  if (!value.is_list()) throw WrongType{};
-  const StateList& list = value.to_list();
-  const auto all = [&](auto&& is) { return std::all_of(list.begin(), list.end(), is); };
-  if (all([](const StateValue& item) { return item.is_int(); })) return GRAPNEL_VALUE_I64_LIST;
-  if (all([](const StateValue& item) { return item.is_tensor(); })) {
-    return GRAPNEL_VALUE_TENSOR_LIST;
-  }
-  return GRAPNEL_VALUE_F64_LIST;
+bool may_be_nothing(const grapnel_event_argument& declared) {
+  return declared.type == GRAPNEL_VALUE_NONE ||
+         ((declared.flags & GRAPNEL_EVENT_HAS_DEFAULT) != 0 &&
+          declared.default_value.tag == GRAPNEL_VALUE_NONE);
 }
 
 }  // namespace
@@ -131,25 +136,19 @@ EventValues::EventValues(InstanceHost& host, const grapnel_event_handler& handle
                          const BoundArguments& arguments)
     : host_(host) {
   values_.reserve(arguments.values.size());
-  for (std::uint32_t i = 0; i < handler.argument_count; ++i) {
-    const grapnel_event_argument& declared = *handler.arguments[i];
-    const EventValue& value = arguments.values[i];
-    const bool may_be_nothing =
-        declared.type == GRAPNEL_VALUE_NONE || ((declared.flags & GRAPNEL_EVENT_HAS_DEFAULT) != 0 &&
-                                                declared.default_value.tag == GRAPNEL_VALUE_NONE);
-    try {
-      if (value.is_null() && may_be_nothing) {
+  try {
+    for (std::uint32_t i = 0; i < handler.argument_count; ++i) {
+      const grapnel_event_argument& declared = *handler.arguments[i];
+      const EventValue& value = arguments.values[i];
+      if (value.is_null() && may_be_nothing(declared)) {
         values_.push_back(tagged_value(GRAPNEL_VALUE_NONE));
       } else {
-        values_.push_back(convert(value, declared.type));
+        values_.push_back(convert(value, view(handler.event), declared));
       }
-    } catch (const WrongType&) {
-      end_borrows();
-      refuse_argument(view(handler.event), view(declared.name), wanted_of(declared.type), value);
-    } catch (...) {
-      end_borrows();
-      throw;
     }
+  } catch (...) {
+    end_borrows();
+    throw;
   }
 }
 
@@ -161,69 +160,70 @@ void EventValues::end_borrows() noexcept {
   for (grapnel_tensor* tensor : borrowed_) host_.tensors.end_borrow(tensor);
 }
 
-grapnel_tensor* EventValues::borrow(const at::Tensor& tensor) {
-  if (!tensor.defined()) throw WrongType{};
+grapnel_value EventValues::convert(const EventValue& value, std::string_view event,
+                                   const grapnel_event_argument& declared) {
+  const bool any = declared.type == GRAPNEL_VALUE_NONE;
+  const std::int32_t type = any ? own_type(value) : declared.type;
+  std::string_view wanted = "a value that a plugin can take";
+  if (type != GRAPNEL_VALUE_NONE) {
+    const auto made = with_type(type, [&]<class T>(std::type_identity<T>) {
+      if (!any) wanted = argument_words<T>;
+      auto taken = argument_as<T>(value);
+      return taken ? lend(*std::move(taken)) : std::nullopt;
+    });
+    if (made) return *made;
+  }
+  refuse_argument(event, view(declared.name), wanted, value);
+}
+
+std::optional<grapnel_value> EventValues::lend(bool value) {
+  grapnel_value made = tagged_value(GRAPNEL_VALUE_BOOL);
+  made.u.i64 = value ? 1 : 0;
+  return made;
+}
+std::optional<grapnel_value> EventValues::lend(std::int64_t value) {
+  grapnel_value made = tagged_value(GRAPNEL_VALUE_I64);
+  made.u.i64 = value;
+  return made;
+}
+std::optional<grapnel_value> EventValues::lend(double value) {
+  grapnel_value made = tagged_value(GRAPNEL_VALUE_F64);
+  made.u.f64 = value;
+  return made;
+}
+std::optional<grapnel_value> EventValues::lend(std::string value) {
+  if (!is_utf8(value)) return {};
+  const std::string& text = texts_.emplace_back(std::move(value));
+  grapnel_value made = tagged_value(GRAPNEL_VALUE_STRING, text.size());
+  made.u.string = text.data();
+  return made;
+}
+std::optional<grapnel_value> EventValues::lend(at::Tensor value) {
+  if (!value.defined()) return {};
+  grapnel_value made = tagged_value(GRAPNEL_VALUE_TENSOR);
   // As those of a batch: what a loop of the user's own hands on is mostly just that.
-  return borrowed_.emplace_back(host_.tensors.borrow(tensor.detach(), /*read_only=*/true));
+  made.u.tensor = borrowed_.emplace_back(host_.tensors.borrow(value.detach(), /*read_only=*/true));
+  return made;
 }
-
-grapnel_value EventValues::convert(const EventValue& value, std::int32_t type) {
-  const auto needed = [](auto found) {
-    if (!found) throw WrongType{};
-    return *std::move(found);
-  };
-  if (value.is_object() || value.is_null()) throw WrongType{};
-  grapnel_value made = tagged_value(type);
-  switch (type) {
-    case GRAPNEL_VALUE_TENSOR:
-      made.u.tensor = borrow(needed(value.as_tensor()));
-      return made;
-    case GRAPNEL_VALUE_I64:
-      made.u.i64 = needed(value.as_int());
-      return made;
-    case GRAPNEL_VALUE_F64:
-      made.u.f64 = needed(value.as_double());
-      return made;
-    case GRAPNEL_VALUE_BOOL:
-      made.u.i64 = needed(value.as_bool()) ? 1 : 0;
-      return made;
-    case GRAPNEL_VALUE_STRING: {
-      const std::string& text = texts_.emplace_back(needed(value.as_string()));
-      if (!is_utf8(text)) throw WrongType{};
-      made.size = text.size();
-      made.u.string = text.data();
-      return made;
-    }
-    case GRAPNEL_VALUE_NONE:
-      return convert(value, own_type(value.value()));
-    default:
-      if (!value.value().is_list()) throw WrongType{};
-      return convert_list(value.value().to_list(), type);
-  }
+std::optional<grapnel_value> EventValues::lend(std::vector<std::int64_t> values) {
+  grapnel_value made = tagged_value(GRAPNEL_VALUE_I64_LIST, values.size());
+  made.u.i64s = integers_.emplace_back(std::move(values)).data();
+  return made;
 }
-
-grapnel_value EventValues::convert_list(const StateList& list, std::int32_t type) {
-  grapnel_value made = tagged_value(type, list.size());
-  const auto fill = [&](auto& items, auto&& item_of) {
-    for (const StateValue& item : list) {
-      auto converted = item_of(EventValue(item));
-      if (!converted) throw WrongType{};
-      items.push_back(*converted);
-    }
-    return items.data();
-  };
-  if (type == GRAPNEL_VALUE_I64_LIST) {
-    made.u.i64s = fill(integers_.emplace_back(), [](const EventValue& v) { return v.as_int(); });
-  } else if (type == GRAPNEL_VALUE_F64_LIST) {
-    made.u.f64s = fill(numbers_.emplace_back(), [](const EventValue& v) { return v.as_double(); });
-  } else {
-    made.u.tensors =
-        fill(tensors_.emplace_back(), [&](const EventValue& v) -> std::optional<grapnel_tensor*> {
-          const auto tensor = v.as_tensor();
-          if (!tensor) return {};
-          return borrow(*tensor);
-        });
+std::optional<grapnel_value> EventValues::lend(std::vector<double> values) {
+  grapnel_value made = tagged_value(GRAPNEL_VALUE_F64_LIST, values.size());
+  made.u.f64s = numbers_.emplace_back(std::move(values)).data();
+  return made;
+}
+std::optional<grapnel_value> EventValues::lend(std::vector<at::Tensor> values) {
+  std::vector<grapnel_tensor*>& tensors = tensors_.emplace_back();
+  for (at::Tensor& each : values) {
+    const auto made = lend(std::move(each));
+    if (!made) return {};
+    tensors.push_back(made->u.tensor);
   }
+  grapnel_value made = tagged_value(GRAPNEL_VALUE_TENSOR_LIST, tensors.size());
+  made.u.tensors = tensors.data();
   return made;
 }
 

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <grapnel/event_handlers.h>
@@ -21,7 +23,7 @@ EventHandler read_event_handler(const grapnel_event_handler* handler);
 // Values for one call. Tensors are borrowed from the host's handles for as long as it lives.
 class EventValues {
  public:
-  // ConfigError naming the argument when one has no such type.
+  // ArgumentError naming the argument when one has no such type.
   EventValues(InstanceHost& host, const grapnel_event_handler& handler,
               const BoundArguments& arguments);
   ~EventValues();
@@ -31,9 +33,17 @@ class EventValues {
   const grapnel_value* data() const noexcept { return values_.data(); }
 
  private:
-  grapnel_value convert(const EventValue& value, std::int32_t type);
-  grapnel_value convert_list(const StateList& list, std::int32_t type);
-  grapnel_tensor* borrow(const at::Tensor& tensor);
+  grapnel_value convert(const EventValue& value, std::string_view event,
+                        const grapnel_event_argument& declared);
+  // As the ABI's value; nothing for what the ABI doesn't allow (no UTF-8, an undefined tensor).
+  std::optional<grapnel_value> lend(bool value);
+  std::optional<grapnel_value> lend(std::int64_t value);
+  std::optional<grapnel_value> lend(double value);
+  std::optional<grapnel_value> lend(std::string value);
+  std::optional<grapnel_value> lend(at::Tensor value);
+  std::optional<grapnel_value> lend(std::vector<std::int64_t> values);
+  std::optional<grapnel_value> lend(std::vector<double> values);
+  std::optional<grapnel_value> lend(std::vector<at::Tensor> values);
   void end_borrows() noexcept;
 
   InstanceHost& host_;
