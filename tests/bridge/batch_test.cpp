@@ -194,7 +194,7 @@ TEST_CASE("a batch's tensor can't be put in the place of weights, which training
   CapturedLog log;
   Toy toy;
   toy.fit({plugin.handle()});
-  CHECK(log.count("the tensor for 'weight' is of a batch") == 1);
+  CHECK(log.count("the tensor for 'weight' belongs to a batch") == 1);
 }
 
 TEST_CASE("a batch is valid in its own hook alone") {

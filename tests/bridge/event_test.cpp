@@ -51,9 +51,9 @@ TEST_CASE("arguments that a plugin's handler can't take are refused before it is
   CapturedLog log;
   const auto fabric = make_fabric({}, home.selection());
   CHECK_THROWS_WITH(fabric->call("on_iteration_end", arg("iterations", 3)),
-                    "iteration_timer's on_iteration_end needs the argument 'iteration', which the "
-                    "call doesn't give; is 'iterations' meant for it? It takes 'iteration', 'loss' "
-                    "and 'label'; given are 0 by place and 'iterations' by name");
+                    "iteration_timer's on_iteration_end needs the argument 'iteration'; is "
+                    "'iterations' a typo of it? It takes 'iteration', 'loss' and 'label'; given: 0 "
+                    "positional, 'iterations' by name");
   CHECK_THROWS_WITH(fabric->call("on_iteration_end", arg("iteration", 1.5)),
                     "on_iteration_end: the argument 'iteration' must be an integer, found the "
                     "number 1.5");
@@ -243,7 +243,7 @@ TEST_CASE("tensors of an event are to be read only, as those of a batch, whateve
   CHECK(refused == 6);
   for (const at::Tensor& tensor : given) CHECK(tensor.equal(at::ones({2})));
   CHECK(log.count("aten::zero_ would write to a tensor of a batch or an event") > 0);
-  CHECK(log.count("the tensors of a batch or an event are not to be written to") > 0);
+  CHECK(log.count("tensors of a batch or an event are read-only") > 0);
 }
 
 TEST_CASE("a handler that fails fails the call, or is never called again where its user said so") {
@@ -284,7 +284,7 @@ TEST_CASE(
   CHECK_THAT(refusal(no_function), Contains("the handler of 'on_x' has no function"));
   Declared no_list;
   no_list.handler.argument_count = 2;
-  CHECK_THAT(refusal(no_list), Contains("names 2 arguments without a list of them"));
+  CHECK_THAT(refusal(no_list), Contains("has argument_count 2, but arguments is NULL"));
   Declared bad_type;
   bad_type.add("a", 99);
   CHECK_THAT(refusal(bad_type), Contains("the argument 'a' has the type 99"));

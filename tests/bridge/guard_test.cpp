@@ -100,7 +100,7 @@ TEST_CASE("modes of the thread that a hook changes are put back, and named once"
   CHECK(c10::GradMode::is_enabled());
   CHECK(!c10::InferenceMode::is_enabled());
   CHECK(log.count("[probe] changed the grad mode of the training thread in on_train_batch_start; "
-                  "it was put back") == 1);
+                  "restored") == 1);
   CHECK(log.count("[probe] changed the floating-point environment") == 1);
   CHECK(log.count("[probe] changed the inference mode") == 1);
 }

@@ -126,13 +126,13 @@ TEST_CASE("an unknown hook that is required refuses, an optional one warns") {
   CapturedLog log;
   InProcessPlugin plugin;
   plugin.hooks[kHookCount + 3] = [](const Caller&, const grapnel_Event*) { return GRAPNEL_OK; };
-  CHECK_THROWS_WITH(plugin.make(), Catch::Contains("it wants the hook 46, this host knows 0 to "
+  CHECK_THROWS_WITH(plugin.make(), Catch::Contains("it uses hook 46, but this host knows only 0 to "
                                                    "42; update grapnel"));
   CHECK(plugin.destroyed == 1);
   plugin.hook_flags = GRAPNEL_HOOK_OPTIONAL;
   Toy toy;
   toy.fit({plugin.handle()});
-  CHECK(log.count("warning: [probe] it wants the hook 46") == 1);
+  CHECK(log.count("warning: [probe] it uses hook 46") == 1);
 }
 
 TEST_CASE("a failure in destroy is logged, and nothing else") {

@@ -1,22 +1,23 @@
-// When a callback is called, said from outside of it, for any callback:
+// Limits when a callback is called, without changing it:
 //
 //   CallbackHandle(std::make_shared<WeightHistogram>()).only({.every = CallSpan::steps(100)})
 //   "callbacks": {"weight_histogram": {"every": {"steps": 100}, "after": {"epochs": 2}}}
 //
-//   every   one step, or epoch, out of so many: the n-th, the 2n-th, ...
-//   after   not before so many have passed
-//   first   only during the first so many
-//   last    only during the last so many; the run must know where it ends
-//   once    each hook the first time that the others let it through; a resumed run remembers it
+//   every   every n-th step or epoch
+//   after   only after the first n
+//   first   only during the first n
+//   last    only during the last n; needs trainer.max_steps or max_epochs
+//   once    each hook only once, the first time the other conditions hold; kept in checkpoints
 //
-// Given together, all of them must hold. Steps are optimizer steps of the run, counted from 1: a
-// micro-batch belongs to the step that its accumulation window ends with. Epochs count from 1 too.
+// Conditions given together must all hold. Steps are optimizer steps of the run and count from 1; a
+// micro-batch belongs to the step that ends its accumulation window. Epochs count from 1. In a
+// Fabric both are counted from the loop's calls (fabric.h).
 //
-// A filter concerns what recurs during fit. In units of epochs, that is the hooks of training epochs
-// and batches, of the optimization and of the validation within; `every` in units of steps concerns
-// batches and optimization alone. Everything else always passes: setup and teardown, starts and ends
-// of fit, train, validate, test and predict, the sanity check, checkpoints and state, exceptions,
-// signals and the run's end, so that a filtered callback still opens and closes what it holds.
+// A filter applies to hooks that recur during fit. In units of epochs: the hooks of training epochs
+// and batches, of the optimization and of validation inside fit. `every` in units of steps: batches
+// and optimization only. All other hooks are always called (setup and teardown, starts and ends of
+// fit, train, validate, test and predict, the sanity check, checkpoints, exceptions, signals, the
+// end of the run), so that a filtered callback can still acquire and release what it needs.
 #pragma once
 
 #include <cstdint>
@@ -54,32 +55,32 @@ struct CallFilter {
 
 // Where a run is.
 struct CallPosition {
-  bool fitting = false;  // in fit, past the sanity check
-  int64_t epoch = 0;     // the current one, from 1; 0 before the first
-  int64_t step = 0;      // the one that the current or the last batch belongs to, from 1
-  std::optional<int64_t> epochs = {};  // all of them; nothing when nobody knows
-  std::optional<int64_t> steps = {};
+  bool fitting = false;                // in fit, past the sanity check
+  int64_t epoch = 0;                   // the current one, from 1; 0 before the first
+  int64_t step = 0;                    // of the current or last batch, from 1
+  std::optional<int64_t> epochs = {};  // in total; empty: unknown
+  std::optional<int64_t> steps = {};   // in total; empty: unknown
 };
 
 // ConfigError for a count below 1.
 GRAPNEL_CORE_API void check_filter(const CallFilter& filter, std::string_view context);
 
-// ConfigError, naming the callback `who`, when the run doesn't know the end that `last` counts from.
+// ConfigError, naming the callback `who`, when the end that `last` counts from is unknown.
 GRAPNEL_CORE_API void check_filter_end(const CallFilter& filter, const CallPosition& position,
                                        std::string_view who);
 
-// Does a filter ever keep this hook from being called? For the others, no question is asked.
+// Whether the filter applies to this hook at all.
 GRAPNEL_CORE_API bool concerns(const CallFilter& filter, Hook hook);
 
-// Does every condition but `once` hold here?
+// Whether all conditions but `once` hold at this position.
 GRAPNEL_CORE_API bool admits(const CallFilter& filter, Hook hook, const CallPosition& position);
 
-// The same for a user-defined event (Fabric): every condition concerns it, and position.step is the
-// number of the call, from 1.
+// The same for a user-defined event (Fabric): all conditions apply, and position.step is the number
+// of the call, from 1.
 GRAPNEL_CORE_API bool admits_event(const CallFilter& filter, const CallPosition& position);
 
-// Takes the keys of a filter out of an object of parameters, but those that are parameters of the
-// callback itself; nothing when none is there. ConfigError, positioned, for anything but
+// Removes the keys of a filter from an object of parameters, except those that are the callback's
+// own parameters; empty when there are none. ConfigError, positioned, for values other than
 // {"steps": n} or {"epochs": n}, and true or false for once.
 GRAPNEL_CORE_API std::optional<CallFilter> take_filter(ConfigValue& parameters,
                                                        const ParameterTable& own,

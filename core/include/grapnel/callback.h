@@ -1,5 +1,4 @@
-// The base class of everything that hooks into a training, and the loop with each hook in its
-// place.
+// The base class of everything that hooks into a training, and the order of its hooks in the loop.
 //
 // Trainer::fit calls, in this order ("cb": every callback in list order, "module": the Module; a
 // hook without a prefix is called on the callbacks first and then on the module):
@@ -49,11 +48,11 @@
 //     on_run_end(outcome)
 //
 // validate and test run the same validation, with on_test_... for test; predict has on_predict_...
-// and predict_step in its place. on_save_checkpoint comes whenever a checkpoint is gathered
+// and predict_step instead. on_save_checkpoint is called whenever a checkpoint is gathered
 // (state_dict of each callback, cb.on_save_checkpoint, module.on_save_checkpoint),
 // on_checkpoint_written after its file is complete.
 //
-// Ways to end, and what still fires:
+// Ways to end, and the hooks that are still called:
 //
 //   way                     on_train_end  on_fit_end  on_signal  on_exception  teardown  on_run_end
 //   all epochs or steps     yes           yes                                  yes       finished
@@ -96,38 +95,37 @@ class GRAPNEL_CORE_API Callback {
   // Identifies this callback's state in checkpoints. Two callbacks with state must not share one.
   // Default: the explicit name if set_name was called, else type_name.
   virtual std::string state_key() const;
-  // Keys under which it used to be kept, the latest first: looked at when there is no state under
-  // state_key.
+  // Earlier keys, the latest first; used when a checkpoint has no state under state_key.
   virtual std::vector<std::string> former_state_keys() const;
 
-  // What to keep in checkpoints; empty: nothing. Restored by load_state_dict, which throws
-  // CheckpointError, having changed nothing, when the state is not what it expects.
+  // The state to save in checkpoints; empty: none. load_state_dict restores it, or throws
+  // CheckpointError and changes nothing when the state is not what it expects.
   virtual StateDict state_dict() const;
   virtual void load_state_dict(const StateDict& state);
 
-  // Before the weights of a checkpoint are copied into the model: the place to give it the entries
-  // that it had when the checkpoint was written (pruning's masks).
+  // Called before the weights of a checkpoint are copied into the model, to add the entries that
+  // the model had when the checkpoint was written (pruning's masks).
   virtual void before_weights_loaded(LoadCheckpoint& event);
 
-  // Its on_save_checkpoint changes what a checkpoint has as the model's weights (averages, masks),
-  // and is called for files that hold only weights too.
+  // Its on_save_checkpoint changes the model's weights in the checkpoint (averages, masks), so it
+  // is called for weights-only files too.
   virtual bool edits_weights() const {
     return false;
   }
 
-  // Monitors a metric: its on_train_epoch_end comes after the module's, so that it sees what that
-  // logged (EarlyStopping, Checkpoint).
+  // Monitors a metric: its on_train_epoch_end is called after the module's, whose metrics it needs
+  // (EarlyStopping, Checkpoint).
   virtual bool monitors() const {
     return false;
   }
 
-  // Where its hooks come in the order of the list: tuners first, checkpoints last.
+  // Its position in the order of callbacks: tuners first, checkpoints last.
   enum class Place { tuner, ordinary, checkpoint };
   virtual Place place() const {
     return Place::ordinary;
   }
 
-  // Ends the run by itself, so that no default limit on epochs is needed (Timer).
+  // Ends the run on its own, so that no default limit on epochs is needed (Timer).
   virtual bool bounds_run() const {
     return false;
   }
@@ -137,7 +135,7 @@ class GRAPNEL_CORE_API Callback {
     return false;
   }
 
-  // Hooks that this instance wants, out of those that its class overrides.
+  // The hooks that this instance wants, a subset of those that its class overrides.
   virtual HookMask wanted(const HookMask& overridden) const {
     return overridden;
   }
@@ -146,7 +144,7 @@ class GRAPNEL_CORE_API Callback {
   // end here what a later hook would have ended (leases). What it throws is logged.
   virtual void on_disabled() {}
 
-  // Set apart two callbacks of one class whose state keys would be equal.
+  // Distinguishes two callbacks of one class, whose state keys would be equal.
   void set_name(std::string name) {
     name_ = std::move(name);
   }
@@ -174,15 +172,15 @@ constexpr HookMask overridden_hooks() {
   return mask;
 }
 
-// What an exception of a callback's does to the run.
+// What happens when a callback throws.
 enum class OnError {
-  fail,     // the run fails with it
-  disable,  // it is logged, once, and the run goes on without the callback
+  fail,     // the run fails with the exception
+  disable,  // the exception is logged once; the run continues without the callback
 };
 // "fail" or "disable"; ConfigError at the value's position for anything else.
 GRAPNEL_CORE_API OnError parse_on_error(const ConfigValue& value);
 
-// Where a callback came from; decides its place in the order (see Trainer::callbacks).
+// The source of a callback; decides its position in the order (see Trainer::callbacks).
 enum class CallbackOrigin { user, trainer_default, plugin, module };
 
 [[noreturn]] GRAPNEL_CORE_API void refuse_null_callback();

@@ -94,8 +94,8 @@ class GRAPNEL_CORE_API Dispatcher {
   }
   bool anyone(Hook hook) const;
 
-  // The label of a callback by its index: its name, else its type; "#2" is added to the second of one
-  // label.
+  // The label of a callback by its index: its name, else its type; "#2" is added to the second of
+  // one label.
   const std::string& label(uint32_t index) const;
   // Where the run is, for filters. The loops keep it up to date.
   CallPosition position;

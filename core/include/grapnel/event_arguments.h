@@ -1,10 +1,10 @@
-// What a caller gives to a user-defined event: values by place and by name.
+// The arguments of a user-defined event: values by position and by name.
 //
 //   fabric.call("on_iteration", arg("loss", loss), arg("tag", "train"), arg("model", std::ref(net)));
 //
-// A value is a number, a truth value, a text, a tensor, a list, a StateDict, nothing at all, or an
-// object of the caller's own by reference (std::ref), which only handlers in C++ can take. References
-// are borrowed until the call returns.
+// A value is a number, a boolean, a string, a tensor, a list, a StateDict, null, or a reference to
+// an object of the caller (std::ref), which only C++ handlers can take. References are valid until
+// the call returns.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,7 +28,7 @@ namespace grapnel {
 
 class GRAPNEL_CORE_API EventValue {
  public:
-  EventValue() = default;  // nothing: Python's None
+  EventValue() = default;  // null: Python's None
   EventValue(bool value) : value_(value) {}
   EventValue(std::integral auto value) : value_(static_cast<int64_t>(value)) {}
   EventValue(std::floating_point auto value) : value_(static_cast<double>(value)) {}
@@ -45,14 +45,14 @@ class GRAPNEL_CORE_API EventValue {
       : object_(const_cast<std::remove_const_t<T>*>(&object.get())),
         type_(&typeid(T)),
         is_const_(std::is_const_v<T>) {}
-  EventValue(const void*) = delete;  // a pointer is no truth value; pass std::ref(object)
+  EventValue(const void*) = delete;  // would become a bool; pass std::ref(object)
 
   bool is_null() const { return type_ == nullptr && value_.is_null(); }
   bool is_object() const { return type_ != nullptr; }
-  // The value when it is no object; null for one.
+  // Null for an object.
   const StateValue& value() const { return value_; }
 
-  // The object, when it is one of exactly this class and not const where T isn't; else nullptr.
+  // The object, if its class is exactly T and it isn't const where T isn't; else nullptr.
   template <class T>
   T* object() const {
     if (type_ == nullptr || *type_ != typeid(T) || (is_const_ && !std::is_const_v<T>)) {
@@ -61,8 +61,8 @@ class GRAPNEL_CORE_API EventValue {
     return static_cast<T*>(object_);
   }
 
-  // The value as a handler wants it, when it can stand for one. A number is also a tensor with one
-  // element, waiting for its device; an integer is no rounded number.
+  // The value as this type; empty when it isn't one. A tensor with one element is a number too
+  // (this waits for its device); a floating-point number is never an integer.
   std::optional<bool> as_bool() const;
   std::optional<int64_t> as_int() const;
   std::optional<double> as_double() const;
@@ -79,9 +79,9 @@ class GRAPNEL_CORE_API EventValue {
   bool is_const_ = false;
 };
 
-// ---- Taking a value as a type: for handlers in C++, plugins' handlers and standard hooks alike
+// ---- Conversion of a value to a type: for C++ handlers, plugins' handlers and standard hooks
 
-// "an integer": what a type accepts, for messages. Not defined for types that no value becomes.
+// What a type accepts, for messages: "an integer". Empty for types that no value converts to.
 template <class T>
 inline constexpr std::string_view argument_words = "";
 template <>
@@ -125,7 +125,7 @@ struct is_vector<std::vector<T>> : std::true_type {};
 
 }  // namespace event_detail
 
-// The value as a T; nothing when it isn't one. An optional T is empty for null.
+// The value as a T; empty when it doesn't convert. An optional T is empty for null.
 template <class T>
 std::optional<T> argument_as(const EventValue& value) {
   static_assert(is_argument_type<T>, "a handler can't take this type by value");
@@ -168,7 +168,7 @@ std::optional<T> argument_as(const EventValue& value) {
   }
 }
 
-// One argument that is given by its name.
+// An argument given by name.
 struct NamedArgument {
   std::string name;
   EventValue value;
@@ -178,8 +178,7 @@ inline NamedArgument arg(std::string name, EventValue value) {
   return {std::move(name), std::move(value)};
 }
 
-// Arguments of one call, in the order they were given. A name that is given twice is a ConfigError
-// of the call.
+// The arguments of one call, in order. Giving a name twice is an ArgumentError of the call.
 struct EventArguments {
   std::vector<EventValue> positional;
   std::vector<NamedArgument> named;

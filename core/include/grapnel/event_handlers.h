@@ -1,5 +1,4 @@
-// Handlers of user-defined events: what a callback does when somebody's own loop calls a name that
-// no list of hooks knows.
+// Handlers of user-defined events: functions that a loop of your own calls by name (fabric.h).
 //
 //   class IterationTimer : public EventHandlers {
 //    public:
@@ -9,20 +8,20 @@
 //     void end(int64_t iteration, const std::string& unit) { ... }
 //   };
 //
-// A handler names its arguments; {"unit", "s"} has a default. Their types are those of the function:
+// A handler names its arguments; {"unit", "s"} has a default. Their types are the function's:
 //
 //   double, float           a number, or a tensor with one element (waits for its device)
 //   int64_t, int            an integer, or an integer tensor with one element
 //   bool, std::string, at::Tensor, StateList, StateDict
 //   std::vector<T>          a list of numbers, integers or tensors
-//   std::optional<T>        nothing when the argument is nothing
-//   EventValue              whatever is given
+//   std::optional<T>        empty when the argument is null
+//   EventValue              any value
 //   T&                      an object that the caller passed by std::ref, of exactly this class
-//   CustomEvent&            first: the event itself, with the trainer's state where Fabric calls
-//   const EventArguments&   last: every argument that no other one took
+//   CustomEvent&            first: the event itself
+//   const EventArguments&   last: all arguments that the others don't take
 //
-// A class that is a Callback too derives from both. As in Python, a caller may give arguments that a
-// handler doesn't name, which it then doesn't get; what it names and nobody gives is a ConfigError.
+// A class that is also a Callback derives from both. Arguments of a call that a handler doesn't
+// name are dropped; an argument that it names and the call lacks is an ArgumentError.
 #pragma once
 
 #include <functional>
@@ -42,7 +41,7 @@
 
 namespace grapnel {
 
-// A user-defined event as its handlers see it; log() works with it as with any Event.
+// A user-defined event; log() works with it as with any Event.
 struct CustomEvent : Event {
   std::string_view name;
 };
@@ -58,10 +57,10 @@ struct EventParameter {
   bool by_name_only = false;
 };
 
-// The arguments of a call, sorted for one handler.
+// The arguments of a call, matched to one handler's parameters.
 struct BoundArguments {
   std::vector<EventValue> values;  // one per parameter
-  EventArguments rest;             // what the handler takes beyond them
+  EventArguments rest;             // the others, if the handler takes them
 };
 
 struct EventHandler {
@@ -69,17 +68,17 @@ struct EventHandler {
   std::vector<EventParameter> parameters = {};
   bool takes_more_positional = false;  // Python's *args
   bool takes_more_named = false;       // Python's **kwargs
-  // Empty: the name is there, but can't be called.
+  // Empty: Fabric skips it with a warning.
   std::function<void(CustomEvent&, const BoundArguments&)> call = {};
 };
 
-// Sorts arguments by a handler's parameters. ArgumentError, in words for the one who calls: an
-// argument is missing, comes too much by place, or twice. owner: whose handler it is, for messages.
+// Matches arguments to a handler's parameters. ArgumentError when an argument is missing or given
+// twice, or there are too many positional ones. owner: the handler's object, for messages.
 GRAPNEL_CORE_API BoundArguments bind_arguments(const EventHandler& handler,
                                                const std::string& owner,
                                                const EventArguments& arguments);
 
-// An argument that a handler can't take: ArgumentError naming event, argument and both types.
+// Throws ArgumentError naming event, argument and both types.
 [[noreturn]] GRAPNEL_CORE_API void refuse_argument(std::string_view event, std::string_view name,
                                                    std::string_view wanted,
                                                    const EventValue& found);
@@ -91,25 +90,24 @@ class GRAPNEL_CORE_API EventHandlers {
   EventHandlers(const EventHandlers&) = delete;  // handlers point to their own object
   EventHandlers& operator=(const EventHandlers&) = delete;
 
-  // A member function of a derived class. ConfigError when the names are not as many as the function
-  // has arguments. A second handler of the same event takes the place of the first.
+  // A member function of a derived class. ConfigError unless each argument of the function is
+  // named. A second handler of the same event replaces the first.
   template <class T, class R, class... A>
   void on(std::string event, R (T::*method)(A...),
           std::initializer_list<EventParameter> parameters = {});
   template <class T, class R, class... A>
   void on(std::string event, R (T::*method)(A...) const,
           std::initializer_list<EventParameter> parameters = {});
-  // Anything else that can be called: a lambda, a std::function. An empty std::function is a name
-  // that can't be called: Fabric passes over it with a warning.
+  // A lambda, a std::function. Fabric skips an empty std::function with a warning.
   template <class F>
   requires(!std::is_member_function_pointer_v<F>) void on(
       std::string event, F function, std::initializer_list<EventParameter> parameters = {});
 
-  // For handlers whose parameters are known only when the program runs.
+  // For handlers whose parameters are only known at run time.
   void add_handler(EventHandler handler);
 
   const std::vector<EventHandler>& handlers() const { return handlers_; }
-  // nullptr when there is none of the name.
+  // nullptr: none.
   const EventHandler* find_handler(std::string_view event) const;
   // For messages; default: the name of the class.
   virtual std::string owner_name() const;

@@ -1,9 +1,8 @@
 // What each hook is given: one struct per kind of hook, named in hooks.def. Their fields are listed
 // in event_fields.h too.
 //
-// References are borrowed until the hook returns. An Event that arrives in a callback of a Trainer
-// always has both trainer and module; InitEvent comes while the trainer is made and has no module
-// yet.
+// References are valid until the hook returns. InitEvent is for hooks called while the trainer is
+// constructed, when there is no module yet; every other event has both trainer and module.
 #pragma once
 
 #include <ATen/core/Tensor.h>

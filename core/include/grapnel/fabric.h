@@ -14,42 +14,42 @@
 //     }
 //   }
 //
-// call() reaches the callbacks in the order they were given, and only those that have the name: as a
-// handler of their own (event_handlers.h), or as a standard hook that they override. A name that
-// nobody has is no error. Fabric itself calls two: on_after_setup after setup, with `module`, and
+// call() calls, in list order, the callbacks that have a handler of the name (event_handlers.h) or
+// override the standard hook of the name; then the modules. A name that none of them has is
+// ignored. Fabric itself calls on_after_setup after setup, with `module`, and
 // on_after_optimizer_step after each step, with `optimizer` and `optimizer_idx`.
 //
-// A standard hook gets its event made of the arguments that carry the names of the event's fields
-// (events.h), all of which but on_before_backward's may be left out:
+// The event of a standard hook is made of the arguments named like its fields (events.h). All are
+// optional except on_before_backward's:
 //
 //   setup, teardown           stage ("fit")
 //   on_..._batch_start        batch, batch_idx, dataloader_idx
-//   on_..._batch_end          outputs, batch, batch_idx, dataloader_idx; loss: outputs with only it
+//   on_..._batch_end          outputs, batch, batch_idx, dataloader_idx; or loss instead of outputs
 //   optimizer hooks           optimizer_idx
 //   on_before_backward        loss
 //   on_exception              message, type
-//   on_save/load_checkpoint   checkpoint
+//   on_save/load_checkpoint   checkpoint, weights_only (saving: false)
 //   on_checkpoint_written     path
 //   on_signal                 signal
 //   on_run_end                outcome ("finished"), reason
 //
-// batch, outputs and checkpoint are passed by std::ref. A batch_idx that isn't given counts from the
-// epoch's start. on_train_epoch_start takes `epoch` (from 0); without it, its calls are counted.
+// batch, outputs and checkpoint are passed by std::ref. batch_idx defaults to the number of batches
+// since the epoch started. on_train_epoch_start takes `epoch` (from 0); by default its calls count.
 //
-// CallbackHandle::on_error and filter hold as in a Trainer, and profile() has the counts; failures in
-// on_exception, on_signal and on_run_end are logged. What a filter counts:
+// CallbackHandle::on_error and filter work as in a Trainer, and profile() counts all calls. What a
+// callback throws in on_exception, on_signal or on_run_end is logged. A filter counts:
 //
-//   steps    training batches of this Fabric: on_train_batch_start begins one (on_train_batch_end
-//            where the loop doesn't call the start); in a user-defined event, its calls
-//   epochs   as of on_train_epoch_start; ConfigError when the loop hasn't called it yet
-//   last     refused when the Fabric is made: nobody knows where the loop ends
+//   steps    training batches of this Fabric: each on_train_batch_start, or each on_train_batch_end
+//            if the loop doesn't call the start; for a user-defined event, its calls
+//   epochs   calls of on_train_epoch_start, or its `epoch`; ConfigError before the first
+//   last     ConfigError when the Fabric is made: the end of the loop is unknown
 //
-// on_after_setup passes every filter. Fabric::save keeps no counts of filters.
+// Filters don't apply to on_after_setup. save() does not store their counts.
 //
-// What hooks log goes to the loggers at once, at the current global_step, and to
-// callback_metrics; what they request is asked for with should_stop and take_request.
+// What hooks log goes straight to the loggers, at the current global_step, and to callback_metrics.
+// Query their requests with should_stop and take_request.
 //
-// Not thread-safe. Modules live at least as long as something is called.
+// Not thread-safe. A module must live as long as the Fabric is called.
 #pragma once
 
 #include <cstdint>
@@ -72,8 +72,8 @@
 
 namespace grapnel {
 
-// One that Fabric calls: a Callback, or an object with handlers, or both in one. Converts from a
-// shared_ptr of the object's own type, and from a handle (as plugins come in).
+// A Callback, an object with handlers, or both in one. Converts from a shared_ptr of the object's
+// own type, and from a handle (of a plugin, with a filter).
 struct GRAPNEL_CORE_API FabricCallback {
   template <class T>
   requires std::derived_from<T, Callback> FabricCallback(std::shared_ptr<T> object)
@@ -108,10 +108,10 @@ class GRAPNEL_CORE_API Fabric {
   Fabric(const Fabric&) = delete;
   Fabric& operator=(const Fabric&) = delete;
 
-  // ---- Setting up: to the device, and known to callbacks
-  // The module's own handlers and standard hooks are called too, after the callbacks'. Returns the
-  // optimizer to step with; a tuple of them for several; nothing for none. ConfigError when a module
-  // or an optimizer is set up twice, or an optimizer has parameters that are not the module's.
+  // ---- Setting up Moves the module to the device. Its own handlers and standard hooks are called
+  // after the callbacks'. Returns the optimizer to step with: void for none, a tuple for several.
+  // ConfigError when a module or an optimizer is set up twice, or an optimizer has parameters of
+  // another module.
   template <class M, class... O>
   auto setup(M& module, std::shared_ptr<O>... optimizers) {
     EventHandlers* handlers = nullptr;
@@ -129,20 +129,20 @@ class GRAPNEL_CORE_API Fabric {
   FabricDataLoader setup_dataloader(std::shared_ptr<DataLoader> loader) const;
 
   // ---- In the loop
-  // Gradients of a scalar loss. ConfigError when it has no graph behind it.
+  // Computes the gradients of a scalar loss. ConfigError when it has no gradient graph.
   void backward(const at::Tensor& loss);
-  // Clips the gradients of the optimizer's parameters, together by their norm or each by its value.
+  // Clips the gradients of the optimizer's parameters, by their total norm or each by value.
   void clip_gradients(const FabricOptimizer& optimizer, double clip_val,
                       ClipAlgorithm algorithm = ClipAlgorithm::norm);
 
-  // Values by place, and by name with arg("name", value).
+  // Arguments by position, or by name with arg("name", value).
   template <class... Arguments>
   void call(std::string_view name, Arguments&&... arguments) {
     call_with(name, make_arguments(std::forward<Arguments>(arguments)...));
   }
   void call_with(std::string_view name, const EventArguments& arguments);
 
-  // To every logger. step: default one more than the last one that was logged, 0 at first.
+  // To every logger. step: by default the last logged step plus one, from 0.
   void log(const std::string& name, const LogValue& value, std::optional<int64_t> step = {});
   void log_dict(const std::vector<std::pair<std::string, LogValue>>& values,
                 std::optional<int64_t> step = {});
@@ -150,17 +150,17 @@ class GRAPNEL_CORE_API Fabric {
   // ---- Checkpoints, in the container of the Trainer's
   // Writes the items and the states of all callbacks in one atomic step.
   void save(const std::filesystem::path& path, const FabricState& state);
-  // Puts the items of these names back, and the states of the callbacks; returns the plain values
-  // of the file. All or nothing: CheckpointError, and everything as it was, when one can't be put
-  // back. An item that the file lacks is an error too, unless strict is false.
+  // Restores the items of these names and the states of the callbacks; returns the plain values of
+  // the file. All or nothing: CheckpointError, with everything as before, when one can't be
+  // restored. An item that the file lacks is an error too, unless strict is false.
   StateDict load(const std::filesystem::path& path, const FabricState& state = {},
                  bool strict = true);
 
-  // ---- Where the loop stands
+  // ---- State of the loop
   int64_t global_step() const;  // steps of the optimizers that setup returned
-  // A hook asked to stop; ask after each call, or once per batch.
+  // A hook requested a stop; check after each call, or once per batch.
   bool should_stop() const;
-  // Whether a hook asked for it since the last time; the request is logged.
+  // Whether a hook requested it since the last call; the request is logged.
   bool take_request(RequestKind kind);
   const MetricDict& callback_metrics() const;
   const at::Device& device() const;

@@ -1,5 +1,5 @@
-// What Fabric (<grapnel/fabric.h>) gives back and takes: an optimizer whose steps it counts, a loader
-// whose batches are on the device, the items of a checkpoint.
+// Parts of Fabric's interface (<grapnel/fabric.h>): an optimizer whose steps it counts, a loader
+// that moves batches to the device, the items of a checkpoint.
 #pragma once
 
 #include <concepts>
@@ -24,8 +24,8 @@ namespace grapnel {
 
 class Fabric;
 
-// An optimizer that was set up: its steps are counted, and told to callbacks. Copies are the same
-// optimizer. Must not outlive its Fabric.
+// An optimizer that was set up: Fabric counts its steps and calls callbacks after each. Copies
+// refer to the same optimizer. Must not outlive its Fabric.
 class GRAPNEL_CORE_API FabricOptimizer {
  public:
   // One step, then on_after_optimizer_step.
@@ -45,8 +45,8 @@ class GRAPNEL_CORE_API FabricOptimizer {
   size_t index_;
 };
 
-// The batches of a loader, on the device. Each loop over it is one epoch; the first has the number
-// 0, or what set_epoch said.
+// The batches of a loader, on the device. Each loop over it is one epoch, numbered from 0 or as set
+// by set_epoch.
 class GRAPNEL_CORE_API FabricDataLoader {
  public:
   FabricDataLoader(std::shared_ptr<DataLoader> loader, at::Device device);
@@ -89,7 +89,7 @@ class GRAPNEL_CORE_API FabricDataLoader {
   Batch batch_;
 };
 
-// One item of a checkpoint: a plain value, or something with a state, which loading puts back.
+// One item of a checkpoint: a plain value, or an object with a state, which load() restores.
 class GRAPNEL_CORE_API FabricItem {
  public:
   template <class T>

@@ -24,8 +24,8 @@ inline constexpr auto kHookNames = std::to_array<std::string_view>({
 
 inline constexpr size_t kHookCount = kHookNames.size();
 
-// Hooks of the batches of training and of what becomes of them, the steps: where "after this batch" has a
-// meaning, and what recurs with every batch.
+// Whether the hook recurs with every training batch: its start and end, and the optimization steps.
+// Requests that take effect "after this batch" are possible there.
 constexpr bool is_within_training_batch(Hook hook) {
   constexpr std::array<bool, kHookCount> within_step = {
 #define GRAPNEL_HOOK(id, name, Event, stage, module) std::string_view(#stage) == "step",

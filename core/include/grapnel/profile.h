@@ -1,9 +1,9 @@
-// What a run spent its time on: one row per callback and hook, and, while a profiler is set, per
-// function of the module and of the data.
+// The time that a run spent: one row per callback and hook, and, with a profiler, per function of
+// the module and of the data.
 //
-// Without a profiler only callbacks have rows: their calls are counted, their time is estimated from
-// one call in 256. With one every call is timed, and own_seconds of all rows add up to what was spent
-// in them together.
+// Without a profiler only callbacks have rows: their calls are counted, their time is estimated
+// from one call in 256. With a profiler every call is timed, and the own_seconds of all rows add up
+// to the time spent in them.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The order in which a trainer calls its callbacks, and what their state keys must fulfil.
+// The order in which a trainer calls its callbacks, and the check of their state keys.
 #pragma once
 
 #include <vector>

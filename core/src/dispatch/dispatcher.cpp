@@ -12,27 +12,27 @@
 
 namespace grapnel {
 
-// A callback as the dispatcher knows it: what holds for all of its hooks.
+// A callback, with what applies to all of its hooks.
 struct Dispatcher::Participant {
   Callback* callback;
   std::string label;
   OnError on_error;
   std::optional<CallFilter> filter;
   bool disabled = false;
-  // What the filter `once` has let through.
+  // Calls that the filter `once` has let through.
   HookMask came = {};
   std::set<std::string, std::less<>> events_that_came = {};
 };
 
-// A callback's place in what is called by name.
+// A callback in a hook or event that is called by name.
 struct Dispatcher::EventReceiver {
   Receiver counted;
-  int64_t offered = 0;  // calls, with those that a filter held back
+  int64_t offered = 0;  // calls, including those that a filter held back
 };
 
 namespace {
 
-constexpr std::string_view kNothing;  // is running between hooks
+constexpr std::string_view kNothing;  // running() between hooks
 constexpr uint32_t kTimedOneIn = 256;
 
 // How a hook with module column 1 reaches the module; the others never do.
@@ -54,7 +54,7 @@ struct ModuleMember {
 #undef GRAPNEL_MODULE_HOOK_0
 #undef GRAPNEL_MODULE_HOOK_1
 
-// Hooks of a run's end reach everybody, whatever one of them throws.
+// Hooks of a run's end reach every callback, whatever one of them throws.
 constexpr bool at_end(std::string_view stage) {
   return stage == "outcome";
 }
@@ -81,7 +81,7 @@ struct Member;
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK
 
-// What the exception that is being handled says.
+// The text of the exception being handled.
 std::string reason_of_current() {
   try {
     throw;
@@ -96,13 +96,13 @@ void log_failure_at_end(const std::string& who, std::string_view hook) {
   log_error("{} failed in {}, which is called when a run ends: {}", who, hook, reason_of_current());
 }
 
-// From now on, look at each call.
+// Makes every call one that is looked at.
 void look_at_every_call(Dispatcher::Receiver& receiver) {
   receiver.settled = receiver.calls();
   receiver.countdown = receiver.period = 1;
 }
 
-// What is running, and whose it is, put back when the scope ends.
+// Sets the running function for a scope; restores the callback too.
 class Running {
  public:
   Running(const std::string_view*& running, Callback*& current, const std::string_view& name)
@@ -233,8 +233,8 @@ void Dispatcher::disable(uint32_t index, std::string_view where) {
       receiver.look_always = true;
     }
   }
-  log_error("{} failed in {} and is disabled, the run goes on without it: {}", failed.label, where,
-            reason_of_current());
+  log_error("{} failed in {} and is disabled; the run continues without it: {}", failed.label,
+            where, reason_of_current());
   try {
     failed.callback->on_disabled();
   } catch (...) {
@@ -364,7 +364,7 @@ void Dispatcher::timed_call(Receiver& receiver, std::string_view name, F&& call)
   call();
 }
 
-// The end of a countdown: one call that is looked at, and how many will not be.
+// At the end of a countdown: looks at this call and starts the next countdown.
 template <Hook H, class EventType>
 [[gnu::noinline]] void Dispatcher::look_and_call(Receiver& receiver, EventType& event) {
   receiver.settled += receiver.period - 1;

@@ -109,7 +109,7 @@ std::string Profile::table() const {
   text += fmt::format("{:<{}}  {:>9}  {:>12}  {:>12}  {:>7}\n", "(the run)", width, "", "",
                       seconds_text(run_seconds), share(run_seconds));
   text += sampled ? "Time of callbacks, estimated from one call in 256."
-                  : "The share is of what a call did itself, without the calls within it.";
+                  : "A share counts the call's own time, without the calls made from it.";
   return text;
 }
 

@@ -1,4 +1,4 @@
-// Times calls that may lie within each other, for Profile and for a trace of all of them.
+// Times nested calls, for Profile and for a trace of all of them.
 #pragma once
 
 #include <cstdint>
@@ -15,20 +15,20 @@ namespace grapnel {
 
 class Profiler {
  public:
-  // keep_calls: also each single call, up to kMostCalls.
+  // keep_calls: keeps each single call too, up to kMostCalls.
   Profiler(const Clock& clock, bool keep_calls) : clock_(clock), keep_calls_(keep_calls) {}
 
   void begin() { open_.push_back({clock_.now(), 0}); }
-  // Ends what was begun last.
+  // Ends the innermost open call.
   void end(std::string_view who, std::string_view action);
 
-  // The rows, in no order.
+  // The rows, unordered.
   std::vector<ProfileRow> rows() const;
 
   // The calls in the Trace Event Format, which chrome://tracing and Perfetto read. Throws IoError.
   void write_trace(const std::filesystem::path& path) const;
   bool keeps_calls() const { return keep_calls_; }
-  // Calls that were not kept, because there were too many.
+  // Calls that were not kept because there were too many.
   uint64_t dropped_calls() const { return dropped_; }
 
  private:
@@ -36,7 +36,7 @@ class Profiler {
 
   struct Open {
     double start;
-    double inside;  // spent in what was begun and ended within it
+    double inside;  // spent in nested calls
   };
   struct Call {
     const ProfileRow* row;

@@ -35,8 +35,7 @@ void check_given_once(const EventHandler& handler, const std::string& owner,
     const std::string& name = arguments.named[i].name;
     for (size_t j = 0; j < i; ++j) {
       if (arguments.named[j].name == name) {
-        refuse_call(handler, owner, fmt::format("was given the argument {} twice", quote(name)),
-                    name);
+        refuse_call(handler, owner, fmt::format("got the argument {} twice", quote(name)), name);
       }
     }
   }
@@ -54,13 +53,13 @@ void check_given_once(const EventHandler& handler, const std::string& owner,
     }
   }
   const std::string near = nearest(name, unknown).value_or("");
-  refuse_call(handler, owner,
-              fmt::format("needs the argument {}, which the call doesn't give{} It takes {}; given "
-                          "are {} by place and {} by name",
-                          quote(name),
-                          near.empty() ? "." : fmt::format("; is {} meant for it?", quote(near)),
-                          listed(known), arguments.positional.size(), listed(given)),
-              name, near);
+  refuse_call(
+      handler, owner,
+      fmt::format("needs the argument {}{} It takes {}; given: {} positional, {} by "
+                  "name",
+                  quote(name), near.empty() ? "." : fmt::format("; is {} a typo of it?", quote(near)),
+                  listed(known), arguments.positional.size(), listed(given)),
+      name, near);
 }
 
 }  // namespace
@@ -77,10 +76,10 @@ BoundArguments bind_arguments(const EventHandler& handler, const std::string& ow
     const EventValue* by_name = arguments.find(parameter.name);
     const EventValue* value = parameter.by_name_only ? nullptr : next_place();
     if (value != nullptr && by_name != nullptr) {
-      refuse_call(handler, owner,
-                  fmt::format("was given the argument {} twice, by place and by name",
-                              quote(parameter.name)),
-                  parameter.name);
+      refuse_call(
+          handler, owner,
+          fmt::format("got the argument {} twice, by position and by name", quote(parameter.name)),
+          parameter.name);
     }
     if (value == nullptr) value = by_name;
     if (value == nullptr && parameter.default_value) value = &*parameter.default_value;
@@ -92,7 +91,7 @@ BoundArguments bind_arguments(const EventHandler& handler, const std::string& ow
       const auto most = std::count_if(handler.parameters.begin(), handler.parameters.end(),
                                       [](const auto& each) { return !each.by_name_only; });
       refuse_call(handler, owner,
-                  fmt::format("takes {} arguments by place ({}), {} were given", most,
+                  fmt::format("takes {} positional arguments ({}), got {}", most,
                               listed(parameter_names(handler)), arguments.positional.size()));
     }
     bound.rest.add(*value);

@@ -73,7 +73,7 @@ FabricCallback::FabricCallback(CallbackHandle handle)
       handlers(std::dynamic_pointer_cast<EventHandlers>(callback.callback)) {}
 
 struct Fabric::Impl {
-  // Stands for the module until one was set up, so that every event has one.
+  // The module of events until one is set up.
   class NoModule : public Module {
    public:
     std::string type_name() const override { return "no module"; }
@@ -168,7 +168,7 @@ void Fabric::Impl::log_from_hook(const std::string& name, const LogValue& value)
 void Fabric::Impl::call_handler(const EventHandlers& owner, const EventHandler& handler,
                                 CustomEvent& event, const EventArguments& arguments) {
   if (handler.call == nullptr) {
-    log_warning("{}.{} is passed over: it is not callable", owner.owner_name(), handler.event);
+    log_warning("skipping {}.{}: it is not callable", owner.owner_name(), handler.event);
     return;
   }
   handler.call(event, bind_arguments(handler, owner.owner_name(), arguments));
@@ -183,7 +183,8 @@ Fabric::Fabric(FabricOptions options) {
 }
 
 Fabric::~Fabric() {
-  // Before its callbacks go, which may hold some. Those on a module that is gone have ended with it.
+  // Before its callbacks go, which may hold some. Those on a module that is gone have ended with
+  // it.
   impl_->run.leases.end_all();
   if (!impl_->loggers_started) return;
   for (const auto& logger : loggers()) {
@@ -249,12 +250,12 @@ FabricDataLoader Fabric::setup_dataloader(std::shared_ptr<DataLoader> loader) co
 
 void Fabric::backward(const at::Tensor& loss) {
   const auto refuse = [](const std::string& what) {
-    throw ConfigError({}, "backward takes a scalar loss with a graph behind it, found " + what);
+    throw ConfigError({}, "backward needs a scalar loss with a gradient graph, found " + what);
   };
   if (!loss.defined()) refuse("an undefined tensor");
   if (loss.numel() != 1) refuse(EventValue(loss).describe() + "; reduce it first, with .mean()");
   if (!loss.requires_grad()) {
-    refuse("one that was computed without gradients, or from nothing that requires them");
+    refuse("one without gradients: computed under NoGradGuard, or from nothing that requires them");
   }
   loss.backward();
 }
@@ -279,7 +280,7 @@ void Fabric::Impl::require_epoch(const Called& called, std::string_view name,
 void Fabric::Impl::call(std::string_view name, const EventArguments& arguments) {
   CustomEvent custom = event(name);
   const std::optional<Hook> hook = find_hook(name);
-  // What Fabric calls itself while setting up passes filters as the hook of that name does.
+  // Like the hook setup, it is never filtered.
   const std::optional<Hook> filtered_as = name == "on_after_setup" ? Hook::setup : hook;
   if (hook) position.enter(*hook, arguments);
   StandardHook standard(run, hook.value_or(Hook::on_init_start), arguments);
@@ -312,7 +313,7 @@ void Fabric::call_with(std::string_view name, const EventArguments& arguments) {
   try {
     impl_->call(name, arguments);
   } catch (const ArgumentError& error) {
-    throw ConfigError(error);  // of the callback that calls, whose on_error applies
+    throw ConfigError(error);  // now a failure of the calling callback
   }
 }
 

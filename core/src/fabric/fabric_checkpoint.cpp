@@ -1,4 +1,4 @@
-// Fabric's checkpoints: the items that the loop names, and the states of the callbacks beside them.
+// Fabric's checkpoints: the items that the loop names, and the states of the callbacks.
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
@@ -153,7 +153,7 @@ StateDict Fabric::load(const std::filesystem::path& path, const FabricState& sta
     restored.emplace_back(&item, saved->to_dict());
   }
 
-  // Whatever refuses its state: what came before it is put back.
+  // When one refuses its state, those restored before it are reset.
   std::vector<std::function<void()>> undo;
   try {
     for (const auto& [item, saved] : restored) {

@@ -24,8 +24,8 @@
 
 namespace grapnel {
 
-// ---- How a field is made, by its type or, where that doesn't say enough, by its name: which
-// parameter it adds to the call, and its value.
+// ---- How a field is made, by its type (some by name): the parameter that it adds to the call, and
+// its value.
 namespace event_source {
 
 inline void add(std::vector<EventParameter>& parameters, std::string_view name,
@@ -33,7 +33,7 @@ inline void add(std::vector<EventParameter>& parameters, std::string_view name,
   parameters.emplace_back(std::string(name), std::move(default_value));
 }
 
-// A plain value: the name of its argument, and what it is when it isn't given.
+// A plain value: the name of its argument, and its default.
 template <class Field>
 inline constexpr std::string_view argument = Field::name;
 template <>
@@ -64,7 +64,7 @@ struct Source {
   T value;
 };
 
-// Counted from the epoch's start when it isn't given.
+// By default counted from the epoch's start.
 template <>
 struct Source<event_field::batch_idx, int64_t> {
   static void add_to(std::vector<EventParameter>& list) { add(list, "batch_idx", {}); }
@@ -76,7 +76,7 @@ struct Source<event_field::batch_idx, int64_t> {
   int64_t value;
 };
 
-// An object of the caller's, or an empty one.
+// The caller's object, or an empty one.
 template <class Field, class T>
 requires std::same_as<std::remove_const_t<T>, StateDict> || std::same_as<T, Batch>
 struct Source<Field, T&> {
@@ -90,7 +90,7 @@ struct Source<Field, T&> {
   std::remove_const_t<T> empty;
 };
 
-// The caller's, or made of a loss: in its place, or by the name `loss`.
+// The caller's object, or made of a loss given in its position or as `loss`.
 template <class Field>
 struct Source<Field, StepOutput&> {
   static void add_to(std::vector<EventParameter>& list) { add(list, Field::name, {}); }
@@ -108,7 +108,7 @@ struct Source<Field, StepOutput&> {
   StepOutput made;
 };
 
-// Has to be given.
+// Required.
 template <class Field>
 struct Source<Field, const at::Tensor&> {
   static void add_to(std::vector<EventParameter>& list) {
@@ -121,7 +121,7 @@ struct Source<Field, const at::Tensor&> {
   at::Tensor value;
 };
 
-// The one of the optimizer_idx.
+// Found by optimizer_idx.
 template <class Field>
 struct Source<Field, Optimizer&> {
   static void add_to(std::vector<EventParameter>&) {}
@@ -140,7 +140,7 @@ struct Source<Field, Optimizer&> {
   Optimizer& found;
 };
 
-// The one that is being handled, or an Error with the message.
+// The exception being handled, or else an Error with the message.
 template <class Field>
 struct Source<Field, std::exception_ptr> {
   static void add_to(std::vector<EventParameter>&) {}
@@ -154,7 +154,7 @@ struct Source<Field, std::exception_ptr> {
 
 }  // namespace event_source
 
-// ---- An event, with what it refers to
+// ---- An event and the objects that it refers to
 
 template <class E, class List = EventFields<E>>
 struct MadeEvent;

@@ -1,4 +1,4 @@
-// The arguments of a standard hook that is called by name, by the names of its event's fields.
+// The arguments of a standard hook that is called by name, looked up by its event's fields.
 #pragma once
 
 #include <ATen/ops/scalar_tensor.h>
@@ -48,7 +48,7 @@ class HookFields {
       return *std::move(found);
     }
   }
-  // The caller's object; nullptr when it isn't given.
+  // The caller's object; nullptr: not given.
   template <class T>
   T* object(std::string_view name, std::string_view wanted) const {
     if (value(name).is_null()) return nullptr;
@@ -59,7 +59,7 @@ class HookFields {
   [[noreturn]] void refuse(std::string_view name, std::string_view wanted) const {
     refuse_argument(handler_.event, name, wanted, value(name));
   }
-  // A loss that may be a number; undefined when it isn't given.
+  // A loss, which may be a number; undefined: not given.
   at::Tensor loss(std::string_view name) const {
     if (value(name).is_null()) return {};
     if (const auto tensor = value(name).as_tensor()) return *tensor;
@@ -71,7 +71,7 @@ class HookFields {
   Run& run;
 
  private:
-  // The one of these that the text names.
+  // The one of `known` that the text names.
   template <class T>
   T choice(std::string_view name, std::initializer_list<T> known) const {
     const std::string chosen = get<std::string>(name);

@@ -1,9 +1,9 @@
-// Where a loop of the user's own is, learned from the standard hooks it calls by name: the stage and
-// counters that callbacks see, and the position that filters count by.
+// Where a loop of the user's own is, learned from the standard hooks it calls by name: the stage
+// and counters that callbacks see, and the position that filters count by.
 //
-// A filter's steps are training batches: on_train_batch_start begins one, or on_train_batch_end where
-// the loop doesn't call the start. Its epochs begin with on_train_epoch_start, whose argument `epoch`
-// (from 0) may number them.
+// A filter's steps are training batches: on_train_batch_start begins one, or on_train_batch_end
+// where the loop doesn't call the start. Its epochs begin with on_train_epoch_start, whose argument
+// `epoch` (from 0) may number them.
 #pragma once
 
 #include "grapnel/call_filter.h"

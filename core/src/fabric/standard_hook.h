@@ -1,5 +1,5 @@
-// A standard hook called by its name with free arguments: its event is made of those that carry the
-// names of the event's fields, once, the first time that a callback or module has the hook.
+// A standard hook called by name: its event is made of the arguments named like its fields, once,
+// when the first callback or module is called.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ std::optional<Hook> find_hook(std::string_view name);
 
 class StandardHook {
  public:
-  // Everything must outlive it.
+  // All arguments must outlive it.
   StandardHook(Run& run, Hook hook, const EventArguments& arguments);
   ~StandardHook();
   // ArgumentError for arguments that the event can't be made of.

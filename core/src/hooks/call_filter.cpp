@@ -54,7 +54,7 @@ bool recurs_in_epochs(Hook hook) {
 CallSpan parse_span(const ConfigValue& value, const std::string& context) {
   const auto refuse_span = [&](const ConfigValue& at) {
     throw at.error(
-        fmt::format("'{}' must be {{\"steps\": n}} or {{\"epochs\": n}} with n from 1 on, "
+        fmt::format("'{}' must be {{\"steps\": n}} or {{\"epochs\": n}} with n at least 1, "
                     "found {}",
                     context, at.describe()),
         context);
@@ -80,8 +80,8 @@ void check_filter(const CallFilter& filter, std::string_view context) {
     const auto& span = filter.*condition.span;
     if (!span || span->count >= 1) continue;
     throw ConfigError({},
-                      fmt::format("{}.{} is {} {}; accepted are whole numbers from 1 on", context,
-                                  condition.key, span->count, unit_name(span->unit)),
+                      fmt::format("{}.{} is {} {}; it must be at least 1", context, condition.key,
+                                  span->count, unit_name(span->unit)),
                       condition.key);
   }
 }
@@ -89,12 +89,10 @@ void check_filter(const CallFilter& filter, std::string_view context) {
 void check_filter_end(const CallFilter& filter, const CallPosition& position,
                       std::string_view who) {
   if (!filter.last || end_of(position, filter.last->unit)) return;
-  const char* unit = unit_name(filter.last->unit);
-  throw ConfigError({},
-                    fmt::format("{} is to be called in the last {} {} only, but nobody knows how "
-                                "many there will be; give trainer.max_{}, or leave 'last' out",
-                                who, filter.last->count, unit, unit),
-                    "last");
+  throw ConfigError(
+      {},
+      fmt::format("{}: the filter 'last' needs trainer.max_{}", who, unit_name(filter.last->unit)),
+      "last");
 }
 
 bool concerns(const CallFilter& filter, Hook hook) {

@@ -1,8 +1,8 @@
 // Core's events as the ABI's structs: made on the stack for one hook, their handles valid until it
 // returns.
 //
-// A visitor of the event's fields (grapnel/event_fields.h): each one that the ABI's struct has by the
-// same name is lent to it. A field of a new type is one more lend().
+// Visits the event's fields (grapnel/event_fields.h) and copies or lends those that the ABI's
+// struct has by the same name. A field of a new type needs one more lend().
 #pragma once
 
 #include <array>

@@ -1,8 +1,8 @@
-// How the processor rounds and what it does with denormals and floating-point exceptions: the part of
-// a thread's state that a library built with -ffast-math changes for everybody when it is loaded.
+// A thread's floating-point environment: rounding, denormals and exception masks. Loading a library
+// built with -ffast-math changes it for the whole process.
 //
-// Reading it is a matter of nanoseconds, so it can stand around every hook. The sticky exception
-// flags ("inexact happened") are not part of it.
+// Reading it takes nanoseconds, so it can be checked around every hook. The sticky exception flags
+// ("inexact happened") are not included.
 #pragma once
 
 #include <cstdint>

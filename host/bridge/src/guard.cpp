@@ -114,7 +114,7 @@ std::vector<std::string> ForeignCodeGuard::changes() const {
   if (left_.inference != entered_.inference) {
     parts.push_back("the inference mode");
   } else if (!same_keys(left_.keys, entered_.keys)) {
-    parts.push_back("the dispatch keys (autocast and the like)");
+    parts.push_back("the dispatch keys (autocast and others)");
   }
   if (left_.autocast_dtype != entered_.autocast_dtype) parts.push_back("autocast's data type");
   if (left_.autocast_cache != entered_.autocast_cache) parts.push_back("autocast's cache");

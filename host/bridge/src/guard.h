@@ -1,10 +1,11 @@
-// Around everything of a plugin: gradients are not recorded, inference mode is left, and whatever the
-// plugin's code did to the thread's modes is undone afterwards.
+// A scope for every call into a plugin: gradients are not recorded, inference mode is off, and
+// changes of the thread's modes are undone afterwards.
 //
-// Without it an average grows an autograd graph by a node a step, tensors made in a validation hook
-// can't be trained with, and one library built with -ffast-math flips denormals for the whole
-// process. It stands around every hook, so it does nothing that takes more than nanoseconds; locale,
-// signal handlers and the like are host::ProcessStateGuard's, which stands around load and create.
+// Without it a running average would add a node to an autograd graph each step, tensors made in a
+// validation hook could not be trained with, and a library built with -ffast-math would flip
+// denormals for the whole process. It runs around every hook, so it must cost only nanoseconds; the
+// locale, signal handlers and the like are checked by host::ProcessStateGuard around load and
+// create.
 #pragma once
 
 #include <c10/core/AutogradState.h>
@@ -28,14 +29,14 @@ class ForeignCodeGuard {
   ForeignCodeGuard(const ForeignCodeGuard&) = delete;
   ForeignCodeGuard& operator=(const ForeignCodeGuard&) = delete;
 
-  // Puts everything back as it was; the destructor does it too. True when something had changed
-  // meanwhile; changes() then says what.
+  // Restores all modes, as the destructor does too. True if the plugin had changed any; changes()
+  // lists them.
   bool restore() noexcept;
-  // Parts of a sentence: "the grad mode", "the floating-point environment".
+  // Phrases for a message: "the grad mode", "the floating-point environment".
   std::vector<std::string> changes() const;
 
  private:
-  // Which device and stream of an accelerator are current; only where one is in use.
+  // The current device and stream of an accelerator, if one is in use.
   struct Accelerator {
     c10::Device device;
     c10::Stream stream;
@@ -52,10 +53,10 @@ class ForeignCodeGuard {
   static Modes current_modes() noexcept;
   static std::optional<Accelerator> current_accelerator();
 
-  c10::AutogradState before_;  // the whole, to be put back
+  c10::AutogradState before_;  // all of it, to restore
   c10::impl::PODLocalDispatchKeySet keys_before_;
-  Modes entered_;  // what the plugin's code found
-  Modes left_;     // what it left, once restored
+  Modes entered_;  // at the plugin's entry
+  Modes left_;     // at its return; set by restore()
   std::optional<Accelerator> accelerator_;
   bool accelerator_changed_ = false;
   bool restored_ = false;

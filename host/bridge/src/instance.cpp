@@ -19,20 +19,20 @@
 namespace grapnel::bridge {
 namespace {
 
-constexpr std::int32_t kThrew = INT32_MIN;  // no plugin may answer this
+constexpr std::int32_t kThrew = INT32_MIN;  // not a status that a plugin may return
 
 std::string name_of(const PluginSite& site) {
   return fmt::format("plugin {} {}: callback {}", quote(site.plugin), printable(site.version),
                      quote(site.callback));
 }
 
-// Logs what a plugin changed in the process, which has been put back.
+// Logs what a plugin changed in the process; it has been restored.
 void report_process_changes(InstanceHost& host, std::string_view where,
                             const std::vector<std::string>& changes) {
   for (const std::string& change : changes) {
     host.log(LogLevel::warning,
-             fmt::format("changed {} in {}, which belongs to the whole process; it was put back",
-                         change, where));
+             fmt::format("changed {} in {}, which belongs to the whole process; restored", change,
+                         where));
   }
 }
 
@@ -74,8 +74,8 @@ std::int32_t PluginInstance::enter(const Call& call, Function&& function) {
     status = function();
   } catch (const std::exception& error) {
     thrown_ = error.what();
-  } catch (...) {  // of another C++ runtime, or no std::exception: it can't be looked at
-    thrown_ = "an exception of a type that the host doesn't know";
+  } catch (...) {  // of another C++ runtime, or no std::exception: can't be inspected
+    thrown_ = "an exception of a type unknown to the host";
   }
   if (guard.restore()) report_changes(call, guard);
   return status;
@@ -90,7 +90,7 @@ void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
 void PluginInstance::report_changes(const Call& call, const ForeignCodeGuard& guard) {
   for (const std::string& change : guard.changes()) {
     const std::string line =
-        fmt::format("changed {} of the training thread in {}; it was put back", change, call.name);
+        fmt::format("changed {} of the training thread in {}; restored", change, call.name);
     host_.log_once(LogLevel::warning, line, line);
   }
 }
@@ -99,12 +99,12 @@ std::exception_ptr PluginInstance::failure_of(const Call& call, std::int32_t sta
   const std::exception_ptr pending = host_.take_pending();
   const std::string text = host_.take_failure();
   if (status == GRAPNEL_PENDING && pending != nullptr) {
-    log_error("raised by a service of the host that {} called in {}: {}", name_of(host_.site()),
-              call.name, printable(describe_exception(pending)));  // which itself names no plugin
+    log_error("a host service that {} called in {} failed: {}", name_of(host_.site()), call.name,
+              printable(describe_exception(pending)));  // the exception itself names no plugin
     return pending;
   }
   if (pending != nullptr) {
-    host_.log(LogLevel::warning, fmt::format("{}: the failure of a service was ignored: {}",
+    host_.log(LogLevel::warning, fmt::format("{}: ignored the failure of a host service: {}",
                                              call.name, describe_exception(pending)));
   }
   PluginSite site = host_.site();
@@ -120,20 +120,14 @@ std::exception_ptr PluginInstance::failure_of(const Call& call, std::int32_t sta
     case GRAPNEL_ERROR:
       return error(text.empty() ? "it gave no reason" : text);
     case kThrew:
-      return error(
-          fmt::format("it let an exception cross the boundary, which the plugin must "
-                      "not: {}",
-                      printable(thrown_)));
+      return error(fmt::format("an exception crossed the ABI boundary (plugin bug): {}",
+                               printable(thrown_)));
     case GRAPNEL_PENDING:
-      return error(
-          "it answered 'pending' though no service of the host had failed; the fault is "
-          "the plugin's");
+      return error("it returned GRAPNEL_PENDING, but no host service had failed (plugin bug)");
     default:
-      return error(
-          fmt::format("it answered the status {}, which {} must not; the fault is the "
-                      "plugin's{}",
-                      status, call.in_hook ? "a hook" : "this function",
-                      text.empty() ? "" : " (" + text + ")"));
+      return error(fmt::format("it returned status {}, which {} must not return (plugin bug){}",
+                               status, call.in_hook ? "a hook" : "this function",
+                               text.empty() ? "" : ": " + text));
   }
 }
 
@@ -155,8 +149,8 @@ void PluginInstance::refuse(const Call& call, std::int32_t status) {
     std::rethrow_exception(failure);
   } catch (const PluginError&) {
     throw;
-  } catch (...) {  // of a service, which does not know that it is the plugin that can't be used
-    throw PluginError(fmt::format("{} failed in {}, where a service of the host raised: {}",
+  } catch (...) {  // of a service; it doesn't name the plugin
+    throw PluginError(fmt::format("{} failed in {}: a host service failed: {}",
                                   name_of(host_.site()), call.name, describe_exception(failure)),
                       host_.site());
   }
@@ -170,10 +164,10 @@ void PluginInstance::create(const grapnel_factory& factory) {
       enter(call, [&] { return factory.create(&factory, host_.abi(), &made); });
   report_process_changes(host_, call.name, process.restore());
   if (status != GRAPNEL_OK) refuse(call, status);
-  failure_of(call, status);  // logs a service's failure that was ignored
-  if (made == nullptr) refuse("its create answered success without an instance");
+  failure_of(call, status);  // logs an ignored failure of a service
+  if (made == nullptr) refuse("create() returned OK but no instance");
   if (made->struct_size < GRAPNEL_END_OF(grapnel_instance, destroy)) {
-    refuse(fmt::format("its create made an instance of {} bytes, at least {} are needed",
+    refuse(fmt::format("create() returned an instance of {} bytes, at least {} are needed",
                        made->struct_size, GRAPNEL_END_OF(grapnel_instance, destroy)));
   }
   if (made->destroy == nullptr || made->init == nullptr) {
@@ -192,29 +186,31 @@ void PluginInstance::init() {
 }
 
 void PluginInstance::read_hooks() {
-  constexpr std::uint32_t kMostHooks = 4096;  // more than there will ever be
+  constexpr std::uint32_t kMostHooks = 4096;  // far more than exist
   const std::uint32_t count = instance_->hook_count;
   if (count > kMostHooks || (count > 0 && instance_->hooks == nullptr)) {
-    refuse(fmt::format("its instance names {} hooks without a list of them", count));
+    refuse(fmt::format("its hook_count is {}, but {}", count,
+                       count > kMostHooks ? fmt::format("at most {} are accepted", kMostHooks)
+                                          : std::string("hooks is NULL")));
   }
   for (std::uint32_t i = 0; i < count; ++i) {
     const grapnel_hook_entry& entry = instance_->hooks[i];
     if (entry.hook >= kHookCount) {
-      const std::string text =
-          fmt::format("it wants the hook {}, this host knows 0 to {}", entry.hook, kHookCount - 1);
+      const std::string text = fmt::format("it uses hook {}, but this host knows only 0 to {}",
+                                           entry.hook, kHookCount - 1);
       if ((entry.flags & GRAPNEL_HOOK_OPTIONAL) == 0) refuse(text + "; update grapnel");
-      host_.log(LogLevel::warning, text + "; it does without, as the plugin says it can");
+      host_.log(LogLevel::warning, text + "; the hook is optional and is left out");
       continue;
     }
     const std::string_view name = kHookNames[entry.hook];
     if (entry.call == nullptr) refuse(fmt::format("its hook {} has no function", name));
-    if (functions_[entry.hook] != nullptr) refuse(fmt::format("it names the hook {} twice", name));
+    if (functions_[entry.hook] != nullptr) refuse(fmt::format("it lists the hook {} twice", name));
     functions_[entry.hook] = entry.call;
     mask_.set(entry.hook);
   }
 }
 
-// A table of the plugin's side; nullptr when it has none.
+// An extension table of the plugin; nullptr: none.
 const void* PluginInstance::own_extension(std::string_view id) {
   if (instance_->struct_size < GRAPNEL_END_OF(grapnel_instance, get_extension) ||
       instance_->get_extension == nullptr) {
@@ -228,7 +224,7 @@ const void* PluginInstance::own_extension(std::string_view id) {
   if (status != GRAPNEL_OK) refuse(call, status);
   failure_of(call, status);  // logs a service's failure that was ignored
   if (table == nullptr) {
-    refuse(fmt::format("its get_extension answered success without a table for {}", id));
+    refuse(fmt::format("get_extension() returned OK but no table for {}", id));
   }
   return table;
 }
@@ -258,7 +254,9 @@ std::vector<EventHandler> PluginInstance::event_handlers() {
   std::uint64_t count = 0;
   std::int32_t status = enter(call, [&] { return table->count(instance_, &count); });
   if (status != GRAPNEL_OK) refuse(call, status);
-  if (count > kMostHandlers) refuse(fmt::format("it declares {} handlers of events", count));
+  if (count > kMostHandlers)
+    refuse(fmt::format("it declares {} event handlers, at most {} are accepted", count,
+                       kMostHandlers));
   for (std::uint64_t i = 0; i < count; ++i) {
     const grapnel_event_handler* declared = nullptr;
     status = enter(call, [&] { return table->handler(instance_, i, &declared); });
@@ -307,7 +305,7 @@ void PluginInstance::destroy() noexcept {
       log_warning("{}", describe_exception(failure));
     }
     if (host_.tensors.owned() > 0) {
-      log_warning("{} never released {} tensors; their memory is free now", name_of(host_.site()),
+      log_warning("{} never released {} tensors; they were freed", name_of(host_.site()),
                   host_.tensors.owned());
     }
   } catch (const std::exception& error) {

@@ -1,6 +1,6 @@
-// The life of one plugin instance, and the only place from which its functions are called.
+// The life of one plugin instance; all calls of its functions are made here.
 //
-//   create -> init -> hooks, save, load -> destroy (once, after whatever happened)
+//   create -> init -> hooks, save, load -> destroy (exactly once, also after failures)
 #pragma once
 
 #include <array>
@@ -42,32 +42,33 @@ class PluginInstance {
   // exception of a host's service that it passes on.
   void fire(const Call& call, const grapnel_Event* event);
 
-  // Handlers of user-defined events, each calling the plugin as a hook does. Once.
+  // The plugin's handlers of user-defined events. Call once.
   std::vector<EventHandler> event_handlers();
 
-  // The instance's own key; nullopt when it has none.
+  // The instance's own key; nullopt: none.
   std::optional<std::string> own_state_key();
-  // For when its hooks will not come to end them.
+  // Ends the leases it has taken; its hooks won't be called to do that.
   void end_leases() noexcept;
 
-  // {"version", "keep_if_absent", "state"}; empty when there is nothing to keep. Of an instance without
-  // extension state, what it was given last.
+  // {"version", "keep_if_absent", "state"}; empty: no state. An instance without the state
+  // extension returns the state that it was given last.
   StateDict checkpoint_state();
   // CheckpointError, naming both versions, when the plugin refuses it.
   void load_checkpoint_state(const StateDict& state);
 
  private:
-  // Calls the plugin within the guards; its status, or kThrew after an exception crossed the boundary.
+  // Calls the plugin inside the guards. Returns its status, or kThrew if an exception crossed the
+  // ABI.
   template <class Function>
   std::int32_t enter(const Call& call, Function&& function);
-  // After a call that the plugin answered with `status`; throws as fire() does.
+  // After a call that returned `status`: throws as fire() does.
   void throw_failure(const Call& call, std::int32_t status) {
     if (status != GRAPNEL_OK || host_.has_pending()) throw_if(failure_of(call, status));
   }
   static void throw_if(const std::exception_ptr& failure) {
     if (failure != nullptr) std::rethrow_exception(failure);
   }
-  // The exception that stands for the status; nullptr for success.
+  // The exception for a status; nullptr for success.
   std::exception_ptr failure_of(const Call& call, std::int32_t status);
   void report_changes(const Call& call, const ForeignCodeGuard& guard);
 
@@ -87,8 +88,8 @@ class PluginInstance {
   std::array<HookFunction, kHookCount> functions_{};
   HookMask mask_;
   const grapnel_state* state_ = nullptr;
-  std::string thrown_;    // what crossed the boundary
-  StateDict kept_state_;  // without extension state: for the next checkpoint
+  std::string thrown_;    // text of the exception that crossed the ABI
+  StateDict kept_state_;  // without the state extension: for the next checkpoint
 };
 
 }  // namespace grapnel::bridge

@@ -46,7 +46,7 @@ const void* InstanceHost::this_thread() noexcept {
   return &mark;
 }
 
-// [any-thread]: what is said about a broken contract can't name the running hook.
+// [any-thread]: messages about a broken contract can't name the running hook.
 std::int32_t InstanceHost::get_extension(const grapnel_host* host, grapnel_string id,
                                          const void** table) noexcept {
   InstanceHost* self = of(host);
@@ -71,7 +71,7 @@ std::int32_t InstanceHost::get_extension(const grapnel_host* host, grapnel_strin
 std::int32_t InstanceHost::fail(const grapnel_host* host, grapnel_string text) {
   return service(host, "fail", [&](InstanceHost& self) {
     if (!is_text(text)) throw ContractBreach{"the text " + text_fault(text)};
-    self.set_failure(printable(view(text)));  // which shows bytes that aren't UTF-8
+    self.set_failure(printable(view(text)));  // escapes bytes that aren't UTF-8
     return GRAPNEL_OK;
   });
 }
@@ -80,7 +80,7 @@ std::int32_t InstanceHost::keep(std::exception_ptr exception, const char* name) 
   try {
     if (pending_ != nullptr) {
       log(LogLevel::warning,
-          fmt::format("{}: the failure of a service was ignored: {}",
+          fmt::format("{}: ignored the failure of a host service: {}",
                       call_ != nullptr ? call_->name : "?", describe_exception(pending_)));
     }
     log(LogLevel::debug, fmt::format("{} failed: {}", name, describe_exception(exception)));
@@ -127,7 +127,7 @@ void InstanceHost::log(LogLevel level, std::string_view text) const noexcept {
 }
 
 void InstanceHost::log_once(LogLevel level, std::string_view key, std::string_view text) noexcept {
-  constexpr std::size_t kMostKeys = 10'000;  // keys made of data must not eat the memory
+  constexpr std::size_t kMostKeys = 10'000;  // bounds the memory of keys made of data
   try {
     {
       const std::lock_guard lock(once_mutex_);

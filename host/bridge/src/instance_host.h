@@ -1,10 +1,10 @@
-// The host as one plugin instance sees it: everything that the services behind struct grapnel_host
-// need to know, and the rules that hold for all of them.
+// The host of one plugin instance: the state behind struct grapnel_host, and the rules of all
+// services.
 //
-// A service (a function of an extension) is noexcept. What it throws is kept here and answered with
-// GRAPNEL_PENDING; a broken contract is logged once, naming the plugin, and answered with
-// GRAPNEL_INVALID_ARGUMENT; a call from a thread of the plugin's own gets GRAPNEL_NOT_NOW. Services
-// write them as `return service(host, "tensors.read", [&](InstanceHost& self) { ... });`.
+// A service (a function of an extension) is noexcept. An exception in it is stored here and
+// returned as GRAPNEL_PENDING; a broken contract is logged once, naming the plugin, and returned as
+// GRAPNEL_INVALID_ARGUMENT; on a thread of the plugin it returns GRAPNEL_NOT_NOW. Write one as
+// `return service(host, "tensors.read", [&](InstanceHost& self) { ... });`.
 #pragma once
 
 #include <atomic>
@@ -30,7 +30,7 @@
 
 #include "tensor_handles.h"
 
-// What the opaque handles of an event stand for.
+// The objects behind the opaque handles of an event.
 struct grapnel_batch {
   grapnel::Batch* batch = nullptr;
   bool replaceable = false;  // in ..._batch_start hooks
@@ -47,23 +47,23 @@ struct ModuleEntries;
 struct LeaseList;
 class PluginCallback;
 
-// A broken contract, from anywhere within a service: becomes GRAPNEL_INVALID_ARGUMENT.
+// Thrown in a service for a broken contract; returned as GRAPNEL_INVALID_ARGUMENT.
 struct ContractBreach {
   std::string text;
 };
 
 inline constexpr std::int64_t kNoBatchIdx = -2;
 
-// The hook that is running, or create, init, a state function (then without a hook and a trainer).
+// The running call: a hook, or create, init or a state function, which have no hook and no trainer.
 struct Call {
   const char* name = "create";  // of the hook or function, for messages
   bool in_hook = false;
   Hook hook = Hook::on_init_start;
-  bool custom = false;  // a user-defined event; hook then says nothing
+  bool custom = false;  // a user-defined event; hook is meaningless then
   Trainer* trainer = nullptr;
   Module* module = nullptr;
   Event* event = nullptr;
-  std::int64_t batch_idx = kNoBatchIdx;  // of the event, where it has one
+  std::int64_t batch_idx = kNoBatchIdx;  // of the event, if it has one
 };
 
 class InstanceHost {
@@ -84,7 +84,7 @@ class InstanceHost {
 
   // ---- The call of the plugin that is running now
   const Call* call() const noexcept { return call_; }
-  // The trainer or module of the running hook; nullptr where it has none.
+  // The trainer or module of the running hook; nullptr: none.
   Trainer* trainer() const noexcept { return call_ != nullptr ? call_->trainer : nullptr; }
   Module* module() const noexcept { return call_ != nullptr ? call_->module : nullptr; }
   bool called_on_train_thread() const noexcept {
@@ -112,11 +112,11 @@ class InstanceHost {
     const Call* outer_;
     const void* outer_thread_;
   };
-  // Grows with each call: what is valid "until the hook returns" is kept with this number.
+  // Counts calls; data that is valid "until the hook returns" stores this number.
   std::uint64_t calls() const noexcept { return calls_; }
 
   // ---- Failures
-  // Keeps the exception for the hook that passes GRAPNEL_PENDING on; an earlier one is logged.
+  // Stores the exception until the hook returns GRAPNEL_PENDING; logs one that it replaces.
   std::int32_t keep(std::exception_ptr exception, const char* service) noexcept;
   std::exception_ptr take_pending() noexcept { return std::exchange(pending_, nullptr); }
   bool has_pending() const noexcept { return pending_ != nullptr; }
@@ -124,10 +124,10 @@ class InstanceHost {
   std::string take_failure() { return std::exchange(failure_, {}); }
   std::int32_t invalid(const char* service, std::string_view text) noexcept;
   std::int32_t not_now(const char* service, std::string_view text) noexcept;
-  // For a service that fails through a fault of the plugin that its author should read in full.
+  // For a failure of a service that is the plugin's fault, with a text for its author.
   PluginError error(const std::string& text) const;
 
-  // ---- Log, with the plugin's name in front. Any thread.
+  // ---- Log, prefixed with the plugin's name. Any thread.
   void log(LogLevel level, std::string_view text) const noexcept;
   // Only the first time that this instance uses the key.
   void log_once(LogLevel level, std::string_view key, std::string_view text) noexcept;
@@ -143,9 +143,9 @@ class InstanceHost {
   std::unique_ptr<ModuleEntries> module_entries;
   std::unique_ptr<LeaseList> leases;
 
-  // Copies that live until the hook returns. Texts become UTF-8, whatever their bytes are.
+  // Copies that live until the hook returns. Invalid UTF-8 is replaced.
   grapnel_string keep_text(std::string_view text);
-  // A text that outlives the hook: itself where it is UTF-8, else a copy as keep_text() makes it.
+  // For a text that outlives the hook: the text itself if it is UTF-8, else a copy by keep_text().
   grapnel_string lend_text(const std::string& text);
   const grapnel_optimizer_group* keep_group(const grapnel_optimizer_group& group);
 
@@ -169,7 +169,7 @@ class InstanceHost {
   std::exception_ptr pending_;
   std::string failure_;
   struct {
-    std::uint64_t call = 0;  // to which they belong
+    std::uint64_t call = 0;  // that made them
     std::deque<std::string> texts;
     std::deque<grapnel_optimizer_group> groups;
   } kept_;
@@ -181,22 +181,22 @@ class InstanceHost {
 inline std::string_view view(grapnel_string text) noexcept {
   return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size);
 }
-// False for what is nothing that could be looked at: NULL with a size, or a size past all reason.
+// False for NULL with a size, or an absurd size.
 inline bool is_text(grapnel_string text) noexcept {
   return text.data != nullptr ? text.size <= GRAPNEL_MAX_TEXT_BYTES : text.size == 0;
 }
-// Why it is no text: "is NULL with a size of 5".
+// Why is_text() is false: "is NULL with a size of 5".
 std::string text_fault(grapnel_string text);
 inline grapnel_string to_abi(std::string_view text) noexcept {
   return {text.data(), text.size()};
 }
 
-// The text, or ContractBreach when it isn't one, or not UTF-8.
+// The text; ContractBreach when is_text() is false or it isn't UTF-8.
 std::string_view checked_text(grapnel_string text, const char* what);
 inline void check_output(const void* pointer) {
   if (pointer == nullptr) throw ContractBreach{"an output pointer is NULL"};
 }
-// The tensor behind a handle; ContractBreach when it isn't one (any more).
+// The tensor behind a handle; ContractBreach when the handle is invalid or released.
 grapnel_tensor& checked_tensor(const grapnel_tensor* handle);
 
 // One service on the training thread.
@@ -205,7 +205,8 @@ std::int32_t service(const grapnel_host* host, const char* name, Body&& body) no
   InstanceHost* self = InstanceHost::of(host);
   if (self == nullptr) return GRAPNEL_INVALID_ARGUMENT;
   if (!self->called_on_train_thread()) {
-    return self->not_now(name, "called outside of the hooks, or on a thread of the plugin's own");
+    return self->not_now(name,
+                         "called outside a hook, or on a thread other than the training thread");
   }
   try {
     return body(*self);

@@ -26,7 +26,7 @@ std::string label_of(const host::Manifest& manifest, const std::string& callback
   return callback == manifest.id ? callback : manifest.id + "." + callback;
 }
 
-// {"tag":"slow"}: the parameters that tell one instance from another; empty when there is none.
+// {"tag":"slow"}: the parameters that distinguish instances; empty: none.
 std::string identifying_key(const ParameterTable& table, const Parameters& parameters) {
   ConfigValue key = ConfigValue::object();
   for (const ParameterSpec& spec : table.specs()) {

@@ -15,14 +15,14 @@
 namespace grapnel::bridge {
 namespace {
 
-// The id and the former ones.
+// The id and former ids.
 std::vector<std::string> ids_of(const host::Manifest& manifest) {
   std::vector<std::string> ids{manifest.id};
   ids.insert(ids.end(), manifest.aliases.begin(), manifest.aliases.end());
   return ids;
 }
 
-// The callback that the plugin's id alone means; nullptr when there are several.
+// The callback that the plugin's id alone refers to; nullptr: ambiguous.
 const host::CallbackManifest* only_callback(const host::Manifest& manifest) {
   if (manifest.callbacks.size() == 1) return &manifest.callbacks.front();
   return manifest.find(manifest.id);
@@ -36,7 +36,7 @@ std::vector<std::string> qualified_names(const host::Manifest& manifest) {
   return names;
 }
 
-// Configs with the callback that each one means.
+// Configs with the callback that each refers to.
 using Resolved = std::vector<std::pair<PluginCallbackRef, const PluginCallbackConfig*>>;
 
 Resolved resolve(const host::PluginSelection& selection,
@@ -65,7 +65,7 @@ const host::LoadedPlugin& load(const host::SelectedPlugin& plugin) {
   const host::LoadedPlugin& loaded = host::load_plugin(plugin);
   if (guard.restore()) {
     for (const std::string& change : guard.changes()) {
-      log_warning("[{}] changed {} of the training thread while it was loaded; it was put back",
+      log_warning("[{}] changed {} of the training thread while it was loaded; restored",
                   plugin.manifest->id, change);
     }
   }

@@ -1,10 +1,10 @@
-// Tensors as a plugin holds them: handles from a pool of its instance, counted.
+// Handles of tensors for a plugin, from a pool of its instance.
 //
-// Rules of grapnel/ext/tensors.h: what a function returns is the plugin's to release; what stands in
-// an event or in the module's entries is borrowed. Memory of handles is never given back while the
-// instance lives, and a handle rests before it stands for another tensor: for what is left of the call
-// of the plugin in which it was put back, and until kFewestResting others rest too. So a handle that
-// was released too early is noticed instead of read.
+// Ownership (grapnel/ext/tensors.h): the plugin releases handles that a function returns; those in
+// an event or in the module's entries are borrowed. The memory of handles is not freed while the
+// instance lives, and a released handle is not reused before the current call of the plugin has
+// returned and kFewestResting others rest too. So the use of a handle after its release is
+// detected.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -27,14 +27,15 @@ struct grapnel_tensor {
 
   std::uint32_t magic = kMagic;
   HandleState state = HandleState::free;
-  // Of a batch or an event: the data set's own memory may lie behind it, so nothing may write to it.
+  // Of a batch or an event: it may alias the data set, so it must not be written to.
   bool read_only = false;
   bool writing = false;  // between begin_write and end_write
   at::Tensor tensor;
-  at::Tensor staging;  // row-major CPU copy that begin_write handed out; undefined when it's direct
+  at::Tensor
+      staging;  // row-major CPU copy given by begin_write; undefined: the tensor's own memory
   grapnel_tensor_info info{};
-  const grapnel::bridge::TensorHandles* owner = nullptr;  // whose pool it stands in
-  std::uint64_t freed_in = 0;                             // the call in which it was put back
+  const grapnel::bridge::TensorHandles* owner = nullptr;  // its pool
+  std::uint64_t freed_in = 0;                             // the call that released it
   grapnel_tensor* next_resting = nullptr;
 };
 
@@ -42,8 +43,8 @@ namespace grapnel::bridge {
 
 class TensorHandles {
  public:
-  // Handles that rest at least, and at most: beyond those, a call that releases one after the other
-  // without end gets its own first ones back.
+  // The least and most handles that rest. Beyond the most, a call that keeps releasing handles gets
+  // its own first ones back.
   static constexpr std::size_t kFewestResting = 64;
   static constexpr std::size_t kMostResting = 65'536;
 
@@ -53,15 +54,15 @@ class TensorHandles {
 
   // A handle for the plugin to release. `tensor` must be defined.
   grapnel_tensor* own(at::Tensor tensor, bool read_only = false);
-  // A handle of the host's, to be ended by end_borrow().
+  // A handle of the host, until end_borrow().
   grapnel_tensor* borrow(at::Tensor tensor, bool read_only = false);
   void end_borrow(grapnel_tensor* handle) noexcept;
 
-  // Another call of the plugin begins.
+  // A new call of the plugin begins.
   void next_call() noexcept { ++call_; }
 
-  // False when the plugin may not release it: not a handle, another instance's, borrowed, or released
-  // before.
+  // False when the plugin may not release it: not a handle, another instance's, borrowed, or
+  // released before.
   bool release(grapnel_tensor* handle) noexcept;
 
   // Handles that the plugin owns now.
@@ -79,7 +80,7 @@ class TensorHandles {
   bool may_reuse() const noexcept;
 
   std::deque<grapnel_tensor> pool_;
-  // The resting ones, a list through next_resting so that putting back never allocates.
+  // The resting handles, an intrusive list so that a release never allocates.
   grapnel_tensor* longest_resting_ = nullptr;
   grapnel_tensor* latest_resting_ = nullptr;
   std::size_t resting_ = 0;
@@ -87,13 +88,12 @@ class TensorHandles {
   std::size_t owned_ = 0;
 };
 
-// The memory behind a tensor, of a sparse one that of its parts.
+// The memory of a tensor; for a sparse one, of its parts.
 void add_memory(const at::Tensor& tensor, std::vector<const void*>& memory);
-// Whether anything behind the tensor is in that memory.
+// Whether the tensor shares any of that memory.
 bool shares_memory(const at::Tensor& tensor, const std::vector<const void*>& memory);
 
-// What describe() answers, brought up to date with the tensor behind the handle. The sizes and
-// strides point into the tensor.
+// The result of describe(), updated from the tensor. Sizes and strides point into the tensor.
 const grapnel_tensor_info* describe(grapnel_tensor& handle);
 
 }  // namespace grapnel::bridge

@@ -150,8 +150,8 @@ TEST_CASE("a missing argument is refused, naming the known ones and a misspelt o
   speaker->on("on_x", [](double, double) {}, {"loss", {"scale", 1.0}});
   Fabric fabric({.callbacks = {speaker}});
   CHECK(config_error([&] { fabric.call("on_x", arg("los", 1.0)); }) ==
-        "Speaker's on_x needs the argument 'loss', which the call doesn't give; is 'los' meant for "
-        "it? It takes 'loss' and 'scale'; given are 0 by place and 'los' by name");
+        "Speaker's on_x needs the argument 'loss'; is 'los' a typo of it? It takes 'loss' and "
+        "'scale'; given: 0 positional, 'los' by name");
   try {
     fabric.call("on_x", arg("los", 1.0));
   } catch (const ConfigError& error) {
@@ -170,11 +170,11 @@ TEST_CASE("a wrong type, too many arguments and one given twice are refused by n
   CHECK(config_error([&] { fabric.call("on_x", 1, 2); }) ==
         "on_x: the argument 'tag' must be a string, found the integer 2");
   CHECK(config_error([&] { fabric.call("on_x", 1, "a", 3); }) ==
-        "Speaker's on_x takes 2 arguments by place ('step' and 'tag'), 3 were given");
+        "Speaker's on_x takes 2 positional arguments ('step' and 'tag'), got 3");
   CHECK(config_error([&] { fabric.call("on_x", 1, arg("step", 2)); }) ==
-        "Speaker's on_x was given the argument 'step' twice, by place and by name");
+        "Speaker's on_x got the argument 'step' twice, by position and by name");
   CHECK(config_error([&] { fabric.call("on_x", arg("step", 2), arg("step", 3)); }) ==
-        "Speaker's on_x was given the argument 'step' twice");
+        "Speaker's on_x got the argument 'step' twice");
   CHECK_THROWS_AS(fabric.call("on_y", 1000), ConfigError);
 }
 

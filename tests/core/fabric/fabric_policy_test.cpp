@@ -8,7 +8,7 @@
 #include "grapnel/callbacks/lambda_callback.h"
 #include "grapnel/dispatcher.h"
 #include "grapnel/fabric.h"
-#include "support/toy.h"
+#include "../support/toy.h"
 #include "temp_dir.h"
 
 namespace fabric_policy_test {

@@ -116,7 +116,7 @@ TEST_CASE("a name that can't be called is passed over with a warning") {
   fabric.call("on_x");
   CHECK(trace == std::vector<std::string>{"other.on_x"});
   REQUIRE(sink->lines.size() == 1);
-  CHECK(sink->lines[0] == "EventHandlers.on_x is passed over: it is not callable");
+  CHECK(sink->lines[0] == "skipping EventHandlers.on_x: it is not callable");
 }
 
 TEST_CASE("a loop of one's own trains as the Trainer does, bit for bit") {

@@ -63,7 +63,7 @@ Argument argument_of(const c10::Argument& schema) {
   return result;
 }
 
-// Tensors that an operator made share memory which must not be written to: set_(batch).
+// Results of an operator that alias read-only memory, as of set_(batch), are read-only too.
 void mark_aliases(const grapnel_operator& op, const grapnel_value* arguments, std::uint64_t count,
                   const std::vector<const void*>& read_only_memory) {
   if (read_only_memory.empty()) return;

@@ -9,7 +9,7 @@
 namespace grapnel::bridge {
 namespace {
 
-// The batch of the running hook; a handle of another hook is not valid any more.
+// The batch of the running hook; handles of earlier hooks are invalid.
 const grapnel_batch& checked_batch(const InstanceHost& self, const grapnel_batch* handle) {
   if (handle != &self.batch || self.batch.batch == nullptr) {
     throw ContractBreach{"the batch is not that of the running hook"};

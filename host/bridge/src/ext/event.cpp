@@ -1,4 +1,4 @@
-// Extension event: what a plugin may declare, and the types of the C ABI.
+// Extension event: checks of a plugin's declarations, and conversion of arguments to the C ABI.
 #include "event.h"
 
 #include <fmt/format.h>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t kMostNameBytes = 512;
 
-// The C++ type that a type of the ABI stands for, as f(std::type_identity<T>()).
+// Calls f(std::type_identity<T>()) with the C++ type of an ABI type.
 template <class F>
 decltype(auto) with_type(std::int32_t type, F&& f) {
   switch (type) {
@@ -39,7 +39,7 @@ decltype(auto) with_type(std::int32_t type, F&& f) {
   }
 }
 
-// What an argument declared as any type becomes: its own; NONE where a plugin can't take that.
+// The type of a value for an argument declared as any type; NONE: the ABI has none.
 std::int32_t own_type(const EventValue& value) {
   if (value.is_object()) return GRAPNEL_VALUE_NONE;
   const StateValue& own = value.value();
@@ -109,8 +109,9 @@ EventHandler read_event_handler(const grapnel_event_handler* handler) {
     throw ContractBreach{fmt::format("the handler of {} has no function", quote(read.event))};
   }
   if (handler->argument_count > 0 && handler->arguments == nullptr) {
-    throw ContractBreach{fmt::format("the handler of {} names {} arguments without a list of them",
-                                     quote(read.event), handler->argument_count)};
+    throw ContractBreach{
+        fmt::format("the handler of {} has argument_count {}, but arguments is NULL",
+                    quote(read.event), handler->argument_count)};
   }
   for (std::uint32_t i = 0; i < handler->argument_count; ++i) {
     const grapnel_event_argument* argument = handler->arguments[i];
@@ -201,7 +202,7 @@ std::optional<grapnel_value> EventValues::lend(std::string value) {
 std::optional<grapnel_value> EventValues::lend(at::Tensor value) {
   if (!value.defined()) return {};
   grapnel_value made = tagged_value(GRAPNEL_VALUE_TENSOR);
-  // As those of a batch: what a loop of the user's own hands on is mostly just that.
+  // Read-only like the tensors of a batch, which is what a loop usually passes.
   made.u.tensor = borrowed_.emplace_back(host_.tensors.borrow(value.detach(), /*read_only=*/true));
   return made;
 }

@@ -1,5 +1,5 @@
-// Extension event, the plugin's side of it: the handlers that an instance declares, as core's
-// EventHandlers knows them, and one call's arguments as the plugin takes them.
+// Extension event: converts the handlers that a plugin declares to core's EventHandler, and the
+// arguments of a call to the ABI's values.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,13 @@ namespace grapnel::bridge {
 
 class InstanceHost;
 
-// The parameters and the name of a handler; `call` stays empty. ContractBreach saying what is wrong
-// with it.
+// The name and parameters of a handler, without `call`. ContractBreach when it is invalid.
 EventHandler read_event_handler(const grapnel_event_handler* handler);
 
-// Values for one call. Tensors are borrowed from the host's handles for as long as it lives.
+// Values for one call, with their borrowed tensors.
 class EventValues {
  public:
-  // ArgumentError naming the argument when one has no such type.
+  // ArgumentError naming the argument that has another type.
   EventValues(InstanceHost& host, const grapnel_event_handler& handler,
               const BoundArguments& arguments);
   ~EventValues();
@@ -35,7 +34,7 @@ class EventValues {
  private:
   grapnel_value convert(const EventValue& value, std::string_view event,
                         const grapnel_event_argument& declared);
-  // As the ABI's value; nothing for what the ABI doesn't allow (no UTF-8, an undefined tensor).
+  // As the ABI's value; empty if the ABI has none (invalid UTF-8, an undefined tensor).
   std::optional<grapnel_value> lend(bool value);
   std::optional<grapnel_value> lend(std::int64_t value);
   std::optional<grapnel_value> lend(double value);
@@ -49,7 +48,7 @@ class EventValues {
   InstanceHost& host_;
   std::vector<grapnel_value> values_;
   std::vector<grapnel_tensor*> borrowed_;
-  // What values point to.
+  // Memory that values_ points to.
   std::deque<std::string> texts_;
   std::deque<std::vector<std::int64_t>> integers_;
   std::deque<std::vector<double>> numbers_;

@@ -23,7 +23,7 @@ extern const grapnel_request kRequest;
 extern const grapnel_tensors kTensors;
 extern const grapnel_trainer kTrainer;
 
-// nullptr for an id that this host doesn't offer.
+// nullptr for an unknown id.
 const void* extension_table(std::string_view id) noexcept;
 // Ids of all of them, in alphabetical order.
 std::vector<std::string_view> extension_ids();

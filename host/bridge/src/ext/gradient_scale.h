@@ -1,8 +1,8 @@
-// Whether gradients have their true scale at a place of the run.
+// Whether gradients are unscaled at this point of the run.
 //
-// Under precision 16-mixed the loss of each backward pass is multiplied by a scale. The trainer divides the
-// gradients of the optimizer that steps just before on_before_optimizer_step; where one of them overflowed
-// its true value is lost, and the step will be skipped.
+// Under precision 16-mixed the loss of each backward pass is multiplied by a scale. The trainer
+// unscales the gradients of the stepping optimizer just before on_before_optimizer_step; if one
+// overflowed, its value is lost and the step will be skipped.
 #pragma once
 
 #include <grapnel/grad_scaler.h>

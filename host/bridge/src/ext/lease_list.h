@@ -1,5 +1,5 @@
-// The leases that an instance has taken. The trainer undoes those that are left when the run ends; a
-// handle stays known until destroy, so that a plugin may end one late.
+// The leases that an instance has taken. The trainer undoes open ones when the run ends; a handle
+// stays valid until destroy, so that a plugin may end it late.
 #pragma once
 
 #include <grapnel/lease.h>

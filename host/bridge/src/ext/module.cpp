@@ -23,13 +23,13 @@ namespace {
 std::deque<ModuleEntries::Entry>& of_kind(ModuleEntries& entries, std::int32_t kind) {
   if (kind == GRAPNEL_MODULE_PARAMETERS) return entries.parameters;
   if (kind == GRAPNEL_MODULE_BUFFERS) return entries.buffers;
-  throw ContractBreach{fmt::format("there is no kind {} of entries", kind)};
+  throw ContractBreach{fmt::format("unknown kind of entries {}", kind)};
 }
 
 std::int32_t GRAPNEL_CALL generation(const grapnel_host* host, std::uint64_t* result) noexcept {
   return service(host, "module.generation", [&](InstanceHost& self) {
     check_output(result);
-    const ModuleEntries* entries = current_entries(self, /*anew=*/true);
+    const ModuleEntries* entries = current_entries(self, /*refresh=*/true);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;
     *result = entries->generation;
     return GRAPNEL_OK;
@@ -82,7 +82,7 @@ void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint6
                std::uint64_t index_count, grapnel_tensor* const* tensors, Swap& swaps) {
   if (index_count > entries.size()) {
     throw ContractBreach{
-        fmt::format("{} entries to lease are named, there are {}", index_count, entries.size())};
+        fmt::format("{} entries to lease, but the module has {}", index_count, entries.size())};
   }
   for (std::uint64_t i = 0; i < index_count; ++i) {
     if (indices[i] >= entries.size()) {
@@ -92,8 +92,7 @@ void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint6
     const grapnel_tensor& handle = checked_tensor(tensors[i]);
     if (handle.read_only) {
       throw ContractBreach{fmt::format(
-          "the tensor for {} is of a batch or an event, behind which the data set may stand; clone "
-          "it",
+          "the tensor for {} belongs to a batch or an event and may alias the data set; clone it",
           quote(entry.name))};
     }
     const at::Tensor& tensor = handle.tensor;
@@ -128,7 +127,7 @@ std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uin
         (parameter_count + buffer_count > 0 && tensors == nullptr)) {
       throw ContractBreach{"a list is NULL"};
     }
-    const ModuleEntries* entries = current_entries(self, /*anew=*/true);
+    const ModuleEntries* entries = current_entries(self, /*refresh=*/true);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;
     Swap swaps;
     add_swaps(entries->parameters, parameters, parameter_count, tensors, swaps);

@@ -11,7 +11,7 @@ namespace {
 
 using Entry = ModuleEntries::Entry;
 
-// Are the name, shape, type and mask that a plugin relies on still those of the view's entry?
+// Whether the entry still has the name, shape, type and mask that the plugin knows.
 bool matches(const Entry& mine, const StateEntry& live) {
   const at::Tensor& tensor = live.tensor;
   const bool same_mask =
@@ -61,7 +61,7 @@ void rebuild(ModuleEntries& entries, TensorHandles& handles, const StateView& vi
   ++entries.generation;
 }
 
-// Freezing and thawing is no new generation: the flag is copied each time.
+// Freezing does not start a new generation: the flag is copied each time.
 void update_trainable(ModuleEntries& entries) {
   for (Entry& entry : entries.parameters) {
     entry.abi.trainable = entry.handle->tensor.requires_grad() ? 1 : 0;
@@ -70,12 +70,12 @@ void update_trainable(ModuleEntries& entries) {
 
 }  // namespace
 
-ModuleEntries* current_entries(InstanceHost& self, bool anew) {
+ModuleEntries* current_entries(InstanceHost& self, bool refresh) {
   Module* module = self.module();
   if (module == nullptr) return nullptr;
   if (self.module_entries == nullptr) self.module_entries = std::make_unique<ModuleEntries>();
   ModuleEntries& entries = *self.module_entries;
-  if (!anew && entries.checked_at == self.calls() && entries.module == module) return &entries;
+  if (!refresh && entries.checked_at == self.calls() && entries.module == module) return &entries;
 
   const StateView& view = module->state_view();
   if (entries.generation == 0 || entries.module != module ||

@@ -1,5 +1,5 @@
-// The module's parameters and buffers as a plugin sees them: numbered entries with borrowed handles that
-// stay valid until the generation changes.
+// The module's parameters and buffers for a plugin: numbered entries with borrowed handles, valid
+// until the generation changes.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,7 +25,7 @@ class TensorHandles;
 struct ModuleEntries {
   struct Entry {
     std::string name;
-    std::string shown_name;  // the name as a plugin gets it: UTF-8, whatever its bytes are
+    std::string shown_name;  // the name for the plugin, as valid UTF-8
     grapnel_tensor* handle = nullptr;
     grapnel_tensor* mask = nullptr;  // of a pruned parameter
     std::vector<std::int64_t> sizes;
@@ -37,12 +37,12 @@ struct ModuleEntries {
   std::uint64_t view_generation = 0;
   std::uint64_t generation = 0;
   std::uint64_t checked_at = 0;  // InstanceHost::calls() of the last comparison
-  std::deque<Entry> parameters;  // addresses are given out
+  std::deque<Entry> parameters;  // the plugin holds addresses
   std::deque<Entry> buffers;
 };
 
-// The entries of the running hook's module, brought up to date once per hook, or at once when `anew`.
-// nullptr when the hook has no module.
-ModuleEntries* current_entries(InstanceHost& self, bool anew = false);
+// The entries of the running hook's module, updated once per hook, or now if `refresh`. nullptr:
+// the hook has no module.
+ModuleEntries* current_entries(InstanceHost& self, bool refresh = false);
 
 }  // namespace grapnel::bridge

@@ -1,4 +1,4 @@
-// Between the values that a plugin passes and those of LibTorch's dispatcher.
+// Conversion between a plugin's values and those of LibTorch's dispatcher.
 #include <ATen/core/List.h>
 #include <ATen/core/ivalue.h>
 #include <fmt/format.h>
@@ -38,7 +38,7 @@ const char* name_of(std::int32_t tag) {
   }
 }
 
-// One argument on its way in.
+// Converts one argument.
 class Conversion {
  public:
   Conversion(const InstanceHost& self, const grapnel_operator& op, std::size_t index,
@@ -59,7 +59,7 @@ class Conversion {
 
   c10::IValue none() const {
     if (argument_.optional) return {};
-    // An undefined tensor is how LibTorch writes "none" where the schema has no optional.
+    // Where the schema has no optional, LibTorch passes an undefined tensor for "none".
     if (argument_.kind == ArgumentKind::tensor && !argument_.list) return at::Tensor();
     wrong();
   }
@@ -68,8 +68,8 @@ class Conversion {
     const grapnel_tensor& checked = checked_tensor(handle);
     if (argument_.written && checked.read_only) {
       throw self_.error(fmt::format(
-          "{} would write to a tensor of a batch or an event, behind which the data set may stand; "
-          "clone it (of a batch: put the clone in its place with batch.replace)",
+          "{} would write to a tensor of a batch or an event, which may alias the data set; clone "
+          "it (in a batch, put the clone in its place with batch.replace)",
           op_.name));
     }
     if (checked.read_only) add_memory(checked.tensor, self_.operators->read_only_memory);
@@ -170,7 +170,7 @@ class Conversion {
 
   c10::IValue tensor_list() const {
     const auto handles = items(value_.u.tensors);
-    if (argument_.optional_items) {  // NULL stands for none
+    if (argument_.optional_items) {  // NULL means none
       c10::List<std::optional<at::Tensor>> tensors;
       for (const grapnel_tensor* handle : handles) {
         tensors.push_back(handle == nullptr ? std::nullopt : std::optional(tensor(handle)));
@@ -196,7 +196,7 @@ grapnel_value tagged(std::int32_t tag) {
   return value;
 }
 
-// A view of a tensor that must not be written to is no more to be written to than that one.
+// A view of a read-only tensor is read-only too.
 grapnel_tensor* own_result(InstanceHost& self, const at::Tensor& tensor) {
   return self.tensors.own(tensor, shares_memory(tensor, self.operators->read_only_memory));
 }

@@ -1,4 +1,4 @@
-// LibTorch's operators as plugins call them: found once, their arguments converted by their schema.
+// LibTorch's operators for plugins: looked up once, arguments converted by their schema.
 #pragma once
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -12,7 +12,7 @@
 
 namespace grapnel::bridge {
 
-// What a parameter of an operator is made from; optional and list say the rest.
+// The type of an operator's parameter, besides optional and list.
 enum class ArgumentKind : std::uint8_t {
   tensor,
   integer,  // a dtype, layout or memory format too
@@ -21,7 +21,7 @@ enum class ArgumentKind : std::uint8_t {
   boolean,
   text,
   device,
-  unsupported,  // a generator, a storage, ...: only none
+  unsupported,  // a generator, a storage, ...: accepts only none
 };
 
 struct Argument {
@@ -46,27 +46,28 @@ class InstanceHost;
 
 // Of one instance.
 struct Operators {
-  std::deque<grapnel_operator> found;  // addresses are given out
-  // What results point to, valid until the next call.
+  std::deque<grapnel_operator> found;  // the plugin holds addresses
+  // Memory of the results, valid until the next call.
   std::deque<std::string> texts;
   std::deque<std::vector<grapnel_tensor*>> tensor_lists;
   std::deque<std::vector<std::int64_t>> integer_lists;
   std::deque<std::vector<double>> number_lists;
-  // Of the running call: the memory behind its arguments that must not be written to.
+  // The read-only memory of the running call's arguments.
   std::vector<const void*> read_only_memory;
 };
 
-// Converts the arguments, calls, converts the results. PluginError for arguments that the operator doesn't
-// take, ContractBreach for handles that aren't valid, and what the operator throws.
+// Converts the arguments, calls the operator, converts the results. Throws PluginError for
+// arguments that the operator doesn't take, ContractBreach for invalid handles, and what the
+// operator throws.
 void call_operator(InstanceHost& self, const grapnel_operator& op, const grapnel_value* arguments,
                    std::uint64_t argument_count, grapnel_value* results,
                    std::uint64_t result_count);
 
-// The value as the operator's parameter wants it. PluginError naming what was found.
+// The value as the operator's parameter. PluginError, naming the value, when it doesn't fit.
 c10::IValue to_ivalue(const InstanceHost& self, const grapnel_operator& op, std::size_t index,
                       const grapnel_value& value);
 
-// The result for the plugin; tensors in it become its own.
+// The result for the plugin, which owns the tensors in it.
 grapnel_value from_ivalue(InstanceHost& self, const grapnel_operator& op, c10::IValue value);
 
 }  // namespace grapnel::bridge

@@ -1,5 +1,5 @@
-// Extension outputs: the loss as a number, fetched once per step by StepOutput itself, and the named
-// tensors beside it.
+// Extension outputs: the loss as a number, which StepOutput fetches once per step, and the other
+// named tensors.
 #include <grapnel/ext/outputs.h>
 
 #include <optional>
@@ -20,7 +20,7 @@ StepOutput& checked_outputs(const InstanceHost& self, const grapnel_outputs* han
   return *handle->outputs;
 }
 
-// A module may hand out its batch, or a view of it, behind which the data set may stand.
+// A module may return its batch or a view of it, which may alias the data set.
 grapnel_tensor* own_output(InstanceHost& self, const at::Tensor& tensor) {
   std::vector<const void*> memory;
   if (self.batch.batch != nullptr) {
@@ -33,7 +33,7 @@ grapnel_tensor* own_output(InstanceHost& self, const at::Tensor& tensor) {
 
 using NamedTensor = std::pair<std::string, at::Tensor>;
 
-// The leaves of a prediction, their names joined by dots; a lone tensor has the empty name.
+// The leaves of a prediction, their names joined by dots; a single tensor has an empty name.
 void add_leaves(const TensorTree& tree, const std::string& name, std::vector<NamedTensor>& to) {
   if (tree.tensor.defined()) to.emplace_back(name, tree.tensor);
   std::size_t index = 0;

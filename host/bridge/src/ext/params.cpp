@@ -1,4 +1,4 @@
-// Extension params: values that base has checked against the table in plugin.json.
+// Extension params: values already checked against the table in plugin.json.
 #include <grapnel/ext/params.h>
 
 #include <fmt/format.h>
@@ -36,7 +36,7 @@ void write(const ConfigValue& value, grapnel_string name, std::int64_t* out) {
 void write(const ConfigValue& value, grapnel_string name, double* out) {
   if (!value.is_number() && !value.is_string()) wrong_type(name, value, "a number");
   try {
-    *out = value.as_double();  // "inf" stands for itself
+    *out = value.as_double();  // also of the text "inf"
   } catch (const ConfigError&) {
     wrong_type(name, value, "a number");
   }

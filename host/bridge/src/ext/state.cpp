@@ -17,7 +17,7 @@ namespace grapnel::bridge {
 namespace {
 
 constexpr std::size_t kMostKeyBytes = 512;
-constexpr const char* kBytes = "bytes";  // the one key of a value that was put as bytes
+constexpr const char* kBytes = "bytes";  // the only key of a value put as bytes
 
 bool has_control_character(std::string_view text) {
   for (const char c : text) {
@@ -48,14 +48,14 @@ const at::Tensor* as_bytes(const StateValue& value) {
 
 void StateWriter::check(std::string_view key, std::uint64_t bytes) {
   if (keys_.contains(std::string(key))) {
-    throw ContractBreach{fmt::format("{} is put twice", quote(key))};
+    throw ContractBreach{fmt::format("key {} is written twice", quote(key))};
   }
   if (state_.size() >= GRAPNEL_STATE_MAX_ENTRIES) {
     throw ContractBreach{fmt::format("more than {} entries", GRAPNEL_STATE_MAX_ENTRIES)};
   }
   bytes_ += bytes + key.size();
   if (bytes > GRAPNEL_STATE_MAX_BYTES || bytes_ > GRAPNEL_STATE_MAX_BYTES) {
-    throw ContractBreach{fmt::format("more than {} beside its tensors with {}",
+    throw ContractBreach{fmt::format("more than {} besides tensors, at key {}",
                                      human_bytes(GRAPNEL_STATE_MAX_BYTES), quote(key))};
   }
 }
@@ -148,7 +148,7 @@ StateReader::StateReader(InstanceHost& host, const StateDict& state, const std::
     return get(reader, "state.get_tensor", key, owned,
                [&](InstanceHost& self, const StateValue& value) {
                  if (!value.is_tensor()) return false;
-                 // A copy: the state may be kept and handed out again.
+                 // A copy: the state may be kept and returned again.
                  *owned = self.tensors.own(value.to_tensor().detach().clone());
                  return true;
                });

@@ -1,7 +1,7 @@
-// The two sides of extension state: what a plugin's save writes to and its load reads from.
+// Extension state: the writer for a plugin's save and the reader for its load.
 //
-// A state is kept as a StateDict of what was put: tensors (arrays too), integers, numbers, texts; bytes
-// are {"bytes": U8 tensor}, so that they can't be taken for an array. Everything is copied at once.
+// A state is a StateDict of the values put: tensors (arrays too), integers, numbers, strings; bytes
+// are {"bytes": U8 tensor}, to distinguish them from an array. Values are copied immediately.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +37,8 @@ class StateWriter {
   Abi abi_;
   InstanceHost& host_;
   StateDict state_;
-  std::unordered_set<std::string> keys_;  // of state_, which finds one by looking at all
-  std::uint64_t bytes_ = 0;               // of everything that is not a tensor
+  std::unordered_set<std::string> keys_;  // of state_, whose look-up is linear
+  std::uint64_t bytes_ = 0;               // of all values but tensors
 };
 
 // Lives on the stack around the plugin's load.

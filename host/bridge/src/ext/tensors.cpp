@@ -1,4 +1,4 @@
-// Extension tensors: what stands behind a handle, and the way of its elements in and out.
+// Extension tensors: describing, reading, writing and creating tensors by handle.
 #include <grapnel/ext/tensors.h>
 
 #include <ATen/ops/empty.h>
@@ -52,14 +52,14 @@ std::int32_t GRAPNEL_CALL to_f64(const grapnel_host* host, const grapnel_tensor*
     check_output(value);
     const at::Tensor& from = checked_tensor(tensor).tensor;
     if (from.numel() != 1) {
-      throw ContractBreach{fmt::format("a tensor of {} elements is no number", from.numel())};
+      throw ContractBreach{fmt::format("a tensor of {} elements is not a scalar", from.numel())};
     }
     *value = from.item().toDouble();
     return GRAPNEL_OK;
   });
 }
 
-// Row-major on the CPU, in the tensor's own memory where it is so already.
+// Row-major on the CPU; the tensor's own memory if it already is.
 at::Tensor row_major(const at::Tensor& tensor) {
   return tensor.detach().cpu().to_dense().resolve_conj().resolve_neg().contiguous();
 }
@@ -86,8 +86,8 @@ std::int32_t GRAPNEL_CALL read(const grapnel_host* host, const grapnel_tensor* t
 void check_writable(const grapnel_tensor& handle) {
   if (handle.read_only) {
     throw ContractBreach{
-        "the tensors of a batch or an event are not to be written to, the data set may stand "
-        "behind them; clone one (of a batch: put the clone in its place with batch.replace)"};
+        "tensors of a batch or an event are read-only, they may alias the data set; clone one "
+        "(in a batch, put the clone in its place with batch.replace)"};
   }
 }
 
@@ -98,7 +98,7 @@ std::int32_t GRAPNEL_CALL begin_write(const grapnel_host* host, grapnel_tensor* 
     check_output(bytes);
     grapnel_tensor& handle = checked_tensor(tensor);
     check_writable(handle);
-    if (handle.writing) throw ContractBreach{"begin_write before end_write of the one before"};
+    if (handle.writing) throw ContractBreach{"begin_write while another begin_write is open"};
     const at::Tensor& target = handle.tensor;
     const bool direct = target.layout() == c10::kStrided && target.device().is_cpu() &&
                         target.is_contiguous() && !target.is_conj() && !target.is_neg();
@@ -122,7 +122,7 @@ std::int32_t GRAPNEL_CALL end_write(const grapnel_host* host, grapnel_tensor* te
     if (handle.staging.defined()) {
       handle.tensor.copy_(std::exchange(handle.staging, {}));
     } else if (!handle.tensor.is_inference()) {
-      handle.tensor.unsafeGetTensorImpl()->bump_version();  // autograd notices the write
+      handle.tensor.unsafeGetTensorImpl()->bump_version();  // so that autograd notices the write
     }
     return GRAPNEL_OK;
   });

@@ -1,5 +1,5 @@
-// Extension trainer: one struct per instance, brought up to date before each hook of an instance that
-// has asked for it.
+// Extension trainer: one struct per instance, updated before each hook once the instance has asked
+// for it.
 #include "trainer_state.h"
 
 #include <filesystem>
@@ -38,7 +38,7 @@ std::int64_t batch_idx_of(const RunState& state, const Call& call) {
   return progress->current.ready - 1;
 }
 
-// The directory and the callbacks can only change between runs and epochs, and looking at them costs.
+// The directory and the callbacks are expensive to look up and only change between runs and epochs.
 bool may_change_setup(Hook hook) {
   if (is_within_training_batch(hook)) return false;
   switch (hook) {
@@ -54,7 +54,7 @@ bool may_change_setup(Hook hook) {
   }
 }
 
-// The shortest duration of the run's Timers, of which max_time makes one; -1 without.
+// The shortest duration of the run's Timers (max_time makes one); -1: none.
 double max_time_of(const Trainer& trainer) {
   double shortest = -1;
   for (const CallbackHandle& handle : trainer.callbacks()) {
@@ -81,7 +81,7 @@ std::int32_t GRAPNEL_CALL state(const grapnel_host* host,
 }  // namespace
 
 void update_trainer_state(InstanceHost& self) {
-  if (self.trainer() == nullptr) return;  // create and init: nothing stands anywhere yet
+  if (self.trainer() == nullptr) return;  // create and init have no run
   const Call& call = *self.call();
   const Trainer& trainer = *call.trainer;
   const RunState& from = trainer.state();

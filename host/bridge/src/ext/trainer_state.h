@@ -1,11 +1,11 @@
-// Keeps grapnel_trainer_state true.
+// Keeps grapnel_trainer_state up to date.
 #pragma once
 
 #include "../instance_host.h"
 
 namespace grapnel::bridge {
 
-// Copies where the run stands into the struct that the plugin reads.
+// Copies the state of the run into the struct that the plugin reads.
 void update_trainer_state(InstanceHost& self);
 
 }  // namespace grapnel::bridge

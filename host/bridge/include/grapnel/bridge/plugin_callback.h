@@ -1,11 +1,11 @@
-// One callback of a plugin, running in a Trainer: the C ABI on the one side, core's Callback on the
-// other.
+// One callback of a plugin, running in a Trainer or Fabric: adapts the C ABI to core's Callback.
 //
-// Rules: whatever the plugin does, it stays its own. Gradients are not recorded while it runs, the
-// thread's modes are put back afterwards, an exception of a host's service comes out again as it was,
-// and every failure of the plugin is thrown as a PluginError with its id, version, callback and hook;
-// what becomes of it, CallbackHandle::on_error says. The instance is made by the constructor and destroyed by the destructor, once, whatever happened.
-// Not thread-safe: make, run and destroy it on the thread that trains.
+// Rules: the plugin can't affect its surroundings. Gradients are not recorded while it runs, and
+// the thread's modes are restored afterwards. An exception of a host service that the plugin passes
+// on is rethrown as it was; every failure of the plugin itself is a PluginError with its id,
+// version, callback and hook. CallbackHandle::on_error decides what happens then. The constructor
+// makes the instance, the destructor destroys it, exactly once. Not thread-safe: make, run and
+// destroy it on the training thread.
 #pragma once
 
 #include <memory>
@@ -25,15 +25,15 @@ class InstanceHost;
 
 struct PluginCallbackOptions {
   ConfigValue parameters = {};  // as run.json gives them; null: all defaults
-  std::string name = {};        // tells two instances of the callback apart; may be empty
+  std::string name = {};        // distinguishes two instances of the callback; may be empty
 };
 
-// Its handlers are those of user-defined events, which a Fabric calls.
+// Its EventHandlers are the plugin's handlers of user-defined events (Fabric).
 class PluginCallback final : public Callback, public EventHandlers {
  public:
-  // Makes and initializes the instance. `callback` is one of the manifest's; `factory` must live as
-  // long as the object (a loaded library stays for ever). ConfigError when the parameters are not
-  // acceptable, PluginError when the plugin refuses or breaks the contract.
+  // Makes and initializes the instance. `callback` is one of the manifest's; `factory` must outlive
+  // the object (libraries are never unloaded). ConfigError for invalid parameters, PluginError when
+  // the plugin refuses or breaks the contract.
   PluginCallback(const host::Manifest& manifest, const std::string& callback,
                  const grapnel_factory& factory, const PluginCallbackOptions& options = {});
   ~PluginCallback() override;
@@ -47,21 +47,21 @@ class PluginCallback final : public Callback, public EventHandlers {
   std::string owner_name() const override {
     return label_;
   }
-  // "<plugin id>/<callback>/<key>", where key is the explicit name, else the instance's own key, else
-  // made of its identifying parameters, else "default".
+  // "<plugin id>/<callback>/<key>". key: the explicit name, or the instance's own key, or one made
+  // of its identifying parameters, or "default", whichever exists first.
   std::string state_key() const override;
   // The same under the former ids of the plugin.
   std::vector<std::string> former_state_keys() const override;
-  // {"version", "keep_if_absent": true, "state"}; empty when it keeps none.
+  // {"version", "keep_if_absent": true, "state"}; empty: no state.
   StateDict state_dict() const override;
-  // CheckpointError naming plugin and versions when the plugin refuses the state.
+  // CheckpointError naming the plugin and both versions when the plugin refuses the state.
   void load_state_dict(const StateDict& state) override;
   HookMask wanted(const HookMask& overridden) const override;
   // Ends its leases.
   void on_disabled() override;
 
   const PluginSite& site() const;
-  // The parameters that it runs with, defaults filled in.
+  // Its parameters, with defaults filled in.
   const Parameters& parameters() const;
 
  private:
