@@ -27,9 +27,9 @@ void check_state_keys(const std::vector<CallbackHandle>& callbacks) {
       if (key != callbacks[j].callback->state_key()) continue;
       throw ConfigError(
           {},
-          fmt::format("two callbacks of class {} have the same state_key \"{}\", so that one's "
-                      "state would overwrite the other's in checkpoints; give one of them a name "
-                      "of its own (set_name, or \"name\" in run.json)",
+          fmt::format("two callbacks of class {} have the same state_key \"{}\", so one would "
+                      "overwrite the other's state in checkpoints; give one of them another name "
+                      "(set_name, or \"label\" in run.json)",
                       callbacks[j].callback->type_name(), key));
     }
   }

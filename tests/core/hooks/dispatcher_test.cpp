@@ -134,7 +134,8 @@ TEST_CASE("two callbacks with state and the same key are refused, naming what to
     StateDict state_dict() const override { return {{"a", 1}}; }
   };
   CHECK_THROWS_WITH(Trainer(quiet(1), {std::make_shared<Stateful>(), std::make_shared<Stateful>()}),
-                    Catch::Contains("Stateful") && Catch::Contains("set_name"));
+                    Catch::Contains("Stateful") && Catch::Contains("set_name") &&
+                        Catch::Contains("\"label\" in run.json"));
   auto named = std::make_shared<Stateful>();
   named->set_name("another");
   CHECK_NOTHROW(Trainer(quiet(1), {std::make_shared<Stateful>(), named}));
