@@ -170,11 +170,6 @@ void* at_offset(void* options, std::size_t offset) {
   return static_cast<char*>(options) + offset;
 }
 
-void read_row(const OptionRow& row, const ConfigValue& value, void* member) {
-  if (row.group) return row.group->read(value, member);
-  row.access->read(row.empty_is_null && value.is_null() ? ConfigValue("") : value, member);
-}
-
 // As run.json would have it; nullopt: it can't be written.
 std::optional<ConfigValue> write_row(const OptionRow& row, const void* member) {
   if (row.group) return row.group->write(member);
@@ -191,21 +186,19 @@ bool has_infinity(const ConfigValue& value) {
   return value.is_number() && std::isinf(value.as_double());
 }
 
-// What is accepted, when the member breaks a rule that its row's specification doesn't have.
-std::string broken_rule_of(const OptionRow& row, const std::optional<ConfigValue>& value,
-                           const void* member) {
-  if (row.is_filled && value && (value->is_null() || *value == ConfigValue(""))) {
-    return "not empty";
-  }
-  if (row.is_finite && value && has_infinity(*value)) {
-    const std::string bounds = bounds_text(row.spec);
-    return bounds.empty() ? "finite" : bounds + " and finite";
-  }
-  return row.group ? std::string() : row.access->broken_rule(member);
+// What is accepted, when the value breaks a rule of the row that its specification doesn't have.
+std::string broken_rule(const OptionRow& row, const ConfigValue& value) {
+  if (row.is_filled && (value.is_null() || value == ConfigValue(""))) return "not empty";
+  if (!row.is_finite || !has_infinity(value)) return {};
+  const std::string bounds = bounds_text(row.spec);
+  return bounds.empty() ? "finite" : bounds + " and finite";
 }
 
-std::string found_text(const std::optional<ConfigValue>& value) {
-  return value ? ", found " + value->describe() : std::string();
+// `key` is the option in the error's text.
+void check_rules(const OptionRow& row, const ConfigValue& value, const std::string& key) {
+  const std::string accepted = broken_rule(row, value);
+  if (accepted.empty()) return;
+  throw value.error(key + " must be " + accepted + ", found " + value.describe(), key);
 }
 
 }  // namespace
@@ -233,26 +226,24 @@ std::vector<ParameterSpec> OptionRows::specs() const {
 }
 
 void OptionRows::read(const Parameters& parameters, void* options) const {
+  const std::string path = parameters.context().empty() ? "" : parameters.context() + ".";
   for (const OptionRow& row : rows_) {
     const std::string& name = row.spec.name;
-    if (row.unset_value && !parameters.was_given(name)) continue;
     void* member = at_offset(options, row.offset);
+    if (row.group) {
+      row.group->read(parameters.get<Parameters>(name), member);
+      continue;
+    }
+    if (row.unset_value && !parameters.was_given(name)) continue;
     const auto value = parameters.get<ConfigValue>(name);
+    check_rules(row, value, path + name);
     try {
-      read_row(row, value, member);
+      row.access->read(row.empty_is_null && value.is_null() ? ConfigValue("") : value, member);
+      row.access->check(member);
     } catch (const ConfigError& error) {
       if (error.line > 0) throw;
       throw parameters.error(name, error.what());
     }
-    if (const std::string accepted = broken_rule_of(row, value, member); !accepted.empty()) {
-      throw parameters.error(name, "must be " + accepted + found_text(value));
-    }
-  }
-}
-
-void OptionRows::read(const ConfigValue& values, void* options) const {
-  for (const OptionRow& row : rows_) {
-    read_row(row, values.at(row.spec.name), at_offset(options, row.offset));
   }
 }
 
@@ -266,22 +257,28 @@ ConfigValue OptionRows::write(const void* options) const {
   return values;
 }
 
-void OptionRows::check(const void* options, std::string_view owner) const {
+void OptionRows::check(const void* options, std::string_view owner, const std::string& path) const {
+  const std::string who = std::string(owner) + ": ";
   for (const OptionRow& row : rows_) {
-    const std::string& name = row.spec.name;
+    const std::string name = path + row.spec.name;
     const void* member = at_offset(options, row.offset);
-    const std::optional<ConfigValue> value = write_row(row, member);
-    if (value) {
-      try {
+    if (row.group) {
+      row.group->check(member, owner, name + ".");
+      continue;
+    }
+    try {
+      if (const std::optional<ConfigValue> value = write_row(row, member)) {
         std::optional<Parameters> fields;
         check_parameter(row.spec, *value, name, fields);
-      } catch (const ConfigError& error) {
-        throw ConfigError({}, std::string(owner) + ": " + error.what(), error.key, error.nearest);
+        check_rules(row, *value, name);
       }
+    } catch (const ConfigError& error) {
+      throw ConfigError({}, who + error.what(), error.key, error.nearest);
     }
-    if (const std::string accepted = broken_rule_of(row, value, member); !accepted.empty()) {
-      throw ConfigError(
-          {}, std::string(owner) + ": " + name + " must be " + accepted + found_text(value), name);
+    try {
+      row.access->check(member);
+    } catch (const ConfigError& error) {
+      throw ConfigError({}, who + name + ": " + error.what(), name, error.nearest);
     }
   }
 }

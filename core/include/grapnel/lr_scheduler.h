@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "grapnel/base/enum_names.h"
 #include "grapnel/export.h"
 #include "grapnel/optimizer.h"
 #include "grapnel/state_dict.h"
@@ -44,6 +45,10 @@ class GRAPNEL_CORE_API LRScheduler {
 };
 
 enum class Interval { epoch, step };
+
+template <>
+inline constexpr auto enum_names<Interval> =
+    std::to_array<EnumName<Interval>>({{Interval::step, "step"}, {Interval::epoch, "epoch"}});
 
 // How the loop uses a scheduler; the keys of Lightning's lr_scheduler_config.
 struct SchedulerConfig {

@@ -208,39 +208,23 @@ class ActivationMonitor::Watcher final : public LayerObserver {
 
 ActivationMonitor::ActivationMonitor(ActivationMonitorOptions options)
     : options_(std::move(options)) {
-  if (options_.layers.empty()) {
-    throw ConfigError(
-        {}, "ActivationMonitor: layers is empty; \"*\" stands for all that are observed", "layers");
-  }
-  if (options_.every_n_steps.value_or(1) < 1) {
-    throw ConfigError({},
-                      fmt::format("ActivationMonitor: every_n_steps is {}; accepted are 1 and more",
-                                  *options_.every_n_steps),
-                      "every_n_steps");
-  }
+  options_table().check(options_, "ActivationMonitor");
 }
 
 ActivationMonitor::~ActivationMonitor() = default;
 
-const ParameterTable& ActivationMonitor::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<ActivationMonitorOptions>& ActivationMonitor::options_table() {
+  using O = ActivationMonitorOptions;
+  static const OptionsTable<O> table(
       "activation_monitor", "Logs statistics of what the model's layers put out in training.",
-      {string_list("layers", {"*"})
+      {option("layers", &O::layers)
            .items(1, 10'000)
            .doc("Names of layers, or patterns of them with * and ?."),
-       integer("every_n_steps")
-           .nullable()
+       option("every_n_steps", &O::every_n_steps)
            .at_least(1)
            .unit("steps")
            .doc("How often to look; null: as often as the trainer logs.")});
   return table;
-}
-
-std::shared_ptr<ActivationMonitor> ActivationMonitor::from(const Parameters& p) {
-  return std::make_shared<ActivationMonitor>(
-      ActivationMonitorOptions{.layers = p.get<std::vector<std::string>>("layers"),
-                               .every_n_steps = p.get<std::optional<int64_t>>("every_n_steps")});
 }
 
 std::vector<std::string> ActivationMonitor::layers() const {

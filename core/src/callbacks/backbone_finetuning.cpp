@@ -19,85 +19,60 @@ double rounded_to(double value, int64_t digits) {
   return std::isfinite(scaled) ? scaled / scale : value;
 }
 
-void check_rate(const char* name, double value) {
-  if (value > 0.0 && std::isfinite(value)) return;
-  throw ConfigError(
-      {}, fmt::format("BackboneFinetuning: {} is {}; it must be above 0 and finite", name, value),
-      name);
-}
+// run.json has a constant for it; in C++ it may be any function.
+struct FactorOfEpoch {
+  using Function = std::function<double(int64_t)>;
+  static void describe(ParameterSpec& spec) { spec.types = {ParameterType::number}; }
+  static Function read(const ConfigValue& value) { return ConstantFactor{value.as_double()}; }
+  static std::optional<ConfigValue> write(const Function& factor) {
+    const auto* constant = factor.target<ConstantFactor>();
+    return constant == nullptr ? std::nullopt : std::optional<ConfigValue>(constant->factor);
+  }
+  static void check(const Function& factor) {
+    if (!factor) throw ConfigError({}, "the function is empty");
+  }
+};
 
 }  // namespace
 
 BackboneFinetuning::BackboneFinetuning(BackboneFinetuningOptions options)
     : options_(std::move(options)) {
-  if (options_.unfreeze_backbone_at_epoch < 0) {
-    throw ConfigError({},
-                      fmt::format("BackboneFinetuning: unfreeze_backbone_at_epoch is {}; accepted "
-                                  "are 0 and more",
-                                  options_.unfreeze_backbone_at_epoch),
-                      "unfreeze_backbone_at_epoch");
-  }
-  if (!options_.lambda_func) {
-    throw ConfigError({}, "BackboneFinetuning: lambda_func is empty", "lambda_func");
-  }
-  check_rate("backbone_initial_ratio_lr", options_.backbone_initial_ratio_lr);
-  check_rate("initial_denom_lr", options_.initial_denom_lr);
-  if (options_.backbone_initial_lr) {
-    check_rate("backbone_initial_lr", *options_.backbone_initial_lr);
-  }
-  if (options_.rounding < 0 || options_.rounding > 17) {
-    throw ConfigError({},
-                      fmt::format("BackboneFinetuning: rounding is {}; accepted are 0 to 17 digits",
-                                  options_.rounding),
-                      "rounding");
-  }
+  options_table().check(options_, "BackboneFinetuning");
 }
 
-const ParameterTable& BackboneFinetuning::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<BackboneFinetuningOptions>& BackboneFinetuning::options_table() {
+  using O = BackboneFinetuningOptions;
+  static const OptionsTable<O> table(
       "backbone_finetuning", "Trains the head first, then the part \"backbone\" too.",
-      {integer("unfreeze_backbone_at_epoch", 10)
+      {option("unfreeze_backbone_at_epoch", &O::unfreeze_backbone_at_epoch)
            .at_least(0)
            .doc("Epoch, from 0, at whose start the backbone becomes trainable."),
-       number("lambda_func", 2.0)
+       option<FactorOfEpoch>("lambda_func", &O::lambda_func)
            .above(0)
            .doc("Factor on the backbone's learning rate at every later epoch."),
-       number("backbone_initial_ratio_lr", 0.1)
+       option("backbone_initial_ratio_lr", &O::backbone_initial_ratio_lr)
            .above(0)
+           .finite()
            .doc("The backbone's first learning rate as a share of the first group's."),
-       number("backbone_initial_lr")
-           .nullable()
+       option("backbone_initial_lr", &O::backbone_initial_lr)
            .above(0)
+           .finite()
            .doc("The backbone's first learning rate, instead of the share."),
-       boolean("should_align", true)
+       option("should_align", &O::should_align)
            .doc("Keep the backbone's learning rate from passing the first group's."),
-       number("initial_denom_lr", 10.0).above(0).doc("Taken for compatibility; has no effect."),
-       boolean("train_bn", true)
+       option("initial_denom_lr", &O::initial_denom_lr)
+           .above(0)
+           .finite()
+           .doc("Taken for compatibility; has no effect."),
+       option("train_bn", &O::train_bn)
            .doc("Optimize the batch normalizations of the backbone once it is unfrozen."),
-       boolean("verbose", false).doc("Log both learning rates at every epoch."),
-       integer("rounding", 12)
+       option("verbose", &O::verbose).doc("Log both learning rates at every epoch."),
+       option("rounding", &O::rounding)
            .at_least(0)
            .at_most(17)
            .unit("digits after the point")
            .doc("Precision of those logs.")});
   return table;
-}
-
-BackboneFinetuningOptions BackboneFinetuning::options_from(const Parameters& p) {
-  return {.unfreeze_backbone_at_epoch = p.get<int64_t>("unfreeze_backbone_at_epoch"),
-          .lambda_func = [factor = p.get<double>("lambda_func")](int64_t) { return factor; },
-          .backbone_initial_ratio_lr = p.get<double>("backbone_initial_ratio_lr"),
-          .backbone_initial_lr = p.get<std::optional<double>>("backbone_initial_lr"),
-          .should_align = p.get<bool>("should_align"),
-          .initial_denom_lr = p.get<double>("initial_denom_lr"),
-          .train_bn = p.get<bool>("train_bn"),
-          .verbose = p.get<bool>("verbose"),
-          .rounding = p.get<int64_t>("rounding")};
-}
-
-std::shared_ptr<BackboneFinetuning> BackboneFinetuning::from(const Parameters& p) {
-  return std::make_shared<BackboneFinetuning>(options_from(p));
 }
 
 StateDict BackboneFinetuning::state_dict() const {

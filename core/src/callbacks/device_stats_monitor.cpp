@@ -39,22 +39,16 @@ DeviceStatsMonitor::DeviceStatsMonitor(DeviceStatsMonitorOptions options)
 
 DeviceStatsMonitor::~DeviceStatsMonitor() = default;
 
-const ParameterTable& DeviceStatsMonitor::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<DeviceStatsMonitorOptions>& DeviceStatsMonitor::options_table() {
+  using O = DeviceStatsMonitorOptions;
+  static const OptionsTable<O> table(
       "device_stats_monitor",
       "Logs how busy the CPU and the accelerator are at every logged batch.",
-      {boolean("cpu_stats")
-           .nullable()
+      {option("cpu_stats", &O::cpu_stats)
            .doc("Log the CPU's numbers; null: when the training runs on the CPU."),
-       string_list("filter_keys").nullable().doc("Log these alone (\"cpu_percent\"); null: all.")});
+       option("filter_keys", &O::filter_keys)
+           .doc("Log these alone (\"cpu_percent\"); null: all.")});
   return table;
-}
-
-std::shared_ptr<DeviceStatsMonitor> DeviceStatsMonitor::from(const Parameters& p) {
-  return std::make_shared<DeviceStatsMonitor>(DeviceStatsMonitorOptions{
-      .cpu_stats = p.get<std::optional<bool>>("cpu_stats"),
-      .filter_keys = p.get<std::optional<std::vector<std::string>>>("filter_keys")});
 }
 
 void DeviceStatsMonitor::setup(StageEvent& event) {

@@ -52,62 +52,51 @@ bool restore(const StateEntry& entry, const StateDict& weights) {
 }  // namespace
 
 EarlyStopping::EarlyStopping(std::string monitor, EarlyStoppingOptions options)
-    : monitor_(std::move(monitor)), options_(options), best_score_(worst_score(options.mode)) {
-  const auto refuse = [](std::string_view key, const std::string& message) {
-    throw ConfigError({}, "EarlyStopping: " + message, std::string(key));
-  };
-  if (monitor_.empty()) refuse("monitor", "monitor is empty; name the metric to watch");
-  if (options_.patience < 0) {
-    refuse("patience",
-           fmt::format("patience is {}; it counts checks: at least 0", options_.patience));
-  }
-  if (options_.start_from_epoch < 0) {
-    refuse("start_from_epoch",
-           fmt::format("start_from_epoch is {}; epochs count from 0", options_.start_from_epoch));
-  }
-  if (!std::isfinite(options_.min_delta)) {
-    refuse("min_delta", fmt::format("min_delta is {}; it must be a number", options_.min_delta));
-  }
+    : EarlyStopping(Settings{std::move(monitor), options}) {}
+
+EarlyStopping::EarlyStopping(Settings settings)
+    : monitor_(std::move(settings.monitor)),
+      options_(settings.options),
+      best_score_(worst_score(options_.mode)) {
+  options_table().check({monitor_, options_}, "EarlyStopping");
 }
 
-const ParameterTable& EarlyStopping::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<EarlyStopping::Settings>& EarlyStopping::options_table() {
+  using O = EarlyStoppingOptions;
+  static const OptionsTable<Settings> table(
       "early_stopping", "Stops the training when a monitored metric no longer improves.",
-      {string("monitor").identifying().doc("Name of the metric to watch."),
-       number("min_delta", 0.0).doc("By how much a value must be better to count as improvement."),
-       integer("patience", 3).at_least(0).unit("checks").doc("Checks without improvement."),
-       boolean("verbose", false).doc("Log each improvement and the stop."),
-       string("mode", "min").one_of({"min", "max"}).identifying().doc("Which direction is better."),
-       boolean("strict", true).doc("A missing metric is an error; else the check is skipped."),
-       boolean("check_finite", true).doc("Stop when the metric is NaN or infinite."),
-       number("stopping_threshold").nullable().doc("Stop as soon as the metric is better."),
-       number("divergence_threshold").nullable().doc("Stop as soon as the metric is worse."),
-       boolean("check_on_train_epoch_end")
-           .nullable()
-           .doc("Check at the end of training epochs (true) or of validations (false); null: "
-                "of epochs, when validation runs once at the end of each."),
-       integer("start_from_epoch", 0).at_least(0).doc("No check before this epoch, from 0."),
-       boolean("restore_best_weights", false)
-           .doc("Put the weights of the best check back when the training ends.")});
+      {option("monitor", &Settings::monitor)
+           .required()
+           .filled()
+           .identifying()
+           .doc("Name of the metric to watch."),
+       embed(&Settings::options,
+             {option("min_delta", &O::min_delta)
+                  .finite()
+                  .doc("By how much a value must be better to count as improvement."),
+              option("patience", &O::patience)
+                  .at_least(0)
+                  .unit("checks")
+                  .doc("Checks without improvement."),
+              option("verbose", &O::verbose).doc("Log each improvement and the stop."),
+              option("mode", &O::mode).identifying().doc("Which direction is better."),
+              option("strict", &O::strict)
+                  .doc("A missing metric is an error; else the check is skipped."),
+              option("check_finite", &O::check_finite)
+                  .doc("Stop when the metric is NaN or infinite."),
+              option("stopping_threshold", &O::stopping_threshold)
+                  .doc("Stop as soon as the metric is better."),
+              option("divergence_threshold", &O::divergence_threshold)
+                  .doc("Stop as soon as the metric is worse."),
+              option("check_on_train_epoch_end", &O::check_on_train_epoch_end)
+                  .doc("Check at the end of training epochs (true) or of validations (false); "
+                       "null: of epochs, when validation runs once at the end of each."),
+              option("start_from_epoch", &O::start_from_epoch)
+                  .at_least(0)
+                  .doc("No check before this epoch, from 0."),
+              option("restore_best_weights", &O::restore_best_weights)
+                  .doc("Put the weights of the best check back when the training ends.")})});
   return table;
-}
-
-std::shared_ptr<EarlyStopping> EarlyStopping::from(const Parameters& p) {
-  return std::make_shared<EarlyStopping>(
-      p.get<std::string>("monitor"),
-      EarlyStoppingOptions{
-          .min_delta = p.get<double>("min_delta"),
-          .patience = p.get<int64_t>("patience"),
-          .verbose = p.get<bool>("verbose"),
-          .mode = parse_monitor_mode(p.get<std::string>("mode")),
-          .strict = p.get<bool>("strict"),
-          .check_finite = p.get<bool>("check_finite"),
-          .stopping_threshold = p.get<std::optional<double>>("stopping_threshold"),
-          .divergence_threshold = p.get<std::optional<double>>("divergence_threshold"),
-          .check_on_train_epoch_end = p.get<std::optional<bool>>("check_on_train_epoch_end"),
-          .start_from_epoch = p.get<int64_t>("start_from_epoch"),
-          .restore_best_weights = p.get<bool>("restore_best_weights")});
 }
 
 std::string EarlyStopping::state_key() const {

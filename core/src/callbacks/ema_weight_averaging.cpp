@@ -18,62 +18,39 @@ WeightAveragingOptions ema_base_options(const EMAWeightAveragingOptions& options
           }};
 }
 
-void check_not_negative(const char* name, std::optional<int64_t> value) {
-  if (!value.has_value() || *value >= 0) return;
-  throw ConfigError(
-      {}, fmt::format("EMAWeightAveraging: {} is {}; accepted are 0 and more", name, *value), name);
-}
-
 }  // namespace
 
 EMAWeightAveraging::EMAWeightAveraging(EMAWeightAveragingOptions options)
     : WeightAveraging(ema_base_options(options)), options_(std::move(options)) {
-  if (!(options_.decay >= 0.0 && options_.decay <= 1.0)) {
-    throw ConfigError(
-        {}, fmt::format("EMAWeightAveraging: decay is {}; it must be from 0 to 1", options_.decay),
-        "decay");
-  }
-  check_not_negative("update_every_n_steps", options_.update_every_n_steps);
-  check_not_negative("update_starting_at_step", options_.update_starting_at_step);
-  check_not_negative("update_starting_at_epoch", options_.update_starting_at_epoch);
+  options_table().check(options_, "EMAWeightAveraging");
 }
 
-const ParameterTable& EMAWeightAveraging::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<EMAWeightAveragingOptions>& EMAWeightAveraging::options_table() {
+  using O = EMAWeightAveragingOptions;
+  static const OptionsTable<O> table(
       "ema_weight_averaging",
       "Keeps an exponential moving average of the weights and ends with it.",
-      {string("device").nullable().doc("Where to keep the average; null: with the model."),
-       boolean("use_buffers", true).doc("Average buffers (running statistics) too."),
-       number("decay", 0.999)
+      {option("device", &O::device)
+           .null_when_empty()
+           .doc("Where to keep the average; null: with the model."),
+       option("use_buffers", &O::use_buffers).doc("Average buffers (running statistics) too."),
+       option("decay", &O::decay)
            .at_least(0)
            .at_most(1)
            .doc("Share of the average that stays at an update."),
-       integer("update_every_n_steps", 1)
+       option("update_every_n_steps", &O::update_every_n_steps)
            .at_least(0)
            .unit("optimizer steps")
            .doc("Update after every so many; 0: only after epochs."),
-       integer("update_starting_at_step")
-           .nullable()
+       option("update_starting_at_step", &O::update_starting_at_step)
            .at_least(0)
            .unit("optimizer steps")
            .doc("First step, from 0, after which to update; null: the first."),
-       integer("update_starting_at_epoch")
-           .nullable()
+       option("update_starting_at_epoch", &O::update_starting_at_epoch)
            .at_least(0)
            .unit("epochs")
            .doc("Update after epochs too, from this one, counted from 0.")});
   return table;
-}
-
-std::shared_ptr<EMAWeightAveraging> EMAWeightAveraging::from(const Parameters& p) {
-  return std::make_shared<EMAWeightAveraging>(EMAWeightAveragingOptions{
-      .device = p.get<std::optional<std::string>>("device").value_or(""),
-      .use_buffers = p.get<bool>("use_buffers"),
-      .decay = p.get<double>("decay"),
-      .update_every_n_steps = p.get<int64_t>("update_every_n_steps"),
-      .update_starting_at_step = p.get<std::optional<int64_t>>("update_starting_at_step"),
-      .update_starting_at_epoch = p.get<std::optional<int64_t>>("update_starting_at_epoch")});
 }
 
 bool EMAWeightAveraging::should_update(std::optional<int64_t> step_idx,

@@ -15,6 +15,23 @@ namespace grapnel {
 
 namespace {
 
+struct WholeNumbers : OptionType<std::map<int64_t, double>> {
+  static AccumulationSchedule read(const ConfigValue& value) {
+    AccumulationSchedule scheduling;
+    for (const auto& [epoch, factor] : OptionType::read(value)) {
+      if (factor != std::floor(factor)) {
+        throw ConfigError::of("", "epoch {} has the factor {}; it must be a whole number", epoch,
+                              factor);
+      }
+      scheduling[epoch] = static_cast<int64_t>(factor);
+    }
+    return scheduling;
+  }
+  static ConfigValue write(const AccumulationSchedule& scheduling) {
+    return OptionType::write({scheduling.begin(), scheduling.end()});
+  }
+};
+
 [[noreturn]] void refuse_schedule(const std::string& message) {
   throw ConfigError({}, "GradientAccumulationScheduler: " + message, "scheduling");
 }
@@ -22,7 +39,10 @@ namespace {
 }  // namespace
 
 GradientAccumulationScheduler::GradientAccumulationScheduler(AccumulationSchedule scheduling)
-    : scheduling_(std::move(scheduling)) {
+    : GradientAccumulationScheduler(Settings{std::move(scheduling)}) {}
+
+GradientAccumulationScheduler::GradientAccumulationScheduler(Settings settings)
+    : scheduling_(std::move(settings.scheduling)) {
   if (scheduling_.empty())
     refuse_schedule("the schedule is empty; give at least one {epoch: batches}");
   for (const auto& [epoch, factor] : scheduling_) {
@@ -35,30 +55,18 @@ GradientAccumulationScheduler::GradientAccumulationScheduler(AccumulationSchedul
   scheduling_.try_emplace(0, 1);
 }
 
-const ParameterTable& GradientAccumulationScheduler::parameters() {
-  using namespace parameter;
-  static const ParameterTable table("gradient_accumulation_scheduler",
-                                    "Changes accumulate_grad_batches as the epochs go by.",
-                                    {number_map("scheduling")
-                                         .at_least(1)
-                                         .unit("batches")
-                                         .doc("Epoch, from 0, to the batches whose gradients make "
-                                              "one optimizer step from then on.")});
+const OptionsTable<GradientAccumulationScheduler::Settings>&
+GradientAccumulationScheduler::options_table() {
+  using O = Settings;
+  static const OptionsTable<O> table("gradient_accumulation_scheduler",
+                                     "Changes accumulate_grad_batches as the epochs go by.",
+                                     {option<WholeNumbers>("scheduling", &O::scheduling)
+                                          .required()
+                                          .at_least(1)
+                                          .unit("batches")
+                                          .doc("Epoch, from 0, to the batches whose gradients make "
+                                               "one optimizer step from then on.")});
   return table;
-}
-
-std::shared_ptr<GradientAccumulationScheduler> GradientAccumulationScheduler::from(
-    const Parameters& p) {
-  AccumulationSchedule scheduling;
-  for (const auto& [epoch, factor] : p.get<std::map<int64_t, double>>("scheduling")) {
-    if (factor != std::floor(factor)) {
-      throw p.error(
-          "scheduling",
-          fmt::format("epoch {} has the factor {}; it must be a whole number", epoch, factor));
-    }
-    scheduling[epoch] = static_cast<int64_t>(factor);
-  }
-  return std::make_shared<GradientAccumulationScheduler>(std::move(scheduling));
 }
 
 int64_t GradientAccumulationScheduler::get_accumulate_grad_batches(int64_t epoch) const {

@@ -70,38 +70,20 @@ auto& value_of(Named& values, const std::string& name) {
 
 LearningRateMonitor::LearningRateMonitor(LearningRateMonitorOptions options)
     : options_(std::move(options)) {
-  if (options_.max_history < 1) {
-    throw ConfigError({},
-                      fmt::format("LearningRateMonitor: max_history is {}; accepted are 1 and more",
-                                  options_.max_history),
-                      "max_history");
-  }
+  options_table().check(options_, "LearningRateMonitor");
 }
 
-const ParameterTable& LearningRateMonitor::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<LearningRateMonitorOptions>& LearningRateMonitor::options_table() {
+  using O = LearningRateMonitorOptions;
+  static const OptionsTable<O> table(
       "learning_rate_monitor", "Logs the learning rates of all optimizers.",
-      {string("logging_interval")
-           .nullable()
-           .one_of({"step", "epoch"})
+      {option("logging_interval", &O::logging_interval)
            .doc("When to log; null: as often as the scheduler steps."),
-       boolean("log_momentum", false).doc("Log momentum, or the first beta, too."),
-       boolean("log_weight_decay", false).doc("Log the weight decay too."),
-       string("log_key_prefix", "").doc("Put before every name."),
-       integer("max_history", 100'000).at_least(1).doc("Values kept in memory per name.")});
+       option("log_momentum", &O::log_momentum).doc("Log momentum, or the first beta, too."),
+       option("log_weight_decay", &O::log_weight_decay).doc("Log the weight decay too."),
+       option("log_key_prefix", &O::log_key_prefix).doc("Put before every name."),
+       option("max_history", &O::max_history).at_least(1).doc("Values kept in memory per name.")});
   return table;
-}
-
-std::shared_ptr<LearningRateMonitor> LearningRateMonitor::from(const Parameters& p) {
-  LearningRateMonitorOptions options{.log_momentum = p.get<bool>("log_momentum"),
-                                     .log_weight_decay = p.get<bool>("log_weight_decay"),
-                                     .log_key_prefix = p.get<std::string>("log_key_prefix"),
-                                     .max_history = p.get<int64_t>("max_history")};
-  if (const auto interval = p.get<std::optional<std::string>>("logging_interval")) {
-    options.logging_interval = *interval == "step" ? Interval::step : Interval::epoch;
-  }
-  return std::make_shared<LearningRateMonitor>(std::move(options));
 }
 
 HookMask LearningRateMonitor::wanted(const HookMask& overridden) const {

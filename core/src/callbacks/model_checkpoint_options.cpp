@@ -20,11 +20,22 @@ namespace {
   throw ConfigError({}, "ModelCheckpoint: " + message, std::move(key));
 }
 
-void require_count(std::string key, const std::optional<int64_t>& value) {
-  if (value.value_or(0) >= 0) return;
-  const std::string message = fmt::format("{} is {}; accepted are 0 (off) and more", key, *value);
-  refuse_option(std::move(key), message);
-}
+// true, false or "link".
+struct SaveLastType {
+  static void describe(ParameterSpec& spec) {
+    spec.types = {ParameterType::boolean, ParameterType::string};
+    spec.choices = {"link"};
+    spec.is_nullable = true;
+  }
+  static SaveLast read(const ConfigValue& value) {
+    if (value.is_string()) return SaveLast::link;
+    return value.is_bool() && value.as_bool() ? SaveLast::copy : SaveLast::no;
+  }
+  static ConfigValue write(SaveLast value) {
+    if (value == SaveLast::link) return "link";
+    return value == SaveLast::copy;
+  }
+};
 
 StateValue or_null(const std::optional<double>& value) {
   return value.has_value() ? StateValue(*value) : StateValue();
@@ -43,20 +54,8 @@ std::string text_or(const StateDict& state, std::string_view key, const std::str
 }  // namespace
 
 ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options) : options_(std::move(options)) {
-  if (options_.save_top_k < -1) {
-    refuse_option("save_top_k",
-                  fmt::format("save_top_k is {}; accepted are -1 (all), 0 (none) and more",
-                              options_.save_top_k));
-  }
-  require_count("every_n_train_steps", options_.every_n_train_steps);
-  require_count("every_n_epochs", options_.every_n_epochs);
+  options_table().check(options_, "ModelCheckpoint");
   const auto& interval = options_.train_time_interval;
-  if (interval.has_value() && !(*interval >= 0.0 && std::isfinite(*interval))) {
-    refuse_option(
-        "train_time_interval",
-        fmt::format("train_time_interval is {} seconds; accepted are 0 (every step) and more",
-                    *interval));
-  }
   every_n_train_steps_ = options_.every_n_train_steps.value_or(0);
   every_n_epochs_ = options_.every_n_epochs.value_or(0);
   if (!options_.every_n_train_steps && !options_.every_n_epochs && !interval) every_n_epochs_ = 1;
@@ -76,84 +75,59 @@ ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options) : options_(std:
             "are -1 (all), 0 (none) and 1 (the newest)",
             options_.save_top_k));
   }
-  if (options_.name_last.empty())
-    refuse_option("name_last", "name_last is empty; the default is 'last'");
   if (!options_.dirpath.empty()) dirpath_ = resolved_directory(options_.dirpath).string();
   records_.kth_value = worst_score(options_.mode);
 }
 
-const ParameterTable& ModelCheckpoint::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<ModelCheckpointOptions>& ModelCheckpoint::options_table() {
+  using O = ModelCheckpointOptions;
+  static const OptionsTable<O> table(
       "model_checkpoint", "Writes checkpoints: the newest, the best by a metric, or all of them.",
-      {string("dirpath").nullable().doc(
-           "Directory of the files; null: 'checkpoints' in the run's log directory."),
-       string("filename")
-           .nullable()
+      {option("dirpath", &O::dirpath)
+           .null_when_empty()
+           .doc("Directory of the files; null: 'checkpoints' in the run's log directory."),
+       option("filename", &O::filename)
+           .null_when_empty()
            .doc("Template of the name, such as '{epoch}-{val_loss:.2f}'; null: '{epoch}-{step}'."),
-       string("monitor").nullable().identifying().doc("Metric that tells which are the best."),
-       boolean("verbose", false).doc("Log what was saved, and what was not among the best."),
-       either({ParameterType::boolean, ParameterType::string}, "save_last", false)
-           .one_of({"link"})
-           .nullable()
+       option("monitor", &O::monitor)
+           .null_when_empty()
+           .identifying()
+           .doc("Metric that tells which are the best."),
+       option("verbose", &O::verbose).doc("Log what was saved, and what was not among the best."),
+       option<SaveLastType>("save_last", &O::save_last)
            .doc("Also keep the newest as 'last': true: a full file, 'link': a symbolic link."),
-       integer("save_top_k", 1)
+       option("save_top_k", &O::save_top_k)
            .at_least(-1)
            .doc("How many of the best are kept; -1: all, 0: none."),
-       boolean("save_on_exception", false).doc("Write one more when the run fails."),
-       boolean("save_weights_only", false)
+       option("save_on_exception", &O::save_on_exception).doc("Write one more when the run fails."),
+       option("save_weights_only", &O::save_weights_only)
            .doc("Leave out optimizers, callbacks and loops; such a file can't be resumed from."),
-       string("mode", "min").one_of({"min", "max"}).identifying().doc("Which direction is better."),
-       boolean("auto_insert_metric_name", true).doc("Write '{epoch}' as 'epoch=3' instead of '3'."),
-       integer("every_n_train_steps")
-           .nullable()
+       option("mode", &O::mode).identifying().doc("Which direction is better."),
+       option("auto_insert_metric_name", &O::auto_insert_metric_name)
+           .doc("Write '{epoch}' as 'epoch=3' instead of '3'."),
+       option("every_n_train_steps", &O::every_n_train_steps)
            .at_least(0)
            .unit("optimizer steps")
            .identifying()
            .doc("Save after so many optimizer steps; 0: off."),
-       duration("train_time_interval")
-           .nullable()
+       option<Seconds>("train_time_interval", &O::train_time_interval)
            .at_least(0)
+           .finite()
            .identifying()
            .doc("Save after so much time."),
-       integer("every_n_epochs")
-           .nullable()
+       option("every_n_epochs", &O::every_n_epochs)
            .at_least(0)
            .unit("epochs")
            .identifying()
            .doc("Save after so many epochs; 0: off. The default of the three is every epoch."),
-       boolean("save_on_train_epoch_end")
-           .nullable()
+       option("save_on_train_epoch_end", &O::save_on_train_epoch_end)
            .doc("Save at the end of training epochs (true) or of validations (false)."),
-       boolean("enable_version_counter", true)
+       option("enable_version_counter", &O::enable_version_counter)
            .doc("Add '-v1', '-v2' to a name that is taken, instead of overwriting the file."),
-       string("name_last", "last").doc("Template of the name that save_last uses.")});
+       option("name_last", &O::name_last)
+           .filled()
+           .doc("Template of the name that save_last uses.")});
   return table;
-}
-
-std::shared_ptr<ModelCheckpoint> ModelCheckpoint::from(const Parameters& p) {
-  SaveLast last = SaveLast::no;
-  if (p.kind("save_last") == ConfigValue::Kind::string) last = SaveLast::link;
-  if (p.kind("save_last") == ConfigValue::Kind::boolean && p.get<bool>("save_last")) {
-    last = SaveLast::copy;
-  }
-  return std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
-      .dirpath = p.get<std::optional<std::string>>("dirpath").value_or(""),
-      .filename = p.get<std::optional<std::string>>("filename").value_or(""),
-      .monitor = p.get<std::optional<std::string>>("monitor").value_or(""),
-      .verbose = p.get<bool>("verbose"),
-      .save_last = last,
-      .save_top_k = p.get<int64_t>("save_top_k"),
-      .save_on_exception = p.get<bool>("save_on_exception"),
-      .save_weights_only = p.get<bool>("save_weights_only"),
-      .mode = parse_monitor_mode(p.get<std::string>("mode")),
-      .auto_insert_metric_name = p.get<bool>("auto_insert_metric_name"),
-      .every_n_train_steps = p.get<std::optional<int64_t>>("every_n_train_steps"),
-      .train_time_interval = p.get<std::optional<double>>("train_time_interval"),
-      .every_n_epochs = p.get<std::optional<int64_t>>("every_n_epochs"),
-      .save_on_train_epoch_end = p.get<std::optional<bool>>("save_on_train_epoch_end"),
-      .enable_version_counter = p.get<bool>("enable_version_counter"),
-      .name_last = p.get<std::string>("name_last")});
 }
 
 std::string ModelCheckpoint::state_key() const {

@@ -80,6 +80,9 @@ ModelPruning::ModelPruning(const std::string& pruning_fn, ModelPruningOptions op
   check_options();
 }
 
+ModelPruning::ModelPruning(Settings settings)
+    : ModelPruning(settings.pruning_fn, std::move(settings.options)) {}
+
 ModelPruning::ModelPruning(std::string name, PruningFunction function, ModelPruningOptions options)
     : method_(std::make_unique<PruningMethod>()), options_(std::move(options)) {
   if (!function) throw ConfigError({}, "ModelPruning: the pruning function is empty", "pruning_fn");
@@ -109,22 +112,8 @@ void ModelPruning::check_options() const {
                     method_->name),
         "use_global_unstructured");
   }
-  static const std::vector<std::string> accepted = {"weight", "bias"};
-  for (const std::string& name : options_.parameter_names) {
-    if (std::find(accepted.begin(), accepted.end(), name) != accepted.end()) continue;
-    throw ConfigError({},
-                      fmt::format("ModelPruning: parameter_names has {}; accepted are {}",
-                                  quote(name), join_quoted(accepted, "and")),
-                      "parameter_names");
-  }
-  if (options_.verbose < 0 || options_.verbose > 2) {
-    throw ConfigError(
-        {}, fmt::format("ModelPruning: verbose is {}; accepted are 0, 1 and 2", options_.verbose),
-        "verbose");
-  }
-  if (const auto* amount = std::get_if<PruningAmount>(&options_.amount)) {
-    check_pruning_amount(*amount);
-  }
+  // The method was looked up already; one of the user's own isn't in the table.
+  options_table().check({pruning_method_names().front(), options_}, "ModelPruning");
 }
 
 std::pair<int64_t, int64_t> ModelPruning::sparsity(Module& module, const std::string& name) const {

@@ -8,27 +8,17 @@
 namespace grapnel {
 
 ModelSummary::ModelSummary(ModelSummaryOptions options) : options_(options) {
-  if (options_.max_depth >= -1) return;
-  throw ConfigError({},
-                    fmt::format("ModelSummary: max_depth={} is not possible; it must be -1 (every "
-                                "layer), 0 (no summary) or more",
-                                options_.max_depth),
-                    "max_depth");
+  options_table().check(options_, "ModelSummary");
 }
 
-const ParameterTable& ModelSummary::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<ModelSummaryOptions>& ModelSummary::options_table() {
+  using O = ModelSummaryOptions;
+  static const OptionsTable<O> table(
       "model_summary", "Logs the model's layers, parameters and sizes when a fit starts.",
-      {integer("max_depth", 1)
+      {option("max_depth", &O::max_depth)
            .at_least(-1)
            .doc("Levels of layers to list; 0: no summary, -1: every layer.")});
   return table;
-}
-
-std::shared_ptr<ModelSummary> ModelSummary::from(const Parameters& p) {
-  return std::make_shared<ModelSummary>(
-      ModelSummaryOptions{.max_depth = p.get<int64_t>("max_depth")});
 }
 
 HookMask ModelSummary::wanted(const HookMask& overridden) const {

@@ -12,29 +12,25 @@ namespace grapnel {
 namespace fs = std::filesystem;
 
 OnExceptionCheckpoint::OnExceptionCheckpoint(fs::path dirpath, std::string filename)
-    : dirpath_(std::move(dirpath)), filename_(std::move(filename)) {
-  if (filename_.empty()) {
-    throw ConfigError({}, "OnExceptionCheckpoint: filename is empty; the default is 'on_exception'",
-                      "filename");
-  }
+    : OnExceptionCheckpoint(OnExceptionCheckpointOptions{std::move(dirpath), std::move(filename)}) {
 }
 
-const ParameterTable& OnExceptionCheckpoint::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+OnExceptionCheckpoint::OnExceptionCheckpoint(OnExceptionCheckpointOptions options)
+    : options_(std::move(options)) {
+  options_table().check(options_, "OnExceptionCheckpoint");
+}
+
+const OptionsTable<OnExceptionCheckpointOptions>& OnExceptionCheckpoint::options_table() {
+  using O = OnExceptionCheckpointOptions;
+  static const OptionsTable<O> table(
       "on_exception_checkpoint", "Writes a checkpoint when a run fails.",
-      {string("dirpath").doc("Directory of the file."),
-       string("filename", "on_exception").doc("Name of the file, without extension.")});
+      {option("dirpath", &O::dirpath).required().doc("Directory of the file."),
+       option("filename", &O::filename).filled().doc("Name of the file, without extension.")});
   return table;
 }
 
-std::shared_ptr<OnExceptionCheckpoint> OnExceptionCheckpoint::from(const Parameters& p) {
-  return std::make_shared<OnExceptionCheckpoint>(p.get<std::string>("dirpath"),
-                                                 p.get<std::string>("filename"));
-}
-
 fs::path OnExceptionCheckpoint::ckpt_path() const {
-  return dirpath_ / (filename_ + ".ckpt");
+  return options_.dirpath / (options_.filename + ".ckpt");
 }
 
 std::vector<fs::path> OnExceptionCheckpoint::last_checkpoints(const Trainer&) const {

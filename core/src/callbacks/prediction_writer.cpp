@@ -7,28 +7,24 @@
 
 namespace grapnel {
 
+template <>
+inline constexpr auto enum_names<PredictionFormat> = std::to_array<EnumName<PredictionFormat>>(
+    {{PredictionFormat::csv, "csv"}, {PredictionFormat::safetensors, "safetensors"}});
+
 PredictionWriter::PredictionWriter(PredictionWriterOptions options)
     : BasePredictionWriter(options.write_interval), options_(std::move(options)) {}
 
-const ParameterTable& PredictionWriter::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<PredictionWriterOptions>& PredictionWriter::options_table() {
+  using O = PredictionWriterOptions;
+  static const OptionsTable<O> table(
       "prediction_writer", "Writes predictions into CSV or safetensors files.",
-      {string("dirpath").nullable().doc(
-           "Directory of the files; null: predictions, in the run's log directory."),
-       string("format", "csv").one_of({"csv", "safetensors"}).doc("Form of the files."),
-       string("write_interval", "epoch")
-           .one_of({"batch", "epoch", "batch_and_epoch"})
+      {option("dirpath", &O::dirpath)
+           .null_when_empty()
+           .doc("Directory of the files; null: predictions, in the run's log directory."),
+       option("format", &O::format).doc("Form of the files."),
+       option("write_interval", &O::write_interval)
            .doc("A file per batch, one at the end, or both.")});
   return table;
-}
-
-std::shared_ptr<PredictionWriter> PredictionWriter::from(const Parameters& p) {
-  return std::make_shared<PredictionWriter>(PredictionWriterOptions{
-      .dirpath = p.get<std::optional<std::string>>("dirpath").value_or(""),
-      .format = p.get<std::string>("format") == "csv" ? PredictionFormat::csv
-                                                      : PredictionFormat::safetensors,
-      .write_interval = parse_write_interval(p.get<std::string>("write_interval"))});
 }
 
 std::filesystem::path PredictionWriter::file(const Trainer& trainer,

@@ -197,8 +197,7 @@ void check_pruning_amount(const PruningAmount& amount) {
                         : std::get<double>(amount) >= 0.0 && std::get<double>(amount) <= 1.0;
   if (fits) return;
   throw ConfigError({},
-                    fmt::format("ModelPruning: amount is {}; accepted are a count from 0, or a "
-                                "share from 0.0 to 1.0",
+                    fmt::format("must be a count from 0, or a share from 0.0 to 1.0, found {}",
                                 amount_text(amount)),
                     "amount");
 }

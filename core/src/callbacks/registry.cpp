@@ -32,12 +32,17 @@ namespace {
 
 template <class T>
 CallbackHandle make(const Parameters& parameters) {
-  return T::from(parameters);
+  return std::make_shared<T>(T::options_table().read(parameters));
+}
+
+template <class T>
+const ParameterTable& parameters_of() {
+  return T::options_table().parameters();
 }
 
 template <class T>
 constexpr CallbackEntry row(std::span<const std::string_view> former_names = {}) {
-  return {&T::parameters, &make<T>, &typeid(T), former_names};
+  return {&parameters_of<T>, &make<T>, &typeid(T), former_names};
 }
 
 // In Lightning 0.8 and earlier.

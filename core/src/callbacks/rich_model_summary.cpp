@@ -58,6 +58,10 @@ struct Frame {
 constexpr Frame kBox = {"─", "│", {"┏", "┳", "┓"}, {"┡", "╇", "┩"}, {"└", "┴", "┘"}};
 constexpr Frame kAscii = {"-", "|", {"+", "+", "+"}, {"+", "+", "+"}, {"+", "+", "+"}};
 
+struct HeaderStyle : OptionType<std::string> {
+  static void check(const std::string& style) { sgr_codes(style); }
+};
+
 class TableText {
  public:
   TableText(const Summary& summary, const TextStyle& style)
@@ -162,30 +166,19 @@ std::string rich_text(const Summary& summary, const TextStyle& style) {
 RichModelSummary::RichModelSummary(RichModelSummaryOptions options)
     : ModelSummary({.max_depth = options.max_depth}), options_(std::move(options)) {
   options_.style.header = options_.header_style;
-  sgr_codes(options_.header_style);
+  options_table().check(options_, "RichModelSummary");
 }
 
-const ParameterTable& RichModelSummary::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<RichModelSummaryOptions>& RichModelSummary::options_table() {
+  using O = RichModelSummaryOptions;
+  static const OptionsTable<O> table(
       "rich_model_summary", "Shows the model's layers as a coloured table on the terminal.",
-      {integer("max_depth", 1)
+      {option("max_depth", &O::max_depth)
            .at_least(-1)
            .doc("Levels of layers to list; 0: no summary, -1: every layer."),
-       string("header_style", "bold magenta")
+       option<HeaderStyle>("header_style", &O::header_style)
            .doc("Of the titles: bold, dim, italic, underline, and a colour.")});
   return table;
-}
-
-std::shared_ptr<RichModelSummary> RichModelSummary::from(const Parameters& p) {
-  const auto style = p.get<std::string>("header_style");
-  try {
-    sgr_codes(style);
-  } catch (const ConfigError& error) {
-    throw p.error("header_style", error.what());
-  }
-  return std::make_shared<RichModelSummary>(
-      RichModelSummaryOptions{.max_depth = p.get<int64_t>("max_depth"), .header_style = style});
 }
 
 void RichModelSummary::show(Trainer& trainer, const Summary& summary) {

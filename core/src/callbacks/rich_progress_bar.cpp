@@ -5,62 +5,53 @@
 #include <string_view>
 #include <utility>
 
-#include "grapnel/base/error.h"
 #include "grapnel/trainer.h"
 #include "progress/rich_line.h"
+#include "progress/text_style.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 
 namespace {
 
-RichProgressBarOptions checked_rich_options(RichProgressBarOptions options) {
-  if (options.refresh_rate < 0) {
-    throw ConfigError({},
-                      fmt::format("RichProgressBar: refresh_rate is {}; accepted are 0 and more",
-                                  options.refresh_rate),
-                      "refresh_rate");
-  }
-  check_theme(options.theme, "theme");
-  return options;
-}
-
-struct ThemeField {
-  const char* name;
-  std::string BarTheme::*field;
-  const char* doc;
+struct StyleText : OptionType<std::string> {
+  static void check(const std::string& style) { style_sequence(style, TerminalColors::all); }
+};
+struct NumberFormat : OptionType<std::string> {
+  static void check(const std::string& format) { python_format(0.5, format); }
 };
 
-constexpr ThemeField kThemeFields[] = {
-    {"description", &BarTheme::description, "Style of what the bar is about."},
-    {"progress_bar", &BarTheme::progress_bar, "Style of the bar."},
-    {"progress_bar_finished", &BarTheme::progress_bar_finished, "Style of a bar that is full."},
-    {"progress_bar_pulse", &BarTheme::progress_bar_pulse, "Style of a bar whose total is unknown."},
-    {"batch_progress", &BarTheme::batch_progress, "Style of the number of batches."},
-    {"time", &BarTheme::time, "Style of the time elapsed and left."},
-    {"processing_speed", &BarTheme::processing_speed, "Style of the batches a second."},
-    {"metrics", &BarTheme::metrics, "Style of the metrics."},
-    {"metrics_text_delimiter", &BarTheme::metrics_text_delimiter, "Between two metrics."},
-    {"metrics_format", &BarTheme::metrics_format,
-     "Format of a metric's value, as of Python's format()."}};
-
-ParameterTable theme_table() {
-  const BarTheme fallback;
-  std::vector<ParameterSpec> fields;
-  for (const ThemeField& field : kThemeFields) {
-    fields.push_back(parameter::string(field.name, fallback.*field.field).doc(field.doc));
-  }
-  return ParameterTable("theme", "What the parts of a bar look like.", std::move(fields));
+const OptionsTable<BarTheme>& theme_table() {
+  using O = BarTheme;
+  static const OptionsTable<O> table(
+      "theme", "What the parts of a bar look like.",
+      {option<StyleText>("description", &O::description).doc("Style of what the bar is about."),
+       option<StyleText>("progress_bar", &O::progress_bar).doc("Style of the bar."),
+       option<StyleText>("progress_bar_finished", &O::progress_bar_finished)
+           .doc("Style of a bar that is full."),
+       option<StyleText>("progress_bar_pulse", &O::progress_bar_pulse)
+           .doc("Style of a bar whose total is unknown."),
+       option<StyleText>("batch_progress", &O::batch_progress)
+           .doc("Style of the number of batches."),
+       option<StyleText>("time", &O::time).doc("Style of the time elapsed and left."),
+       option<StyleText>("processing_speed", &O::processing_speed)
+           .doc("Style of the batches a second."),
+       option<StyleText>("metrics", &O::metrics).doc("Style of the metrics."),
+       option("metrics_text_delimiter", &O::metrics_text_delimiter).doc("Between two metrics."),
+       option<NumberFormat>("metrics_format", &O::metrics_format)
+           .doc("Format of a metric's value, as of Python's format().")});
+  return table;
 }
 
 }  // namespace
 
 RichProgressBar::RichProgressBar(RichProgressBarOptions options)
     : BatchProgressBar([&] {
-        const RichProgressBarOptions checked = checked_rich_options(std::move(options));
-        Settings settings{.disabled = checked.refresh_rate == 0, .leave = checked.leave};
-        settings.theme = checked.theme;
-        if (checked.refresh_rate > 0) {
-          settings.drawings_per_second = static_cast<double>(checked.refresh_rate);
+        options_table().check(options, "RichProgressBar");
+        Settings settings{.disabled = options.refresh_rate == 0, .leave = options.leave};
+        settings.theme = options.theme;
+        if (options.refresh_rate > 0) {
+          settings.drawings_per_second = static_cast<double>(options.refresh_rate);
         }
         return settings;
       }()) {}
@@ -71,30 +62,19 @@ std::string RichProgressBar::epoch_description(const Trainer& trainer) const {
   return fmt::format("Epoch {}/{}", trainer.current_epoch(), *epochs - 1);
 }
 
-const ParameterTable& RichProgressBar::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<RichProgressBarOptions>& RichProgressBar::options_table() {
+  using O = RichProgressBarOptions;
+  static const OptionsTable<O> table(
       "rich_progress_bar", "Shows progress bars in colour, with metrics.",
-      {integer("refresh_rate", 100)
+      {option("refresh_rate", &O::refresh_rate)
            .at_least(0)
            .unit("drawings per second")
            .doc("Drawings a second at most; 0: show nothing."),
-       boolean("leave", false).doc("A bar of its own for every epoch, which stays."),
-       object("theme", theme_table())
-           .doc(
-               "Styles: words out of bold, dim, italic, underline, the eight colours of a terminal "
-               "(red, ...) and colours as #6206E0.")});
+       option("leave", &O::leave).doc("A bar of its own for every epoch, which stays."),
+       group("theme", &O::theme, theme_table())
+           .doc("Styles: words out of bold, dim, italic, underline, the eight colours of a "
+                "terminal (red, ...) and colours as #6206E0.")});
   return table;
-}
-
-std::shared_ptr<RichProgressBar> RichProgressBar::from(const Parameters& p) {
-  RichProgressBarOptions options{.refresh_rate = p.get<int64_t>("refresh_rate"),
-                                 .leave = p.get<bool>("leave")};
-  const auto theme = p.get<Parameters>("theme");
-  for (const ThemeField& field : kThemeFields) {
-    options.theme.*field.field = theme.get<std::string>(field.name);
-  }
-  return std::make_shared<RichProgressBar>(std::move(options));
 }
 
 }  // namespace grapnel

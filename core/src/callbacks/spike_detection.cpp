@@ -23,12 +23,6 @@ StateValue tolerance_state(const std::optional<double>& tolerance) {
   return tolerance ? StateValue(*tolerance) : StateValue();
 }
 
-void check_tolerance(const char* name, const std::optional<double>& value) {
-  if (!value || (*value >= 0.0 && std::isfinite(*value))) return;
-  throw ConfigError(
-      {}, fmt::format("SpikeDetection: {} is {}; accepted are 0 and more", name, *value), name);
-}
-
 }  // namespace
 
 TrainingSpikeError::TrainingSpikeError(const std::string& message, int64_t batch)
@@ -37,52 +31,29 @@ TrainingSpikeError::TrainingSpikeError(const std::string& message, int64_t batch
 TrainingSpikeError::~TrainingSpikeError() = default;
 
 SpikeDetection::SpikeDetection(SpikeDetectionOptions options) : options_(std::move(options)) {
-  if (options_.window < 1) {
-    throw ConfigError(
-        {}, fmt::format("SpikeDetection: window is {}; accepted are 1 and more", options_.window),
-        "window");
-  }
-  if (options_.warmup < 0) {
-    throw ConfigError(
-        {}, fmt::format("SpikeDetection: warmup is {}; accepted are 0 and more", options_.warmup),
-        "warmup");
-  }
-  check_tolerance("atol", options_.atol);
-  check_tolerance("rtol", options_.rtol);
+  options_table().check(options_, "SpikeDetection");
 }
 
-const ParameterTable& SpikeDetection::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<SpikeDetectionOptions>& SpikeDetection::options_table() {
+  using O = SpikeDetectionOptions;
+  static const OptionsTable<O> table(
       "spike_detection", "Ends the training when the loss jumps, and lists the batches to skip.",
-      {string("mode", "min").one_of({"min", "max"}).doc("Which direction of the loss is better."),
-       integer("window", 10).at_least(1).unit("batches").doc("Losses in the running mean."),
-       integer("warmup", 1)
+      {option("mode", &O::mode).doc("Which direction of the loss is better."),
+       option("window", &O::window).at_least(1).unit("batches").doc("Losses in the running mean."),
+       option("warmup", &O::warmup)
            .at_least(0)
            .unit("batches")
            .doc("No check on the first batches of an epoch."),
-       number("atol").nullable().at_least(0).doc("Smallest difference from the mean."),
-       number("rtol", 2.0)
-           .nullable()
+       option("atol", &O::atol).at_least(0).finite().doc("Smallest difference from the mean."),
+       option("rtol", &O::rtol)
            .at_least(0)
+           .finite()
            .doc("Smallest difference from the mean, as a share of it."),
-       string("exclude_batches_path")
-           .nullable()
+       option("exclude_batches_path", &O::exclude_batches_path)
+           .null_when_empty()
            .doc("A .json file, or a directory for skip_batches.json; null: default_root_dir."),
-       boolean("finite_only", true).doc("A loss that is NaN or infinite is a spike.")});
+       option("finite_only", &O::finite_only).doc("A loss that is NaN or infinite is a spike.")});
   return table;
-}
-
-std::shared_ptr<SpikeDetection> SpikeDetection::from(const Parameters& p) {
-  return std::make_shared<SpikeDetection>(SpikeDetectionOptions{
-      .mode = parse_monitor_mode(p.get<std::string>("mode")),
-      .window = p.get<int64_t>("window"),
-      .warmup = p.get<int64_t>("warmup"),
-      .atol = p.get<std::optional<double>>("atol"),
-      .rtol = p.get<std::optional<double>>("rtol"),
-      .exclude_batches_path =
-          p.get<std::optional<std::string>>("exclude_batches_path").value_or(""),
-      .finite_only = p.get<bool>("finite_only")});
 }
 
 StateDict SpikeDetection::state_dict() const {

@@ -16,19 +16,25 @@ namespace grapnel {
 
 namespace {
 
-void check_swa_start(const std::variant<int64_t, double>& start) {
-  const auto* epoch = std::get_if<int64_t>(&start);
-  const bool fits = epoch != nullptr
-                        ? *epoch >= 1
-                        : std::get<double>(start) >= 0.0 && std::get<double>(start) <= 1.0;
-  if (fits) return;
-  throw ConfigError({},
-                    fmt::format("StochasticWeightAveraging: swa_epoch_start is {}; accepted are an "
-                                "epoch from 1, or a share of max_epochs from 0.0 to 1.0",
-                                epoch != nullptr ? fmt::format("{}", *epoch)
-                                                 : fmt::format("{}", std::get<double>(start))),
-                    "swa_epoch_start");
-}
+struct ConstantRates : OneOrMore {
+  static void check(const std::vector<double>& rates) {
+    if (rates.empty()) {
+      throw ConfigError({},
+                        "is empty; give one learning rate, or one for each group of parameters");
+    }
+  }
+};
+
+struct FirstEpoch : OptionType<std::variant<int64_t, double>> {
+  static void check(const std::variant<int64_t, double>& start) {
+    const auto* epoch = std::get_if<int64_t>(&start);
+    if (epoch != nullptr ? *epoch >= 1 : std::get<double>(start) <= 1.0) return;
+    throw ConfigError::of("",
+                          "must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, "
+                          "found {}",
+                          write_json(write(start)));
+  }
+};
 
 at::Tensor live_buffer(Module& module, const std::string& layer, const char* name) {
   const StateEntry* entry = module.state_view().find(layer + "." + name);
@@ -41,69 +47,33 @@ StochasticWeightAveraging::StochasticWeightAveraging(StochasticWeightAveragingOp
     : options_(std::move(options)),
       device_(averaging_device(options_.device, "StochasticWeightAveraging")),
       average_(std::make_unique<AveragedWeights>()) {
-  check_swa_start(options_.swa_epoch_start);
-  bool positive = !options_.swa_lrs.empty();
-  for (const double lr : options_.swa_lrs) positive = positive && lr > 0.0 && std::isfinite(lr);
-  if (!positive) {
-    throw ConfigError({},
-                      fmt::format("StochasticWeightAveraging: swa_lrs is [{}]; accepted are one "
-                                  "learning rate above 0, or one for each group of parameters",
-                                  fmt::join(options_.swa_lrs, ", ")),
-                      "swa_lrs");
-  }
-  if (options_.annealing_epochs < 0) {
-    throw ConfigError({},
-                      fmt::format("StochasticWeightAveraging: annealing_epochs is {}; accepted are "
-                                  "0 and more",
-                                  options_.annealing_epochs),
-                      "annealing_epochs");
-  }
+  options_table().check(options_, "StochasticWeightAveraging");
 }
 
 StochasticWeightAveraging::~StochasticWeightAveraging() = default;
 
-const ParameterTable& StochasticWeightAveraging::parameters() {
-  using namespace parameter;
-  using enum ParameterType;
-  static const ParameterTable table(
+const OptionsTable<StochasticWeightAveragingOptions>& StochasticWeightAveraging::options_table() {
+  using O = StochasticWeightAveragingOptions;
+  static const OptionsTable<O> table(
       "stochastic_weight_averaging", "Averages the weights over the last epochs.",
-      {either({number, number_list}, "swa_lrs")
+      {option<ConstantRates>("swa_lrs", &O::swa_lrs)
+           .required()
            .above(0)
+           .finite()
            .doc("The constant learning rate, for all groups of parameters or one for each."),
-       either({integer, number}, "swa_epoch_start", 0.8)
+       option<FirstEpoch>("swa_epoch_start", &O::swa_epoch_start)
            .at_least(0)
            .doc("First epoch, counted from 1, or (0.0 to 1.0) the share of max_epochs before it."),
-       parameter::integer("annealing_epochs", 10)
+       option("annealing_epochs", &O::annealing_epochs)
            .at_least(0)
            .unit("epochs")
            .doc("Time until the learning rate is the constant one."),
-       parameter::string("annealing_strategy", "cos")
-           .one_of({"cos", "linear"})
+       option("annealing_strategy", &O::annealing_strategy)
            .doc("How the learning rate gets there."),
-       parameter::string("device", "cpu")
-           .nullable()
+       option("device", &O::device)
+           .null_when_empty()
            .doc("Where to keep the average; null: with the model.")});
   return table;
-}
-
-StochasticWeightAveragingOptions StochasticWeightAveraging::options_from(const Parameters& p) {
-  StochasticWeightAveragingOptions options;
-  options.swa_lrs = p.get<std::vector<double>>("swa_lrs");
-  if (p.get<ConfigValue>("swa_epoch_start").is_integer()) {
-    options.swa_epoch_start = p.get<int64_t>("swa_epoch_start");
-  } else {
-    options.swa_epoch_start = p.get<double>("swa_epoch_start");
-  }
-  options.annealing_epochs = p.get<int64_t>("annealing_epochs");
-  options.annealing_strategy = p.get<std::string>("annealing_strategy") == "cos"
-                                   ? AnnealStrategy::cos
-                                   : AnnealStrategy::linear;
-  options.device = p.get<std::optional<std::string>>("device").value_or("");
-  return options;
-}
-
-std::shared_ptr<StochasticWeightAveraging> StochasticWeightAveraging::from(const Parameters& p) {
-  return std::make_shared<StochasticWeightAveraging>(options_from(p));
 }
 
 std::optional<int64_t> StochasticWeightAveraging::n_averaged() const {

@@ -17,6 +17,22 @@ int64_t elements_of_batch(const Batch& batch) {
   return batch.empty() ? 0 : batch[0].numel();
 }
 
+// run.json has "numel" for it; in C++ it may be any function.
+struct ItemCount {
+  using Function = std::function<int64_t(const Batch&)>;
+  static void describe(ParameterSpec& spec) {
+    spec.types = {ParameterType::string};
+    spec.choices = {"numel"};
+    spec.is_nullable = true;
+  }
+  static Function read(const ConfigValue& value) {
+    return value.is_null() ? Function() : elements_of_batch;
+  }
+  static std::optional<ConfigValue> write(const Function& count) {
+    return count ? std::nullopt : std::optional(ConfigValue());
+  }
+};
+
 }  // namespace
 
 ThroughputMonitor::Progress::Progress(const ThroughputMonitorOptions& options)
@@ -27,38 +43,28 @@ ThroughputMonitor::ThroughputMonitor(ThroughputMonitorOptions options)
   if (!options_.batch_size_fn) {
     options_.batch_size_fn = [](const Batch& batch) { return batch.batch_size(); };
   }
-  const Progress checked(options_);
+  options_table().check(options_, "ThroughputMonitor");
 }
 
 ThroughputMonitor::~ThroughputMonitor() = default;
 
-const ParameterTable& ThroughputMonitor::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<ThroughputMonitorOptions>& ThroughputMonitor::options_table() {
+  using O = ThroughputMonitorOptions;
+  static const OptionsTable<O> table(
       "throughput_monitor", "Logs batches, samples and operations per second.",
-      {integer("window_size", 100).at_least(2).unit("batches").doc("Batches to measure over."),
-       string("separator", "/").doc("Between the parts of the names."),
-       string("length_fn")
-           .nullable()
-           .one_of({"numel"})
+      {option("window_size", &O::window_size)
+           .at_least(2)
+           .unit("batches")
+           .doc("Batches to measure over."),
+       option("separator", &O::separator).doc("Between the parts of the names."),
+       option<ItemCount>("length_fn", &O::length_fn)
            .doc("Items of a batch to count: numel, the elements of its first tensor; null: none."),
-       number("available_flops")
-           .nullable()
+       option("available_flops", &O::available_flops)
            .above(0)
            .doc("Operations per second of the device at its best, for device/mfu."),
-       boolean("count_flops", false)
+       option("count_flops", &O::count_flops)
            .doc("Count the operations of a batch where the module has no flops_per_batch.")});
   return table;
-}
-
-std::shared_ptr<ThroughputMonitor> ThroughputMonitor::from(const Parameters& p) {
-  ThroughputMonitorOptions options;
-  options.window_size = p.get<int64_t>("window_size");
-  options.separator = p.get<std::string>("separator");
-  if (!p.is_null("length_fn")) options.length_fn = elements_of_batch;
-  options.available_flops = p.get<std::optional<double>>("available_flops");
-  options.count_flops = p.get<bool>("count_flops");
-  return std::make_shared<ThroughputMonitor>(std::move(options));
 }
 
 void ThroughputMonitor::setup(StageEvent& event) {

@@ -24,29 +24,20 @@ std::string hours_minutes_seconds(double seconds) {
 }  // namespace
 
 Timer::Timer(TimerOptions options) : options_(options), clock_(&system_clock()) {
-  const auto& duration = options_.duration;
-  if (duration.has_value() && !(*duration >= 0.0 && std::isfinite(*duration))) {
-    throw ConfigError(
-        {}, fmt::format("Timer: duration is {} seconds; accepted are 0 and more", *duration),
-        "duration");
-  }
+  options_table().check(options_, "Timer");
 }
 
-const ParameterTable& Timer::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<TimerOptions>& Timer::options_table() {
+  using O = TimerOptions;
+  static const OptionsTable<O> table(
       "timer", "Stops the training after a given time.",
-      {parameter::duration("duration").nullable().at_least(0).doc("Time to train; null: no limit."),
-       string("interval", "step").one_of({"step", "epoch"}).doc("When to look at the clock."),
-       boolean("verbose", true).doc("Log every time the limit is found to be reached.")});
+      {option<Seconds>("duration", &O::duration)
+           .at_least(0)
+           .finite()
+           .doc("Time to train; null: no limit."),
+       option("interval", &O::interval).doc("When to look at the clock."),
+       option("verbose", &O::verbose).doc("Log every time the limit is found to be reached.")});
   return table;
-}
-
-std::shared_ptr<Timer> Timer::from(const Parameters& p) {
-  return std::make_shared<Timer>(TimerOptions{
-      .duration = p.get<std::optional<double>>("duration"),
-      .interval = p.get<std::string>("interval") == "epoch" ? Interval::epoch : Interval::step,
-      .verbose = p.get<bool>("verbose")});
 }
 
 std::optional<double> Timer::start_time(Stage stage) const {

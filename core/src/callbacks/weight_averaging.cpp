@@ -41,19 +41,15 @@ WeightAveraging::WeightAveraging(WeightAveragingOptions options)
 
 WeightAveraging::~WeightAveraging() = default;
 
-const ParameterTable& WeightAveraging::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<WeightAveragingOptions>& WeightAveraging::options_table() {
+  using O = WeightAveragingOptions;
+  static const OptionsTable<O> table(
       "weight_averaging", "Averages the weights, validates with the average and ends with it.",
-      {string("device").nullable().doc("Where to keep the average; null: with the model."),
-       boolean("use_buffers", true).doc("Average buffers (running statistics) too.")});
+      {option("device", &O::device)
+           .null_when_empty()
+           .doc("Where to keep the average; null: with the model."),
+       option("use_buffers", &O::use_buffers).doc("Average buffers (running statistics) too.")});
   return table;
-}
-
-std::shared_ptr<WeightAveraging> WeightAveraging::from(const Parameters& p) {
-  return std::make_shared<WeightAveraging>(
-      WeightAveragingOptions{.device = p.get<std::optional<std::string>>("device").value_or(""),
-                             .use_buffers = p.get<bool>("use_buffers")});
 }
 
 bool WeightAveraging::should_update(std::optional<int64_t> step_idx, std::optional<int64_t>) {

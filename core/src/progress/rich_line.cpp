@@ -120,28 +120,4 @@ std::vector<std::string> rich_postfix_texts(const Postfix& postfix, const BarThe
   return out;
 }
 
-void check_theme(const BarTheme& theme, std::string_view context) {
-  const std::pair<const char*, const std::string*> styles[] = {
-      {"description", &theme.description},
-      {"progress_bar", &theme.progress_bar},
-      {"progress_bar_finished", &theme.progress_bar_finished},
-      {"progress_bar_pulse", &theme.progress_bar_pulse},
-      {"batch_progress", &theme.batch_progress},
-      {"time", &theme.time},
-      {"processing_speed", &theme.processing_speed},
-      {"metrics", &theme.metrics}};
-  const auto check = [&](const char* key, const auto& attempt) {
-    try {
-      (void)attempt();
-    } catch (const ConfigError& error) {
-      throw ConfigError({}, fmt::format("{}.{}: {}", context, key, error.what()),
-                        fmt::format("{}.{}", context, key));
-    }
-  };
-  for (const auto& [key, style] : styles) {
-    check(key, [&, style = style] { return style_sequence(*style, TerminalColors::all); });
-  }
-  check("metrics_format", [&] { return python_format(0.5, theme.metrics_format); });
-}
-
 }  // namespace grapnel

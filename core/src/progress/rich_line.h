@@ -23,7 +23,4 @@ std::string rich_line(const BarState& state, int width, const RichLook& look);
 // "loss: 0.123"
 std::vector<std::string> rich_postfix_texts(const Postfix& postfix, const BarTheme& theme);
 
-// ConfigError for a style or a format that is none; `context` is "theme".
-void check_theme(const BarTheme& theme, std::string_view context);
-
 }  // namespace grapnel

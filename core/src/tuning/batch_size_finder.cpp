@@ -63,58 +63,47 @@ BatchSizeSearch parse_batch_size_search(const std::string& text) {
       "mode");
 }
 
-BatchSizeFinder::BatchSizeFinder(BatchSizeFinderOptions options) : options_(std::move(options)) {
-  const auto at_least_one = [](const char* option, int64_t value) {
-    if (value >= 1) return;
-    throw ConfigError(
-        {},
-        fmt::format("BatchSizeFinder: {}={} is not possible; it must be at least 1", option, value),
-        option);
-  };
-  at_least_one("steps_per_trial", options_.steps_per_trial);
-  at_least_one("init_val", options_.init_val);
-  at_least_one("max_trials", options_.max_trials);
-  at_least_one("max_val", options_.max_val);
-  if (!(options_.margin >= 0 && options_.margin < 1)) {
-    throw ConfigError({},
-                      fmt::format("BatchSizeFinder: margin={:.1f} is not possible; it must be at "
-                                  "least 0 and below 1",
-                                  options_.margin),
-                      "margin");
+namespace {
+
+// In any case of letters.
+struct SearchName : OptionType<std::string> {
+  static BatchSizeSearch read(const ConfigValue& value) {
+    return parse_batch_size_search(value.as_string());
   }
+  static ConfigValue write(BatchSizeSearch search) {
+    return search == BatchSizeSearch::power ? "power" : "binsearch";
+  }
+};
+
+}  // namespace
+
+BatchSizeFinder::BatchSizeFinder(BatchSizeFinderOptions options) : options_(std::move(options)) {
+  options_table().check(options_, "BatchSizeFinder");
   optimal_ = options_.init_val;
 }
 
-const ParameterTable& BatchSizeFinder::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<BatchSizeFinderOptions>& BatchSizeFinder::options_table() {
+  using O = BatchSizeFinderOptions;
+  static const OptionsTable<O> table(
       "batch_size_finder", "Searches for the largest batch size that fits into memory and sets it.",
-      {string("mode", "power").doc("power: doubles until it fails; binsearch: bisects after that."),
-       integer("steps_per_trial", 3).at_least(1).unit("batches").doc("Steps to try a size with."),
-       integer("init_val", 2).at_least(1).unit("samples").doc("The size to start with."),
-       integer("max_trials", 25).at_least(1).doc("Sizes to try at most."),
-       string("batch_arg_name", "batch_size").doc("The attribute of the model or the data."),
-       number("margin", 0.05)
+      {option<SearchName>("mode", &O::mode)
+           .doc("power: doubles until it fails; binsearch: bisects after that."),
+       option("steps_per_trial", &O::steps_per_trial)
+           .at_least(1)
+           .unit("batches")
+           .doc("Steps to try a size with."),
+       option("init_val", &O::init_val).at_least(1).unit("samples").doc("The size to start with."),
+       option("max_trials", &O::max_trials).at_least(1).doc("Sizes to try at most."),
+       option("batch_arg_name", &O::batch_arg_name).doc("The attribute of the model or the data."),
+       option("margin", &O::margin)
            .at_least(0)
            .below(1)
            .doc("With binsearch, the share of the found size to give up."),
-       integer("max_val", 8192).at_least(1).unit("samples").doc("The search ends at this size.")});
+       option("max_val", &O::max_val)
+           .at_least(1)
+           .unit("samples")
+           .doc("The search ends at this size.")});
   return table;
-}
-
-std::shared_ptr<BatchSizeFinder> BatchSizeFinder::from(const Parameters& p) {
-  BatchSizeFinderOptions options{.steps_per_trial = p.get<int64_t>("steps_per_trial"),
-                                 .init_val = p.get<int64_t>("init_val"),
-                                 .max_trials = p.get<int64_t>("max_trials"),
-                                 .batch_arg_name = p.get<std::string>("batch_arg_name"),
-                                 .margin = p.get<double>("margin"),
-                                 .max_val = p.get<int64_t>("max_val")};
-  try {
-    options.mode = parse_batch_size_search(p.get<std::string>("mode"));
-  } catch (const ConfigError& error) {
-    throw p.error("mode", error.what());
-  }
-  return std::make_shared<BatchSizeFinder>(std::move(options));
 }
 
 void BatchSizeFinder::setup(StageEvent& event) {

@@ -109,6 +109,14 @@ class SweepRecorder final : public Callback {
   std::optional<double> best_;
 };
 
+// In any case of letters.
+struct SweepName : OptionType<std::string> {
+  static LRSweep read(const ConfigValue& value) { return parse_lr_sweep(value.as_string()); }
+  static ConfigValue write(LRSweep sweep) {
+    return sweep == LRSweep::linear ? "linear" : "exponential";
+  }
+};
+
 void check_lr_search(const Run& run) {
   const std::string_view where = run.hooks.running();
   if (run.state.kind != RunKind::fit ||
@@ -141,73 +149,35 @@ void log_end_of_search(const Run& trial, const SweepRecorder& recorder, int64_t 
 
 LearningRateFinder::LearningRateFinder(LearningRateFinderOptions options)
     : options_(std::move(options)) {
-  const auto refuse = [](const char* option, const std::string& found, const char* accepted) {
-    throw ConfigError({},
-                      fmt::format("LearningRateFinder: {}={} is not possible; it must be {}",
-                                  option, found, accepted),
-                      option);
-  };
-  const auto& o = options_;
-  if (!(o.min_lr > 0 && std::isfinite(o.min_lr))) {
-    refuse("min_lr", fmt::format("{}", o.min_lr), "above 0");
-  }
-  if (!(o.max_lr > o.min_lr && std::isfinite(o.max_lr))) {
-    refuse("max_lr", fmt::format("{}", o.max_lr), "above min_lr");
-  }
-  if (o.num_training_steps < 1) {
-    refuse("num_training_steps", std::to_string(o.num_training_steps), "at least 1");
-  }
-  if (o.early_stop_threshold.has_value() && !(*o.early_stop_threshold > 0)) {
-    refuse("early_stop_threshold", fmt::format("{}", *o.early_stop_threshold), "above 0, or unset");
+  options_table().check(options_, "LearningRateFinder");
+  if (options_.max_lr <= options_.min_lr) {
+    throw ConfigError::of("max_lr", "LearningRateFinder: max_lr={} must be above min_lr={}",
+                          options_.max_lr, options_.min_lr);
   }
 }
 
-const ParameterTable& LearningRateFinder::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<LearningRateFinderOptions>& LearningRateFinder::options_table() {
+  using O = LearningRateFinderOptions;
+  static const OptionsTable<O> table(
       "learning_rate_finder", "Searches for a learning rate before the fit and sets it.",
-      {number("min_lr", 1e-8).above(0).doc("The first rate to try."),
-       number("max_lr", 1.0).above(0).doc("The last rate to try; above min_lr."),
-       integer("num_training_steps", 100)
+      {option("min_lr", &O::min_lr).above(0).finite().doc("The first rate to try."),
+       option("max_lr", &O::max_lr).above(0).finite().doc("The last rate to try; above min_lr."),
+       option("num_training_steps", &O::num_training_steps)
            .at_least(1)
            .unit("optimizer steps")
            .doc("Steps from the first rate to the last."),
-       string("mode", "exponential")
+       option<SweepName>("mode", &O::mode)
            .doc("How the rate grows: exponential, by a factor, or linear, by an amount."),
-       number("early_stop_threshold", 4.0)
-           .nullable()
+       option("early_stop_threshold", &O::early_stop_threshold)
            .above(0)
            .doc("Ends when the loss is above so many times the least one; null: never."),
-       boolean("update_attr", true).doc("Set the rate that was found."),
-       string("attr_name", "").doc("The model's attribute; empty: lr, else learning_rate."),
-       string("plot").nullable().doc(
-           "An SVG file of loss over rate, relative to the log directory; null: none.")});
+       option("update_attr", &O::update_attr).doc("Set the rate that was found."),
+       option("attr_name", &O::attr_name)
+           .doc("The model's attribute; empty: lr, else learning_rate."),
+       option("plot", &O::plot)
+           .null_when_empty()
+           .doc("An SVG file of loss over rate, relative to the log directory; null: none.")});
   return table;
-}
-
-LearningRateFinderOptions LearningRateFinder::read(const Parameters& p) {
-  LearningRateFinderOptions options{
-      .min_lr = p.get<double>("min_lr"),
-      .max_lr = p.get<double>("max_lr"),
-      .num_training_steps = p.get<int64_t>("num_training_steps"),
-      .early_stop_threshold = p.get<std::optional<double>>("early_stop_threshold"),
-      .update_attr = p.get<bool>("update_attr"),
-      .attr_name = p.get<std::string>("attr_name"),
-      .plot = p.get<std::optional<std::string>>("plot").value_or("")};
-  try {
-    options.mode = parse_lr_sweep(p.get<std::string>("mode"));
-  } catch (const ConfigError& error) {
-    throw p.error("mode", error.what());
-  }
-  if (options.max_lr <= options.min_lr) {
-    throw p.error("max_lr",
-                  fmt::format("max_lr={} must be above min_lr={}", options.max_lr, options.min_lr));
-  }
-  return options;
-}
-
-std::shared_ptr<LearningRateFinder> LearningRateFinder::from(const Parameters& p) {
-  return std::make_shared<LearningRateFinder>(read(p));
 }
 
 void LearningRateFinder::on_fit_start(Event& event) {

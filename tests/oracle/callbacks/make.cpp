@@ -115,8 +115,8 @@ CallbackHandle my_lr_finder(const Json& arguments, Journal&) {
   for (const Json& epoch : items(get(arguments, "milestones"))) milestones.insert(epoch.as_int());
   Json rest = arguments;
   rest.erase("milestones");
-  const Parameters p = LearningRateFinder::parameters().validate(rest, "MyLRFinder");
-  return std::make_shared<MyLRFinder>(LearningRateFinder::read(p), std::move(milestones));
+  return std::make_shared<MyLRFinder>(LearningRateFinder::options_table().read(rest, "MyLRFinder"),
+                                      std::move(milestones));
 }
 
 // The callbacks that are written here, or that take functions; the rest is in the library's registry.

@@ -96,8 +96,7 @@ CallbackHandle make_table_weight_averaging(const Json& arguments) {
 CallbackHandle make_backbone_finetuning(const Json& arguments) {
   Json plain = arguments;
   const Json lambda = take_function(plain, "lambda_func");
-  auto options = BackboneFinetuning::options_from(
-      BackboneFinetuning::parameters().validate(plain, "BackboneFinetuning"));
+  auto options = BackboneFinetuning::options_table().read(plain, "BackboneFinetuning");
   if (!lambda.is_null()) options.lambda_func = number_function(lambda);
   return std::make_shared<BackboneFinetuning>(std::move(options));
 }
@@ -114,16 +113,15 @@ CallbackHandle make_model_pruning(const Json& arguments) {
     }
     plain.set("parameters_to_prune", std::move(names));
   }
-  const Parameters parameters = ModelPruning::parameters().validate(plain, "ModelPruning");
-  ModelPruningOptions options = ModelPruning::options_from(parameters);
+  ModelPruning::Settings settings = ModelPruning::options_table().read(plain, "ModelPruning");
+  ModelPruningOptions& options = settings.options;
   if (!amount.is_null()) {
     options.amount = std::function<PruningAmount(std::int64_t)>(
         [function = value_function(amount)](std::int64_t i) { return amount_of(function(i)); });
   }
   if (!apply.is_null()) options.apply_pruning = flag_function(apply);
   if (!lottery.is_null()) options.use_lottery_ticket_hypothesis = flag_function(lottery);
-  return std::make_shared<ModelPruning>(parameters.get<std::string>("pruning_fn"),
-                                        std::move(options));
+  return std::make_shared<ModelPruning>(std::move(settings));
 }
 
 }  // namespace grapnel::oracle

@@ -26,7 +26,7 @@
 #include <utility>
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/lease.h"
@@ -57,8 +57,7 @@ class GRAPNEL_CORE_API ActivationMonitor : public Callback, public MetricSource 
   explicit ActivationMonitor(ActivationMonitorOptions options = {});
   ~ActivationMonitor() override;
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<ActivationMonitor> from(const Parameters& parameters);
+  static const OptionsTable<ActivationMonitorOptions>& options_table();
 
   // The chosen layers in the model's order; known from the start of a fit.
   std::vector<std::string> layers() const;

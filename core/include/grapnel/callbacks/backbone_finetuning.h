@@ -11,15 +11,21 @@
 #include <functional>
 #include <memory>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callbacks/base_finetuning.h"
 
 namespace grapnel {
 
+// The same factor at every epoch.
+struct ConstantFactor {
+  double factor;
+  double operator()(int64_t /*epoch*/) const { return factor; }
+};
+
 struct BackboneFinetuningOptions {
   int64_t unfreeze_backbone_at_epoch = 10;  // from 0
   // Factor on the backbone's rate, of the epoch; above 0.
-  std::function<double(int64_t)> lambda_func = [](int64_t) { return 2.0; };
+  std::function<double(int64_t)> lambda_func = ConstantFactor{2.0};
   double backbone_initial_ratio_lr = 0.1;          // of the first group's rate
   std::optional<double> backbone_initial_lr = {};  // instead of the ratio
   bool should_align = true;                        // never above the first group's rate
@@ -37,9 +43,7 @@ class GRAPNEL_CORE_API BackboneFinetuning final : public BaseFinetuning {
   // Throws ConfigError for an option out of range.
   explicit BackboneFinetuning(BackboneFinetuningOptions options = {});
 
-  static const ParameterTable& parameters();
-  static BackboneFinetuningOptions options_from(const Parameters& parameters);
-  static std::shared_ptr<BackboneFinetuning> from(const Parameters& parameters);
+  static const OptionsTable<BackboneFinetuningOptions>& options_table();
 
   // The base's, and {"previous_backbone_lr": number or null}.
   StateDict state_dict() const override;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "grapnel/base/enum_names.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/trainer.h"
@@ -16,6 +17,12 @@
 namespace grapnel {
 
 enum class WriteInterval { batch, epoch, batch_and_epoch };
+
+template <>
+inline constexpr auto enum_names<WriteInterval> =
+    std::to_array<EnumName<WriteInterval>>({{WriteInterval::batch, "batch"},
+                                            {WriteInterval::epoch, "epoch"},
+                                            {WriteInterval::batch_and_epoch, "batch_and_epoch"}});
 
 // "batch", "epoch", "batch_and_epoch"; throws ConfigError naming all three.
 GRAPNEL_CORE_API WriteInterval parse_write_interval(const std::string& text);

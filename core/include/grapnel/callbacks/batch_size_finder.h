@@ -21,7 +21,7 @@
 #include <optional>
 #include <string>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 
@@ -50,8 +50,7 @@ class GRAPNEL_CORE_API BatchSizeFinder : public Callback {
   // Throws ConfigError for a value out of range.
   explicit BatchSizeFinder(BatchSizeFinderOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<BatchSizeFinder> from(const Parameters& parameters);
+  static const OptionsTable<BatchSizeFinderOptions>& options_table();
 
   // What was found; before a search init_val; nothing under fast_dev_run, which skips it.
   std::optional<int64_t> optimal_batch_size() const { return optimal_; }

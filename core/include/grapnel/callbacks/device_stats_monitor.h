@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/logger.h"
@@ -37,8 +37,7 @@ class GRAPNEL_CORE_API DeviceStatsMonitor : public Callback {
   explicit DeviceStatsMonitor(DeviceStatsMonitorOptions options = {});
   ~DeviceStatsMonitor() override;
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<DeviceStatsMonitor> from(const Parameters& parameters);
+  static const OptionsTable<DeviceStatsMonitorOptions>& options_table();
 
   // Throws ConfigError before a fit without a logger, or when the CPU's numbers are wanted and the
   // system doesn't tell them. Warns of filter_keys that stand for nothing.

@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/callbacks/monitor.h"
 #include "grapnel/export.h"
@@ -51,12 +51,18 @@ class GRAPNEL_CORE_API EarlyStopping : public Callback, public MetricMonitor {
     non_finite_metric = 4,
   };
 
+  // All that one section of run.json has.
+  struct Settings {
+    std::string monitor;
+    EarlyStoppingOptions options = {};
+  };
+
   // Throws ConfigError for an empty monitor, a negative patience or a min_delta that isn't a
   // number.
   explicit EarlyStopping(std::string monitor, EarlyStoppingOptions options = {});
+  explicit EarlyStopping(Settings settings);
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<EarlyStopping> from(const Parameters& parameters);
+  static const OptionsTable<Settings>& options_table();
 
   // "EarlyStopping{'monitor': 'val_loss', 'mode': 'min'}", or the name.
   std::string state_key() const override;

@@ -29,8 +29,7 @@ class GRAPNEL_CORE_API EMAWeightAveraging final : public WeightAveraging {
   // Throws ConfigError for an option out of range.
   explicit EMAWeightAveraging(EMAWeightAveragingOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<EMAWeightAveraging> from(const Parameters& parameters);
+  static const OptionsTable<EMAWeightAveragingOptions>& options_table();
 
   bool should_update(std::optional<int64_t> step_idx, std::optional<int64_t> epoch_idx) override;
 

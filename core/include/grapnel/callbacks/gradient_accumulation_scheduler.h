@@ -10,7 +10,7 @@
 #include <map>
 #include <memory>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 
@@ -21,11 +21,15 @@ using AccumulationSchedule = std::map<int64_t, int64_t>;
 
 class GRAPNEL_CORE_API GradientAccumulationScheduler : public Callback {
  public:
+  struct Settings {
+    AccumulationSchedule scheduling;
+  };
+
   // Throws ConfigError for an empty schedule, a negative epoch, or a factor below 1.
   explicit GradientAccumulationScheduler(AccumulationSchedule scheduling);
+  explicit GradientAccumulationScheduler(Settings settings);
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<GradientAccumulationScheduler> from(const Parameters& parameters);
+  static const OptionsTable<Settings>& options_table();
 
   // With a factor for epoch 0, whether it was given or not.
   const AccumulationSchedule& scheduling() const { return scheduling_; }

@@ -21,7 +21,7 @@
 #include <optional>
 #include <string>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/lr_find_result.h"
@@ -45,9 +45,7 @@ class GRAPNEL_CORE_API LearningRateFinder : public Callback {
   // Throws ConfigError for rates, steps or a threshold out of range.
   explicit LearningRateFinder(LearningRateFinderOptions options = {});
 
-  static const ParameterTable& parameters();
-  static LearningRateFinderOptions read(const Parameters& parameters);
-  static std::shared_ptr<LearningRateFinder> from(const Parameters& parameters);
+  static const OptionsTable<LearningRateFinderOptions>& options_table();
 
   // What the last search found; nothing before it, and under fast_dev_run, which skips it.
   const std::optional<LRFindResult>& optimal_lr() const { return result_; }

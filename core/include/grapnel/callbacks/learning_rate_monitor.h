@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/lr_scheduler.h"
@@ -37,8 +37,7 @@ class GRAPNEL_CORE_API LearningRateMonitor : public Callback, public MetricSourc
  public:
   explicit LearningRateMonitor(LearningRateMonitorOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<LearningRateMonitor> from(const Parameters& parameters);
+  static const OptionsTable<LearningRateMonitorOptions>& options_table();
 
   template <class T>
   using Named = std::vector<std::pair<std::string, T>>;

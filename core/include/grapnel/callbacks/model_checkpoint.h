@@ -18,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callbacks/checkpoint.h"
 #include "grapnel/callbacks/monitor.h"
 #include "grapnel/export.h"
@@ -75,8 +75,7 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint, public MetricMonitor
   // Throws ConfigError for options that are out of range or contradict each other.
   explicit ModelCheckpoint(ModelCheckpointOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<ModelCheckpoint> from(const Parameters& parameters);
+  static const OptionsTable<ModelCheckpointOptions>& options_table();
 
   // The path for these values: filename (empty: the option's), version ("-v2"), prefix ("best-").
   // In dirpath, where that is known. Throws ConfigError for a template or a format that isn't one.

@@ -29,7 +29,7 @@
 #include <variant>
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/lease.h"
@@ -75,16 +75,21 @@ struct ModelPruningOptions {
 
 class GRAPNEL_CORE_API ModelPruning : public Callback {
  public:
+  // All that one section of run.json has.
+  struct Settings {
+    std::string pruning_fn;
+    ModelPruningOptions options = {};
+  };
+
   // pruning_fn: "l1_unstructured", "random_unstructured", "ln_structured" or "random_structured".
   // Throws ConfigError for an unknown one (naming the nearest) and for options that don't fit.
   explicit ModelPruning(const std::string& pruning_fn, ModelPruningOptions options = {});
   // name: for logs.
   ModelPruning(std::string name, PruningFunction function, ModelPruningOptions options = {});
+  explicit ModelPruning(Settings settings);
   ~ModelPruning() override;
 
-  static const ParameterTable& parameters();
-  static ModelPruningOptions options_from(const Parameters& parameters);
-  static std::shared_ptr<ModelPruning> from(const Parameters& parameters);
+  static const OptionsTable<Settings>& options_table();
 
   bool edits_weights() const override { return true; }
   // Gives the model the masks of the checkpoint.

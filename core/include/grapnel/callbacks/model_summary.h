@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/summary.h"
@@ -24,8 +24,7 @@ class GRAPNEL_CORE_API ModelSummary : public Callback {
   // Throws ConfigError when max_depth is below -1.
   explicit ModelSummary(ModelSummaryOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<ModelSummary> from(const Parameters& parameters);
+  static const OptionsTable<ModelSummaryOptions>& options_table();
 
   void on_fit_start(Event& event) override;
   HookMask wanted(const HookMask& overridden) const override;

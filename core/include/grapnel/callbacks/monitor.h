@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "grapnel/base/enum_names.h"
 #include "grapnel/base/error.h"
 #include "grapnel/export.h"
 
@@ -17,6 +18,10 @@ namespace grapnel {
 class MetricDict;
 
 enum class MonitorMode { min, max };
+
+template <>
+inline constexpr auto enum_names<MonitorMode> =
+    std::to_array<EnumName<MonitorMode>>({{MonitorMode::min, "min"}, {MonitorMode::max, "max"}});
 
 GRAPNEL_CORE_API std::string_view to_string(MonitorMode mode);
 

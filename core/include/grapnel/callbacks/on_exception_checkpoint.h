@@ -11,20 +11,25 @@
 #include <string>
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callbacks/checkpoint.h"
 #include "grapnel/export.h"
 
 namespace grapnel {
 
+struct OnExceptionCheckpointOptions {
+  std::filesystem::path dirpath;
+  std::string filename = "on_exception";  // without extension
+};
+
 class GRAPNEL_CORE_API OnExceptionCheckpoint : public Checkpoint {
  public:
-  // filename: without extension. Throws ConfigError when it is empty.
+  // Throws ConfigError when the file's name is empty.
+  explicit OnExceptionCheckpoint(OnExceptionCheckpointOptions options);
   explicit OnExceptionCheckpoint(std::filesystem::path dirpath,
-                                 std::string filename = "on_exception");
+                                 std::string filename = OnExceptionCheckpointOptions().filename);
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<OnExceptionCheckpoint> from(const Parameters& parameters);
+  static const OptionsTable<OnExceptionCheckpointOptions>& options_table();
 
   // dirpath/filename.ckpt
   std::filesystem::path ckpt_path() const;
@@ -37,8 +42,7 @@ class GRAPNEL_CORE_API OnExceptionCheckpoint : public Checkpoint {
   void on_run_end(RunEnd& event) override;
 
  private:
-  std::filesystem::path dirpath_;
-  std::string filename_;
+  OnExceptionCheckpointOptions options_;
 };
 
 }  // namespace grapnel

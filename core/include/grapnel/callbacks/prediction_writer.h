@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callbacks/base_prediction_writer.h"
 #include "grapnel/export.h"
 
@@ -30,8 +30,7 @@ class GRAPNEL_CORE_API PredictionWriter : public BasePredictionWriter {
  public:
   explicit PredictionWriter(PredictionWriterOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<PredictionWriter> from(const Parameters& parameters);
+  static const OptionsTable<PredictionWriterOptions>& options_table();
 
  protected:
   void write_on_batch_end(EvalBatchEnd& event, const TensorTree& prediction,

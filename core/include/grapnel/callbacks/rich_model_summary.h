@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callbacks/model_summary.h"
 #include "grapnel/export.h"
 
@@ -42,8 +42,7 @@ class GRAPNEL_CORE_API RichModelSummary : public ModelSummary {
   // Throws ConfigError for a max_depth below -1 or an unknown header style.
   explicit RichModelSummary(RichModelSummaryOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<RichModelSummary> from(const Parameters& parameters);
+  static const OptionsTable<RichModelSummaryOptions>& options_table();
 
  protected:
   void show(Trainer& trainer, const Summary& summary) override;

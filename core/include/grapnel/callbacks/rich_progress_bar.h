@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callbacks/batch_progress_bar.h"
 #include "grapnel/export.h"
 
@@ -25,8 +25,7 @@ class GRAPNEL_CORE_API RichProgressBar : public BatchProgressBar {
   // Throws ConfigError for a negative refresh_rate, a style or a metrics_format that is none.
   explicit RichProgressBar(RichProgressBarOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<RichProgressBar> from(const Parameters& parameters);
+  static const OptionsTable<RichProgressBarOptions>& options_table();
 
  protected:
   // "Epoch 3/14": the second is the last one's number; left out where nobody knows it.

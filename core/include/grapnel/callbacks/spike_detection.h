@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "grapnel/base/error.h"
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/callbacks/monitor.h"
 #include "grapnel/export.h"
@@ -51,8 +51,7 @@ class GRAPNEL_CORE_API SpikeDetection final : public Callback {
   // Throws ConfigError for an option out of range.
   explicit SpikeDetection(SpikeDetectionOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<SpikeDetection> from(const Parameters& parameters);
+  static const OptionsTable<SpikeDetectionOptions>& options_table();
 
   // {"last_val", "mode", "warmup", "atol", "rtol", "bad_batches", "bad_batches_path", "running"};
   // the saved ones replace the given ones.

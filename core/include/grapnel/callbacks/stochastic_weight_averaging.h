@@ -23,7 +23,7 @@
 #include <variant>
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/lease.h"
@@ -54,9 +54,7 @@ class GRAPNEL_CORE_API StochasticWeightAveraging final : public Callback {
   explicit StochasticWeightAveraging(StochasticWeightAveragingOptions options);
   ~StochasticWeightAveraging() override;
 
-  static const ParameterTable& parameters();
-  static StochasticWeightAveragingOptions options_from(const Parameters& parameters);
-  static std::shared_ptr<StochasticWeightAveraging> from(const Parameters& parameters);
+  static const OptionsTable<StochasticWeightAveragingOptions>& options_table();
 
   // {"n_averaged", "latest_update_epoch", "scheduler_state", "average_model_state",
   // "momenta": {batch normalization: momentum or null} within the epoch for statistics}

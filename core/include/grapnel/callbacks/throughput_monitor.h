@@ -19,7 +19,7 @@
 #include <optional>
 #include <string>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/run_state.h"
@@ -46,8 +46,7 @@ class GRAPNEL_CORE_API ThroughputMonitor : public Callback {
   explicit ThroughputMonitor(ThroughputMonitorOptions options = {});
   ~ThroughputMonitor() override;
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<ThroughputMonitor> from(const Parameters& parameters);
+  static const OptionsTable<ThroughputMonitorOptions>& options_table();
 
   void setup(StageEvent& event) override;
   void on_train_start(Event& event) override;

@@ -14,7 +14,7 @@
 #include <string>
 
 #include "grapnel/base/clock.h"
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/lr_scheduler.h"
@@ -33,8 +33,7 @@ class GRAPNEL_CORE_API Timer : public Callback {
   // Throws ConfigError when the duration is negative or not a number.
   explicit Timer(TimerOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<Timer> from(const Parameters& parameters);
+  static const OptionsTable<TimerOptions>& options_table();
 
   // Readings of the clock in seconds; nothing before the stage has started or ended.
   std::optional<double> start_time(Stage stage = Stage::train) const;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callbacks/batch_progress_bar.h"
 #include "grapnel/export.h"
 
@@ -22,8 +22,7 @@ class GRAPNEL_CORE_API TQDMProgressBar : public BatchProgressBar {
   // Throws ConfigError when refresh_rate or process_position is negative.
   explicit TQDMProgressBar(TQDMProgressBarOptions options = {});
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<TQDMProgressBar> from(const Parameters& parameters);
+  static const OptionsTable<TQDMProgressBarOptions>& options_table();
 };
 
 }  // namespace grapnel

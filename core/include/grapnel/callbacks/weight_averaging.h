@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/lease.h"
@@ -45,8 +45,7 @@ class GRAPNEL_CORE_API WeightAveraging : public Callback {
   explicit WeightAveraging(WeightAveragingOptions options = {});
   ~WeightAveraging() override;
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<WeightAveraging> from(const Parameters& parameters);
+  static const OptionsTable<WeightAveragingOptions>& options_table();
 
   // Called after every optimizer step with its index, and after every training epoch with its, both
   // from 0; the other is empty. Default: after every step.

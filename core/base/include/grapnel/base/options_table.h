@@ -25,7 +25,8 @@
 // - A row's type follows from the member's:
 //     bool, integers, double, std::string, path             boolean, integer, number, string
 //     char                                                  string of one character
-//     an enum                                               string, one of its enum_names
+//     an enum                                               string, one of its enum_names; a value
+//                                                           without one is null, see null_when_empty
 //     std::vector of int64_t, double, std::string           list
 //     std::map<int64_t, double>                             map of number
 //     std::variant<int64_t, double>                         integer or number
@@ -54,32 +55,20 @@
 #include <variant>
 #include <vector>
 
+#include <grapnel/base/enum_names.h>
 #include <grapnel/base/export.h>
 #include <grapnel/base/json.h>
 #include <grapnel/base/parameters.h>
 
 namespace grapnel {
 
-// The texts of an enum's values, in the order of the help. Beside the enum, or above its table:
-//   template <>
-//   inline constexpr auto enum_names<MonitorMode> =
-//       std::to_array<EnumName<MonitorMode>>({{MonitorMode::min, "min"}, {MonitorMode::max, "max"}});
-// A value without a text is written as null; see null_when_empty().
-template <class E>
-struct EnumName {
-  E value;
-  std::string_view text;
-};
-template <class E>
-inline constexpr std::array<EnumName<E>, 0> enum_names = {};
-
 // How a member of type T is described, read from and written as a value of run.json:
 //   static void describe(ParameterSpec& spec);        sets types, and what else follows from T
 //   static T read(const ConfigValue& value);          of a described type; may throw ConfigError
 //   static ConfigValue write(const T& value);         or std::optional: nullopt for what JSON has no
 //                                                     value for (a function), which is not checked
-//   static std::string broken_rule(const T& value);   optional: what is accepted ("a whole number"),
-//                                                     when the value breaks a rule; else ""
+//   static void check(const T& value);                optional: a rule beyond the row's range;
+//                                                     throws ConfigError: "must be even, found 3"
 template <class T>
 struct OptionType;
 
@@ -195,12 +184,8 @@ struct OptionType<E> {
 namespace detail {
 
 template <class Type, class T>
-std::string broken_rule(const T& value) {
-  if constexpr (requires { Type::broken_rule(value); }) {
-    return Type::broken_rule(value);
-  } else {
-    return {};
-  }
+void check_option(const T& value) {
+  if constexpr (requires { Type::check(value); }) Type::check(value);
 }
 
 }  // namespace detail
@@ -219,8 +204,8 @@ struct NullableOptionType {
   static std::optional<ConfigValue> write(const std::optional<T>& value) {
     return value ? std::optional<ConfigValue>(Type::write(*value)) : ConfigValue();
   }
-  static std::string broken_rule(const std::optional<T>& value) {
-    return value ? detail::broken_rule<Type>(*value) : std::string();
+  static void check(const std::optional<T>& value) {
+    if (value) detail::check_option<Type>(*value);
   }
 };
 
@@ -247,7 +232,7 @@ class OptionRows;
 struct OptionAccess {
   void (*read)(const ConfigValue& value, void* member);
   std::optional<ConfigValue> (*write)(const void* member);
-  std::string (*broken_rule)(const void* member);
+  void (*check)(const void* member);
 };
 
 template <class Type, class T>
@@ -256,7 +241,7 @@ inline constexpr OptionAccess option_access = {
     [](const void* member) -> std::optional<ConfigValue> {
       return Type::write(*static_cast<const T*>(member));
     },
-    [](const void* member) { return broken_rule<Type>(*static_cast<const T*>(member)); }};
+    [](const void* member) { check_option<Type>(*static_cast<const T*>(member)); }};
 
 // A member of an options struct, without the struct's type. It is found by its distance from the
 // struct's start, so that rows of a struct within a struct need no code of their own.
@@ -281,10 +266,10 @@ class GRAPNEL_BASE_API OptionRows {
 
   [[nodiscard]] std::vector<ParameterSpec> specs() const;
   void read(const Parameters& parameters, void* options) const;
-  void read(const ConfigValue& values, void* options) const;  // of a group
   // Members without a JSON value are left out.
   [[nodiscard]] ConfigValue write(const void* options) const;
-  void check(const void* options, std::string_view owner) const;
+  // `path` is before every name in errors: "theme.".
+  void check(const void* options, std::string_view owner, const std::string& path = {}) const;
 
  private:
   std::vector<OptionRow> rows_;
@@ -396,6 +381,11 @@ class OptionsTable {
     O options{};
     rows_->read(parameters, &options);
     return options;
+  }
+
+  // The same from a section that was not validated yet; `context` is its path.
+  [[nodiscard]] O read(const ConfigValue& section, std::string_view context) const {
+    return read(parameters_.validate(section, context));
   }
 
   // Throws ConfigError, with the option's name as its key, for the first value that is not accepted:
