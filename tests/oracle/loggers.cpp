@@ -68,7 +68,8 @@ class RowsLogger final : public Logger {
 std::shared_ptr<Logger> make_logger(const std::string& kind, Journal& journal,
                                     const std::filesystem::path& directory) {
   if (kind == "rows") return std::make_shared<RowsLogger>(journal, directory);
-  if (find_logger_entry(kind) == nullptr) throw Error("this build has no logger '" + kind + "'");
+  if (logger_registry().find(kind) == nullptr)
+    throw Error("this build has no logger '" + kind + "'");
   Json options = Json::object();
   options.set("save_dir", directory.string());
   options.set("name", kind == "tensorboard" ? "tb" : kind);

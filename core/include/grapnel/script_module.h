@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "grapnel/base/json.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/export.h"
 #include "grapnel/metric_names.h"
 #include "grapnel/models/supervised.h"
@@ -27,9 +28,18 @@ struct ScriptModuleOptions {
 
 class GRAPNEL_CORE_API ScriptModule : public Module, public MetricSource {
  public:
+  // All that one section of run.json has.
+  struct Settings {
+    std::filesystem::path path;
+    ScriptModuleOptions options = {};
+  };
+
   // Throws ConfigError when the file is not there or no TorchScript module with a forward.
   explicit ScriptModule(const std::filesystem::path& path, ScriptModuleOptions options = {});
+  explicit ScriptModule(const Settings& settings);
   ~ScriptModule() override;
+
+  static const OptionsTable<Settings>& options_table();
 
   at::Tensor forward(const at::Tensor& input) override;
   StepOutput training_step(Batch& batch, int64_t batch_idx) override;

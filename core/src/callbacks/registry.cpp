@@ -1,7 +1,5 @@
 #include "grapnel/callbacks/registry.h"
 
-#include "grapnel/base/log.h"
-#include "grapnel/base/text.h"
 #include "grapnel/callbacks/activation_monitor.h"
 #include "grapnel/callbacks/backbone_finetuning.h"
 #include "grapnel/callbacks/batch_size_finder.h"
@@ -24,25 +22,18 @@
 #include "grapnel/callbacks/timer.h"
 #include "grapnel/callbacks/tqdm_progress_bar.h"
 #include "grapnel/callbacks/weight_averaging.h"
-#include "registry/named_registry.h"
 
 namespace grapnel {
 
 namespace {
 
 template <class T>
-CallbackHandle make(const Parameters& parameters) {
-  return std::make_shared<T>(T::options_table().read(parameters));
-}
-
-template <class T>
-const ParameterTable& parameters_of() {
-  return T::options_table().parameters();
-}
-
-template <class T>
-constexpr CallbackEntry row(std::span<const std::string_view> former_names = {}) {
-  return {&parameters_of<T>, &make<T>, &typeid(T), former_names};
+constexpr CallbackRegistry::Entry row(std::span<const std::string_view> former_names = {}) {
+  return {[]() -> const ParameterTable& { return T::options_table().parameters(); },
+          [](const Parameters& parameters) -> CallbackHandle {
+            return std::make_shared<T>(T::options_table().read(parameters));
+          },
+          &typeid(T), former_names};
 }
 
 // In Lightning 0.8 and earlier.
@@ -52,7 +43,7 @@ constexpr std::string_view kTQDMProgressBarOnce[] = {"progress_bar"};
 
 // In the order of the names.
 // clang-format off
-constexpr CallbackEntry kCallbacks[] = {
+constexpr CallbackRegistry::Entry kCallbacks[] = {
     row<ActivationMonitor>(),
     row<BackboneFinetuning>(),
     row<BatchSizeFinder>(),
@@ -80,26 +71,13 @@ constexpr CallbackEntry kCallbacks[] = {
 
 }  // namespace
 
-std::span<const CallbackEntry> callback_registry() {
-  return kCallbacks;
-}
-
-const CallbackEntry* find_callback_entry(std::string_view name) {
-  return find_entry(callback_registry(), name);
-}
-
-const CallbackEntry* find_renamed_callback(std::string_view name) {
-  const std::string wanted = folded_name(name);
-  for (const CallbackEntry& entry : kCallbacks) {
-    for (const std::string_view former : entry.former_names) {
-      if (folded_name(former) == wanted) return &entry;
-    }
-  }
-  return nullptr;
+const CallbackRegistry& callback_registry() {
+  static constexpr CallbackRegistry registry("built-in callback", kCallbacks);
+  return registry;
 }
 
 bool is_built_in(const Callback& callback) {
-  for (const CallbackEntry& entry : kCallbacks) {
+  for (const CallbackRegistry::Entry& entry : kCallbacks) {
     if (typeid(callback) == *entry.type) return true;
   }
   return false;
@@ -107,15 +85,7 @@ bool is_built_in(const Callback& callback) {
 
 CallbackHandle make_callback(std::string_view name, const ConfigValue& config,
                              std::string_view context) {
-  std::string_view today = name;
-  if (find_callback_entry(name) == nullptr) {
-    if (const CallbackEntry* renamed = find_renamed_callback(name)) {
-      today = renamed->name();
-      log_info("the callback {} is called {} today; {} is taken as that", quote(name), quote(today),
-               context);
-    }
-  }
-  return make_entry(callback_registry(), "built-in callback", today, config, context);
+  return callback_registry().make(name, config, context);
 }
 
 }  // namespace grapnel

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <optional>
 
+#include "data/shared_options.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/text.h"
@@ -113,32 +114,23 @@ CsvTable read_csv(const std::filesystem::path& path, char delimiter) {
 }
 
 CsvDataModule::CsvDataModule(CsvDataOptions options)
-    : TensorDataModule(options.loading), options_(std::move(options)) {}
-
-const ParameterTable& CsvDataModule::table() {
-  using namespace parameter;
-  static const ParameterTable table = [] {
-    std::vector<ParameterSpec> specs = {
-        string("path").doc("Path of the file; its first line names the columns."),
-        string("target").doc("Name of the column to predict."),
-        string_list("features", {}).doc("Names of the inputs' columns; empty: all others."),
-        boolean("classes", true).doc("The target is a class 0, 1, ..., else a number."),
-        string("delimiter", ",").one_of({",", ";", "\t", " "}).doc("Between the fields.")};
-    for (ParameterSpec& spec : split_option_specs()) specs.push_back(std::move(spec));
-    for (ParameterSpec& spec : data_option_specs()) specs.push_back(std::move(spec));
-    return ParameterTable("csv", "Rows of numbers from a CSV file.", std::move(specs));
-  }();
-  return table;
+    : TensorDataModule(options.loading), options_(std::move(options)) {
+  options_table().check(options_, "CsvDataModule");
 }
 
-CsvDataOptions CsvDataModule::read(const Parameters& p) {
-  return {.path = p.get<std::string>("path"),
-          .target = p.get<std::string>("target"),
-          .features = p.get<std::vector<std::string>>("features"),
-          .classes = p.get<bool>("classes"),
-          .delimiter = p.get<std::string>("delimiter").front(),
-          .parts = read_split_options(p),
-          .loading = read_data_options(p)};
+const OptionsTable<CsvDataOptions>& CsvDataModule::options_table() {
+  using O = CsvDataOptions;
+  static const OptionsTable<CsvDataOptions> table(
+      "csv", "Rows of numbers from a CSV file.",
+      {option("path", &O::path)
+           .required()
+           .doc("Path of the file; its first line names the columns."),
+       option("target", &O::target).required().doc("Name of the column to predict."),
+       option("features", &O::features).doc("Names of the inputs' columns; empty: all others."),
+       option("classes", &O::classes).doc("The target is a class 0, 1, ..., else a number."),
+       option("delimiter", &O::delimiter).one_of({",", ";", "\t", " "}).doc("Between the fields."),
+       embed(&O::parts, split_options()), embed(&O::loading, loading_options())});
+  return table;
 }
 
 void CsvDataModule::load() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/digits_data.h"
+#include "data/shared_options.h"
 #include "grapnel/data/idx.h"
 #include "grapnel/data/permutation.h"
 
@@ -14,10 +15,10 @@ DataSplit load_digits() {
   return {images.to(at::kFloat).div_(16).unsqueeze(1), labels.to(at::kLong)};
 }
 
-const ParameterTable& DigitsDataModule::table() {
-  static const ParameterTable table(
+const OptionsTable<DataOptions>& DigitsDataModule::options_table() {
+  static const OptionsTable<DataOptions> table(
       "digits", "1,797 handwritten digits of 8 x 8 pixels, embedded in the library.",
-      data_option_specs());
+      loading_options());
   return table;
 }
 

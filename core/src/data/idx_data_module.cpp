@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "data/shared_options.h"
 #include "grapnel/base/error.h"
 #include "grapnel/data/idx.h"
 
@@ -38,50 +39,28 @@ DataSplit read_pair(const std::filesystem::path& images_path,
 
 IdxDataModule::IdxDataModule(IdxDataOptions options)
     : TensorDataModule(options.loading), options_(std::move(options)) {
-  if (options_.images.empty() || options_.labels.empty()) {
-    throw ConfigError({}, "IDX data needs the paths of both images and labels",
-                      options_.images.empty() ? "images" : "labels");
-  }
+  options_table().check(options_, "IdxDataModule");
   if (options_.test_images.empty() != options_.test_labels.empty()) {
     throw ConfigError({}, "a test part needs the paths of both test_images and test_labels",
                       options_.test_images.empty() ? "test_images" : "test_labels");
   }
-  if (!(options_.val_fraction >= 0.0 && options_.val_fraction < 1.0)) {
-    throw ConfigError(
-        {},
-        fmt::format("val_fraction must be at least 0 and below 1, found {}", options_.val_fraction),
-        "val_fraction");
-  }
 }
 
-const ParameterTable& IdxDataModule::table() {
-  using namespace parameter;
-  static const ParameterTable table = [] {
-    std::vector<ParameterSpec> specs = {
-        string("images").doc("Path of the training images."),
-        string("labels").doc("Path of their labels."),
-        string("test_images", "").doc("Path of the test images; empty: no test part."),
-        string("test_labels", "").doc("Path of their labels."),
-        number("val_fraction", 0.1)
-            .at_least(0)
-            .below(1)
-            .doc("Share of the training samples that is kept for validation."),
-        integer("split_seed", 0).at_least(0).doc("Decides which samples that are.")};
-    for (ParameterSpec& spec : data_option_specs()) specs.push_back(std::move(spec));
-    return ParameterTable("idx", "Images and labels from IDX files, as MNIST ships them.",
-                          std::move(specs));
-  }();
+const OptionsTable<IdxDataOptions>& IdxDataModule::options_table() {
+  using O = IdxDataOptions;
+  static const OptionsTable<IdxDataOptions> table(
+      "idx", "Images and labels from IDX files, as MNIST ships them.",
+      {option("images", &O::images).required().filled().doc("Path of the training images."),
+       option("labels", &O::labels).required().filled().doc("Path of their labels."),
+       option("test_images", &O::test_images).doc("Path of the test images; empty: no test part."),
+       option("test_labels", &O::test_labels).doc("Path of their labels."),
+       option("val_fraction", &O::val_fraction)
+           .at_least(0)
+           .below(1)
+           .doc("Share of the training samples that is kept for validation."),
+       option("split_seed", &O::split_seed).at_least(0).doc("Decides which samples that are."),
+       embed(&O::loading, loading_options())});
   return table;
-}
-
-IdxDataOptions IdxDataModule::read(const Parameters& parameters) {
-  return {.images = parameters.get<std::string>("images"),
-          .labels = parameters.get<std::string>("labels"),
-          .test_images = parameters.get<std::string>("test_images"),
-          .test_labels = parameters.get<std::string>("test_labels"),
-          .val_fraction = parameters.get<double>("val_fraction"),
-          .split_seed = static_cast<uint64_t>(parameters.get<int64_t>("split_seed")),
-          .loading = read_data_options(parameters)};
 }
 
 void IdxDataModule::load() {

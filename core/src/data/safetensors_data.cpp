@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "data/shared_options.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
 #include "grapnel/tensor_bytes.h"
@@ -38,34 +39,22 @@ DataSplit read_tensors(const std::filesystem::path& path, const std::vector<std:
 
 SafetensorsDataModule::SafetensorsDataModule(SafetensorsDataOptions options)
     : TensorDataModule(options.loading), options_(std::move(options)) {
-  if (options_.tensors.empty()) {
-    throw ConfigError({}, "safetensors data needs the name of at least one tensor", "tensors");
-  }
+  options_table().check(options_, "SafetensorsDataModule");
   names_ = options_.tensors;
 }
 
-const ParameterTable& SafetensorsDataModule::table() {
-  using namespace parameter;
-  static const ParameterTable table = [] {
-    std::vector<ParameterSpec> specs = {
-        string("path").doc("Path of the file."),
-        string_list("tensors", {"input", "target"})
-            .items(1, 64)
-            .doc("Names of its tensors that make a batch, the input first."),
-        string("test_path", "").doc("A file with the test part; empty: a share of the first.")};
-    for (ParameterSpec& spec : split_option_specs()) specs.push_back(std::move(spec));
-    for (ParameterSpec& spec : data_option_specs()) specs.push_back(std::move(spec));
-    return ParameterTable("safetensors", "Tensors from a safetensors file.", std::move(specs));
-  }();
+const OptionsTable<SafetensorsDataOptions>& SafetensorsDataModule::options_table() {
+  using O = SafetensorsDataOptions;
+  static const OptionsTable<SafetensorsDataOptions> table(
+      "safetensors", "Tensors from a safetensors file.",
+      {option("path", &O::path).required().doc("Path of the file."),
+       option("tensors", &O::tensors)
+           .items(1, 64)
+           .doc("Names of its tensors that make a batch, the input first."),
+       option("test_path", &O::test_path)
+           .doc("A file with the test part; empty: a share of the first."),
+       embed(&O::parts, split_options()), embed(&O::loading, loading_options())});
   return table;
-}
-
-SafetensorsDataOptions SafetensorsDataModule::read(const Parameters& p) {
-  return {.path = p.get<std::string>("path"),
-          .tensors = p.get<std::vector<std::string>>("tensors"),
-          .test_path = p.get<std::string>("test_path"),
-          .parts = read_split_options(p),
-          .loading = read_data_options(p)};
 }
 
 void SafetensorsDataModule::load() {

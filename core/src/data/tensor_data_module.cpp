@@ -6,38 +6,33 @@
 #include <algorithm>
 #include <numeric>
 
+#include "data/shared_options.h"
 #include "grapnel/base/error.h"
 #include "grapnel/data/permutation.h"
 #include "grapnel/data/tensor_loader.h"
 
 namespace grapnel {
 
-std::vector<ParameterSpec> data_option_specs() {
-  using namespace parameter;
-  return {integer("batch_size", 32).at_least(1).unit("samples").doc("Samples per batch."),
-          boolean("shuffle", true).doc("Shuffle the training samples in every epoch."),
-          boolean("drop_last", false).doc("Leave out a last training batch that isn't full."),
-          integer("seed", 0).at_least(0).doc("Of the orders of the training samples.")};
+std::vector<Option<DataOptions>> loading_options() {
+  using O = DataOptions;
+  return {
+      option("batch_size", &O::batch_size).at_least(1).unit("samples").doc("Samples per batch."),
+      option("shuffle", &O::shuffle).doc("Shuffle the training samples in every epoch."),
+      option("drop_last", &O::drop_last).doc("Leave out a last training batch that isn't full."),
+      option("seed", &O::seed).at_least(0).doc("Of the orders of the training samples.")};
 }
 
-DataOptions read_data_options(const Parameters& parameters) {
-  return {.batch_size = parameters.get<int64_t>("batch_size"),
-          .shuffle = parameters.get<bool>("shuffle"),
-          .drop_last = parameters.get<bool>("drop_last"),
-          .seed = static_cast<uint64_t>(parameters.get<int64_t>("seed"))};
-}
-
-std::vector<ParameterSpec> split_option_specs() {
-  using namespace parameter;
-  return {number("val_fraction", 0.1).at_least(0).below(1).doc("Share kept for validation."),
-          number("test_fraction", 0.1).at_least(0).below(1).doc("Share kept for testing."),
-          integer("split_seed", 0).at_least(0).doc("Decides which samples those are.")};
-}
-
-SplitOptions read_split_options(const Parameters& parameters) {
-  return {.val_fraction = parameters.get<double>("val_fraction"),
-          .test_fraction = parameters.get<double>("test_fraction"),
-          .seed = static_cast<uint64_t>(parameters.get<int64_t>("split_seed"))};
+std::vector<Option<SplitOptions>> split_options() {
+  using O = SplitOptions;
+  return {option("val_fraction", &O::val_fraction)
+              .at_least(0)
+              .below(1)
+              .doc("Share kept for validation."),
+          option("test_fraction", &O::test_fraction)
+              .at_least(0)
+              .below(1)
+              .doc("Share kept for testing."),
+          option("split_seed", &O::seed).at_least(0).doc("Decides which samples those are.")};
 }
 
 void TensorDataModule::setup(RunKind /*run*/) {

@@ -12,17 +12,13 @@ CSVLogger::CSVLogger(CSVLoggerOptions options)
 
 CSVLogger::~CSVLogger() = default;
 
-const ParameterTable& CSVLogger::parameters() {
-  static const ParameterTable table(
+const OptionsTable<CSVLoggerOptions>& CSVLogger::options_table() {
+  using O = CSVLoggerOptions;
+  static const OptionsTable<CSVLoggerOptions> table(
       "csv", "Metrics as a table in metrics.csv.",
-      log_directory_parameters({parameter::string("prefix", "")
-                                    .doc("Put before every metric's name, with a '-' between.")}));
+      {embed(&O::directory, log_directory_options()),
+       option("prefix", &O::prefix).doc("Put before every metric's name, with a '-' between.")});
   return table;
-}
-
-std::shared_ptr<CSVLogger> CSVLogger::from(const Parameters& p) {
-  return std::make_shared<CSVLogger>(CSVLoggerOptions{.directory = log_directory_options(p),
-                                                      .prefix = p.get<std::string>("prefix")});
 }
 
 CsvFile& CSVLogger::file() const {

@@ -14,16 +14,12 @@ JsonLinesLogger::JsonLinesLogger(JsonLinesLoggerOptions options)
 
 JsonLinesLogger::~JsonLinesLogger() = default;
 
-const ParameterTable& JsonLinesLogger::parameters() {
-  static const ParameterTable table("json_lines",
-                                    "Metrics as JSON, one object per line, in metrics.jsonl.",
-                                    log_directory_parameters());
+const OptionsTable<JsonLinesLoggerOptions>& JsonLinesLogger::options_table() {
+  using O = JsonLinesLoggerOptions;
+  static const OptionsTable<JsonLinesLoggerOptions> table(
+      "json_lines", "Metrics as JSON, one object per line, in metrics.jsonl.",
+      {embed(&O::directory, log_directory_options())});
   return table;
-}
-
-std::shared_ptr<JsonLinesLogger> JsonLinesLogger::from(const Parameters& p) {
-  return std::make_shared<JsonLinesLogger>(
-      JsonLinesLoggerOptions{.directory = log_directory_options(p)});
 }
 
 LineFile& JsonLinesLogger::file() const {

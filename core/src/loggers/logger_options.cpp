@@ -18,29 +18,27 @@ std::string absolute_text(const fs::path& file) {
   return fs::absolute(file).lexically_normal().string();
 }
 
+// 3 is "version_3".
+struct VersionName : OptionType<std::string> {
+  static void describe(ParameterSpec& spec) {
+    spec.types = {ParameterType::integer, ParameterType::string};
+  }
+  static std::string read(const ConfigValue& value) {
+    if (value.is_integer()) return fmt::format("version_{}", value.as_int());
+    return value.as_string();
+  }
+};
+
 }  // namespace
 
-std::vector<ParameterSpec> log_directory_parameters(std::vector<ParameterSpec> own) {
-  using namespace parameter;
-  std::vector<ParameterSpec> all = {
-      string("save_dir", ".").doc("Directory of all logs; relative to the working directory."),
-      string("name", "grapnel_logs").doc("Name of the experiment: a directory below save_dir."),
-      either({ParameterType::integer, ParameterType::string}, "version")
-          .nullable()
+std::vector<Option<LogDirectoryOptions>> log_directory_options() {
+  using O = LogDirectoryOptions;
+  return {
+      option("save_dir", &O::save_dir)
+          .doc("Directory of all logs; relative to the working directory."),
+      option("name", &O::name).doc("Name of the experiment: a directory below save_dir."),
+      option<VersionName>("version", &O::version)
           .doc("Directory of this run below the name; 3 is 'version_3', null the next free one.")};
-  for (ParameterSpec& spec : own) all.push_back(std::move(spec));
-  return all;
-}
-
-LogDirectoryOptions log_directory_options(const Parameters& p) {
-  LogDirectoryOptions options{.save_dir = p.get<std::string>("save_dir"),
-                              .name = p.get<std::string>("name")};
-  if (p.kind("version") == ConfigValue::Kind::integer) {
-    options.version = fmt::format("version_{}", p.get<int64_t>("version"));
-  } else if (!p.is_null("version")) {
-    options.version = p.get<std::string>("version");
-  }
-  return options;
 }
 
 StateDict row_state(const fs::path& file, std::int64_t rows) {

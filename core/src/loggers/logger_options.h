@@ -1,17 +1,16 @@
-// The parameters that all loggers with a directory share.
+// The options that all loggers with a directory share.
 #pragma once
 
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/loggers/log_directory.h"
 #include "grapnel/state_dict.h"
 
 namespace grapnel {
 
-// save_dir, name and version, followed by a logger's own.
-std::vector<ParameterSpec> log_directory_parameters(std::vector<ParameterSpec> own = {});
-LogDirectoryOptions log_directory_options(const Parameters& parameters);
+// The rows of save_dir, name and version, for a logger to embed.
+std::vector<Option<LogDirectoryOptions>> log_directory_options();
 
 // What a logger of rows keeps in checkpoints, and where it is to go on: nothing when the state is
 // that of another file.

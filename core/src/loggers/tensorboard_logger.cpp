@@ -37,22 +37,15 @@ TensorBoardLogger::TensorBoardLogger(TensorBoardLoggerOptions options)
 
 TensorBoardLogger::~TensorBoardLogger() = default;
 
-const ParameterTable& TensorBoardLogger::parameters() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<TensorBoardLoggerOptions>& TensorBoardLogger::options_table() {
+  using O = TensorBoardLoggerOptions;
+  static const OptionsTable<TensorBoardLoggerOptions> table(
       "tensorboard", "Event files for TensorBoard.",
-      log_directory_parameters(
-          {string("prefix", "").doc("Put before every metric's name, with a '-' between."),
-           boolean("default_hp_metric", true)
-               .doc("With hyper-parameters, log a metric 'hp_metric' of -1 at step 0.")}));
+      {embed(&O::directory, log_directory_options()),
+       option("prefix", &O::prefix).doc("Put before every metric's name, with a '-' between."),
+       option("default_hp_metric", &O::default_hp_metric)
+           .doc("With hyper-parameters, log a metric 'hp_metric' of -1 at step 0.")});
   return table;
-}
-
-std::shared_ptr<TensorBoardLogger> TensorBoardLogger::from(const Parameters& p) {
-  return std::make_shared<TensorBoardLogger>(
-      TensorBoardLoggerOptions{.directory = log_directory_options(p),
-                               .prefix = p.get<std::string>("prefix"),
-                               .default_hp_metric = p.get<bool>("default_hp_metric")});
 }
 
 double TensorBoardLogger::now() const {

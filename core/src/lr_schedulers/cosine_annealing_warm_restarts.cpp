@@ -3,22 +3,39 @@
 #include <cmath>
 #include <numbers>
 
-#include "lr_schedulers/checks.h"
-
 namespace grapnel {
 
 CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(std::shared_ptr<Optimizer> optimizer,
                                                          int64_t T_0, int64_t T_mult,
                                                          double eta_min)
-    : ScheduledLR(std::move(optimizer)), T_0_(T_0), T_mult_(T_mult), eta_min_(eta_min), T_i_(T_0) {
-  check_argument(T_0 >= 1, "CosineAnnealingWarmRestarts", "T_0", "at least 1", T_0);
-  check_argument(T_mult >= 1, "CosineAnnealingWarmRestarts", "T_mult", "at least 1", T_mult);
+    : CosineAnnealingWarmRestarts(std::move(optimizer),
+                                  CosineAnnealingWarmRestartsOptions{T_0, T_mult, eta_min}) {}
+
+CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(
+    std::shared_ptr<Optimizer> optimizer, const CosineAnnealingWarmRestartsOptions& options)
+    : ScheduledLR(std::move(optimizer)), options_(options), T_i_(options.T_0) {
+  options_table().check(options_);
   initial_step();
+}
+
+const OptionsTable<CosineAnnealingWarmRestartsOptions>&
+CosineAnnealingWarmRestarts::options_table() {
+  using O = CosineAnnealingWarmRestartsOptions;
+  static const OptionsTable<CosineAnnealingWarmRestartsOptions> table(
+      "CosineAnnealingWarmRestarts", "Lowers the rate along half a cosine, again and again.",
+      {option("T_0", &O::T_0)
+           .required()
+           .at_least(1)
+           .unit("steps")
+           .doc("Steps of the first cosine."),
+       option("T_mult", &O::T_mult).at_least(1).doc("How much longer each next one is."),
+       option("eta_min", &O::eta_min).at_least(0).doc("The lowest rate.")});
+  return table;
 }
 
 void CosineAnnealingWarmRestarts::initial_step() {
   base_lrs();
-  T_i_ = T_0_;
+  T_i_ = options_.T_0;
   T_cur_ = 0;
   step_to(0);
 }
@@ -26,7 +43,7 @@ void CosineAnnealingWarmRestarts::initial_step() {
 void CosineAnnealingWarmRestarts::step(std::optional<double> /*metric*/) {
   if (++T_cur_ >= T_i_) {
     T_cur_ %= T_i_;
-    T_i_ *= T_mult_;
+    T_i_ *= options_.T_mult;
   }
   step_to(last_epoch() + 1);
 }
@@ -35,7 +52,7 @@ std::vector<double> CosineAnnealingWarmRestarts::get_lr() {
   const double height =
       1 + std::cos(std::numbers::pi * static_cast<double>(T_cur_) / static_cast<double>(T_i_));
   std::vector<double> rates = base_lrs();
-  for (double& rate : rates) rate = eta_min_ + (rate - eta_min_) * height / 2;
+  for (double& rate : rates) rate = options_.eta_min + (rate - options_.eta_min) * height / 2;
   return rates;
 }
 

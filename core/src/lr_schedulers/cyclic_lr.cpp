@@ -2,17 +2,21 @@
 
 #include <cmath>
 
-#include "lr_schedulers/checks.h"
 #include "lr_schedulers/cycled_momentum.h"
 
 namespace grapnel {
 
+template <>
+inline constexpr auto enum_names<CyclicMode> =
+    std::to_array<EnumName<CyclicMode>>({{CyclicMode::triangular, "triangular"},
+                                         {CyclicMode::triangular2, "triangular2"},
+                                         {CyclicMode::exp_range, "exp_range"}});
+
 CyclicLR::CyclicLR(std::shared_ptr<Optimizer> optimizer_of_it, CyclicLROptions options)
     : ScheduledLR(std::move(optimizer_of_it)), options_(std::move(options)) {
+  options_table().check(options_);
   const int64_t up = options_.step_size_up;
   const int64_t down = options_.step_size_down.value_or(up);
-  check_argument(up >= 1, "CyclicLR", "step_size_up", "at least 1", up);
-  check_argument(down >= 1, "CyclicLR", "step_size_down", "at least 1", down);
   total_size_ = static_cast<double>(up + down);
   step_ratio_ = static_cast<double>(up) / total_size_;
   options_.base_lr = per_group(optimizer(), options_.base_lr, "base_lr");
@@ -23,6 +27,30 @@ CyclicLR::CyclicLR(std::shared_ptr<Optimizer> optimizer_of_it, CyclicLROptions o
   write_lrs(options_.base_lr);
   initial_step();
   set_base_lrs(options_.base_lr);
+}
+
+const OptionsTable<CyclicLROptions>& CyclicLR::options_table() {
+  using O = CyclicLROptions;
+  static const OptionsTable<CyclicLROptions> table(
+      "CyclicLR", "Back and forth between two rates.",
+      {option<OneOrMore>("base_lr", &O::base_lr).required().at_least(0).doc("The lowest rate."),
+       option<OneOrMore>("max_lr", &O::max_lr).required().at_least(0).doc("The highest rate."),
+       option("step_size_up", &O::step_size_up).at_least(1).unit("steps").doc("Steps up."),
+       option("step_size_down", &O::step_size_down)
+           .at_least(1)
+           .unit("steps")
+           .doc("Steps down; null: as many as up."),
+       option("mode", &O::mode)
+           .doc("Height of the cycles: the same, halved each time, gamma^steps."),
+       option("gamma", &O::gamma).at_least(0).doc("Base of exp_range."),
+       option("cycle_momentum", &O::cycle_momentum).doc("Move the momentum against the rate."),
+       option<OneOrMore>("base_momentum", &O::base_momentum)
+           .at_least(0)
+           .doc("The lowest momentum."),
+       option<OneOrMore>("max_momentum", &O::max_momentum)
+           .at_least(0)
+           .doc("The highest momentum.")});
+  return table;
 }
 
 double CyclicLR::scale(double cycle) const {

@@ -5,17 +5,30 @@
 namespace grapnel {
 
 ExponentialLR::ExponentialLR(std::shared_ptr<Optimizer> optimizer, double gamma)
-    : ScheduledLR(std::move(optimizer)), gamma_(gamma) {
+    : ExponentialLR(std::move(optimizer), ExponentialLROptions{gamma}) {}
+
+ExponentialLR::ExponentialLR(std::shared_ptr<Optimizer> optimizer,
+                             const ExponentialLROptions& options)
+    : ScheduledLR(std::move(optimizer)), options_(options) {
+  options_table().check(options_);
   initial_step();
 }
 
+const OptionsTable<ExponentialLROptions>& ExponentialLR::options_table() {
+  using O = ExponentialLROptions;
+  static const OptionsTable<ExponentialLROptions> table(
+      "ExponentialLR", "Multiplies the rate at every step.",
+      {option("gamma", &O::gamma).required().at_least(0).doc("Factor on the rate.")});
+  return table;
+}
+
 std::vector<double> ExponentialLR::get_lr() {
-  return is_initial() ? present_lrs() : scaled_lrs(gamma_);
+  return is_initial() ? present_lrs() : scaled_lrs(options_.gamma);
 }
 
 std::vector<double> ExponentialLR::closed_form_lr() {
   std::vector<double> rates = base_lrs();
-  for (double& rate : rates) rate *= std::pow(gamma_, last_epoch());
+  for (double& rate : rates) rate *= std::pow(options_.gamma, last_epoch());
   return rates;
 }
 

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "lr_schedulers/checks.h"
 #include "lr_schedulers/cycled_momentum.h"
 
 namespace grapnel {
@@ -11,18 +10,11 @@ namespace grapnel {
 namespace {
 
 int64_t total_steps_of(const OneCycleLROptions& options) {
-  const auto check = [](const char* name, int64_t value) {
-    check_argument(value >= 1, "OneCycleLR", name, "at least 1", value);
-  };
-  if (options.total_steps) {
-    check("total_steps", *options.total_steps);
-    return *options.total_steps;
-  }
+  OneCycleLR::options_table().check(options);
+  if (options.total_steps) return *options.total_steps;
   if (!options.epochs || !options.steps_per_epoch) {
     throw ConfigError({}, "OneCycleLR: give total_steps, or epochs and steps_per_epoch");
   }
-  check("epochs", *options.epochs);
-  check("steps_per_epoch", *options.steps_per_epoch);
   return *options.epochs * *options.steps_per_epoch;
 }
 
@@ -38,8 +30,6 @@ OneCycleLR::OneCycleLR(std::shared_ptr<Optimizer> optimizer_of_it, OneCycleLROpt
       total_steps_(total_steps_of(options)),
       strategy_(options.anneal_strategy),
       cycle_momentum_(options.cycle_momentum) {
-  check_argument(options.pct_start >= 0.0 && options.pct_start <= 1.0, "OneCycleLR", "pct_start",
-                 "at least 0 and at most 1", options.pct_start);
   const double last = static_cast<double>(total_steps_ - 1);
   const double rise = options.pct_start * static_cast<double>(total_steps_);
   phases_ = {{rise - 1, "initial_lr", "max_lr", "max_momentum", "base_momentum"}};
@@ -61,6 +51,32 @@ OneCycleLR::OneCycleLR(std::shared_ptr<Optimizer> optimizer_of_it, OneCycleLROpt
     group["min_lr"] = group["initial_lr"] / options.final_div_factor;
   }
   initial_step();
+}
+
+const OptionsTable<OneCycleLROptions>& OneCycleLR::options_table() {
+  using O = OneCycleLROptions;
+  static const OptionsTable<OneCycleLROptions> table(
+      "OneCycleLR", "Up to the highest rate, then down far below the first.",
+      {option<OneOrMore>("max_lr", &O::max_lr).required().above(0).doc("The highest rate."),
+       option("total_steps", &O::total_steps).at_least(1).unit("steps").doc("Length of the cycle."),
+       option("epochs", &O::epochs).at_least(1).doc("Length in epochs, with steps_per_epoch."),
+       option("steps_per_epoch", &O::steps_per_epoch).at_least(1).doc("Steps of an epoch."),
+       option("pct_start", &O::pct_start)
+           .at_least(0)
+           .at_most(1)
+           .doc("Share in which the rate rises."),
+       option("anneal_strategy", &O::anneal_strategy).doc("Shape of the way."),
+       option("cycle_momentum", &O::cycle_momentum).doc("Move the momentum against the rate."),
+       option<OneOrMore>("base_momentum", &O::base_momentum)
+           .at_least(0)
+           .doc("The lowest momentum."),
+       option<OneOrMore>("max_momentum", &O::max_momentum).at_least(0).doc("The highest momentum."),
+       option("div_factor", &O::div_factor).above(0).doc("The highest rate over the first one."),
+       option("final_div_factor", &O::final_div_factor)
+           .above(0)
+           .doc("The first rate over the last one."),
+       option("three_phase", &O::three_phase).doc("Down to the first rate as fast as up.")});
+  return table;
 }
 
 std::vector<double> OneCycleLR::get_lr() {

@@ -1,21 +1,53 @@
 #include "grapnel/lr_schedulers/reduce_lr_on_plateau.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
+#include "grapnel/base/error.h"
 #include "grapnel/lr_schedulers/scheduled_lr.h"
-#include "lr_schedulers/checks.h"
 
 namespace grapnel {
 
 using Options = ReduceLROnPlateauOptions;
 
+template <>
+inline constexpr auto enum_names<Options::Mode> = std::to_array<EnumName<Options::Mode>>(
+    {{Options::Mode::min, "min"}, {Options::Mode::max, "max"}});
+template <>
+inline constexpr auto enum_names<Options::ThresholdMode> =
+    std::to_array<EnumName<Options::ThresholdMode>>({{Options::ThresholdMode::rel, "rel"},
+                                                     {Options::ThresholdMode::abs, "abs"}});
+
 ReduceLROnPlateau::ReduceLROnPlateau(std::shared_ptr<Optimizer> optimizer_of_it,
                                      ReduceLROnPlateauOptions options)
     : LRScheduler(std::move(optimizer_of_it)), options_(std::move(options)) {
-  check_argument(options_.factor < 1.0, type_name(), "factor", "below 1", options_.factor);
+  options_table().check(options_);
   per_group(optimizer(), options_.min_lr, "min_lr");
   const double infinity = std::numeric_limits<double>::infinity();
   best_ = options_.mode == Options::Mode::min ? infinity : -infinity;
+}
+
+const OptionsTable<ReduceLROnPlateauOptions>& ReduceLROnPlateau::options_table() {
+  using O = ReduceLROnPlateauOptions;
+  static const OptionsTable<ReduceLROnPlateauOptions> table(
+      "ReduceLROnPlateau", "Lowers the rate when a metric stops improving.",
+      {option("mode", &O::mode).doc("Which direction is better."),
+       option("factor", &O::factor).at_least(0).below(1).doc("Factor on the rate."),
+       option("patience", &O::patience).at_least(0).unit("steps").doc("Steps without improvement."),
+       option("threshold", &O::threshold)
+           .at_least(0)
+           .doc("Smallest change that is an improvement."),
+       option("threshold_mode", &O::threshold_mode)
+           .doc("Threshold as a share of the best value, or as an amount."),
+       option("cooldown", &O::cooldown)
+           .at_least(0)
+           .unit("steps")
+           .doc("Steps to wait after a reduction."),
+       option<OneOrMore>("min_lr", &O::min_lr).at_least(0).doc("The lowest rate."),
+       option("eps", &O::eps).at_least(0).doc("Smaller reductions are left out.")});
+  return table;
 }
 
 bool ReduceLROnPlateau::is_better(double value) const {

@@ -55,6 +55,21 @@ SequentialLR::SequentialLR(std::shared_ptr<Optimizer> optimizer_of_it,
   schedulers_[active(0)]->initial_step();
 }
 
+const OptionsTable<SequentialLROptions>& SequentialLR::options_table() {
+  using O = SequentialLROptions;
+  static const OptionsTable<SequentialLROptions> table(
+      "SequentialLR", "Schedulers one after the other.",
+      {option("schedulers", &O::schedulers)
+           .required()
+           .doc("A list of schedulers, each with its name and parameters."),
+       option("milestones", &O::milestones)
+           .required()
+           .at_least(0)
+           .unit("steps")
+           .doc("When the next one starts.")});
+  return table;
+}
+
 size_t SequentialLR::active(int64_t epoch) const {
   return static_cast<size_t>(std::upper_bound(milestones_.begin(), milestones_.end(), epoch) -
                              milestones_.begin());

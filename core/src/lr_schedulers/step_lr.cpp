@@ -2,24 +2,38 @@
 
 #include <cmath>
 
-#include "lr_schedulers/checks.h"
-
 namespace grapnel {
 
 StepLR::StepLR(std::shared_ptr<Optimizer> optimizer, int64_t step_size, double gamma)
-    : ScheduledLR(std::move(optimizer)), step_size_(step_size), gamma_(gamma) {
-  check_argument(step_size >= 1, "StepLR", "step_size", "at least 1", step_size);
+    : StepLR(std::move(optimizer), StepLROptions{step_size, gamma}) {}
+
+StepLR::StepLR(std::shared_ptr<Optimizer> optimizer, const StepLROptions& options)
+    : ScheduledLR(std::move(optimizer)), options_(options) {
+  options_table().check(options_);
   initial_step();
 }
 
+const OptionsTable<StepLROptions>& StepLR::options_table() {
+  using O = StepLROptions;
+  static const OptionsTable<StepLROptions> table(
+      "StepLR", "Multiplies the rate every few steps.",
+      {option("step_size", &O::step_size)
+           .required()
+           .at_least(1)
+           .unit("steps")
+           .doc("Steps between."),
+       option("gamma", &O::gamma).at_least(0).doc("Factor on the rate.")});
+  return table;
+}
+
 std::vector<double> StepLR::get_lr() {
-  if (last_epoch() == 0 || last_epoch() % step_size_ != 0) return present_lrs();
-  return scaled_lrs(gamma_);
+  if (last_epoch() == 0 || last_epoch() % options_.step_size != 0) return present_lrs();
+  return scaled_lrs(options_.gamma);
 }
 
 std::vector<double> StepLR::closed_form_lr() {
   std::vector<double> rates = base_lrs();
-  const double factor = std::pow(gamma_, last_epoch() / step_size_);
+  const double factor = std::pow(options_.gamma, last_epoch() / options_.step_size);
   for (double& rate : rates) rate *= factor;
   return rates;
 }

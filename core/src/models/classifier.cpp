@@ -41,15 +41,4 @@ double* Classifier::number_attribute(const std::string& name) {
   return name == "lr" || name == "learning_rate" ? &lr_ : nullptr;
 }
 
-std::vector<ParameterSpec> classifier_option_specs() {
-  using namespace parameter;
-  return {any("optimizer", "Adam").doc("The optimizer: its name, or an object with its options."),
-          any("scheduler").nullable().doc("The learning-rate scheduler; null: none.")};
-}
-
-ClassifierOptions read_classifier_options(const Parameters& parameters) {
-  return {.optimizer = parameters.get<ConfigValue>("optimizer"),
-          .scheduler = parameters.get<ConfigValue>("scheduler")};
-}
-
 }  // namespace grapnel

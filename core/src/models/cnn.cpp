@@ -10,7 +10,7 @@
 
 #include "grapnel/models/supervised.h"
 #include "grapnel/observed.h"
-#include "models/checks.h"
+#include "models/shared_options.h"
 
 namespace grapnel {
 
@@ -19,14 +19,10 @@ namespace {
 constexpr int64_t kPooled = 2;  // rows and columns before the linear layer
 
 torch::nn::Sequential make_network(const CNNOptions& options) {
-  check_size("CNN", "in_channels", options.in_channels);
-  check_size("CNN", "classes", options.classes);
-  check_size("CNN", "channels", static_cast<int64_t>(options.channels.size()));
-  check_dropout("CNN", options.dropout);
+  CNN::options_table().check(options, "CNN");
   torch::nn::Sequential network;
   int64_t channels = options.in_channels;
   for (size_t i = 0; i < options.channels.size(); ++i) {
-    check_size("CNN", "channels", options.channels[i]);
     const std::string block = "block" + std::to_string(i);
     network->push_back(block + "_conv",
                        Observed<torch::nn::Conv2d>(
@@ -54,29 +50,22 @@ std::vector<std::string> CNN::metric_names(const Trainer& trainer) const {
   return supervised_metric_names(trainer, Loss::cross_entropy);
 }
 
-const ParameterTable& CNN::table() {
-  using namespace parameter;
-  static const ParameterTable table = [] {
-    std::vector<ParameterSpec> specs = {
-        integer("in_channels", 1).at_least(1).doc("Channels of the images."),
-        integer_list("channels", {16, 32})
-            .at_least(1)
-            .items(1, 16)
-            .doc("Channels of each block; each halves rows and columns."),
-        integer("classes", 10).at_least(1).doc("Number of classes."),
-        number("dropout", 0.0).at_least(0).below(1).doc("Share to drop before the last layer.")};
-    for (ParameterSpec& spec : classifier_option_specs()) specs.push_back(std::move(spec));
-    return ParameterTable("cnn", "Convolutions over images, for classes.", std::move(specs));
-  }();
+const OptionsTable<CNNOptions>& CNN::options_table() {
+  using O = CNNOptions;
+  static const OptionsTable<CNNOptions> table(
+      "cnn", "Convolutions over images, for classes.",
+      {option("in_channels", &O::in_channels).at_least(1).doc("Channels of the images."),
+       option("channels", &O::channels)
+           .at_least(1)
+           .items(1, 16)
+           .doc("Channels of each block; each halves rows and columns."),
+       option("classes", &O::classes).at_least(1).doc("Number of classes."),
+       option("dropout", &O::dropout)
+           .at_least(0)
+           .below(1)
+           .doc("Share to drop before the last layer."),
+       embed(&O::training, training_options<ClassifierOptions>())});
   return table;
-}
-
-CNNOptions CNN::read(const Parameters& p) {
-  return {.in_channels = p.get<int64_t>("in_channels"),
-          .channels = p.get<std::vector<int64_t>>("channels"),
-          .classes = p.get<int64_t>("classes"),
-          .dropout = p.get<double>("dropout"),
-          .training = read_classifier_options(p)};
 }
 
 }  // namespace grapnel

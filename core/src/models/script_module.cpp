@@ -10,8 +10,16 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/text.h"
+#include "models/shared_options.h"
 
 namespace grapnel {
+
+template <>
+inline constexpr auto enum_names<Loss> =
+    std::to_array<EnumName<Loss>>({{Loss::cross_entropy, "cross_entropy"},
+                                   {Loss::mse, "mse"},
+                                   {Loss::l1, "l1"},
+                                   {Loss::bce_with_logits, "bce_with_logits"}});
 
 struct ScriptModule::Script {
   torch::jit::Module module;
@@ -45,6 +53,9 @@ torch::jit::Module load(const std::filesystem::path& path) {
 
 }  // namespace
 
+ScriptModule::ScriptModule(const Settings& settings)
+    : ScriptModule(settings.path, settings.options) {}
+
 ScriptModule::ScriptModule(const std::filesystem::path& path, ScriptModuleOptions options)
     : script_(std::make_unique<Script>(Script{load(path)})), options_(std::move(options)) {
   std::set<const c10::TensorImpl*> seen;  // a shared tensor is one entry, under its first name
@@ -56,6 +67,18 @@ ScriptModule::ScriptModule(const std::filesystem::path& path, ScriptModuleOption
     if (!seen.insert(item.value.unsafeGetTensorImpl()).second) continue;
     view_.add({.name = item.name, .tensor = item.value, .is_parameter = false});
   }
+}
+
+const OptionsTable<ScriptModule::Settings>& ScriptModule::options_table() {
+  using O = ScriptModuleOptions;
+  static const OptionsTable<Settings> table(
+      "torchscript", "A TorchScript file.",
+      {option("path", &Settings::path).required().doc("The file, as torch.jit.save writes it."),
+       embed(&Settings::options,
+             {option("loss", &O::loss)
+                  .doc("The loss between its output and a batch's second tensor.")}),
+       embed(&Settings::options, training_options<O>())});
+  return table;
 }
 
 ScriptModule::~ScriptModule() = default;

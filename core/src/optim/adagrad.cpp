@@ -6,18 +6,20 @@
 
 namespace grapnel {
 
-const ParameterTable& Adagrad::table() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<AdagradOptions>& Adagrad::options_table() {
+  using O = AdagradOptions;
+  static const OptionsTable<AdagradOptions> table(
       "Adagrad", "Steps scaled by all past gradients of each parameter.",
-      {number("lr", 1e-2).at_least(0).doc("Learning rate."),
-       number("lr_decay", 0.0).at_least(0).doc("Decay of the learning rate over steps."),
-       number("weight_decay", 0.0).at_least(0).doc("L2 penalty, added to the gradient."),
-       number("initial_accumulator_value", 0.0)
+      {option("lr", &O::lr).at_least(0).doc("Learning rate."),
+       option("lr_decay", &O::lr_decay).at_least(0).doc("Decay of the learning rate over steps."),
+       option("weight_decay", &O::weight_decay)
+           .at_least(0)
+           .doc("L2 penalty, added to the gradient."),
+       option("initial_accumulator_value", &O::initial_accumulator_value)
            .at_least(0)
            .doc("Sum of squared gradients before the first step."),
-       number("eps", 1e-10).at_least(0).doc("Added to the denominator."),
-       boolean("maximize", false).doc("Go up instead of down.")});
+       option("eps", &O::eps).at_least(0).doc("Added to the denominator."),
+       option("maximize", &O::maximize).doc("Go up instead of down.")});
   return table;
 }
 
@@ -25,13 +27,7 @@ Adagrad::Adagrad(std::vector<at::Tensor> params, const AdagradOptions& options)
     : Adagrad(one_group(std::move(params)), options) {}
 
 Adagrad::Adagrad(std::vector<ParamGroup> groups, const AdagradOptions& options)
-    : TableOptimizer(table(), {{"lr", options.lr},
-                               {"lr_decay", options.lr_decay},
-                               {"weight_decay", options.weight_decay},
-                               {"initial_accumulator_value", options.initial_accumulator_value},
-                               {"eps", options.eps},
-                               {"maximize", options.maximize}}),
-      lists_(std::make_unique<FusedLists>()) {
+    : TableOptimizer(options_table(), options), lists_(std::make_unique<FusedLists>()) {
   add_groups(std::move(groups));
 }
 

@@ -9,43 +9,31 @@ namespace grapnel {
 
 namespace {
 
-ParameterTable make_table(std::string name, std::string summary, ParameterSpec weight_decay) {
-  using namespace parameter;
-  return ParameterTable(
-      std::move(name), std::move(summary),
-      {number("lr", 1e-3).at_least(0).doc("Learning rate."),
-       number("beta1", 0.9).at_least(0).below(1).doc("Decay of the mean of gradients."),
-       number("beta2", 0.999).at_least(0).below(1).doc("Decay of the mean of their squares."),
-       number("eps", 1e-8).at_least(0).doc("Added to the denominator."), std::move(weight_decay),
-       boolean("amsgrad", false).doc("Divide by the largest mean of squares so far."),
-       boolean("maximize", false).doc("Go up instead of down.")});
-}
-
-AdamOptions as_adam(const AdamWOptions& options) {
-  return {.lr = options.lr,
-          .beta1 = options.beta1,
-          .beta2 = options.beta2,
-          .eps = options.eps,
-          .weight_decay = options.weight_decay,
-          .amsgrad = options.amsgrad,
-          .maximize = options.maximize};
+template <class O>
+std::vector<Option<O>> adam_options(std::string weight_decay) {
+  return {
+      option("lr", &O::lr).at_least(0).doc("Learning rate."),
+      option("beta1", &O::beta1).at_least(0).below(1).doc("Decay of the mean of gradients."),
+      option("beta2", &O::beta2).at_least(0).below(1).doc("Decay of the mean of their squares."),
+      option("eps", &O::eps).at_least(0).doc("Added to the denominator."),
+      option("weight_decay", &O::weight_decay).at_least(0).doc(std::move(weight_decay)),
+      option("amsgrad", &O::amsgrad).doc("Divide by the largest mean of squares so far."),
+      option("maximize", &O::maximize).doc("Go up instead of down.")};
 }
 
 }  // namespace
 
-const ParameterTable& Adam::table() {
-  static const ParameterTable table = make_table(
+const OptionsTable<AdamOptions>& Adam::options_table() {
+  static const OptionsTable<AdamOptions> table(
       "Adam", "Adam: steps scaled by running moments.",
-      parameter::number("weight_decay", 0.0).at_least(0).doc("L2 penalty, added to the gradient."));
+      adam_options<AdamOptions>("L2 penalty, added to the gradient."));
   return table;
 }
 
-const ParameterTable& AdamW::table() {
-  static const ParameterTable table =
-      make_table("AdamW", "Adam with a weight decay apart from the gradient.",
-                 parameter::number("weight_decay", 1e-2)
-                     .at_least(0)
-                     .doc("Share of lr by which the parameters shrink each step."));
+const OptionsTable<AdamWOptions>& AdamW::options_table() {
+  static const OptionsTable<AdamWOptions> table(
+      "AdamW", "Adam with a weight decay apart from the gradient.",
+      adam_options<AdamWOptions>("Share of lr by which the parameters shrink each step."));
   return table;
 }
 
@@ -53,17 +41,12 @@ Adam::Adam(std::vector<at::Tensor> params, const AdamOptions& options)
     : Adam(one_group(std::move(params)), options) {}
 
 Adam::Adam(std::vector<ParamGroup> groups, const AdamOptions& options)
-    : Adam(table(), std::move(groups), options, WeightDecay::l2) {}
+    : Adam(options_table().parameters(), options_table().write(options), std::move(groups),
+           WeightDecay::l2) {}
 
-Adam::Adam(const ParameterTable& table, std::vector<ParamGroup> groups, const AdamOptions& options,
+Adam::Adam(const ParameterTable& table, const ConfigValue& options, std::vector<ParamGroup> groups,
            WeightDecay weight_decay)
-    : TableOptimizer(table, {{"lr", options.lr},
-                             {"beta1", options.beta1},
-                             {"beta2", options.beta2},
-                             {"eps", options.eps},
-                             {"weight_decay", options.weight_decay},
-                             {"amsgrad", options.amsgrad},
-                             {"maximize", options.maximize}}),
+    : TableOptimizer(table, options),
       weight_decay_(weight_decay),
       lists_(std::make_unique<FusedLists>()) {
   add_groups(std::move(groups));
@@ -112,6 +95,7 @@ AdamW::AdamW(std::vector<at::Tensor> params, const AdamWOptions& options)
     : AdamW(one_group(std::move(params)), options) {}
 
 AdamW::AdamW(std::vector<ParamGroup> groups, const AdamWOptions& options)
-    : Adam(table(), std::move(groups), as_adam(options), WeightDecay::decoupled) {}
+    : Adam(options_table().parameters(), options_table().write(options), std::move(groups),
+           WeightDecay::decoupled) {}
 
 }  // namespace grapnel

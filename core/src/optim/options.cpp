@@ -21,6 +21,14 @@ bool is_in_range(double value, const ParameterSpec& spec) {
 
 }  // namespace
 
+TableOptimizer::TableOptimizer(const ParameterTable& table, const ConfigValue& options)
+    : table_(table) {
+  for (const ConfigValue::Member& option : options.as_object()) {
+    defaults_[option.key] =
+        option.value.is_bool() ? (option.value.as_bool() ? 1.0 : 0.0) : option.value.as_double();
+  }
+}
+
 void TableOptimizer::validate(const ParamGroup& group) const {
   Optimizer::validate(group);
   for (const auto& [name, value] : group.options) {

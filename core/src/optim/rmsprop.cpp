@@ -12,17 +12,21 @@
 
 namespace grapnel {
 
-const ParameterTable& RMSprop::table() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<RMSpropOptions>& RMSprop::options_table() {
+  using O = RMSpropOptions;
+  static const OptionsTable<RMSpropOptions> table(
       "RMSprop", "Steps scaled by the mean of recent squared gradients.",
-      {number("lr", 1e-2).at_least(0).doc("Learning rate."),
-       number("alpha", 0.99).at_least(0).doc("Decay of the mean of squares."),
-       number("eps", 1e-8).at_least(0).doc("Added to the denominator."),
-       number("weight_decay", 0.0).at_least(0).doc("L2 penalty, added to the gradient."),
-       number("momentum", 0.0).at_least(0).doc("Share of the last direction that is kept."),
-       boolean("centered", false).doc("Divide by an estimate of the gradient's deviation."),
-       boolean("maximize", false).doc("Go up instead of down.")});
+      {option("lr", &O::lr).at_least(0).doc("Learning rate."),
+       option("alpha", &O::alpha).at_least(0).doc("Decay of the mean of squares."),
+       option("eps", &O::eps).at_least(0).doc("Added to the denominator."),
+       option("weight_decay", &O::weight_decay)
+           .at_least(0)
+           .doc("L2 penalty, added to the gradient."),
+       option("momentum", &O::momentum)
+           .at_least(0)
+           .doc("Share of the last direction that is kept."),
+       option("centered", &O::centered).doc("Divide by an estimate of the gradient's deviation."),
+       option("maximize", &O::maximize).doc("Go up instead of down.")});
   return table;
 }
 
@@ -30,14 +34,7 @@ RMSprop::RMSprop(std::vector<at::Tensor> params, const RMSpropOptions& options)
     : RMSprop(one_group(std::move(params)), options) {}
 
 RMSprop::RMSprop(std::vector<ParamGroup> groups, const RMSpropOptions& options)
-    : TableOptimizer(table(), {{"lr", options.lr},
-                               {"alpha", options.alpha},
-                               {"eps", options.eps},
-                               {"weight_decay", options.weight_decay},
-                               {"momentum", options.momentum},
-                               {"centered", options.centered},
-                               {"maximize", options.maximize}}),
-      lists_(std::make_unique<FusedLists>()) {
+    : TableOptimizer(options_table(), options), lists_(std::make_unique<FusedLists>()) {
   add_groups(std::move(groups));
 }
 

@@ -8,16 +8,21 @@
 
 namespace grapnel {
 
-const ParameterTable& SGD::table() {
-  using namespace parameter;
-  static const ParameterTable table(
+const OptionsTable<SGDOptions>& SGD::options_table() {
+  using O = SGDOptions;
+  static const OptionsTable<SGDOptions> table(
       "SGD", "Stochastic gradient descent, with momentum if wanted.",
-      {number("lr", 1e-3).at_least(0).doc("Learning rate."),
-       number("momentum", 0.0).at_least(0).doc("Share of the last direction that is kept."),
-       number("dampening", 0.0).doc("Share of the gradient that the momentum leaves out."),
-       number("weight_decay", 0.0).at_least(0).doc("L2 penalty, added to the gradient."),
-       boolean("nesterov", false).doc("Look ahead along the momentum."),
-       boolean("maximize", false).doc("Go up instead of down.")});
+      {option("lr", &O::lr).at_least(0).doc("Learning rate."),
+       option("momentum", &O::momentum)
+           .at_least(0)
+           .doc("Share of the last direction that is kept."),
+       option("dampening", &O::dampening)
+           .doc("Share of the gradient that the momentum leaves out."),
+       option("weight_decay", &O::weight_decay)
+           .at_least(0)
+           .doc("L2 penalty, added to the gradient."),
+       option("nesterov", &O::nesterov).doc("Look ahead along the momentum."),
+       option("maximize", &O::maximize).doc("Go up instead of down.")});
   return table;
 }
 
@@ -25,13 +30,7 @@ SGD::SGD(std::vector<at::Tensor> params, const SGDOptions& options)
     : SGD(one_group(std::move(params)), options) {}
 
 SGD::SGD(std::vector<ParamGroup> groups, const SGDOptions& options)
-    : TableOptimizer(table(), {{"lr", options.lr},
-                               {"momentum", options.momentum},
-                               {"dampening", options.dampening},
-                               {"weight_decay", options.weight_decay},
-                               {"nesterov", options.nesterov},
-                               {"maximize", options.maximize}}),
-      lists_(std::make_unique<FusedLists>()) {
+    : TableOptimizer(options_table(), options), lists_(std::make_unique<FusedLists>()) {
   add_groups(std::move(groups));
 }
 

@@ -41,7 +41,7 @@ struct Known {
 
 std::vector<Known> known_callbacks(const host::PluginSelection& selection) {
   std::vector<Known> known;
-  for (const CallbackEntry& entry : callback_registry()) {
+  for (const CallbackRegistry::Entry& entry : callback_registry()) {
     known.push_back(
         {entry.name(), "built in", entry.summary(), &entry.parameters(), entry.former_names});
   }
@@ -99,9 +99,10 @@ void show(const CallbacksRequest& request) {
   const host::PluginSelection selection = select(request);
   const std::vector<Known> known = known_callbacks(selection);
   const auto is_known = [&](const Known& callback) { return callback.name == request.name; };
-  const CallbackEntry* entry = find_callback_entry(request.name);  // by its class's name, too
+  const CallbackRegistry::Entry* entry =
+      callback_registry().find(request.name);  // by its class's name, too
   if (entry == nullptr && std::none_of(known.begin(), known.end(), is_known)) {
-    entry = find_renamed_callback(request.name);
+    entry = callback_registry().find_renamed(request.name);
   }
   const std::string name = entry != nullptr ? entry->name() : request.name;
   std::vector<std::string> names;

@@ -63,7 +63,7 @@ CommonKeys take_common_keys(NamedItem& item, const ParameterTable& own) {
   return keys;
 }
 
-CallbackHandle make_built_in(const CallbackEntry& entry, NamedItem item) {
+CallbackHandle make_built_in(const CallbackRegistry::Entry& entry, NamedItem item) {
   const CommonKeys keys = take_common_keys(item, entry.parameters());
   CallbackHandle handle = make_callback(item.name, item.parameters, item.context);
   if (!keys.label.empty()) handle.callback->set_name(keys.label);
@@ -94,17 +94,11 @@ bridge::PluginCallbackConfig plugin_config(const bridge::PluginCallbackRef& ref,
                                   item.name, candidate->summary.id, candidate->summary.id),
                       item.context);
   }
-  std::vector<std::string> known;
-  for (const CallbackEntry& entry : callback_registry()) known.push_back(entry.name());
+  std::vector<std::string> known = callback_registry().names();
   for (std::string& name : bridge::plugin_callback_names(selection)) {
     known.push_back(std::move(name));
   }
-  const std::string meant = nearest(item.name, known).value_or("");
-  throw ConfigError(
-      item.position,
-      fmt::format("there is no callback {}{}; known are {}", quote(item.name),
-                  meant.empty() ? "" : "; did you mean " + quote(meant) + "?", join(known)),
-      item.context, meant);
+  throw unknown_name(item.position, item.context, "callback", item.name, known);
 }
 
 }  // namespace
@@ -113,11 +107,12 @@ CallbacksSection read_callbacks(const ConfigValue& section, const host::PluginSe
                                 const host::DiscoveryOptions& discovery) {
   CallbacksSection result;
   for (NamedItem& item : read_named_items(section, "callbacks")) {
-    if (const CallbackEntry* entry = find_callback_entry(item.name)) {
+    if (const CallbackRegistry::Entry* entry = callback_registry().find(item.name)) {
       if (item.enabled) result.built_in.push_back(make_built_in(*entry, std::move(item)));
     } else if (const auto ref = bridge::find_plugin_callback(selection, item.name, item.position)) {
       result.plugins.push_back(plugin_config(*ref, std::move(item)));
-    } else if (const CallbackEntry* renamed = find_renamed_callback(item.name)) {
+    } else if (const CallbackRegistry::Entry* renamed =
+                   callback_registry().find_renamed(item.name)) {
       if (item.enabled) result.built_in.push_back(make_built_in(*renamed, std::move(item)));
     } else {
       refuse_unknown(item, selection, discovery);

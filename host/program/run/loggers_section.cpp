@@ -1,11 +1,8 @@
 #include "loggers_section.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include <grapnel/base/error.h>
-#include <grapnel/base/text.h>
 
 #include "named_items.h"
 
@@ -13,17 +10,6 @@ namespace grapnel::program {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void refuse_unknown(const NamedItem& item) {
-  std::vector<std::string> known;
-  for (const LoggerEntry& entry : logger_registry()) known.push_back(entry.name());
-  const std::string meant = nearest(item.name, known).value_or("");
-  throw ConfigError(item.position,
-                    fmt::format("there is no logger {}{}; known are {}", quote(item.name),
-                                meant.empty() ? "" : "; did you mean " + quote(meant) + "?",
-                                join_quoted(known, "and")),
-                    item.context, meant);
-}
 
 bool chooses_directory(const ConfigValue& parameters) {
   return parameters.contains("save_dir") || parameters.contains("name") ||
@@ -35,8 +21,11 @@ bool chooses_directory(const ConfigValue& parameters) {
 std::vector<LoggerPlan> read_loggers(const ConfigValue& section) {
   std::vector<LoggerPlan> plans;
   for (NamedItem& item : read_named_items(section, "loggers")) {
-    const LoggerEntry* entry = find_logger_entry(item.name);
-    if (entry == nullptr) refuse_unknown(item);
+    const LoggerRegistry::Entry* entry = logger_registry().find(item.name);
+    if (entry == nullptr) {
+      throw unknown_name(item.position, item.context, "logger", item.name,
+                         logger_registry().names());
+    }
     if (!item.enabled) continue;
     (void)entry->parameters().validate(item.parameters, item.context);
     plans.push_back({entry, std::move(item.parameters), std::move(item.context)});

@@ -12,7 +12,7 @@
 namespace grapnel::program {
 
 struct LoggerPlan {
-  const LoggerEntry* entry;
+  const LoggerRegistry::Entry* entry;
   ConfigValue parameters;
   std::string context;
 };

@@ -48,10 +48,8 @@ std::string file_name(const std::string& text) {
 }
 
 bool takes_seed(const std::string& data) {
-  for (const DataEntry& entry : data_registry()) {
-    if (entry.parameters.name() == data) return entry.parameters.find("seed") != nullptr;
-  }
-  return false;
+  const DataRegistry::Entry* entry = data_registry().find(data);
+  return entry != nullptr && entry->parameters().find("seed") != nullptr;
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace grapnel::test {
 
 // Small configurations in which callbacks get to do something within three epochs.
-inline ConfigValue configuration(const CallbackEntry& entry,
+inline ConfigValue configuration(const CallbackRegistry::Entry& entry,
                                  const std::filesystem::path& directory) {
   static const std::map<std::string, const char*> special = {
       {"activation_monitor", R"({"every_n_steps": 1})"},

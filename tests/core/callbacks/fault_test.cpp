@@ -244,7 +244,7 @@ void make_call(Call call, Trainer& trainer, BackboneModule& module,
 }
 
 // Returns whether the fault came up.
-bool play(const CallbackEntry& entry, const Plan& plan) {
+bool play(const CallbackRegistry::Entry& entry, const Plan& plan) {
   const TempDir directory;
   BackboneModule module;
   module.tensor("backbone.0.bias").set_requires_grad(false);  // the user's own choice
@@ -321,7 +321,7 @@ bool play(const CallbackEntry& entry, const Plan& plan) {
 
 TEST_CASE(
     "a fault in any hook of any callback leaves the model as it stood outside of its leases") {
-  for (const CallbackEntry& entry : callback_registry()) {
+  for (const CallbackRegistry::Entry& entry : callback_registry()) {
     const TempDir directory;
     const CallbackHandle sample =
         make_callback(entry.name(), configuration(entry, directory.path()), entry.name());
@@ -345,7 +345,7 @@ TEST_CASE(
 
 TEST_CASE(
     "a fault of another callback, in any hook, leaves the model as it stood outside of leases") {
-  for (const CallbackEntry& entry : callback_registry()) {
+  for (const CallbackRegistry::Entry& entry : callback_registry()) {
     for (size_t i = 0; i < kHookCount; ++i) {
       const auto hook = static_cast<Hook>(i);
       if (hook == Hook::on_init_start || hook == Hook::on_init_end) continue;  // no run yet

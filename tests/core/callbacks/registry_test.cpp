@@ -23,11 +23,11 @@ ConfigValue json(const char* text) {
 
 TEST_CASE("every built-in callback can be made from its parameters, by name or by class") {
   std::set<std::string> names;
-  for (const CallbackEntry& entry : callback_registry()) {
+  for (const CallbackRegistry::Entry& entry : callback_registry()) {
     INFO(entry.name());
     CHECK(names.insert(entry.name()).second);
     CHECK_FALSE(entry.summary().empty());
-    CHECK(find_callback_entry(entry.name()) == &entry);
+    CHECK(callback_registry().find(entry.name()) == &entry);
     ConfigValue required = ConfigValue::object();
     for (const ParameterSpec& spec : entry.parameters().specs()) {
       if (!spec.is_required()) continue;
@@ -39,19 +39,19 @@ TEST_CASE("every built-in callback can be made from its parameters, by name or b
         required.set(spec.name, json(R"({"0": 2})"));
     }
     const CallbackHandle made = make_callback(entry.name(), required, "callbacks." + entry.name());
-    CHECK(find_callback_entry(made.callback->type_name()) == &entry);
+    CHECK(callback_registry().find(made.callback->type_name()) == &entry);
   }
   CHECK(names.size() >= 7);
 }
 
 TEST_CASE("a former name is taken, with a message that names today's, and nobody else has it") {
   std::set<std::string_view> former;
-  for (const CallbackEntry& entry : callback_registry()) {
+  for (const CallbackRegistry::Entry& entry : callback_registry()) {
     for (const std::string_view name : entry.former_names) {
       INFO(name);
       CHECK(former.insert(name).second);
-      CHECK(find_callback_entry(name) == nullptr);
-      CHECK(find_renamed_callback(name) == &entry);
+      CHECK(callback_registry().find(name) == nullptr);
+      CHECK(callback_registry().find_renamed(name) == &entry);
     }
   }
   const CapturedLog log;
@@ -63,7 +63,7 @@ TEST_CASE("a former name is taken, with a message that names today's, and nobody
   CHECK(make_callback("ProgressBar", json("{}"), "callbacks").callback->type_name() ==
         "TQDMProgressBar");
   CHECK_THAT(log.text(), Catch::Contains("'lr_logger' is called 'learning_rate_monitor' today"));
-  CHECK(find_renamed_callback("lr_loger") == nullptr);
+  CHECK(callback_registry().find_renamed("lr_loger") == nullptr);
 }
 
 TEST_CASE("parameters reach the callback") {
@@ -94,7 +94,7 @@ TEST_CASE("what is wrong in run.json is named with its position and the nearest 
 
 TEST_CASE("loggers are made by name too") {
   CHECK(logger_registry().size() >= 3);
-  CHECK(find_logger_entry("CSVLogger") == find_logger_entry("csv"));
+  CHECK(logger_registry().find("CSVLogger") == logger_registry().find("csv"));
   const auto logger = make_logger("csv", json(R"({"name": "mnist", "version": 4})"), "loggers.csv");
   CHECK(logger->name() == "mnist");
   CHECK(logger->version() == "version_4");

@@ -86,19 +86,6 @@ TEST_CASE("every optimizer computes what torch.optim computes") {
   }
 }
 
-TEST_CASE("the options of each class and the rows of its table have the same defaults") {
-  std::vector<std::shared_ptr<Optimizer>> by_class = {
-      std::make_shared<SGD>(make_params()), std::make_shared<Adam>(make_params()),
-      std::make_shared<AdamW>(make_params()), std::make_shared<RMSprop>(make_params()),
-      std::make_shared<Adagrad>(make_params())};
-  REQUIRE(by_class.size() == optimizer_registry().size());
-  for (const auto& optimizer : by_class) {
-    const auto named =
-        make_optimizer(ConfigValue(optimizer->type_name()), "optimizer", one_group(make_params()));
-    CHECK(named->groups()[0].options == optimizer->groups()[0].options);
-  }
-}
-
 TEST_CASE("a run that is saved and loaded goes on with the same bits") {
   const ConfigValue recorded = read_json_file(std::filesystem::path(RECORDED) / "optim.json");
   for (const ConfigValue& item : recorded.at("cases").as_array()) {

@@ -145,7 +145,7 @@ TEST_CASE("where nothing else can log it, a name that the model doesn't log ends
 }
 
 TEST_CASE("every built-in callback tells the metrics that it makes") {
-  for (const CallbackEntry& entry : callback_registry()) {
+  for (const CallbackRegistry::Entry& entry : callback_registry()) {
     INFO(entry.name());
     const TempDir directory;
     BackboneModule module;

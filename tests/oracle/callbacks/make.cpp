@@ -164,7 +164,7 @@ CallbackHandle make_callback(const Json& spec, Journal& journal) {
   if (const Json* name = spec.find("name_last")) arguments.set("name_last", *name);
   const auto found = makers().find(type);
   if (found != makers().end()) return found->second(arguments, journal);
-  if (find_callback_entry(type) == nullptr) {
+  if (callback_registry().find(type) == nullptr) {
     throw Error("this build has no callback '" + type + "'");
   }
   return grapnel::make_callback(type, arguments, type);

@@ -41,8 +41,7 @@ class GRAPNEL_CORE_API CsvDataModule : public TensorDataModule {
   // or a class is no whole number from 0.
   explicit CsvDataModule(CsvDataOptions options);
 
-  static const ParameterTable& table();
-  static CsvDataOptions read(const Parameters& parameters);
+  static const OptionsTable<CsvDataOptions>& options_table();
 
  protected:
   void load() override;

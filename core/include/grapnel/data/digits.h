@@ -19,7 +19,7 @@ class GRAPNEL_CORE_API DigitsDataModule : public TensorDataModule {
  public:
   explicit DigitsDataModule(DataOptions options = {}) : TensorDataModule(options) {}
 
-  static const ParameterTable& table();
+  static const OptionsTable<DataOptions>& options_table();
 
  protected:
   void load() override;

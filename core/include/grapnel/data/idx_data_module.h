@@ -27,8 +27,7 @@ class GRAPNEL_CORE_API IdxDataModule : public TensorDataModule {
   // Files are read by setup, which throws DataError and IoError naming the file.
   explicit IdxDataModule(IdxDataOptions options);
 
-  static const ParameterTable& table();
-  static IdxDataOptions read(const Parameters& parameters);
+  static const OptionsTable<IdxDataOptions>& options_table();
 
  protected:
   void load() override;

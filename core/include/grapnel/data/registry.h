@@ -3,11 +3,10 @@
 
 #include <memory>
 #include <string_view>
-#include <vector>
 
-#include "grapnel/base/parameters.h"
 #include "grapnel/data.h"
 #include "grapnel/export.h"
+#include "grapnel/registry.h"
 
 namespace grapnel {
 
@@ -23,12 +22,9 @@ MadeData made_data(std::shared_ptr<T> module) {
   return {std::move(module), std::move(data)};
 }
 
-struct DataEntry {
-  const ParameterTable& parameters;  // its name is the data set's
-  MadeData (*make)(const Parameters& parameters);
-};
+using DataRegistry = Registry<MadeData>;
 
-GRAPNEL_CORE_API const std::vector<DataEntry>& data_registry();
+GRAPNEL_CORE_API const DataRegistry& data_registry();
 
 // From {"name": "digits", "batch_size": 64} or "digits". `context` is its path in run.json. The
 // parameters become the module's hyper_parameters. Throws ConfigError, positioned.

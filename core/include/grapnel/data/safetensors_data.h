@@ -25,8 +25,7 @@ class GRAPNEL_CORE_API SafetensorsDataModule : public TensorDataModule {
   // (naming the nearest), or tensors of different lengths. Throws ConfigError without names.
   explicit SafetensorsDataModule(SafetensorsDataOptions options);
 
-  static const ParameterTable& table();
-  static SafetensorsDataOptions read(const Parameters& parameters);
+  static const OptionsTable<SafetensorsDataOptions>& options_table();
 
  protected:
   void load() override;

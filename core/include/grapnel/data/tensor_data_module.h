@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/data.h"
 #include "grapnel/export.h"
 
@@ -21,10 +21,6 @@ struct DataOptions {
   uint64_t seed = 0;  // of the orders of training
 };
 
-// The rows of DataOptions for a data set's table of parameters, and reading them.
-GRAPNEL_CORE_API std::vector<ParameterSpec> data_option_specs();
-GRAPNEL_CORE_API DataOptions read_data_options(const Parameters& parameters);
-
 // Which samples of a set that comes as one are kept from training: in the order of mix_bits(seed,
 // index), first the test part, then the validation part; their numbers are rounded down. Within
 // each part the samples keep the set's order.
@@ -33,10 +29,6 @@ struct SplitOptions {
   double test_fraction = 0.1;
   uint64_t seed = 0;
 };
-
-// The rows "val_fraction", "test_fraction", "split_seed", and reading them.
-GRAPNEL_CORE_API std::vector<ParameterSpec> split_option_specs();
-GRAPNEL_CORE_API SplitOptions read_split_options(const Parameters& parameters);
 
 // One part of a data set: tensors [N, ...], named alike in each part. Without tensors: no such
 // part.

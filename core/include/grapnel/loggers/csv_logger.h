@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/export.h"
 #include "grapnel/logger.h"
 #include "grapnel/loggers/log_directory.h"
@@ -31,8 +31,7 @@ class GRAPNEL_CORE_API CSVLogger : public Logger {
   explicit CSVLogger(CSVLoggerOptions options = {});
   ~CSVLogger() override;
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<CSVLogger> from(const Parameters& parameters);
+  static const OptionsTable<CSVLoggerOptions>& options_table();
 
   std::string name() const override { return directory_.name(); }
   std::string version() const override { return directory_.version(); }

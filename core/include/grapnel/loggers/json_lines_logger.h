@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/export.h"
 #include "grapnel/logger.h"
 #include "grapnel/loggers/log_directory.h"
@@ -29,8 +29,7 @@ class GRAPNEL_CORE_API JsonLinesLogger : public Logger {
   explicit JsonLinesLogger(JsonLinesLoggerOptions options = {});
   ~JsonLinesLogger() override;
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<JsonLinesLogger> from(const Parameters& parameters);
+  static const OptionsTable<JsonLinesLoggerOptions>& options_table();
 
   std::string name() const override { return directory_.name(); }
   std::string version() const override { return directory_.version(); }

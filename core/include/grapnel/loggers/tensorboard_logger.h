@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "grapnel/base/clock.h"
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/export.h"
 #include "grapnel/logger.h"
 #include "grapnel/loggers/log_directory.h"
@@ -36,8 +36,7 @@ class GRAPNEL_CORE_API TensorBoardLogger : public Logger {
   explicit TensorBoardLogger(TensorBoardLoggerOptions options = {});
   ~TensorBoardLogger() override;
 
-  static const ParameterTable& parameters();
-  static std::shared_ptr<TensorBoardLogger> from(const Parameters& parameters);
+  static const OptionsTable<TensorBoardLoggerOptions>& options_table();
 
   std::string name() const override { return directory_.name(); }
   std::string version() const override { return directory_.version(); }

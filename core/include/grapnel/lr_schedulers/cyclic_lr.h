@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "grapnel/base/options_table.h"
 #include "grapnel/lr_schedulers/scheduled_lr.h"
 
 namespace grapnel {
@@ -36,6 +37,8 @@ class GRAPNEL_CORE_API CyclicLR : public ScheduledLR {
   // Throws ConfigError for step sizes below 1, another number of values than groups, or
   // cycle_momentum under an optimizer without one.
   CyclicLR(std::shared_ptr<Optimizer> optimizer, CyclicLROptions options);
+
+  static const OptionsTable<CyclicLROptions>& options_table();
 
  protected:
   std::vector<double> get_lr() override;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "grapnel/base/options_table.h"
 #include "grapnel/lr_schedulers/annealing.h"
 #include "grapnel/lr_schedulers/scheduled_lr.h"
 
@@ -35,6 +36,8 @@ class GRAPNEL_CORE_API OneCycleLR : public ScheduledLR {
   // values than groups, or cycle_momentum under an optimizer without one. A step past the end of
   // the cycle throws ConfigError too.
   OneCycleLR(std::shared_ptr<Optimizer> optimizer, OneCycleLROptions options);
+
+  static const OptionsTable<OneCycleLROptions>& options_table();
 
  protected:
   std::vector<double> get_lr() override;

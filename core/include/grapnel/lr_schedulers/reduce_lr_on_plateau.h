@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "grapnel/base/options_table.h"
 #include "grapnel/export.h"
 #include "grapnel/lr_scheduler.h"
 
@@ -31,6 +32,8 @@ class GRAPNEL_CORE_API ReduceLROnPlateau : public LRScheduler {
  public:
   explicit ReduceLROnPlateau(std::shared_ptr<Optimizer> optimizer,
                              ReduceLROnPlateauOptions options = {});
+
+  static const OptionsTable<ReduceLROnPlateauOptions>& options_table();
 
   std::string type_name() const override { return "ReduceLROnPlateau"; }
   bool wants_metric() const override { return true; }

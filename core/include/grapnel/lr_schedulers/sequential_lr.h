@@ -5,9 +5,16 @@
 #include <memory>
 #include <vector>
 
+#include "grapnel/base/options_table.h"
 #include "grapnel/lr_schedulers/scheduled_lr.h"
 
 namespace grapnel {
+
+// As run.json has it.
+struct SequentialLROptions {
+  ConfigValue schedulers = {};  // a list of schedulers, each with its name and options
+  std::vector<int64_t> milestones = {};
+};
 
 class GRAPNEL_CORE_API SequentialLR : public LRScheduler {
  public:
@@ -16,6 +23,8 @@ class GRAPNEL_CORE_API SequentialLR : public LRScheduler {
   SequentialLR(std::shared_ptr<Optimizer> optimizer,
                std::vector<std::shared_ptr<LRScheduler>> schedulers,
                std::vector<int64_t> milestones);
+
+  static const OptionsTable<SequentialLROptions>& options_table();
 
   std::string type_name() const override { return "SequentialLR"; }
   void step(std::optional<double> metric = {}) override;

@@ -5,27 +5,37 @@
 #include <memory>
 #include <vector>
 
+#include "grapnel/base/options_table.h"
 #include "grapnel/lr_schedulers/annealing.h"
 #include "grapnel/lr_schedulers/scheduled_lr.h"
 
 namespace grapnel {
 
+struct SWALROptions {
+  std::vector<double> swa_lr = {};  // one for all groups, or one each; their option "swa_lr"
+  int64_t anneal_epochs = 10;
+  AnnealStrategy anneal_strategy = AnnealStrategy::cos;
+};
+
 class GRAPNEL_CORE_API SWALR : public ScheduledLR {
  public:
-  // swa_lr: one for all groups, or one each; kept as the groups' option "swa_lr". Throws
-  // ConfigError for another number of them or anneal_epochs < 0.
+  // Throws ConfigError for an option out of range, or another number of rates than groups.
+  SWALR(std::shared_ptr<Optimizer> optimizer, const SWALROptions& options);
   SWALR(std::shared_ptr<Optimizer> optimizer, std::vector<double> swa_lr,
-        int64_t anneal_epochs = 10, AnnealStrategy anneal_strategy = AnnealStrategy::cos);
-  SWALR(std::shared_ptr<Optimizer> optimizer, double swa_lr, int64_t anneal_epochs = 10,
-        AnnealStrategy anneal_strategy = AnnealStrategy::cos);
+        int64_t anneal_epochs = SWALROptions().anneal_epochs,
+        AnnealStrategy anneal_strategy = SWALROptions().anneal_strategy);
+  SWALR(std::shared_ptr<Optimizer> optimizer, double swa_lr,
+        int64_t anneal_epochs = SWALROptions().anneal_epochs,
+        AnnealStrategy anneal_strategy = SWALROptions().anneal_strategy);
+
+  static const OptionsTable<SWALROptions>& options_table();
 
  protected:
   std::vector<double> get_lr() override;
 
  private:
   double alpha(double t) const;
-  int64_t anneal_epochs_;
-  AnnealStrategy strategy_;
+  SWALROptions options_;
 };
 
 }  // namespace grapnel

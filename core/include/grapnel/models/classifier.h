@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "grapnel/base/json.h"
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/export.h"
 #include "grapnel/nn_module.h"
 
@@ -42,9 +42,5 @@ class GRAPNEL_CORE_API Classifier : public NNModule {
   ClassifierOptions options_;
   double lr_ = 0.0;
 };
-
-// The rows "optimizer" and "scheduler" for a model's table of parameters, and reading them.
-GRAPNEL_CORE_API std::vector<ParameterSpec> classifier_option_specs();
-GRAPNEL_CORE_API ClassifierOptions read_classifier_options(const Parameters& parameters);
 
 }  // namespace grapnel

@@ -26,8 +26,7 @@ class GRAPNEL_CORE_API CNN : public Classifier, public MetricSource {
   // no channels.
   explicit CNN(CNNOptions options = {});
 
-  static const ParameterTable& table();
-  static CNNOptions read(const Parameters& parameters);
+  static const OptionsTable<CNNOptions>& options_table();
 
   std::vector<std::string> metric_names(const Trainer& trainer) const override;
 };

@@ -23,8 +23,7 @@ class GRAPNEL_CORE_API MLP : public Classifier, public MetricSource {
   // Initial weights come from LibTorch's default generator. Throws ConfigError for sizes below 1.
   explicit MLP(MLPOptions options = {});
 
-  static const ParameterTable& table();
-  static MLPOptions read(const Parameters& parameters);
+  static const OptionsTable<MLPOptions>& options_table();
 
   at::Tensor example_input() override;
   std::vector<std::string> metric_names(const Trainer& trainer) const override;

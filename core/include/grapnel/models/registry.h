@@ -4,11 +4,10 @@
 #include <memory>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "grapnel/base/parameters.h"
 #include "grapnel/export.h"
 #include "grapnel/module.h"
+#include "grapnel/registry.h"
 
 namespace grapnel {
 
@@ -25,13 +24,10 @@ MadeModel made_model(std::shared_ptr<T> module) {
   return {std::move(module), overridden_module_functions<T>()};
 }
 
-struct ModelEntry {
-  ParameterTable parameters;  // its name is the model's
-  MadeModel (*make)(const Parameters& parameters);
-};
+using ModelRegistry = Registry<MadeModel>;
 
 // "mlp", "cnn", and "torchscript" for a file of one.
-GRAPNEL_CORE_API const std::vector<ModelEntry>& model_registry();
+GRAPNEL_CORE_API const ModelRegistry& model_registry();
 
 // From {"name": "mlp", "hidden": [64], "optimizer": {"name": "AdamW", "lr": 0.001}} or "mlp".
 // `context` is its path in run.json. The parameters become the module's hyper_parameters. Throws

@@ -34,7 +34,7 @@ class GRAPNEL_CORE_API Adagrad : public TableOptimizer {
   explicit Adagrad(std::vector<ParamGroup> groups, const AdagradOptions& options = {});
   ~Adagrad() override;
 
-  static const ParameterTable& table();
+  static const OptionsTable<AdagradOptions>& options_table();
 
  protected:
   void update(ParamGroup& group) override;

@@ -48,14 +48,14 @@ class GRAPNEL_CORE_API Adam : public TableOptimizer {
   explicit Adam(std::vector<ParamGroup> groups, const AdamOptions& options = {});
   ~Adam() override;
 
-  static const ParameterTable& table();
+  static const OptionsTable<AdamOptions>& options_table();
 
  protected:
   void update(ParamGroup& group) override;
   void on_state_changed() override;
 
   enum class WeightDecay { l2, decoupled };
-  Adam(const ParameterTable& table, std::vector<ParamGroup> groups, const AdamOptions& options,
+  Adam(const ParameterTable& table, const ConfigValue& options, std::vector<ParamGroup> groups,
        WeightDecay weight_decay);
 
  private:
@@ -68,7 +68,7 @@ class GRAPNEL_CORE_API AdamW : public Adam {
   explicit AdamW(std::vector<at::Tensor> params, const AdamWOptions& options = {});
   explicit AdamW(std::vector<ParamGroup> groups, const AdamWOptions& options = {});
 
-  static const ParameterTable& table();
+  static const OptionsTable<AdamWOptions>& options_table();
 };
 
 }  // namespace grapnel

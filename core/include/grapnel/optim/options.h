@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/export.h"
 #include "grapnel/optimizer.h"
 
@@ -24,9 +24,11 @@ class GRAPNEL_CORE_API TableOptimizer : public Optimizer {
   const std::map<std::string, double, std::less<>>& defaults() const override { return defaults_; }
 
  protected:
-  // table: lives as long as the process.
-  TableOptimizer(const ParameterTable& table, std::map<std::string, double, std::less<>> defaults)
-      : table_(table), defaults_(std::move(defaults)) {}
+  // `table` lives as long as the process.
+  template <class O>
+  TableOptimizer(const OptionsTable<O>& table, const O& options)
+      : TableOptimizer(table.parameters(), table.write(options)) {}
+  TableOptimizer(const ParameterTable& table, const ConfigValue& options);
 
   // Every option of the group lies in its row's range.
   void validate(const ParamGroup& group) const override;

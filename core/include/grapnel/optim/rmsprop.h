@@ -39,7 +39,7 @@ class GRAPNEL_CORE_API RMSprop : public TableOptimizer {
   explicit RMSprop(std::vector<ParamGroup> groups, const RMSpropOptions& options = {});
   ~RMSprop() override;
 
-  static const ParameterTable& table();
+  static const OptionsTable<RMSpropOptions>& options_table();
 
  protected:
   void update(ParamGroup& group) override;

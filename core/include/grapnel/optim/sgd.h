@@ -35,7 +35,7 @@ class GRAPNEL_CORE_API SGD : public TableOptimizer {
   explicit SGD(std::vector<ParamGroup> groups, const SGDOptions& options = {});
   ~SGD() override;
 
-  static const ParameterTable& table();
+  static const OptionsTable<SGDOptions>& options_table();
 
  protected:
   void validate(const ParamGroup& group) const override;

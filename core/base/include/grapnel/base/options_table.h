@@ -391,6 +391,8 @@ class OptionsTable {
   // Throws ConfigError, with the option's name as its key, for the first value that is not accepted:
   // "SpikeDetection: window must be at least 1, found the integer 0". `owner` is the class.
   void check(const O& options, std::string_view owner) const { rows_->check(&options, owner); }
+  // Where the table is named as the class is: "StepLR".
+  void check(const O& options) const { rows_->check(&options, parameters_.name()); }
 
   // The options as run.json would have them; members without a JSON value are left out.
   [[nodiscard]] ConfigValue write(const O& options) const { return rows_->write(&options); }
