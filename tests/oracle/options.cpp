@@ -32,7 +32,8 @@ TrainerOptions make_options(const Json& arguments, Journal& journal,
     const bool flag = key == "fast_dev_run" && value.is_bool();
     values.set(key, flag ? Json(value.as_bool() ? 1 : 0) : value);
   }
-  TrainerOptions options = trainer_options(trainer_parameters().validate(values, "trainer"));
+  TrainerOptions options =
+      trainer_options(trainer_options_table().parameters().validate(values, "trainer"));
   options.default_root_dir = directory;
   options.clock = &journal.clock();
   options.progress = make_bar_recorder(journal);

@@ -1,5 +1,8 @@
-// The options of a Trainer, with Lightning's names and defaults; each is validated by the
-// constructor, which throws ConfigError saying what was found and what is accepted.
+// The options of a Trainer, with Lightning's names and defaults.
+//
+// trainer_options_table() has a sentence, the range and the unit of each: that is the documentation
+// of an option without a comment here, and what `grapnel` and the schema of run.json show. Trainer's
+// constructor checks by it, and throws ConfigError for a value that is not accepted.
 #pragma once
 
 #include <concepts>
@@ -12,7 +15,7 @@
 #include <vector>
 
 #include "grapnel/base/clock.h"
-#include "grapnel/base/parameters.h"
+#include "grapnel/base/options_table.h"
 #include "grapnel/export.h"
 #include "grapnel/logger.h"
 #include "grapnel/module.h"
@@ -109,9 +112,10 @@ struct TrainerOptions {
   std::string device = "cpu";         // "cpu", "cuda", "cuda:1"
 };
 
-// The options that can be set by name, as in run.json's "trainer", with their checks; and the
-// options that such a set amounts to.
-GRAPNEL_CORE_API const ParameterTable& trainer_parameters();
+// The options that run.json can set, under "trainer".
+GRAPNEL_CORE_API const OptionsTable<TrainerOptions>& trainer_options_table();
+
+// trainer_options_table().read(), with the rules between what was given and what was left out.
 GRAPNEL_CORE_API TrainerOptions trainer_options(const Parameters& parameters);
 
 }  // namespace grapnel

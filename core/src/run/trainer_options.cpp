@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <string>
 
 #include "grapnel/base/error.h"
@@ -13,34 +12,6 @@
 namespace grapnel {
 
 namespace {
-
-[[noreturn]] void refuse(const char* option, const std::string& found,
-                         const std::string& accepted) {
-  throw ConfigError(
-      {}, fmt::format("{}={} is not possible; it must be {}", option, found, accepted), option);
-}
-
-void at_least(const char* option, std::optional<int64_t> value, int64_t least) {
-  if (value.value_or(least) < least) {
-    refuse(option, std::to_string(*value), fmt::format("at least {}", least));
-  }
-}
-
-void check_amount(const char* option, const Amount& amount) {
-  if (amount.is_count) return at_least(option, amount.count, 0);
-  const double f = amount.fraction;
-  if (f >= 0 && (f <= 1 || f == std::floor(f))) return;
-  refuse(option, fmt::format("{}", f), "a fraction in [0.0, 1.0] or a whole number of batches");
-}
-
-void check_device(const std::string& name) {
-  try {
-    const at::Device device(name);
-    if (device.is_cpu() || device.is_cuda()) return;
-  } catch (const c10::Error&) {
-  }
-  refuse("device", fmt::format("'{}'", name), "cpu, cuda, or cuda:N with the number of a device");
-}
 
 // A whole number written as a fraction above 1 means a count, as in Lightning.
 Amount normalized(const char* option, Amount amount) {
@@ -65,52 +36,29 @@ std::shared_ptr<Logger> silent_logger() {
 }
 
 void refuse_fraction_over_epochs(double fraction) {
-  refuse("check_val_every_n_epoch", "null",
-         fmt::format("set while val_check_interval={} is a fraction of an epoch; give "
-                     "val_check_interval as a number of batches to count over epochs",
-                     fraction));
+  throw ConfigError::of("check_val_every_n_epoch",
+                        "check_val_every_n_epoch=null counts batches over epochs, but "
+                        "val_check_interval={} is a fraction of an epoch; give it as a number of "
+                        "batches",
+                        fraction);
 }
 
 void refuse_in_barebones(const char* option, std::string_view value) {
-  throw ConfigError({},
-                    fmt::format("barebones=true runs nothing but the loop, for measuring, but "
-                                "{}={} was asked for too; leave out one of them",
-                                option, value),
-                    option);
+  throw ConfigError::of(option,
+                        "barebones=true runs nothing but the loop, for measuring, but {}={} was "
+                        "asked for too; leave out one of them",
+                        option, value);
 }
 
 void validate_options(const TrainerOptions& options) {
-  at_least("max_epochs", options.max_epochs, -1);
-  at_least("min_epochs", options.min_epochs, 0);
-  at_least("max_steps", options.max_steps, -1);
-  at_least("min_steps", options.min_steps, 0);
-  check_amount("limit_train_batches", options.limit_train_batches);
-  check_amount("limit_val_batches", options.limit_val_batches);
-  check_amount("limit_test_batches", options.limit_test_batches);
-  check_amount("limit_predict_batches", options.limit_predict_batches);
-  check_amount("overfit_batches", options.overfit_batches);
-  at_least("fast_dev_run", options.fast_dev_run, 0);
-  at_least("reload_dataloaders_every_n_epochs", options.reload_dataloaders_every_n_epochs, 0);
-  at_least("check_val_every_n_epoch", options.check_val_every_n_epoch, 1);
-  at_least("num_sanity_val_steps", options.num_sanity_val_steps, -1);
-  at_least("accumulate_grad_batches", options.accumulate_grad_batches, 1);
-  at_least("log_every_n_steps", options.log_every_n_steps, 0);
-  check_device(options.device);
+  trainer_options_table().check(options, "Trainer");
   for (const auto& logger : options.loggers) {
     if (logger == nullptr) throw ConfigError({}, "a logger is null; leave it out", "loggers");
   }
 
-  const auto& interval = options.val_check_interval.value;
-  if (const int64_t* count = std::get_if<int64_t>(&interval)) {
-    at_least("val_check_interval", *count, 1);
-  } else if (const double* fraction = std::get_if<double>(&interval)) {
-    if (!(*fraction > 0) || (*fraction > 1 && *fraction != std::floor(*fraction))) {
-      refuse("val_check_interval", fmt::format("{}", *fraction),
-             "a fraction in (0.0, 1.0], a whole number of batches, or a time DD:HH:MM:SS");
-    }
-    if (!options.check_val_every_n_epoch.has_value() && *fraction < 1) {
-      refuse_fraction_over_epochs(*fraction);
-    }
+  const auto* fraction = std::get_if<double>(&options.val_check_interval.value);
+  if (fraction != nullptr && *fraction < 1 && !options.check_val_every_n_epoch.has_value()) {
+    refuse_fraction_over_epochs(*fraction);
   }
   if (!options.barebones) return;
   const auto asked = [](const char* option, bool given, std::string_view value = "true") {
@@ -158,9 +106,6 @@ RunLimits limits_of(TrainerOptions& options) {
   const auto& interval = options.val_check_interval.value;
   if (const std::string* text = std::get_if<std::string>(&interval)) {
     limits.val_seconds = parse_duration(*text);
-    if (!limits.val_seconds.has_value()) {
-      refuse("val_check_interval", fmt::format("'{}'", *text), "a time DD:HH:MM:SS");
-    }
     limits.val_check_interval = 1.0;
   } else if (const double* fraction = std::get_if<double>(&interval); fraction && *fraction > 1) {
     limits.val_check_interval = static_cast<int64_t>(*fraction);

@@ -62,7 +62,7 @@ const ParameterTable& run_parameters() {
        any("data", "digits").doc("The data: their name, or an object with their parameters."),
        any("optimizer").nullable().doc("The optimizer, unless it stands in the model."),
        any("scheduler").nullable().doc("The learning-rate scheduler, unless it stands there."),
-       object("trainer", trainer_parameters())
+       object("trainer", trainer_options_table().parameters())
            .doc("How long, on how much data and with what around it."),
        any("callbacks", ConfigValue::object())
            .doc("Callbacks by name with their parameters, or a list of such; those of enabled "

@@ -182,7 +182,8 @@ TEST_CASE("barebones takes no count of logging or sanity steps, also not the def
   options.log_every_n_steps = 5;
   CHECK_THROWS_WITH(Trainer(options), Catch::Contains("log_every_n_steps=5"));
   const auto read = [](const char* text) {
-    return trainer_options(trainer_parameters().validate(parse_json(text, "run.json"), "trainer"));
+    return trainer_options(
+        trainer_options_table().parameters().validate(parse_json(text, "run.json"), "trainer"));
   };
   CHECK_NOTHROW(read(R"({"barebones": true, "num_sanity_val_steps": 0})"));
   CHECK_THROWS_WITH(read(R"({"barebones": true, "num_sanity_val_steps": 2})"),

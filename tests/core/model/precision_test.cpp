@@ -56,7 +56,8 @@ TypesModule fitted(Precision precision) {
 }
 
 TrainerOptions options_from(const std::string& json) {
-  return trainer_options(trainer_parameters().validate(parse_json(json, "test"), "trainer"));
+  return trainer_options(
+      trainer_options_table().parameters().validate(parse_json(json, "test"), "trainer"));
 }
 
 }  // namespace
