@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 
 #include "grapnel/base/error.h"
@@ -87,83 +85,65 @@ Spec parse(std::string_view spec) {
   return out;
 }
 
-std::string to_text(double value, std::chars_format format, int precision) {
-  std::array<char, 512> buffer;
-  const auto result = precision < 0
-                          ? std::to_chars(buffer.begin(), buffer.end(), value, format)
-                          : std::to_chars(buffer.begin(), buffer.end(), value, format, precision);
-  return {buffer.begin(), result.ptr};
+// The magnitude as fmt writes it in a type that both languages have.
+template <class Number>
+std::string fmt_digits(Number magnitude, const Spec& spec, char type, int precision = -1) {
+  const std::string digits = precision < 0 ? "" : fmt::format(".{}", precision);
+  const std::string format =
+      fmt::format("{{:{}{}{}}}", spec.alternate ? "#" : "", digits, std::string_view(&type, 1));
+  return fmt::format(fmt::runtime(format), magnitude);
 }
 
-// Significant digits without a point, and the power of ten of the first one.
-struct Decimal {
-  std::string digits;
-  int exponent;
-};
-
-Decimal decimal(double magnitude, int precision) {
-  const std::string text = to_text(magnitude, std::chars_format::scientific, precision);
-  const size_t e = text.find('e');
-  Decimal out{text.substr(0, e), std::stoi(text.substr(e + 1))};
-  std::erase(out.digits, '.');
-  return out;
+// Without the zeros that end a fraction, but for one digit after the point.
+void trim_zeros(std::string& digits) {
+  const size_t point = digits.find('.');
+  if (point == std::string::npos) return;
+  digits.erase(std::max(digits.find_last_not_of('0') + 1, point + 2));
 }
 
-std::string scientific(std::string digits, int exponent) {
-  if (digits.size() > 1) digits.insert(1, ".");
-  return fmt::format("{}e{}{:02}", digits, exponent < 0 ? '-' : '+', std::abs(exponent));
-}
-
-std::string plain(std::string digits, int exponent, bool with_point) {
-  if (exponent < 0) {
-    return "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
-  }
-  const auto whole = static_cast<size_t>(exponent) + 1;
-  if (digits.size() < whole) digits.append(whole - digits.size(), '0');
-  if (digits.size() > whole) return digits.insert(whole, ".");
-  return with_point ? digits + ".0" : digits;
-}
-
-// Python's 'g', and its format without a type: with_point then asks for one digit after the point.
-std::string general(double magnitude, int precision, bool alternate, bool with_point) {
-  precision = std::max(precision, 1);
-  Decimal number = decimal(magnitude, precision - 1);
-  if (!alternate) {
-    number.digits.erase(std::max<size_t>(number.digits.find_last_not_of('0') + 1, 1));
-  }
-  const bool exponential =
-      number.exponent < -4 || number.exponent >= precision - (with_point ? 1 : 0);
-  return exponential ? scientific(number.digits, number.exponent)
-                     : plain(number.digits, number.exponent, with_point);
-}
-
+// repr(): fmt's shortest digits, which always look like a double's.
 std::string shortest(double magnitude) {
-  const Decimal number = decimal(magnitude, -1);
-  return number.exponent < -4 || number.exponent >= 16
-             ? scientific(number.digits, number.exponent)
-             : plain(number.digits, number.exponent, true);
+  std::string digits = fmt::format("{}", magnitude);
+  if (digits.find_first_not_of("0123456789") == std::string::npos) digits += ".0";
+  return digits;
+}
+
+// A format without a type: 'g' with a digit after the point, and scientific for one power less.
+std::string typeless(double magnitude, int precision, bool alternate) {
+  precision = std::max(precision, 1);
+  std::string scientific = fmt::format("{:.{}e}", magnitude, precision - 1);
+  const size_t e = scientific.find('e');
+  const int exponent = std::stoi(scientific.substr(e + 1));
+  if (exponent >= -4 && exponent < precision - 1) {
+    std::string digits = fmt::format("{:.{}f}", magnitude, precision - 1 - exponent);
+    if (!alternate) trim_zeros(digits);
+    return digits;
+  }
+  if (alternate) return scientific;
+  std::string mantissa = scientific.substr(0, e);
+  trim_zeros(mantissa);
+  if (mantissa.ends_with(".0")) mantissa.resize(mantissa.size() - 2);
+  return mantissa + scientific.substr(e);
 }
 
 std::string double_digits(double magnitude, const Spec& spec, std::string_view text) {
-  if (std::isnan(magnitude)) return "nan";
-  if (std::isinf(magnitude)) return "inf";
   const int precision = spec.precision < 0 ? 6 : spec.precision;
   switch (spec.type) {
     case '\0':
-      return spec.precision < 0 ? shortest(magnitude)
-                                : general(magnitude, precision, spec.alternate, true);
+      return spec.precision < 0 || !std::isfinite(magnitude)
+                 ? shortest(magnitude)
+                 : typeless(magnitude, precision, spec.alternate);
     case 'f':
     case 'F':
-      return to_text(magnitude, std::chars_format::fixed, precision);
     case 'e':
     case 'E':
-      return to_text(magnitude, std::chars_format::scientific, precision);
     case 'g':
     case 'G':
+      return fmt_digits(magnitude, spec, spec.type, precision);
     case 'n':
-      return general(magnitude, precision, spec.alternate, false);
+      return fmt_digits(magnitude, spec, 'g', precision);
     case '%':
-      return to_text(magnitude * 100, std::chars_format::fixed, precision) + "%";
+      return fmt_digits(magnitude * 100, spec, 'f', precision) + "%";
     default:
       refuse_format(text,
                     fmt::format("'{}' is not a format of a floating-point number", spec.type));
@@ -177,14 +157,12 @@ std::string integer_digits(std::uint64_t magnitude, const Spec& spec, std::strin
     case 'd':
     case 'n':
       return fmt::format("{}", magnitude);
-    case 'b':
-      return fmt::format("{}{:b}", spec.alternate ? "0b" : "", magnitude);
     case 'o':
       return fmt::format("{}{:o}", spec.alternate ? "0o" : "", magnitude);
+    case 'b':
     case 'x':
-      return fmt::format("{}{:x}", spec.alternate ? "0x" : "", magnitude);
     case 'X':
-      return fmt::format("{}{:X}", spec.alternate ? "0X" : "", magnitude);
+      return fmt_digits(magnitude, spec, spec.type);
     default:
       refuse_format(text, fmt::format("'{}' is not a format of an integer", spec.type));
   }
@@ -195,31 +173,24 @@ void group(std::string& digits, char separator) {
   for (size_t at = whole; at > 3; at -= 3) digits.insert(at - 3, 1, separator);
 }
 
-size_t code_points(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-std::string pad(std::string sign, std::string digits, const Spec& spec) {
-  const size_t length = sign.size() + code_points(digits);
-  if (spec.width <= length) return sign + digits;
-  const size_t missing = spec.width - length;
-  size_t before = missing;
-  if (spec.align == '<') before = 0;
-  if (spec.align == '^') before = missing / 2;
-  std::string left;
-  std::string right;
-  for (size_t i = 0; i < before; ++i) left += spec.fill;
-  for (size_t i = before; i < missing; ++i) right += spec.fill;
-  if (spec.align == '=') return sign + left + digits;
-  return left + sign + digits + right;
+std::string pad(const std::string& sign, const std::string& digits, const Spec& spec) {
+  const size_t length = sign.size() + digits.size();
+  const size_t missing = spec.width > length ? spec.width - length : 0;
+  const size_t before = spec.align == '<' ? 0 : spec.align == '^' ? missing / 2 : missing;
+  const auto fill = [&](size_t count) {
+    std::string out;
+    while (count-- > 0) out += spec.fill;
+    return out;
+  };
+  const std::string left = fill(before);
+  return (spec.align == '=' ? sign + left : left + sign) + digits + fill(missing - before);
 }
 
 }  // namespace
 
 std::string python_repr(double value) {
   if (std::isnan(value)) return "nan";
-  const std::string digits = std::isinf(value) ? "inf" : shortest(std::abs(value));
+  const std::string digits = shortest(std::abs(value));
   return std::signbit(value) ? "-" + digits : digits;
 }
 
@@ -277,12 +248,9 @@ std::string python_format(const PythonNumber& value, std::string_view text) {
     const auto bits = static_cast<std::uint64_t>(*integer);
     digits = integer_digits(negative ? 0 - bits : bits, spec, text);
   }
-  if (spec.type == 'E' || spec.type == 'F' || spec.type == 'G') {
-    for (char& c : digits) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  }
   if (spec.grouping != '\0') group(digits, spec.grouping);
-  std::string sign = negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign);
-  return pad(std::move(sign), std::move(digits), spec);
+  const std::string sign = negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign);
+  return pad(sign, digits, spec);
 }
 
 }  // namespace grapnel
