@@ -113,18 +113,16 @@ std::vector<std::string> observed_names(const std::vector<Layer>& layers) {
   const std::vector<std::string> observed = observed_names(layers);
   const auto matches = [&](const Layer& layer) { return matches_pattern(layer.name, pattern); };
   const auto plain = std::find_if(layers.begin(), layers.end(), matches);
-  const std::string meant = nearest(pattern, observed).value_or("");
-  std::string what = "no layer has that name";
+  const auto meant = nearest(pattern, observed);
+  std::string what = "no layer has that name" + did_you_mean(meant);
   if (plain != layers.end()) {
     what = fmt::format("{} is not observed; make it as grapnel::Observed<torch::nn::{}>",
                        quote(plain->name), plain->type);
-  } else if (!meant.empty()) {
-    what += fmt::format("; did you mean {}?", quote(meant));
   }
   throw ConfigError({},
                     fmt::format("ActivationMonitor: layers has {}, but in {} {} (observed are {})",
                                 quote(pattern), model, what, join_quoted(observed, "and")),
-                    "layers", meant);
+                    "layers", meant.value_or(""));
 }
 
 }  // namespace
@@ -235,12 +233,12 @@ void ActivationMonitor::on_fit_start(Event& event) {
   const std::vector<Layer> layers = event.module.layers();
   const std::string model = event.module.type_name();
   if (observed_names(layers).empty()) {
-    throw ConfigError({},
-                      fmt::format("ActivationMonitor: {0} has no observed layers; make those of "
-                                  "interest as grapnel::Observed<torch::nn::Linear>(...) in place "
-                                  "of torch::nn::Linear(...) (<grapnel/observed.h>), or remove the "
-                                  "callback; the layers of a TorchScript file can't be observed",
-                                  model));
+    throw ConfigError::of("",
+                          "ActivationMonitor: {0} has no observed layers; make those of interest "
+                          "as grapnel::Observed<torch::nn::Linear>(...) in place of "
+                          "torch::nn::Linear(...) (<grapnel/observed.h>), or remove the callback; "
+                          "the layers of a TorchScript file can't be observed",
+                          model);
   }
   auto watcher = std::make_unique<Watcher>(event.trainer.dispatcher());
   std::vector<bool> wanted(layers.size(), false);

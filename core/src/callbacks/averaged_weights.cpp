@@ -164,10 +164,9 @@ std::optional<at::Device> averaging_device(const std::string& text, const char* 
   try {
     return at::Device(text);
   } catch (const c10::Error&) {
-    throw ConfigError({},
-                      fmt::format("{}: device is {}; accepted are names such as 'cpu' and 'cuda:0'",
-                                  who, quote(text)),
-                      "device");
+    throw ConfigError::of("device",
+                          "{}: device is {}; accepted are names such as 'cpu' and 'cuda:0'", who,
+                          quote(text));
   }
 }
 

@@ -100,10 +100,8 @@ void BackboneFinetuning::freeze_before_training(Module& module) {
   try {
     freeze(module, {kPart});
   } catch (const ConfigError& error) {
-    throw ConfigError({},
-                      fmt::format("BackboneFinetuning needs a part named {} in {}: {}", kPart,
-                                  module.type_name(), error.what()),
-                      kPart);
+    throw ConfigError::of(kPart, "BackboneFinetuning needs a part named {} in {}: {}", kPart,
+                          module.type_name(), error.what());
   }
 }
 

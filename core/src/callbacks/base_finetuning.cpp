@@ -32,13 +32,12 @@ std::string owner_of(const std::string& name) {
       if (std::find(parts.begin(), parts.end(), owner) == parts.end()) parts.push_back(owner);
     }
   }
-  const std::string candidate = nearest(part, parts).value_or("");
+  const auto meant = nearest(part, parts);
   throw ConfigError(
       {},
       fmt::format("the model has no part {} with parameters{}; its parts are {}", quote(part),
-                  candidate.empty() ? "" : "; did you mean " + quote(candidate) + "?",
-                  parts.empty() ? "none" : join_quoted(parts, "and")),
-      part, candidate);
+                  did_you_mean(meant), parts.empty() ? "none" : join_quoted(parts, "and")),
+      part, meant.value_or(""));
 }
 
 // The parameters below the parts, each once, in the model's order.
@@ -205,9 +204,8 @@ void BaseFinetuning::unfreeze_and_add_param_group(Module& module,
                                                   Optimizer& optimizer,
                                                   const UnfreezeOptions& options) {
   if (!options.lr.has_value() && options.initial_denom_lr == 0.0) {
-    throw ConfigError(
-        {}, fmt::format("{}: initial_denom_lr is 0; it divides the learning rate", type_name()),
-        "initial_denom_lr");
+    throw ConfigError::of("initial_denom_lr",
+                          "{}: initial_denom_lr is 0; it divides the learning rate", type_name());
   }
   make_trainable(module, parts);
   if (optimizer.groups().empty()) return;  // nothing is trained in this run
@@ -261,9 +259,9 @@ void BaseFinetuning::restore_groups(Module& module, Optimizer& optimizer,
     for (const std::string& name : saved[i].params) {
       const StateEntry* entry = find_saved_entry(module.state_view(), name);
       if (entry == nullptr || !entry->is_parameter) {
-        throw CheckpointError({}, fmt::format("{}: the optimizer had the parameter {}, which the "
-                                              "model no longer has",
-                                              type_name(), quote(name)));
+        throw CheckpointError(
+            {}, fmt::format("{}: the optimizer had the parameter {}, which the model no longer has",
+                            type_name(), quote(name)));
       }
       group.params.push_back(entry->tensor);
     }
@@ -307,9 +305,9 @@ void BaseFinetuning::note_groups(Module& module, size_t optimizer_idx, const Opt
     for (const at::Tensor& param : group.params) {
       const std::string name = name_of_param(module, param);
       if (name.empty()) {
-        throw ConfigError({}, fmt::format("{}: the {} optimizer has a parameter that is none of "
-                                          "the model's",
-                                          type_name(), optimizer.type_name()));
+        throw ConfigError::of("",
+                              "{}: the {} optimizer has a parameter that is none of the model's",
+                              type_name(), optimizer.type_name());
       }
       note.params.push_back(name);
     }

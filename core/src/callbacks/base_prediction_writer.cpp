@@ -15,26 +15,25 @@ WriteInterval parse_write_interval(const std::string& text) {
   if (text == "batch") return WriteInterval::batch;
   if (text == "epoch") return WriteInterval::epoch;
   if (text == "batch_and_epoch") return WriteInterval::batch_and_epoch;
-  throw ConfigError({},
-                    fmt::format("write_interval={} is not possible; it must be 'batch', 'epoch' or "
-                                "'batch_and_epoch'",
-                                quote(text)),
-                    "write_interval");
+  throw ConfigError::of(
+      "write_interval",
+      "write_interval={} is not possible; it must be 'batch', 'epoch' or 'batch_and_epoch'",
+      quote(text));
 }
 
 void BasePredictionWriter::write_on_batch_end(EvalBatchEnd&, const TensorTree&, const Indices&) {
-  throw ConfigError({}, fmt::format("{} writes after each batch, but doesn't override "
-                                    "write_on_batch_end; override it, or choose write_interval "
-                                    "'epoch'",
-                                    type_name()));
+  throw ConfigError::of("",
+                        "{} writes after each batch, but doesn't override write_on_batch_end; "
+                        "override it, or choose write_interval 'epoch'",
+                        type_name());
 }
 
 void BasePredictionWriter::write_on_epoch_end(Event&, const std::vector<Predictions>&,
                                               const EpochIndices&) {
-  throw ConfigError({}, fmt::format("{} writes at the end of the epoch, but doesn't override "
-                                    "write_on_epoch_end; override it, or choose write_interval "
-                                    "'batch'",
-                                    type_name()));
+  throw ConfigError::of("",
+                        "{} writes at the end of the epoch, but doesn't override "
+                        "write_on_epoch_end; override it, or choose write_interval 'batch'",
+                        type_name());
 }
 
 void BasePredictionWriter::on_predict_epoch_start(Event& event) {

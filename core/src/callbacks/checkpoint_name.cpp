@@ -12,11 +12,10 @@ namespace grapnel {
 namespace {
 
 [[noreturn]] void refuse_name(std::string_view text, std::string_view why) {
-  throw ConfigError({},
-                    fmt::format("the checkpoint name {} is not usable: {}; write {{metric}} or "
-                                "{{metric:format}}, and double a brace that stands for itself",
-                                quote(text), why),
-                    "filename");
+  throw ConfigError::of("filename",
+                        "the checkpoint name {} is not usable: {}; write {{metric}} or "
+                        "{{metric:format}}, and double a brace that stands for itself",
+                        quote(text), why);
 }
 
 }  // namespace

@@ -65,11 +65,9 @@ void DeviceStatsMonitor::setup(StageEvent& event) {
   for (const auto& [name, value] : available) names.push_back(name);
   for (const std::string& key : *options_.filter_keys) {
     if (std::find(names.begin(), names.end(), key) != names.end()) continue;
-    const auto near = nearest(key, names);
     log_warning(
         "DeviceStatsMonitor: there is no {} among the numbers of this device{}; there are {}",
-        quote(key), near.has_value() ? " (did you mean " + quote(*near) + "?)" : "",
-        names.empty() ? "none" : join(names));
+        quote(key), did_you_mean(key, names), names.empty() ? "none" : join(names));
   }
 }
 

@@ -29,10 +29,10 @@ std::vector<std::string> group_names(const Optimizer& optimizer, const std::stri
   for (size_t i = 0; i < groups.size(); ++i) {
     const std::string group = group_label(groups, i);
     if (!labels.insert(group).second) {
-      throw ConfigError({},
-                        fmt::format("LearningRateMonitor: two parameter groups of {} are named {}; "
-                                    "name each group differently",
-                                    label, quote(group)));
+      throw ConfigError::of("",
+                            "LearningRateMonitor: two parameter groups of {} are named {}; name "
+                            "each group differently",
+                            label, quote(group));
     }
     names.push_back(label + "/" + group);
   }
@@ -138,10 +138,9 @@ std::vector<std::string> LearningRateMonitor::metric_names(const Trainer& traine
 void LearningRateMonitor::on_train_start(Event& event) {
   const Trainer& trainer = event.trainer;
   if (trainer.loggers().empty()) {
-    throw ConfigError(
-        {},
-        "LearningRateMonitor needs a logger, and the trainer has none; add one to the "
-        "trainer's loggers, or remove the callback");
+    throw ConfigError({},
+                      "LearningRateMonitor needs a logger, and the trainer has none; add one to "
+                      "the trainer's loggers, or remove the callback");
   }
   const std::vector<Source> all = sources(trainer);
   lrs_.clear();

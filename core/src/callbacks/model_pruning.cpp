@@ -48,11 +48,10 @@ void check_known(Module& module, const std::vector<std::string>& names) {
   if (missing.empty()) return;
   std::vector<std::string> known;
   for (const StateEntry& entry : module.state_view().parameters()) known.push_back(entry.name);
-  throw ConfigError({},
-                    fmt::format("ModelPruning: parameters_to_prune has names that the model lacks: "
-                                "{}; its parameters are {}",
-                                fmt::join(missing, ", "), join_quoted(known, "and")),
-                    "parameters_to_prune");
+  throw ConfigError::of(
+      "parameters_to_prune",
+      "ModelPruning: parameters_to_prune has names that the model lacks: {}; its parameters are {}",
+      fmt::join(missing, ", "), join_quoted(known, "and"));
 }
 
 template <class T>
@@ -105,12 +104,10 @@ ModelPruning::~ModelPruning() = default;
 
 void ModelPruning::check_options() const {
   if (options_.use_global_unstructured && method_->structured) {
-    throw ConfigError(
-        {},
-        fmt::format("ModelPruning: use_global_unstructured is for unstructured methods; "
-                    "{} is structured: set it to false",
-                    method_->name),
-        "use_global_unstructured");
+    throw ConfigError::of("use_global_unstructured",
+                          "ModelPruning: use_global_unstructured is for unstructured methods; {} "
+                          "is structured: set it to false",
+                          method_->name);
   }
   // The method was looked up already; one of the user's own isn't in the table.
   options_table().check({pruning_method_names().front(), options_}, "ModelPruning");

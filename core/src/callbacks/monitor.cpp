@@ -17,9 +17,8 @@ std::string_view to_string(MonitorMode mode) {
 MonitorMode parse_monitor_mode(std::string_view text) {
   if (text == "min") return MonitorMode::min;
   if (text == "max") return MonitorMode::max;
-  throw ConfigError(
-      {}, fmt::format("mode is {}; accepted are 'min' (less is better) and 'max'", quote(text)),
-      "mode");
+  throw ConfigError::of("mode", "mode is {}; accepted are 'min' (less is better) and 'max'",
+                        quote(text));
 }
 
 bool is_better(MonitorMode mode, double a, double b) {
@@ -38,9 +37,7 @@ MetricError missing_metric(std::string_view callback, const std::string& monitor
   const std::vector<std::string> names = available.names();
   std::string message = fmt::format("{} monitors {}, which is not among the logged metrics",
                                     callback, quote(monitor));
-  if (const auto candidate = nearest(monitor, names)) {
-    message += fmt::format("; did you mean {}?", quote(*candidate));
-  }
+  message += did_you_mean(monitor, names);
   message += names.empty() ? std::string("; nothing has been logged for an epoch so far")
                            : fmt::format(" (there is {})", join_quoted(names, "and"));
   message += fmt::format("; log it with log({}, value), or monitor another metric", quote(monitor));

@@ -29,11 +29,10 @@ int64_t count_to_prune(const PruningAmount& amount, int64_t left) {
   }
   const int64_t count = std::get<int64_t>(amount);
   if (count > left) {
-    throw ConfigError({},
-                      fmt::format("ModelPruning: amount is {}, but only {} are left to prune; give "
-                                  "a smaller one, or a share",
-                                  count, left),
-                      "amount");
+    throw ConfigError::of(
+        "amount",
+        "ModelPruning: amount is {}, but only {} are left to prune; give a smaller one, or a share",
+        count, left);
   }
   return count;
 }
@@ -87,19 +86,16 @@ at::Tensor random_structured(const at::Tensor& scores, const at::Tensor& mask, i
 
 int64_t checked_dim(const at::Tensor& scores, int64_t dim) {
   if (scores.dim() < 2) {
-    throw ConfigError({},
-                      fmt::format("ModelPruning: a structured method prunes channels, but a "
-                                  "parameter of shape [{}] has none; name the parameters to prune",
-                                  fmt::join(scores.sizes(), ", ")),
-                      "pruning_fn");
+    throw ConfigError::of("pruning_fn",
+                          "ModelPruning: a structured method prunes channels, but a parameter of "
+                          "shape [{}] has none; name the parameters to prune",
+                          fmt::join(scores.sizes(), ", "));
   }
   if (dim < -scores.dim() || dim >= scores.dim()) {
-    throw ConfigError(
-        {},
-        fmt::format("ModelPruning: pruning_dim is {}, but a parameter has the shape "
-                    "[{}]; accepted are {} to {}",
-                    dim, fmt::join(scores.sizes(), ", "), -scores.dim(), scores.dim() - 1),
-        "pruning_dim");
+    throw ConfigError::of("pruning_dim",
+                          "ModelPruning: pruning_dim is {}, but a parameter has the shape [{}]; "
+                          "accepted are {} to {}",
+                          dim, fmt::join(scores.sizes(), ", "), -scores.dim(), scores.dim() - 1);
   }
   return dim < 0 ? dim + scores.dim() : dim;
 }
@@ -113,9 +109,8 @@ at::Tensor PruningMethod::combine(const at::Tensor& scores, const at::Tensor& ma
     const at::Tensor partial = compute(scores.flatten().index_select(0, left),
                                        mask.flatten().index_select(0, left), amount);
     if (partial.sizes() != left.sizes()) {
-      throw ConfigError({}, fmt::format("ModelPruning: {} returned a mask of shape [{}] for [{}] "
-                                        "elements",
-                                        name, fmt::join(partial.sizes(), ", "), left.numel()));
+      throw ConfigError::of("", "ModelPruning: {} returned a mask of shape [{}] for [{}] elements",
+                            name, fmt::join(partial.sizes(), ", "), left.numel());
     }
     return mask.flatten().index_copy(0, left, partial.to(mask.dtype())).view(mask.sizes());
   }
@@ -140,18 +135,15 @@ PruningMethod make_pruning_method(const std::string& name, std::optional<int64_t
                                   std::optional<double> norm) {
   const auto& names = pruning_method_names();
   if (std::find(names.begin(), names.end(), name) == names.end()) {
-    const std::string candidate = nearest(name, names).value_or("");
-    throw ConfigError(
-        {},
-        fmt::format("ModelPruning: there is no pruning_fn {}{}; known are {}", quote(name),
-                    candidate.empty() ? "" : "; did you mean " + quote(candidate) + "?",
-                    join_quoted(names, "and")),
-        "pruning_fn", candidate);
+    const auto meant = nearest(name, names);
+    throw ConfigError({},
+                      fmt::format("ModelPruning: there is no pruning_fn {}{}; known are {}",
+                                  quote(name), did_you_mean(meant), join_quoted(names, "and")),
+                      "pruning_fn", meant.value_or(""));
   }
   const auto needs = [&](const char* option, bool given) {
     if (given) return;
-    throw ConfigError({}, fmt::format("ModelPruning: pruning_fn {} needs {}", quote(name), option),
-                      option);
+    throw ConfigError::of(option, "ModelPruning: pruning_fn {} needs {}", quote(name), option);
   };
   if (name == "l1_unstructured") {
     return {.name = "L1Unstructured",
@@ -196,10 +188,8 @@ void check_pruning_amount(const PruningAmount& amount) {
                         ? *count >= 0
                         : std::get<double>(amount) >= 0.0 && std::get<double>(amount) <= 1.0;
   if (fits) return;
-  throw ConfigError({},
-                    fmt::format("must be a count from 0, or a share from 0.0 to 1.0, found {}",
-                                amount_text(amount)),
-                    "amount");
+  throw ConfigError::of("amount", "must be a count from 0, or a share from 0.0 to 1.0, found {}",
+                        amount_text(amount));
 }
 
 bool is_zero(const PruningAmount& amount) {

@@ -28,7 +28,8 @@ namespace grapnel {
 namespace {
 
 template <class T>
-constexpr CallbackRegistry::Entry row(std::span<const std::string_view> former_names = {}) {
+constexpr CallbackRegistry::Entry callback_row(
+    std::span<const std::string_view> former_names = {}) {
   return {[]() -> const ParameterTable& { return T::options_table().parameters(); },
           [](const Parameters& parameters) -> CallbackHandle {
             return std::make_shared<T>(T::options_table().read(parameters));
@@ -44,28 +45,28 @@ constexpr std::string_view kTQDMProgressBarOnce[] = {"progress_bar"};
 // In the order of the names.
 // clang-format off
 constexpr CallbackRegistry::Entry kCallbacks[] = {
-    row<ActivationMonitor>(),
-    row<BackboneFinetuning>(),
-    row<BatchSizeFinder>(),
-    row<DeviceStatsMonitor>(),
-    row<EarlyStopping>(),
-    row<EMAWeightAveraging>(),
-    row<GradientAccumulationScheduler>(),
-    row<LearningRateFinder>(),
-    row<LearningRateMonitor>(kLearningRateMonitorOnce),
-    row<ModelCheckpoint>(),
-    row<ModelPruning>(),
-    row<ModelSummary>(),
-    row<OnExceptionCheckpoint>(),
-    row<PredictionWriter>(),
-    row<RichModelSummary>(),
-    row<RichProgressBar>(),
-    row<SpikeDetection>(),
-    row<StochasticWeightAveraging>(),
-    row<ThroughputMonitor>(),
-    row<Timer>(),
-    row<TQDMProgressBar>(kTQDMProgressBarOnce),
-    row<WeightAveraging>(),
+    callback_row<ActivationMonitor>(),
+    callback_row<BackboneFinetuning>(),
+    callback_row<BatchSizeFinder>(),
+    callback_row<DeviceStatsMonitor>(),
+    callback_row<EarlyStopping>(),
+    callback_row<EMAWeightAveraging>(),
+    callback_row<GradientAccumulationScheduler>(),
+    callback_row<LearningRateFinder>(),
+    callback_row<LearningRateMonitor>(kLearningRateMonitorOnce),
+    callback_row<ModelCheckpoint>(),
+    callback_row<ModelPruning>(),
+    callback_row<ModelSummary>(),
+    callback_row<OnExceptionCheckpoint>(),
+    callback_row<PredictionWriter>(),
+    callback_row<RichModelSummary>(),
+    callback_row<RichProgressBar>(),
+    callback_row<SpikeDetection>(),
+    callback_row<StochasticWeightAveraging>(),
+    callback_row<ThroughputMonitor>(),
+    callback_row<Timer>(),
+    callback_row<TQDMProgressBar>(kTQDMProgressBarOnce),
+    callback_row<WeightAveraging>(),
 };
 // clang-format on
 

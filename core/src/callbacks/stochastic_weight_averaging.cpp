@@ -29,10 +29,9 @@ struct FirstEpoch : OptionType<std::variant<int64_t, double>> {
   static void check(const std::variant<int64_t, double>& start) {
     const auto* epoch = std::get_if<int64_t>(&start);
     if (epoch != nullptr ? *epoch >= 1 : std::get<double>(start) <= 1.0) return;
-    throw ConfigError::of("",
-                          "must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, "
-                          "found {}",
-                          write_json(write(start)));
+    throw ConfigError::of(
+        "", "must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, found {}",
+        write_json(write(start)));
   }
 };
 
@@ -143,24 +142,24 @@ void StochasticWeightAveraging::setup(StageEvent& event) {
 void StochasticWeightAveraging::on_fit_start(Event& event) {
   Trainer& trainer = event.trainer;
   if (trainer.optimizers().size() != 1) {
-    throw ConfigError({}, fmt::format("StochasticWeightAveraging works with 1 optimizer, but "
-                                      "configure_optimizers returned {}",
-                                      trainer.optimizers().size()));
+    throw ConfigError::of(
+        "",
+        "StochasticWeightAveraging works with 1 optimizer, but configure_optimizers returned {}",
+        trainer.optimizers().size());
   }
   if (trainer.schedulers().size() > 1) {
-    throw ConfigError({},
-                      fmt::format("StochasticWeightAveraging works with at most 1 lr_scheduler, "
-                                  "but configure_optimizers returned {}",
-                                  trainer.schedulers().size()));
+    throw ConfigError::of("",
+                          "StochasticWeightAveraging works with at most 1 lr_scheduler, but "
+                          "configure_optimizers returned {}",
+                          trainer.schedulers().size());
   }
   max_epochs_ = trainer.state().max_epochs;
   if (const double* share = std::get_if<double>(&options_.swa_epoch_start)) {
     if (max_epochs_ == -1) {
-      throw ConfigError({},
-                        fmt::format("StochasticWeightAveraging: swa_epoch_start={} is a share of "
-                                    "max_epochs, which is -1 (no limit); give an epoch",
-                                    *share),
-                        "swa_epoch_start");
+      throw ConfigError::of("swa_epoch_start",
+                            "StochasticWeightAveraging: swa_epoch_start={} is a share of "
+                            "max_epochs, which is -1 (no limit); give an epoch",
+                            *share);
     }
     options_.swa_epoch_start = static_cast<int64_t>(static_cast<double>(max_epochs_) * *share);
   }

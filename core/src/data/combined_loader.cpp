@@ -17,8 +17,8 @@ void add_part(const Batch& part, const std::string& source, bool ended,
               std::vector<at::Tensor>& tensors, std::vector<std::string>& names) {
   if (part.payload.has_value()) {
     throw DataError(
-        fmt::format("a batch of {} has a payload, which a CombinedLoader can't put beside "
-                    "others; give its content as tensors",
+        fmt::format("a batch of {} has a payload, which a CombinedLoader can't put beside others; "
+                    "give its content as tensors",
                     quote(source)));
   }
   for (size_t i = 0; i < part.size(); ++i) {
@@ -49,14 +49,13 @@ CombinedLoader::CombinedLoader(std::vector<Source> sources, CombinedMode mode)
   if (sources_.empty()) throw ConfigError({}, "a CombinedLoader was given no loader");
   for (auto source = sources_.begin(); source != sources_.end(); ++source) {
     if (source->name.empty() || source->loader == nullptr) {
-      throw ConfigError(
-          {}, fmt::format("loader {} of a CombinedLoader has no {}", source - sources_.begin(),
-                          source->name.empty() ? "name" : "loader"));
+      throw ConfigError::of("", "loader {} of a CombinedLoader has no {}",
+                            source - sources_.begin(), source->name.empty() ? "name" : "loader");
     }
     if (std::any_of(sources_.begin(), source,
                     [&](const Source& other) { return other.name == source->name; })) {
-      throw ConfigError(
-          {}, fmt::format("two loaders of a CombinedLoader are named {}", quote(source->name)));
+      throw ConfigError::of("", "two loaders of a CombinedLoader are named {}",
+                            quote(source->name));
     }
   }
 }

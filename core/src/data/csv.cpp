@@ -60,10 +60,8 @@ size_t column_of(const CsvTable& table, const std::string& name,
                  const std::filesystem::path& path) {
   const auto found = std::find(table.columns.begin(), table.columns.end(), name);
   if (found != table.columns.end()) return static_cast<size_t>(found - table.columns.begin());
-  const auto candidate = nearest(name, table.columns);
   throw DataError(fmt::format("there is no column {}{}; there are {}", quote(name),
-                              candidate ? "; did you mean " + quote(*candidate) + "?" : "",
-                              join_quoted(table.columns, "and")),
+                              did_you_mean(name, table.columns), join_quoted(table.columns, "and")),
                   path);
 }
 

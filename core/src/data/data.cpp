@@ -12,7 +12,7 @@ namespace grapnel {
 namespace {
 
 void refuse_null(bool is_null, const char* what) {
-  if (is_null) throw ConfigError({}, fmt::format("the {} is null; give a loader", what));
+  if (is_null) throw ConfigError::of("", "the {} is null; give a loader", what);
 }
 
 }  // namespace
@@ -54,10 +54,10 @@ Data::Data(std::shared_ptr<DataLoader> train_loader, DataLoaders val)
 
 void Data::check_type(const std::type_info& dynamic, const std::type_info& given) {
   if (dynamic == given) return;
-  throw ConfigError(
-      {}, fmt::format("the data module is a {0} but was passed as a {1}, so the functions that "
-                      "{0} overrides can't be seen; pass it by its own type",
-                      unqualified_name(dynamic), unqualified_name(given)));
+  throw ConfigError::of("",
+                        "the data module is a {0} but was passed as a {1}, so the functions that "
+                        "{0} overrides can't be seen; pass it by its own type",
+                        unqualified_name(dynamic), unqualified_name(given));
 }
 
 }  // namespace grapnel

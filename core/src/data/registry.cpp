@@ -11,7 +11,7 @@ namespace grapnel {
 namespace {
 
 template <class T>
-MadeData make_named(const Parameters& parameters) {
+MadeData make_data_of(const Parameters& parameters) {
   const auto module = std::make_shared<T>(T::options_table().read(parameters));
   module->hyper_parameters =
       hyper_parameters_of(T::options_table().parameters().name(), parameters.values());
@@ -19,17 +19,17 @@ MadeData make_named(const Parameters& parameters) {
 }
 
 template <class T>
-constexpr DataRegistry::Entry row() {
-  return {[]() -> const ParameterTable& { return T::options_table().parameters(); }, &make_named<T>,
-          &typeid(T)};
+constexpr DataRegistry::Entry data_row() {
+  return {[]() -> const ParameterTable& { return T::options_table().parameters(); },
+          &make_data_of<T>, &typeid(T)};
 }
 
 // clang-format off
 constexpr DataRegistry::Entry kDataSets[] = {
-    row<DigitsDataModule>(),
-    row<IdxDataModule>(),
-    row<CsvDataModule>(),
-    row<SafetensorsDataModule>(),
+    data_row<DigitsDataModule>(),
+    data_row<IdxDataModule>(),
+    data_row<CsvDataModule>(),
+    data_row<SafetensorsDataModule>(),
 };
 // clang-format on
 

@@ -19,10 +19,8 @@ DataSplit read_tensors(const std::filesystem::path& path, const std::vector<std:
     if (entry == nullptr) {
       std::vector<std::string> known;
       for (const TensorEntry& other : file.tensors()) known.push_back(other.name);
-      const auto candidate = nearest(name, known);
       throw DataError(fmt::format("there is no tensor {}{}; there are {}", quote(name),
-                                  candidate ? "; did you mean " + quote(*candidate) + "?" : "",
-                                  join_quoted(known, "and")),
+                                  did_you_mean(name, known), join_quoted(known, "and")),
                       path);
     }
     tensors.push_back(tensor_from_bytes(*entry, file.bytes(*entry)));

@@ -80,11 +80,10 @@ void TensorDataModule::split(const DataSplit& all, const SplitOptions& options) 
   const auto is_share = [](double share) { return share >= 0.0 && share < 1.0; };
   if (!is_share(options.val_fraction) || !is_share(options.test_fraction) ||
       !is_share(options.val_fraction + options.test_fraction)) {
-    throw ConfigError({},
-                      fmt::format("val_fraction and test_fraction must be at least 0 and "
-                                  "together below 1, found {} and {}",
-                                  options.val_fraction, options.test_fraction),
-                      "val_fraction");
+    throw ConfigError::of(
+        "val_fraction",
+        "val_fraction and test_fraction must be at least 0 and together below 1, found {} and {}",
+        options.val_fraction, options.test_fraction);
   }
   const int64_t size = all.at(0).size(0);
   std::vector<int64_t> order(static_cast<size_t>(size));

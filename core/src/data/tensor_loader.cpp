@@ -15,9 +15,8 @@ namespace grapnel {
 TensorLoader::TensorLoader(std::vector<at::Tensor> tensors, TensorLoaderOptions options)
     : tensors_(std::move(tensors)), options_(std::move(options)) {
   if (options_.batch_size < 1) {
-    throw ConfigError(
-        {}, fmt::format("the batch size must be at least 1, found {}", options_.batch_size),
-        "batch_size");
+    throw ConfigError::of("batch_size", "the batch size must be at least 1, found {}",
+                          options_.batch_size);
   }
   if (tensors_.empty()) throw DataError("a TensorLoader needs at least one tensor");
   for (size_t i = 0; i < tensors_.size(); ++i) {
@@ -25,10 +24,9 @@ TensorLoader::TensorLoader(std::vector<at::Tensor> tensors, TensorLoaderOptions 
       throw DataError(fmt::format("tensor {} of a TensorLoader has no dimension of samples", i));
     }
     if (tensors_[i].size(0) != tensors_[0].size(0)) {
-      throw DataError(
-          fmt::format("the tensors of a TensorLoader differ in their samples: {} in "
-                      "the first, {} in tensor {}",
-                      tensors_[0].size(0), tensors_[i].size(0), i));
+      throw DataError(fmt::format(
+          "the tensors of a TensorLoader differ in their samples: {} in the first, {} in tensor {}",
+          tensors_[0].size(0), tensors_[i].size(0), i));
     }
   }
   samples_ = tensors_[0].size(0);

@@ -18,11 +18,9 @@ namespace fs = std::filesystem;
 
 LogDirectory::LogDirectory(LogDirectoryOptions options) : options_(std::move(options)) {
   const auto refuse = [](const char* key, const std::string& value) {
-    throw ConfigError({},
-                      fmt::format("a logger's {} is {}; it must be the name of a directory below "
-                                  "save_dir",
-                                  key, quote(value)),
-                      key);
+    throw ConfigError::of(key,
+                          "a logger's {} is {}; it must be the name of a directory below save_dir",
+                          key, quote(value));
   };
   if (options_.save_dir.empty()) {
     throw ConfigError({}, "a logger's save_dir is empty; '.' is the working directory", "save_dir");

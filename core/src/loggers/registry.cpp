@@ -9,7 +9,7 @@ namespace grapnel {
 namespace {
 
 template <class T>
-constexpr LoggerRegistry::Entry row() {
+constexpr LoggerRegistry::Entry logger_row() {
   return {[]() -> const ParameterTable& { return T::options_table().parameters(); },
           [](const Parameters& parameters) -> std::shared_ptr<Logger> {
             return std::make_shared<T>(T::options_table().read(parameters));
@@ -20,9 +20,9 @@ constexpr LoggerRegistry::Entry row() {
 // In the order of the names.
 // clang-format off
 constexpr LoggerRegistry::Entry kLoggers[] = {
-    row<CSVLogger>(),
-    row<JsonLinesLogger>(),
-    row<TensorBoardLogger>(),
+    logger_row<CSVLogger>(),
+    logger_row<JsonLinesLogger>(),
+    logger_row<TensorBoardLogger>(),
 };
 // clang-format on
 

@@ -14,9 +14,8 @@ void start_momentum_cycle(Optimizer& optimizer, const char* scheduler,
   const std::vector<double> highest = per_group(optimizer, max_momentum, "max_momentum");
   for (const ParamGroup& group : optimizer.groups()) {
     if (group.options.contains("momentum") || group.options.contains("beta1")) continue;
-    throw ConfigError({}, fmt::format("{}: {} has neither momentum nor beta1; set cycle_momentum "
-                                      "to false",
-                                      scheduler, optimizer.type_name()));
+    throw ConfigError::of("", "{}: {} has neither momentum nor beta1; set cycle_momentum to false",
+                          scheduler, optimizer.type_name());
   }
   for (size_t i = 0; i < highest.size(); ++i) {
     GroupOptions& options = optimizer.groups()[i].options;

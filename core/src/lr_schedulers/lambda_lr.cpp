@@ -13,11 +13,11 @@ namespace {
 std::vector<LRLambda> checked(const Optimizer& optimizer, std::vector<LRLambda> lambdas,
                               const char* scheduler) {
   if (lambdas.size() != 1 && lambdas.size() != optimizer.groups().size()) {
-    throw ConfigError({}, fmt::format("{}: {} functions were given for {} groups of parameters",
-                                      scheduler, lambdas.size(), optimizer.groups().size()));
+    throw ConfigError::of("", "{}: {} functions were given for {} groups of parameters", scheduler,
+                          lambdas.size(), optimizer.groups().size());
   }
   if (!std::all_of(lambdas.begin(), lambdas.end(), [](const LRLambda& f) { return bool(f); })) {
-    throw ConfigError({}, fmt::format("{}: a function is empty", scheduler));
+    throw ConfigError::of("", "{}: a function is empty", scheduler);
   }
   return lambdas;
 }

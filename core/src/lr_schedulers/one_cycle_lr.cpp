@@ -82,9 +82,10 @@ const OptionsTable<OneCycleLROptions>& OneCycleLR::options_table() {
 std::vector<double> OneCycleLR::get_lr() {
   const int64_t step = last_epoch();
   if (step > total_steps_) {
-    throw ConfigError({}, fmt::format("OneCycleLR: step {} is past the cycle of {} steps; give it "
-                                      "the number of steps that the training takes",
-                                      step, total_steps_));
+    throw ConfigError::of("",
+                          "OneCycleLR: step {} is past the cycle of {} steps; give it the number "
+                          "of steps that the training takes",
+                          step, total_steps_);
   }
   size_t i = 0;
   double start = 0.0;

@@ -8,14 +8,14 @@ namespace grapnel {
 namespace {
 
 template <class T>
-std::shared_ptr<LRScheduler> make(const Parameters& parameters,
-                                  std::shared_ptr<Optimizer> optimizer) {
+std::shared_ptr<LRScheduler> make_scheduler_of(const Parameters& parameters,
+                                               std::shared_ptr<Optimizer> optimizer) {
   return std::make_shared<T>(std::move(optimizer), T::options_table().read(parameters));
 }
 
 template <>
-std::shared_ptr<LRScheduler> make<SequentialLR>(const Parameters& parameters,
-                                                std::shared_ptr<Optimizer> optimizer) {
+std::shared_ptr<LRScheduler> make_scheduler_of<SequentialLR>(const Parameters& parameters,
+                                                             std::shared_ptr<Optimizer> optimizer) {
   SequentialLROptions options = SequentialLR::options_table().read(parameters);
   std::vector<std::shared_ptr<LRScheduler>> schedulers;
   for (const ConfigValue& config : options.schedulers.as_array("schedulers")) {
@@ -28,26 +28,26 @@ std::shared_ptr<LRScheduler> make<SequentialLR>(const Parameters& parameters,
 }
 
 template <class T>
-constexpr LRSchedulerRegistry::Entry row() {
-  return {[]() -> const ParameterTable& { return T::options_table().parameters(); }, &make<T>,
-          &typeid(T)};
+constexpr LRSchedulerRegistry::Entry scheduler_row() {
+  return {[]() -> const ParameterTable& { return T::options_table().parameters(); },
+          &make_scheduler_of<T>, &typeid(T)};
 }
 
 // clang-format off
 constexpr LRSchedulerRegistry::Entry kSchedulers[] = {
-    row<StepLR>(),
-    row<MultiStepLR>(),
-    row<ConstantLR>(),
-    row<LinearLR>(),
-    row<ExponentialLR>(),
-    row<PolynomialLR>(),
-    row<CosineAnnealingLR>(),
-    row<CosineAnnealingWarmRestarts>(),
-    row<OneCycleLR>(),
-    row<CyclicLR>(),
-    row<ReduceLROnPlateau>(),
-    row<SWALR>(),
-    row<SequentialLR>(),
+    scheduler_row<StepLR>(),
+    scheduler_row<MultiStepLR>(),
+    scheduler_row<ConstantLR>(),
+    scheduler_row<LinearLR>(),
+    scheduler_row<ExponentialLR>(),
+    scheduler_row<PolynomialLR>(),
+    scheduler_row<CosineAnnealingLR>(),
+    scheduler_row<CosineAnnealingWarmRestarts>(),
+    scheduler_row<OneCycleLR>(),
+    scheduler_row<CyclicLR>(),
+    scheduler_row<ReduceLROnPlateau>(),
+    scheduler_row<SWALR>(),
+    scheduler_row<SequentialLR>(),
 };
 // clang-format on
 

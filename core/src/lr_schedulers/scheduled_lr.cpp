@@ -70,9 +70,10 @@ void ScheduledLR::load_state_dict(const StateDict& state) {
   std::vector<double> rates;
   for (const StateValue& rate : state.at("base_lrs").to_list()) rates.push_back(rate.to_double());
   if (rates.size() > optimizer().groups().size()) {
-    throw CheckpointError({}, fmt::format("the state of {} has rates for {} groups of parameters, "
-                                          "the optimizer has {}",
-                                          type_name(), rates.size(), optimizer().groups().size()));
+    throw CheckpointError(
+        {},
+        fmt::format("the state of {} has rates for {} groups of parameters, the optimizer has {}",
+                    type_name(), rates.size(), optimizer().groups().size()));
   }
   const int64_t last_epoch = state.at("last_epoch").to_int();
   step_count_ = state.at("step_count").to_int();
@@ -85,8 +86,8 @@ std::vector<double> per_group(const Optimizer& optimizer, std::vector<double> va
   const size_t groups = optimizer.groups().size();
   if (values.size() == 1) return std::vector<double>(groups, values.front());
   if (values.size() != groups) {
-    throw ConfigError({}, fmt::format("{} has {} values; the optimizer has {} group{}", what,
-                                      values.size(), groups, groups == 1 ? "" : "s"));
+    throw ConfigError::of("", "{} has {} values; the optimizer has {} group{}", what, values.size(),
+                          groups, groups == 1 ? "" : "s");
   }
   return values;
 }

@@ -13,7 +13,7 @@ namespace {
 std::shared_ptr<ScheduledLR> checked(const Optimizer& optimizer,
                                      const std::shared_ptr<LRScheduler>& scheduler, size_t index) {
   const auto refuse = [index](const std::string& why) {
-    throw ConfigError({}, fmt::format("SequentialLR: scheduler {} {}", index, why));
+    throw ConfigError::of("", "SequentialLR: scheduler {} {}", index, why);
   };
   if (scheduler == nullptr) refuse("is null");
   auto counted = std::dynamic_pointer_cast<ScheduledLR>(scheduler);
@@ -36,9 +36,10 @@ SequentialLR::SequentialLR(std::shared_ptr<Optimizer> optimizer_of_it,
                            std::vector<int64_t> milestones)
     : LRScheduler(std::move(optimizer_of_it)), milestones_(std::move(milestones)) {
   if (schedulers.empty() || milestones_.size() + 1 != schedulers.size()) {
-    throw ConfigError({}, fmt::format("SequentialLR: {} schedulers were given with {} milestones; "
-                                      "there must be one milestone fewer than schedulers",
-                                      schedulers.size(), milestones_.size()));
+    throw ConfigError::of("",
+                          "SequentialLR: {} schedulers were given with {} milestones; there must "
+                          "be one milestone fewer than schedulers",
+                          schedulers.size(), milestones_.size());
   }
   if (!std::is_sorted(milestones_.begin(), milestones_.end())) {
     throw ConfigError({}, "SequentialLR: the milestones must be in rising order");

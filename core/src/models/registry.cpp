@@ -10,7 +10,7 @@ namespace grapnel {
 namespace {
 
 template <class T>
-MadeModel make_named(const Parameters& parameters) {
+MadeModel make_model_of(const Parameters& parameters) {
   const auto module = std::make_shared<T>(T::options_table().read(parameters));
   module->hyper_parameters =
       hyper_parameters_of(T::options_table().parameters().name(), parameters.values());
@@ -18,16 +18,16 @@ MadeModel make_named(const Parameters& parameters) {
 }
 
 template <class T>
-constexpr ModelRegistry::Entry row() {
-  return {[]() -> const ParameterTable& { return T::options_table().parameters(); }, &make_named<T>,
-          &typeid(T)};
+constexpr ModelRegistry::Entry model_row() {
+  return {[]() -> const ParameterTable& { return T::options_table().parameters(); },
+          &make_model_of<T>, &typeid(T)};
 }
 
 // clang-format off
 constexpr ModelRegistry::Entry kModels[] = {
-    row<MLP>(),
-    row<CNN>(),
-    row<ScriptModule>(),
+    model_row<MLP>(),
+    model_row<CNN>(),
+    model_row<ScriptModule>(),
 };
 // clang-format on
 

@@ -36,19 +36,17 @@ std::string first_line(const c10::Error& error) {
 torch::jit::Module load(const std::filesystem::path& path) {
   const std::string shown = quote(display_path(path));
   if (!std::filesystem::exists(path)) {
-    throw ConfigError(
-        {}, fmt::format("cannot load the TorchScript file {}: there is no such file", shown));
+    throw ConfigError::of("", "cannot load the TorchScript file {}: there is no such file", shown);
   }
   try {
     torch::jit::Module module = torch::jit::load(path.string());
     if (module.find_method("forward")) return module;
   } catch (const c10::Error& error) {
-    throw ConfigError({},
-                      fmt::format("cannot load the TorchScript file {}: {}; it must be one that "
-                                  "torch.jit.save wrote",
-                                  shown, first_line(error)));
+    throw ConfigError::of(
+        "", "cannot load the TorchScript file {}: {}; it must be one that torch.jit.save wrote",
+        shown, first_line(error));
   }
-  throw ConfigError({}, fmt::format("the TorchScript file {} has no forward", shown));
+  throw ConfigError::of("", "the TorchScript file {} has no forward", shown);
 }
 
 }  // namespace
@@ -86,8 +84,8 @@ ScriptModule::~ScriptModule() = default;
 at::Tensor ScriptModule::forward(const at::Tensor& input) {
   const c10::IValue output = script_->module.forward({input});
   if (!output.isTensor()) {
-    throw ConfigError({}, fmt::format("the TorchScript module's forward returns {}, not a tensor",
-                                      output.tagKind()));
+    throw ConfigError::of("", "the TorchScript module's forward returns {}, not a tensor",
+                          output.tagKind());
   }
   return output.toTensor();
 }

@@ -18,14 +18,12 @@ Loss parse_loss(const std::string& name) {
   if (name == "mse") return Loss::mse;
   if (name == "l1") return Loss::l1;
   if (name == "bce_with_logits") return Loss::bce_with_logits;
-  const std::string candidate =
-      nearest(name, {"cross_entropy", "mse", "l1", "bce_with_logits"}).value_or("");
-  throw ConfigError(
-      {},
-      fmt::format("there is no loss {}{}; known are 'cross_entropy', 'mse', 'l1' and "
-                  "'bce_with_logits'",
-                  quote(name), candidate.empty() ? "" : "; did you mean " + quote(candidate) + "?"),
-      "loss", candidate);
+  const auto meant = nearest(name, {"cross_entropy", "mse", "l1", "bce_with_logits"});
+  throw ConfigError({},
+                    fmt::format("there is no loss {}{}; known are 'cross_entropy', 'mse', 'l1' and "
+                                "'bce_with_logits'",
+                                quote(name), did_you_mean(meant)),
+                    "loss", meant.value_or(""));
 }
 
 at::Tensor compute_loss(Loss loss, const at::Tensor& output, const at::Tensor& target) {

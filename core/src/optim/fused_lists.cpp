@@ -14,8 +14,8 @@ namespace grapnel {
 namespace {
 
 [[noreturn]] void refuse(const at::Tensor& param, std::string_view why) {
-  throw ConfigError({}, fmt::format("cannot update a parameter of shape [{}]: {}",
-                                    fmt::join(param.sizes(), ", "), why));
+  throw ConfigError::of("", "cannot update a parameter of shape [{}]: {}",
+                        fmt::join(param.sizes(), ", "), why);
 }
 
 // The gradient in the parameter's layout.

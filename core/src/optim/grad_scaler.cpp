@@ -58,13 +58,11 @@ void GradScaler::unscale(Optimizer& optimizer) {
     for (const at::Tensor& param : group.params) {
       if (!param.grad().defined()) continue;
       if (param.grad().scalar_type() == at::kHalf) {
-        throw ConfigError(
-            {},
-            fmt::format("{} has float16 parameters, whose gradients have no room to be "
-                        "unscaled; keep the parameters in float32 with "
-                        "precision=\"16-mixed\"",
-                        optimizer.type_name()),
-            "precision");
+        throw ConfigError::of(
+            "precision",
+            "{} has float16 parameters, whose gradients have no room to be unscaled; keep the "
+            "parameters in float32 with precision=\"16-mixed\"",
+            optimizer.type_name());
       }
       by_type[param.grad().scalar_type()].push_back(param.grad());
     }

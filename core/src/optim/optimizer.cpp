@@ -28,7 +28,7 @@ bool is_scheduler_option(std::string_view name) {
 
 void check_param(const at::Tensor& param, std::string_view type, size_t index) {
   const auto refuse = [&](std::string_view why) {
-    throw ConfigError({}, fmt::format("{}: parameter {} of the group {}", type, index, why));
+    throw ConfigError::of("", "{}: parameter {} of the group {}", type, index, why);
   };
   if (!param.defined()) refuse("is undefined");
   if (!param.is_floating_point()) {
@@ -54,7 +54,7 @@ Optimizer::~Optimizer() = default;
 
 void Optimizer::add_group(ParamGroup group) {
   if (group.params.empty()) {
-    throw ConfigError({}, fmt::format("{}: a group has no parameters", type_name()));
+    throw ConfigError::of("", "{}: a group has no parameters", type_name());
   }
   std::set<const c10::TensorImpl*> taken;
   for (const ParamGroup& other : groups_) {
@@ -63,22 +63,20 @@ void Optimizer::add_group(ParamGroup group) {
   for (size_t i = 0; i < group.params.size(); ++i) {
     check_param(group.params[i], type_name(), i);
     if (!taken.insert(group.params[i].unsafeGetTensorImpl()).second) {
-      throw ConfigError({}, fmt::format("{}: parameter {} of the group, of shape [{}], is in this "
-                                        "or another group already",
-                                        type_name(), i, fmt::join(group.params[i].sizes(), ", ")));
+      throw ConfigError::of(
+          "", "{}: parameter {} of the group, of shape [{}], is in this or another group already",
+          type_name(), i, fmt::join(group.params[i].sizes(), ", "));
     }
   }
   for (const auto& [name, value] : group.options) {
     if (defaults().contains(name) || is_scheduler_option(name)) continue;
     std::vector<std::string> known;
     for (const auto& [option, fallback] : defaults()) known.push_back(option);
-    const std::string candidate = nearest(name, known).value_or("");
-    throw ConfigError(
-        {},
-        fmt::format("{} has no option {}{}; its options are {}", type_name(), quote(name),
-                    candidate.empty() ? "" : "; did you mean " + quote(candidate) + "?",
-                    join_quoted(known, "and")),
-        name, candidate);
+    const auto meant = nearest(name, known);
+    throw ConfigError({},
+                      fmt::format("{} has no option {}{}; its options are {}", type_name(),
+                                  quote(name), did_you_mean(meant), join_quoted(known, "and")),
+                      name, meant.value_or(""));
   }
   group.options.insert(defaults().begin(), defaults().end());
   validate(group);
@@ -88,7 +86,7 @@ void Optimizer::add_group(ParamGroup group) {
 
 void Optimizer::add_groups(std::vector<ParamGroup> groups) {
   if (groups.empty()) {
-    throw ConfigError({}, fmt::format("{} has no parameters to optimize", type_name()));
+    throw ConfigError::of("", "{} has no parameters to optimize", type_name());
   }
   for (ParamGroup& group : groups) add_group(std::move(group));
 }
@@ -96,9 +94,8 @@ void Optimizer::add_groups(std::vector<ParamGroup> groups) {
 void Optimizer::validate(const ParamGroup& group) const {
   for (const auto& [name, value] : group.options) {
     if (!std::isfinite(value)) {
-      throw ConfigError(
-          {}, fmt::format("{}: {} must be a finite number, found {}", type_name(), name, value),
-          name);
+      throw ConfigError::of(name, "{}: {} must be a finite number, found {}", type_name(), name,
+                            value);
     }
   }
 }

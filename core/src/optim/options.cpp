@@ -36,8 +36,7 @@ void TableOptimizer::validate(const ParamGroup& group) const {
     if (spec == nullptr || is_in_range(value, *spec)) continue;
     const std::string accepted =
         spec->types.front() == ParameterType::boolean ? "0 or 1" : spec->range_text();
-    throw ConfigError(
-        {}, fmt::format("{}: {} must be {}, found {}", type_name(), name, accepted, value), name);
+    throw ConfigError::of(name, "{}: {} must be {}, found {}", type_name(), name, accepted, value);
   }
 }
 

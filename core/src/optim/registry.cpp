@@ -7,7 +7,7 @@ namespace grapnel {
 namespace {
 
 template <class T>
-constexpr OptimizerRegistry::Entry row() {
+constexpr OptimizerRegistry::Entry optimizer_row() {
   return {[]() -> const ParameterTable& { return T::options_table().parameters(); },
           [](const Parameters& parameters,
              std::vector<ParamGroup> groups) -> std::shared_ptr<Optimizer> {
@@ -18,11 +18,11 @@ constexpr OptimizerRegistry::Entry row() {
 
 // clang-format off
 constexpr OptimizerRegistry::Entry kOptimizers[] = {
-    row<SGD>(),
-    row<Adam>(),
-    row<AdamW>(),
-    row<RMSprop>(),
-    row<Adagrad>(),
+    optimizer_row<SGD>(),
+    optimizer_row<Adam>(),
+    optimizer_row<AdamW>(),
+    optimizer_row<RMSprop>(),
+    optimizer_row<Adagrad>(),
 };
 // clang-format on
 

@@ -95,10 +95,10 @@ std::unique_ptr<State> read_state(const StateDict& saved, const at::Tensor& para
     if constexpr (std::is_same_v<T, at::Tensor> && !std::is_same_v<State, optim::LBFGSParamState>) {
       if (!field.defined() || field.sizes() == param.sizes()) return;
       throw CheckpointError(
-          {}, fmt::format("the state of optimizer {} doesn't fit: {} has the shape [{}], the "
-                          "parameter [{}]",
-                          where, quote(name), fmt::join(field.sizes(), ", "),
-                          fmt::join(param.sizes(), ", ")));
+          {},
+          fmt::format(
+              "the state of optimizer {} doesn't fit: {} has the shape [{}], the parameter [{}]",
+              where, quote(name), fmt::join(field.sizes(), ", "), fmt::join(param.sizes(), ", ")));
     }
   });
   return state;
@@ -129,7 +129,7 @@ TorchOptimizer::TorchOptimizer(std::shared_ptr<torch::optim::Optimizer> optimize
     Optimizer::add_group({.params = group.params(), .options = read_options(group.options())});
   }
   if (groups().empty()) {
-    throw ConfigError({}, fmt::format("{} has no parameters to optimize", type_name_));
+    throw ConfigError::of("", "{} has no parameters to optimize", type_name_);
   }
 }
 

@@ -26,9 +26,10 @@ struct Spec {
 };
 
 [[noreturn]] void refuse_format(std::string_view spec, std::string_view why) {
-  throw ConfigError({}, fmt::format("the format {} is not usable: {}; accepted are Python's number "
-                                    "formats, such as '03d', '.2f' and '.3e'",
-                                    quote(spec), why));
+  throw ConfigError::of("",
+                        "the format {} is not usable: {}; accepted are Python's number formats, "
+                        "such as '03d', '.2f' and '.3e'",
+                        quote(spec), why);
 }
 
 int parse_digits(std::string_view spec, size_t& at) {
