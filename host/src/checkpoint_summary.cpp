@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <grapnel/base/digest.h>
+#include <grapnel/base/document_notation.h>
 #include <grapnel/base/error.h>
 
 #include "descriptions.h"
@@ -15,28 +16,6 @@ namespace grapnel::host {
 namespace {
 
 constexpr std::string_view model_group = "model";
-
-// Members of an object, also where the document writes it as pairs because of strange keys.
-std::vector<std::pair<std::string, ConfigValue>> members(const ConfigValue* value) {
-  std::vector<std::pair<std::string, ConfigValue>> members;
-  if (value == nullptr || !value->is_object()) return members;
-  const ConfigValue* pairs = value->find("$dict");
-  if (pairs == nullptr) {
-    for (const ConfigValue::Member& member : value->as_object()) {
-      members.emplace_back(member.key, member.value);
-    }
-    return members;
-  }
-  for (const ConfigValue& pair : pairs->as_array("$dict")) {
-    const ConfigValue::Array& both = pair.as_array("$dict");
-    if (both.size() != 2) continue;
-    const ConfigValue* bytes = both[0].find("$bytes");
-    members.emplace_back(
-        bytes == nullptr ? both[0].as_string("$dict") : unhex(bytes->as_string()).value_or(""),
-        both[1]);
-  }
-  return members;
-}
 
 // The member at the end of a path of keys; nullptr when there is none.
 template <class... Keys>
@@ -84,17 +63,18 @@ void collect_tensors(const ConfigValue& value, std::vector<std::string>& names) 
     for (const ConfigValue& item : value.as_array()) collect_tensors(item, names);
   }
   if (!value.is_object()) return;
-  if (const ConfigValue* name = value.find("$tensor")) {
+  if (const ConfigValue* name = value.find(document::tensor_key)) {
     if (name->is_string()) names.push_back(name->as_string());
     return;
   }
   for (const ConfigValue::Member& member : value.as_object()) collect_tensors(member.value, names);
 }
 
-CallbackState callback_state(std::string key, ConfigValue values, const CheckpointFile& file) {
+CallbackState callback_state(const std::string& key, const ConfigValue& values,
+                             const CheckpointFile& file) {
   CallbackState state;
-  state.key = std::move(key);
-  state.state = std::move(values);
+  state.key = key;
+  state.state = values;
   std::vector<std::string> tensors;
   collect_tensors(state.state, tensors);
   for (const std::string& name : tensors) {
@@ -106,9 +86,9 @@ CallbackState callback_state(std::string key, ConfigValue values, const Checkpoi
   const ConfigValue* content = state.state.find("state");
   const bool is_plugin = state.state.contains("keep_if_absent") && version && content;
   if (is_plugin && version->is_string()) state.plugin_version = version->as_string();
-  for (const auto& [field, value] : members(is_plugin ? content : &state.state)) {
-    state.fields.push_back(field);
-  }
+  const ConfigValue& own = is_plugin ? *content : state.state;
+  if (!own.is_object()) return state;
+  for (const auto& [field, value] : document::read_dict(own)) state.fields.push_back(field);
   return state;
 }
 
@@ -145,8 +125,11 @@ CheckpointSummary summarize_checkpoint(const std::filesystem::path& path) {
     if (const ConfigValue* own = find_path(root, "hyper_parameters")) {
       summary.hyper_parameters = *own;
     }
-    for (auto& [key, values] : members(find_path(root, "callbacks"))) {
-      summary.callbacks.push_back(callback_state(key, std::move(values), file));
+    const ConfigValue* callbacks = find_path(root, "callbacks");
+    if (callbacks != nullptr && callbacks->is_object()) {
+      for (const auto& [key, values] : document::read_dict(*callbacks)) {
+        summary.callbacks.push_back(callback_state(key, *values, file));
+      }
     }
   } catch (const ConfigError& error) {
     throw CheckpointError(path,

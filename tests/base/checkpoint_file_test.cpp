@@ -132,7 +132,26 @@ TEST_CASE("what the container cannot hold is refused before anything is written"
   ConfigValue document = ConfigValue::object();
   document.set("deep", deep);
   CHECK_THROWS_AS(write_checkpoint_file(path, {}, document), std::invalid_argument);
+  ConfigValue twice = ConfigValue::object();
+  twice.as_object() = {{"a", 1}, {"b", 2}, {"a", 3}};
+  CHECK_THROWS_WITH(write_checkpoint_file(path, {}, twice), Catch::Contains("'a' twice"));
   CHECK(test::read_file(path) == "old");
+}
+
+TEST_CASE("a document as deep as a reader takes is written") {
+  const TempDir dir;
+  ConfigValue deep = 1;
+  for (int depth = 1; depth < 512; ++depth) {
+    ConfigValue outer = ConfigValue::array();
+    outer.append(std::move(deep));
+    deep = std::move(outer);
+  }
+  ConfigValue document = ConfigValue::object();
+  document.set("deep", deep);
+  write_checkpoint_file(dir / "c.ckpt", {}, document);
+  CHECK(CheckpointFile::open(dir / "c.ckpt").document() == document);
+  document.set("deep", ConfigValue(ConfigValue::Array{deep}));
+  CHECK_THROWS_WITH(write_checkpoint_file(dir / "c.ckpt", {}, document), Catch::Contains("512"));
 }
 
 TEST_CASE("an open checkpoint stays readable when the file is replaced") {

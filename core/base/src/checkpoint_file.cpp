@@ -7,6 +7,7 @@
 #include <limits>
 #include <stdexcept>
 #include <unordered_map>
+#include <vector>
 
 namespace grapnel {
 namespace {
@@ -27,20 +28,60 @@ JsonLimits document_limits() {
   return limits;
 }
 
+// Refuses what parse_json() would refuse when the file is read.
+class ReadableDocument {
+ public:
+  explicit ReadableDocument(const JsonLimits& limits)
+      : limits_(limits), left_(limits.max_values - 2) {}  // format_version
+
+  void check(const ConfigValue& value, std::size_t depth = 0) {
+    count();
+    if (!value.is_array() && !value.is_object()) return;
+    if (depth == limits_.max_depth) {
+      refuse("is nested deeper than " + std::to_string(limits_.max_depth));
+    }
+    if (value.is_array()) {
+      for (const ConfigValue& item : value.as_array()) check(item, depth + 1);
+      return;
+    }
+    std::vector<std::string_view> keys;
+    for (const auto& member : value.as_object()) {
+      count();
+      keys.push_back(member.key);
+      check(member.value, depth + 1);
+    }
+    std::ranges::sort(keys);
+    const auto twice = std::ranges::adjacent_find(keys);
+    if (twice != keys.end()) refuse("has the key " + quote(*twice) + " twice");
+  }
+
+ private:
+  void count() {
+    if (left_-- == 0) {
+      refuse("has more than " + std::to_string(limits_.max_values) + " keys and values");
+    }
+  }
+  [[noreturn]] static void refuse(const std::string& what) {
+    throw std::invalid_argument("a checkpoint's document could not be read back: it " + what);
+  }
+
+  JsonLimits limits_;
+  std::size_t left_;
+};
+
 std::string document_text(const ConfigValue& document) {
   if (!document.is_object() || document.contains(version_key)) {
     throw std::invalid_argument(
         "a checkpoint's document must be an object without the key 'format_version'");
   }
-  ConfigValue stored = ConfigValue::object();
-  stored.set(version_key, checkpoint_format_version);
-  for (const auto& member : document.as_object()) stored.as_object().push_back(member);
-  std::string text = write_json(stored);
-  try {
-    static_cast<void>(parse_json(text, "document", document_limits()));
-  } catch (const ConfigError& error) {
-    throw std::invalid_argument("a checkpoint's document could not be read back: " +
-                                std::string(error.what()));
+  ReadableDocument(document_limits()).check(document);
+  std::string text = "{\"" + std::string(version_key) +
+                     "\":" + std::to_string(checkpoint_format_version) +
+                     (document.size() == 0 ? "" : ",") + write_json(document).substr(1);
+  if (text.size() > document_limits().max_bytes) {
+    throw std::invalid_argument("a checkpoint's document would have " + human_bytes(text.size()) +
+                                ", at most " + human_bytes(document_limits().max_bytes) +
+                                " can be read back");
   }
   return text;
 }

@@ -1,8 +1,8 @@
-// A checkpoint (one StateDict, see state_dict.h) as a file and back, exactly: every kind of value,
-// every key, every bit of every tensor.
+// Writes a checkpoint (one StateDict, see state_dict.h) to a file and reads it back exactly: every
+// kind of value, every key, every bit of every tensor.
 //
-// The file is the container of <grapnel/base/checkpoint_file.h>. Its tensors are named after where
-// they stand in the checkpoint:
+// The file is the container of <grapnel/base/checkpoint_file.h>. Its tensors are named after their
+// paths in the checkpoint:
 //
 //   state_dict[name]            model.<name>
 //   optimizer_states[i]...      optimizers.<i>....
@@ -10,16 +10,12 @@
 //   rng...                      rng....
 //   everything else             its path, keys joined by dots
 //
-// A name that would occur twice gets "#2", "#3", ... Everything that is no tensor stands in the
-// document, {"callback_keys": [...], "checkpoint": {...}}, as the JSON one expects, and what JSON
-// lacks as an object with one key that starts with "$":
+// A name that would occur twice gets "#2", "#3", ... Everything else is in the document,
+// {"callback_keys": [...], "checkpoint": {...}}, as JSON, with <grapnel/base/document_notation.h> for
+// what JSON lacks.
 //
-//   {"$tensor": "model.weight"}   a tensor of the file; complex ones as pairs of numbers, with
-//                                 "dtype": "complex64" or "complex128" beside it
-//   {"$tensor": null}             an undefined tensor
-//   {"$number": "nan"}            a double that is not finite: "nan", "inf", "-inf"
-//   {"$bytes": "00ff"}            a string that is not UTF-8, in hexadecimal
-//   {"$dict": [[key, value]]}     a dict with a key that is not UTF-8 or starts with "$"
+// A pruned parameter "weight" is saved as torch.nn.utils.prune names it: "weight_orig" and
+// "weight_mask" in state_dict.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -33,21 +29,21 @@
 
 namespace grapnel {
 
-// Writes the file in one atomic step. Tensors may lie on any device, in any layout, and share
-// memory; each is written as a whole of its own. Throws CheckpointError, before anything is
-// written, for a tensor that has no place in the file (sparse, quantized, without data), naming
-// where it stands, and IoError when the file can't be written: then the old file is still whole.
+// Writes the file atomically. Tensors may be on any device, in any strided layout, and share memory;
+// each is written in full. Throws CheckpointError, before anything is written, for a tensor that can't
+// be saved (sparse, quantized, without data), naming its path, and IoError when the file can't be
+// written; the old file is then untouched.
 GRAPNEL_CORE_API WrittenCheckpoint
 save_checkpoint_file(const std::filesystem::path& path, const StateDict& checkpoint,
                      Durability durability = Durability::durable);
 
-// Reads all of it, after verifying every byte. Tensors come contiguous, on the CPU. Throws
-// CheckpointError for a file that is damaged, no checkpoint or of a newer version, IoError when it
-// can't be read.
+// Verifies every byte, then reads the whole file. Tensors are contiguous, on the CPU. Throws
+// CheckpointError for a file that is damaged, not a checkpoint or of a newer version, and IoError when
+// it can't be read.
 GRAPNEL_CORE_API StateDict load_checkpoint_file(const std::filesystem::path& path);
 
-// Would load_into take the saved tensor? Throws CheckpointError naming both shapes or dtypes if
-// not. For checking all tensors before the first is changed.
+// Throws CheckpointError, naming both shapes and dtypes, unless load_into would accept the saved
+// tensor. For checking all tensors before the first is changed.
 GRAPNEL_CORE_API void check_loadable(const at::Tensor& live, const at::Tensor& saved,
                                      std::string_view name);
 

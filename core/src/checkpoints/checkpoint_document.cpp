@@ -5,32 +5,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <set>
 
-#include "grapnel/base/digest.h"
+#include "grapnel/base/document_notation.h"
 #include "grapnel/base/text.h"
+#include "values/config_state.h"
 
 namespace grapnel {
 
 namespace {
-
-ConfigValue special(const char* kind, ConfigValue content) {
-  ConfigValue value = ConfigValue::object();
-  value.set(kind, std::move(content));
-  return value;
-}
-
-ConfigValue text_value(const std::string& text) {
-  if (is_utf8(text)) return text;
-  return special("$bytes", hex(std::as_bytes(std::span(text))));
-}
-
-ConfigValue number_value(double number) {
-  if (std::isfinite(number)) return number;
-  return special("$number", std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf");
-}
 
 class Encoder {
  public:
@@ -42,7 +25,7 @@ class Encoder {
     ConfigValue encoded = dict(checkpoint);
     ConfigValue document = ConfigValue::object();
     ConfigValue keys = ConfigValue::array();
-    for (const std::string& key : callback_keys_) keys.append(text_value(key));
+    for (const std::string& key : callback_keys_) keys.append(document::write_text(key));
     document.set("callback_keys", std::move(keys));
     document.set("checkpoint", std::move(encoded));
     return {std::move(document), std::move(tensors_)};
@@ -50,13 +33,11 @@ class Encoder {
 
  private:
   ConfigValue value(const StateValue& state) {
-    if (state.is_null()) return nullptr;
-    if (state.is_bool()) return state.to_bool();
-    if (state.is_int()) return state.to_int();
-    if (state.is_double()) return number_value(state.to_double());
-    if (state.is_string()) return text_value(state.to_string());
+    if (state.is_double()) return document::write_number(state.to_double());
+    if (state.is_string()) return document::write_text(state.to_string());
     if (state.is_tensor()) return tensor(state.to_tensor());
     if (state.is_dict()) return dict(state.to_dict());
+    if (!state.is_list()) return config_of(state);
     ConfigValue list = ConfigValue::array();
     for (const StateValue& element : state.to_list()) {
       list.append(below(std::to_string(list.size()), element));
@@ -65,33 +46,18 @@ class Encoder {
   }
 
   ConfigValue dict(const StateDict& state) {
-    bool plain = true;
-    for (const auto& [key, element] : state) {
-      plain = plain && is_utf8(key) && !key.starts_with('$');
-    }
-    // The members are distinct already; set() would look for each key among all before it.
-    ConfigValue::Object members;
-    ConfigValue::Array pairs;
-    for (const auto& [key, element] : state) {
-      ConfigValue encoded = below(key, element);
-      if (plain) {
-        members.push_back({key, std::move(encoded)});
-      } else {
-        pairs.push_back(ConfigValue::Array{text_value(key), std::move(encoded)});
-      }
-    }
-    if (!plain) return special("$dict", std::move(pairs));
-    ConfigValue object = ConfigValue::object();
-    object.as_object() = std::move(members);
-    return object;
+    std::vector<std::pair<std::string, ConfigValue>> items;
+    for (const auto& [key, element] : state) items.emplace_back(key, below(key, element));
+    return document::write_dict(std::move(items));
   }
 
   ConfigValue tensor(const at::Tensor& original) {
-    if (!original.defined()) return special("$tensor", nullptr);
-    at::Tensor plain = on_cpu(original);
     ConfigValue reference = ConfigValue::object();
+    reference.set(document::tensor_key, nullptr);
+    if (!original.defined()) return reference;
+    at::Tensor plain = on_cpu(original);
     const std::string name = free_name();
-    reference.set("$tensor", name);
+    reference.set(document::tensor_key, name);
     if (plain.is_complex()) {
       if (plain.scalar_type() == at::kComplexHalf) refuse(original, "is of type complex32");
       reference.set("dtype", plain.scalar_type() == at::kComplexFloat ? "complex64" : "complex128");
@@ -160,55 +126,27 @@ class Decoder {
 
   StateDict dict(const ConfigValue& value) const {
     StateDict state;
-    if (const ConfigValue* pairs = value.find("$dict")) {
-      for (const ConfigValue& pair : pairs->as_array("$dict")) {
-        if (pair.as_array("$dict").size() != 2) throw pair.error("not a pair of key and value");
-        state[text(pair.as_array()[0])] = decode(pair.as_array()[1]);
-      }
-      return state;
+    for (const auto& [key, element] : document::read_dict(value)) {
+      state.append(key, state_of(*element, [this](const ConfigValue& object) {
+                     return this->object(object);
+                   }));
     }
-    for (const auto& member : value.as_object()) state.append(member.key, decode(member.value));
     return state;
   }
 
  private:
-  StateValue decode(const ConfigValue& value) const {
-    switch (value.kind()) {
-      case ConfigValue::Kind::null:
-        return {};
-      case ConfigValue::Kind::boolean:
-        return value.as_bool();
-      case ConfigValue::Kind::integer:
-        return value.as_int();
-      case ConfigValue::Kind::number:
-        return value.as_double();
-      case ConfigValue::Kind::string:
-        return value.as_string();
-      case ConfigValue::Kind::array: {
-        StateList list;
-        for (const ConfigValue& element : value.as_array()) list.push_back(decode(element));
-        return list;
-      }
-      case ConfigValue::Kind::object:
-        break;
+  StateValue object(const ConfigValue& value) const {
+    if (document::is_bytes(value)) return document::read_text(value);
+    if (const ConfigValue* number = value.find(document::number_key)) {
+      return number->as_double(document::number_key);
     }
-    if (value.contains("$bytes")) return text(value);
-    if (const ConfigValue* number = value.find("$number")) return number->as_double("$number");
-    if (const ConfigValue* name = value.find("$tensor")) return tensor(value, *name);
+    if (const ConfigValue* name = value.find(document::tensor_key)) return tensor(value, *name);
     return dict(value);
-  }
-
-  static std::string text(const ConfigValue& value) {
-    const ConfigValue* bytes = value.find("$bytes");
-    if (bytes == nullptr) return value.as_string("$dict");
-    const auto decoded = unhex(bytes->as_string("$bytes"));
-    if (!decoded) throw bytes->error("not hexadecimal");
-    return *decoded;
   }
 
   at::Tensor tensor(const ConfigValue& value, const ConfigValue& name) const {
     if (name.is_null()) return {};
-    at::Tensor found = tensor_of_(name.as_string("$tensor"));
+    at::Tensor found = tensor_of_(name.as_string(document::tensor_key));
     const ConfigValue* dtype = value.find("dtype");
     if (dtype == nullptr) return found;
     const bool fits = found.is_floating_point() && found.dim() > 0 && found.size(-1) == 2;

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "text/python_format.h"
+#include "values/config_state.h"
 
 namespace grapnel {
 
@@ -58,13 +59,13 @@ void write_yaml(const StateValue& value, const std::string& indent, std::string&
     }
   } else if (value.is_list() && !value.to_list().empty()) {
     // In JSON's notation, which is YAML too: settings have short lists.
-    out += " " + write_json(settings_json(value)) + "\n";
+    out += " " + write_json(config_of(value)) + "\n";
   } else if (value.is_double()) {
     out += " " + number_yaml(value.to_double()) + "\n";
   } else if (value.is_string()) {
     out += " " + quoted(value.to_string()) + "\n";
   } else {
-    out += " " + write_json(settings_json(value)) + "\n";
+    out += " " + write_json(config_of(value)) + "\n";
   }
 }
 
@@ -78,25 +79,6 @@ std::string metric_text(std::string_view name, double value) {
 ConfigValue metric_json(std::string_view name, double value) {
   if (is_whole_epoch(name, value)) return static_cast<int64_t>(value);
   return value;
-}
-
-ConfigValue settings_json(const StateValue& value) {
-  if (value.is_null()) return nullptr;
-  if (value.is_bool()) return value.to_bool();
-  if (value.is_int()) return value.to_int();
-  if (value.is_double()) return value.to_double();
-  if (value.is_string()) return value.to_string();
-  if (value.is_list()) {
-    ConfigValue list = ConfigValue::array();
-    for (const StateValue& item : value.to_list()) list.append(settings_json(item));
-    return list;
-  }
-  if (value.is_dict()) {
-    ConfigValue object = ConfigValue::object();
-    for (const auto& [key, item] : value.to_dict()) object.set(key, settings_json(item));
-    return object;
-  }
-  return value.describe();
 }
 
 std::string settings_yaml(const StateDict& settings) {

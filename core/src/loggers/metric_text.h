@@ -14,9 +14,7 @@ std::string metric_text(std::string_view name, double value);
 // The same as a JSON value.
 ConfigValue metric_json(std::string_view name, double value);
 
-// A tree of settings as JSON; of a tensor, what it is.
-ConfigValue settings_json(const StateValue& value);
-// The same as a YAML document.
+// Settings as a YAML document.
 std::string settings_yaml(const StateDict& settings);
 
 }  // namespace grapnel

@@ -264,6 +264,7 @@ TEST_CASE("a document that is not a checkpoint's is refused with its place") {
   refused(R"({"checkpoint": {"w": {"$tensor": 5}}})", "$tensor");
   refused(R"({"checkpoint": {"w": {"$bytes": "0g"}}})", "hexadecimal");
   refused(R"({"checkpoint": {"w": {"$dict": [["a"]]}}})", "pair");
+  refused(R"({"checkpoint": {"w": {"$dict": [["a", 1], ["a", 2]]}}})", "twice");
 }
 
 TEST_CASE("a checkpoint that is loaded in inference mode can be trained with") {
