@@ -5,7 +5,8 @@ class MyPlugin final : public grapnel::plugin::Callback {
  public:
   explicit MyPlugin(const Params& params) : patience_(params.get("patience", 1)) {}
 
-  // Every hook is listed in <grapnel/hooks.def>; what an event offers, in <grapnel/plugin/services.hpp>.
+  // Every hook is listed in <grapnel/hooks.def>; what an event offers, in
+  // <grapnel/plugin/services.hpp>.
   void on_train_batch_end(TrainBatchEnd& event) override {
     seen_ = std::isfinite(event.loss()) ? 0 : seen_ + 1;
     if (seen_ >= patience_) event.request_stop("loss is not finite");

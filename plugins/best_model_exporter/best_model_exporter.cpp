@@ -1,13 +1,13 @@
 // best_model_exporter: keeps the weights with the best value of a metric in one safetensors file.
 //
-// The file holds the parameters and buffers of the model by their own names, nothing of the training, so that
-// other programs read it: safetensors.torch.load_file gives what load_state_dict takes. Its metadata tell the
-// metric, its value, epoch and step. It is written anew, whole or not at all, when a validation or a training
-// epoch has ended and the metric has a new value that is better than the best; NaN never is. The best value goes
-// on over a resume.
+// The file holds the model's parameters and buffers by name and nothing of the training, so other
+// programs can read it: safetensors.torch.load_file returns what load_state_dict takes. Its
+// metadata name the metric, its value, the epoch and the step. The file is replaced atomically when
+// a validation or training epoch has ended and the metric has a new best value; NaN is never the
+// best. The best value survives a resume.
 //
-// The weights are those that were validated: with the plugin ema its averages, because this one's hooks come
-// first; of a pruned parameter the masked values.
+// The weights are those that were validated: with the plugin ema its averages, because this one's
+// hooks come first; of a pruned parameter the masked values.
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -49,7 +49,8 @@ safetensors::TypeName type_of(const Parameter& parameter, const Tensor& tensor) 
   const auto type = safetensors::type_name(tensor.dtype());
   if (type.size == 0) {
     throw Error("'" + std::string(parameter.name()) +
-                "' has an element type that the safetensors format lacks (LibTorch's ScalarType " +
+                "' has an element type that the safetensors format does not support (LibTorch's "
+                "ScalarType " +
                 std::to_string(static_cast<std::int32_t>(tensor.dtype())) + ")");
   }
   return type;
@@ -61,10 +62,11 @@ class BestModelExporter final : public Callback {
       : monitor_(params.get("monitor", "val_loss")),
         minimizes_(params.get("mode", "min") == "min"),
         filename_(params.get("filename", "best.safetensors")) {
-    if (monitor_.empty()) throw Error("monitor is empty; it names a metric, \"val_loss\" say");
+    if (monitor_.empty())
+      throw Error("monitor is empty; give the name of a metric, such as \"val_loss\"");
     if (!std::filesystem::path(filename_).has_filename()) {
       throw Error("filename is '" + filename_ +
-                  "', which names no file; \"best.safetensors\" does");
+                  "', which has no file name; give one such as \"best.safetensors\"");
     }
   }
 
@@ -75,7 +77,7 @@ class BestModelExporter final : public Callback {
     std::error_code ignored;  // one that can't be looked at is not there
     if (best_ && !std::filesystem::exists(best_->path, ignored)) {
       event.log_warning("the best model so far, " + in_words(*best_) + ", is not in '" +
-                        best_->path + "' any more; only a better one is written");
+                        best_->path + "' any more; a better one will be written");
     }
   }
 
@@ -86,7 +88,7 @@ class BestModelExporter final : public Callback {
   }
   void on_train_epoch_end(Event& event) override { look(event); }
 
-  // What the module logs at the end of an epoch comes after this callback's hook; the weights are still those.
+  // The module logs its epoch metrics after this callback's hook; the weights are still the same.
   void on_train_epoch_start(Event& event) override {
     if (validated_) report_unknown(event);
     look(event);
@@ -191,7 +193,7 @@ class BestModelExporter final : public Callback {
       std::string known;
       for (std::size_t i = 0; i < names.size() && i < shown; ++i) known += ", " + names[i];
       if (names.size() > shown) known += ", ...";
-      text += known.empty() ? "; no metric was logged at all" : "; there are: " + known.substr(2);
+      text += known.empty() ? "; no metric was logged" : "; there are: " + known.substr(2);
     }
     event.log_warning(text);
   }
@@ -203,7 +205,7 @@ class BestModelExporter final : public Callback {
   std::optional<Best> best_;
   std::int64_t seen_step_ = -1;  // global_step of the value that was looked at last
   bool validated_ = false;
-  bool reported_ = false;  // that nobody logs the metric
+  bool reported_ = false;  // that the metric is unknown
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The name that somebody may have meant.
+// The known name nearest to a misspelt one.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-/// Insertions, removals and replacements of bytes that make one text of the other (Levenshtein's distance).
+/// Levenshtein distance in bytes.
 inline std::size_t edit_distance(std::string_view from, std::string_view to) {
   std::vector<std::size_t> row(to.size() + 1);  // distances of the first i bytes of `from`
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -24,7 +24,7 @@ inline std::size_t edit_distance(std::string_view from, std::string_view to) {
   return row.back();
 }
 
-/// The one of names that is nearest to what was asked for, if at most half of it differs; else empty.
+/// The name nearest to `asked`, if at most half of it differs; else empty.
 inline std::string nearest_name(std::string_view asked, const std::vector<std::string>& names) {
   std::string nearest;
   std::size_t smallest = asked.size() / 2 + 1;

@@ -1,10 +1,10 @@
-// Writes a file in the safetensors format, so that a reader sees the old file or the new one, whole.
+// Writes a safetensors file atomically: a reader sees either the old file or the new one.
 //
-//   length of the header (u64, little-endian), header (JSON), the elements of all tensors, little-endian,
-//   row-major, without gaps                            https://huggingface.co/docs/safetensors
+//   length of the header (u64, little-endian), header (JSON), the elements of all tensors,
+//   little-endian, row-major, without gaps (https://huggingface.co/docs/safetensors)
 //
-// The bytes go to a temporary file in the same directory, which takes the file's name once everything is on the
-// disk; a writer that goes before commit() removes it.
+// The bytes go to a temporary file in the same directory, which is renamed once everything is on
+// the disk. A writer that is destroyed before commit() removes it.
 #pragma once
 
 #include <cerrno>
@@ -27,7 +27,7 @@
 
 namespace safetensors {
 
-/// "F32", ... and the size of an element in bytes; a size of 0: the format has no such type.
+/// "F32", ... and the size of an element in bytes; size 0: not supported by the format.
 struct TypeName {
   const char* name;
   std::size_t size;
@@ -78,10 +78,10 @@ inline std::string json_string(std::string_view text) {
   return json + "\"";
 }
 
-/// The header, tensor by tensor, in the order in which their elements follow.
+/// The header; tensors are added in the order of their data.
 class Header {
  public:
-  /// Texts for people and programs, name to value.
+  /// metadata: name to value.
   explicit Header(const std::vector<std::pair<std::string, std::string>>& metadata) {
     json_ = "{\"__metadata__\":{";
     for (std::size_t i = 0; i < metadata.size(); ++i) {
@@ -102,7 +102,7 @@ class Header {
     offset_ += bytes;
   }
 
-  /// What the file begins with; padded so that the elements are aligned to 8 bytes.
+  /// The beginning of the file, padded so that the data is aligned to 8 bytes.
   std::string bytes() const {
     std::string json = json_ + "}";
     json.append((8 - json.size() % 8) % 8, ' ');
@@ -118,7 +118,7 @@ class Header {
   std::uint64_t offset_ = 0;
 };
 
-/// All functions throw grapnel::plugin::Error that names the file and what the system says.
+/// All functions throw grapnel::plugin::Error with the file and the system's message.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
@@ -134,7 +134,7 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile() {
     if (file_ != nullptr) std::fclose(file_);
-    std::error_code ignored;  // a destructor has nobody to tell
+    std::error_code ignored;  // a destructor cannot report it
     if (!temporary_.empty()) std::filesystem::remove(temporary_, ignored);
   }
 
@@ -142,7 +142,7 @@ class AtomicFile {
     if (bytes > 0 && std::fwrite(data, 1, bytes, file_) != bytes) fail_errno();
   }
 
-  /// The file is there.
+  /// Puts the file in place.
   void commit() {
     if (std::fflush(file_) != 0) fail_errno();
 #if !defined(_WIN32)
@@ -157,8 +157,8 @@ class AtomicFile {
   }
 
  private:
-  // The new name survives a crash of the machine. File systems that can't do it for a directory say so; the
-  // file is whole all the same.
+  // So that the new name survives a crash of the machine. Some file systems can't sync a directory;
+  // the file is complete anyway.
   void sync_directory() const {
 #if !defined(_WIN32)
     const int directory = open(path_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

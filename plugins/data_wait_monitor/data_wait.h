@@ -1,10 +1,11 @@
-// How much of the training's time passes between batches, from the times of a few hooks.
+// The share of the training time that passes between batches, from the times of a few hooks.
 //
-//   wait   from the end of a batch to the start of the next; for the first of an epoch, from the start of the
-//          epoch
+//   wait   from the end of a batch to the start of the next; for the first of an epoch, from the
+//          start of the epoch
 //   work   from the start of a batch to its end
 //
-// Pauses (a validation, a checkpoint) are in neither. No clock here, all times are given: seconds.
+// Pauses (a validation, a checkpoint) count as neither. There is no clock here: all times are
+// arguments, in seconds.
 #pragma once
 
 #include <algorithm>
@@ -27,10 +28,10 @@ struct Times {
 
 class DataWait {
  public:
-  /// Begins to wait for the first batch of an epoch.
+  /// Starts waiting for the first batch of an epoch.
   void epoch_start(double now) { free_since_ = now; }
 
-  /// Pauses may lie in one another.
+  /// Pauses may nest.
   void pause_start(double now) {
     if (pauses_++ == 0) paused_ = now;
   }

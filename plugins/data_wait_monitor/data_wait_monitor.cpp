@@ -1,14 +1,15 @@
-// data_wait_monitor: says how much of the training's time the model waited for data.
+// data_wait_monitor: logs the share of the training time that the model waits for data.
 //
-//   data_wait_share   time between batches / all time of the steps since the last value; 0 to 1, with the loggers
+//   data_wait_share   time between batches / total time of the steps since the last value; 0 to 1,
+//                     with the loggers
 //
-// What counts as waiting is at the top of data_wait.h; validations and checkpoints don't. Callbacks that do
-// something after this one at the end of a batch, and before it at the start of one, are counted as waiting, as
-// is a copy of the batch to its device. On a device that works on its own (CUDA) a batch ends when its work is
-// queued, so that the share is the most that it may be.
+// data_wait.h defines waiting; validations and checkpoints are left out. Callbacks that run after
+// this one at the end of a batch, or before it at the start of one, count as waiting, as does the
+// copy of the batch to its device. On an asynchronous device (CUDA) a batch ends when its work is
+// queued, so the share is an upper bound.
 //
-// One line per epoch, and a warning with advice when an epoch's share is above warn_above: once, and again when
-// an epoch is half as bad again.
+// One line per epoch, and a warning with advice when an epoch's share exceeds warn_above: once, and
+// again when an epoch is 1.5 times as bad.
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -78,7 +79,7 @@ class DataWaitMonitor final : public Callback {
       warned_at_ = share;
       event.log_warning(text +
                         "; read ahead in a thread, keep prepared samples instead of "
-                        "preparing them anew each epoch, or use larger batches");
+                        "preparing them again each epoch, or use larger batches");
     } else if (summary_) {
       event.log_info(text);
     }
@@ -86,7 +87,7 @@ class DataWaitMonitor final : public Callback {
 
   void on_train_end(Event& event) override {
     if (!summary_ || total_wait_ + total_work_ <= 0) return;
-    event.log_info("in the whole training the model waited for data " +
+    event.log_info("during the whole training, the model waited for data " +
                    percent(total_wait_ / (total_wait_ + total_work_)) + " of the time, " +
                    in_seconds(total_wait_));
   }

@@ -1,17 +1,18 @@
-// ema: keeps an exponential moving average of the weights, and lets validation, test and prediction run
-// with it.
+// ema: keeps an exponential moving average of the weights, and lets validation, test and prediction
+// run with it.
 //
 //   average <- average + (1 - decay) * (weights - average)      after an optimizer step
 //
-// The first update takes the weights as they are. Defaults, the choice of steps and the copy at the end
-// are those of Lightning's EMAWeightAveraging; the warm-up, min(decay, (1 + n) / (10 + n)) at update n, is
-// TensorFlow's (tf.train.ExponentialMovingAverage, num_updates). Unlike Lightning's, the swap is a lease:
-// the host undoes it whatever happens, and a checkpoint written meanwhile has the training weights.
+// The first update takes the weights as they are. Defaults, the choice of steps and the copy at the
+// end are those of Lightning's EMAWeightAveraging; the warm-up, min(decay, (1 + n) / (10 + n)) at
+// update n, is TensorFlow's (tf.train.ExponentialMovingAverage, num_updates). Unlike Lightning's,
+// the swap is a lease: the host always undoes it, and a checkpoint written during it has the
+// training weights.
 //
-// An update is one call for all floating tensors. The average follows the model by name: when parameters
-// appear, vanish or change their shape, the others keep theirs. Of a pruned parameter the dense tensor is
-// averaged. Its mask is kept too, since the model loses it when pruning becomes permanent, and then the average
-// is as sparse as the model.
+// An update is one call for all floating tensors. The average follows the model by name: when
+// parameters appear, vanish or change their shape, the others keep theirs. Of a pruned parameter
+// the dense tensor is averaged. Its mask is kept too, since the model loses it when pruning becomes
+// permanent, and then the average is as sparse as the model.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -42,7 +43,7 @@ class Ema final : public Callback {
     const std::int64_t step_idx = event.global_step() - 1;  // of the step just made, from 0
     if (event.global_step() <= latest_update_step_ || step_idx < start_step_ ||
         step_idx % every_n_steps_ != 0) {
-      return;  // no new step, as within an accumulation window, or none that counts
+      return;  // no new step (within an accumulation window), or one to skip
     }
     follow_model(event);
     if (updates_ == 0) {
@@ -63,10 +64,10 @@ class Ema final : public Callback {
     event.log_info("the model now has the average of " + std::to_string(updates_) + " updates");
     const double first = warm_up_ ? 0 : std::pow(decay_, static_cast<double>(updates_ - 1));
     if (first > 0.1) {
-      event.log_warning("the weights of the first update still make up " +
-                        std::to_string(std::lround(first * 100)) +
-                        "% of the average; so short a training " +
-                        "wants a smaller decay, or warm_up");
+      event.log_warning(
+          "the weights of the first update still make up " +
+          std::to_string(std::lround(first * 100)) +
+          "% of the average; for so short a training use a smaller decay, or warm_up");
     }
   }
 
@@ -99,7 +100,7 @@ class Ema final : public Callback {
     latest_update_step_ = latest_update_step;
     averages_ = std::move(averages);
     masks_ = std::move(masks);
-    generation_.reset();  // whatever they are on, bring them to the model's device before use
+    generation_.reset();  // move them to the model's device before use
   }
 
  private:
@@ -134,8 +135,8 @@ class Ema final : public Callback {
     return &known->second;
   }
 
-  // Pairs averages with the model's tensors again if these have changed. A tensor without an average of its
-  // shape begins with its present values.
+  // Pairs the averages with the model's tensors again if these have changed. A tensor without an
+  // average of its shape starts with its present values.
   void follow_model(const Services& event) {
     const std::uint64_t generation = event.module_generation();
     if (generation_ == generation) return;
@@ -149,7 +150,7 @@ class Ema final : public Callback {
       if (const Tensor* known = known_average(key, live)) {
         average.copy_(*known);
       } else if (updates_ > 0) {
-        event.log_info("the average of " + std::string(entry.name()) + " begins anew");
+        event.log_info("the average of " + std::string(entry.name()) + " starts over");
       }
       const bool is_floating = live.is_floating_point();
       (is_floating ? floating : other).push_back(entry);

@@ -4,9 +4,9 @@
 //   grad_norm/<parameter>   (sum over elements |g|^p)^(1/p); p = inf: the largest |g|
 //   grad_norm/total         the p-norm of these, which is the p-norm over all elements together
 //
-// Taken right before the optimizer step, of the gradients of the whole accumulation window, before they are
-// clipped. They stay on their device until a logger wants the numbers. With several optimizers the
-// metrics of all but the first are called grad_norm/optimizer_<i>/...
+// Taken right before the optimizer step, of the gradients of the whole accumulation window, before
+// they are clipped. They stay on their device until a logger wants the numbers. With several
+// optimizers the metrics of all but the first are called grad_norm/optimizer_<i>/...
 #include <cstdint>
 #include <string>
 #include <utility>

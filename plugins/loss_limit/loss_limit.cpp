@@ -1,6 +1,6 @@
 #include <grapnel/plugin.hpp>
 
-// Stops the training when the loss exceeds a limit, or is no number at all.
+// Stops the training when the loss exceeds a limit, or is NaN.
 class LossLimit final : public grapnel::plugin::Callback {
  public:
   explicit LossLimit(const Params& params) : limit_(params.get("limit", 1e6)) {}

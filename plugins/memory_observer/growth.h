@@ -13,13 +13,14 @@ class Growth {
     std::int64_t bytes;     // by how much over all of them
   };
 
-  /// patience: readings in a row before a streak is reported; bytes: what it must have grown by, too.
+  /// patience: readings in a row before a streak is reported; bytes: what it must have grown by,
+  /// too.
   Growth(std::int64_t patience, std::int64_t bytes) : patience_(patience), bytes_(bytes) {
     restart();
   }
 
-  /// The streak when it is time to report it: at `patience` readings, and again whenever it has become twice
-  /// as long as at the last report.
+  /// The streak when it is time to report it: at `patience` readings, and again whenever it has
+  /// become twice as long as at the last report.
   std::optional<Streak> add(std::int64_t reading) {
     if (!last_ || reading <= *last_) {
       restart();

@@ -1,16 +1,17 @@
 // memory_observer: watches the resident memory of the process.
 //
 //   memory/resident_mib   now, in MiB (2^20 bytes), with the loggers, after the batch
-//   memory/peak_mib       the most that the process has had, as the kernel keeps it; after a resume, the most
-//                         that any process of the training has had
+//   memory/peak_mib       the kernel's peak of the process; after a resume, the highest of all
+//                         processes of the training
 //
-// It warns when every one of the last epochs ended with more resident memory than the one before, and says by
-// how much: something is kept from epoch to epoch. A new process starts a new streak. When the run fails for
-// want of memory, on the host or a device, it logs the last readings and the shape of the batch that was worked
-// on; a batch costs a few calls for its shape.
+// It warns, with the amount, when each of the last epochs ended with more resident memory than the
+// one before: something accumulates from epoch to epoch. A new process starts a new count. When the
+// run fails because memory ran out, on the host or a device, it logs the last readings and the shape
+// of the current batch; reading the shape costs a few calls per batch.
 //
-// On Linux the numbers are those of /proc/self/statm and getrusage. Elsewhere, and where /proc is not there, it
-// says so once and logs nothing, but for the batch's shape after a failure. Memory of devices is not looked at.
+// On Linux the numbers come from /proc/self/statm and getrusage. Elsewhere, and without /proc, it
+// says so once and logs nothing except the batch's shape after a failure. Device memory is not
+// measured.
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -38,7 +39,7 @@ using memory_observer::Growth;
 
 constexpr std::int64_t mebibyte = 1 << 20;
 
-/// Bytes that are resident now; empty where the system doesn't tell.
+/// Bytes that are resident now; empty if the system does not report them.
 std::optional<std::int64_t> resident_bytes() {
 #if defined(__linux__)
   std::FILE* file = std::fopen("/proc/self/statm", "re");
@@ -51,7 +52,7 @@ std::optional<std::int64_t> resident_bytes() {
   return {};
 }
 
-/// The most that this process has had; 0 where the system doesn't tell.
+/// The most that this process has had; 0 if the system does not report it.
 std::int64_t peak_bytes() {
 #if defined(__linux__)
   rusage usage{};

@@ -1,9 +1,10 @@
-// nan_guard: stops the run when the loss or a gradient is no longer finite, and names where it began.
+// nan_guard: stops the run when the loss or a gradient is no longer finite, and names the first
+// parameter concerned.
 //
-// The loss is looked at after each batch. Gradients are looked at before the optimizer step, once they have
-// their true scale: one operator takes the largest magnitude (infinity norm, which keeps NaN and cannot
-// overflow) of every gradient, and one transfer brings all of them. The first parameter in the model's
-// order whose gradient is not finite is named in the reason of the stop.
+// The loss is checked after each batch. Gradients are checked before the optimizer step, once they
+// have their true scale: one operator computes the infinity norm (which keeps NaN and cannot
+// overflow) of every gradient, and one transfer fetches all of them. The reason of the stop names the
+// first parameter, in the model's order, whose gradient is not finite.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -64,7 +65,7 @@ class NanGuard final : public Callback {
       event.request_stop(trouble);
     } else {
       event.log_warning(trouble + "; " + std::to_string(seen_) + " of " +
-                        std::to_string(patience_) + " such batches before the run stops");
+                        std::to_string(patience_) + " such batches until the run stops");
     }
   }
 

@@ -1,18 +1,19 @@
-// optimizer_monitor: logs what the optimizers are set to, and how much a step changes the weights.
+// optimizer_monitor: logs the optimizers' options, and how much a step changes the weights.
 //
-//   optimizer/<option>      "lr", "momentum", "beta1", "beta2" of the step about to be made, where the optimizer
-//                           has them; with several or named groups optimizer/<group>/<option>, where a group
-//                           without a name is group_<i>; the second optimizer's begin with optimizer_1/
-//   update_ratio/total      |change of the weights in the step| / |weights before it|, 2-norms over all
-//                           parameters that have a gradient; the second optimizer's: update_ratio/optimizer_1/...
+//   optimizer/<option>         "lr", "momentum", "beta1", "beta2" of the next step, if the optimizer
+//                              has them; with several or named groups optimizer/<group>/<option>,
+//                              unnamed ones as group_<i>; of the second optimizer optimizer_1/...
+//   update_ratio/total         |change of the weights in the step| / |weights before it|, 2-norms
+//                              over all parameters with a gradient; of the second optimizer
+//                              update_ratio/optimizer_1/...
 //   update_ratio/<parameter>   the same of one parameter
 //
-// Of a pruned parameter the elements count that its mask keeps, before the step and after it.
+// Of a pruned parameter, only the elements that its mask keeps count.
 //
-// Around 1e-3 is usual (A. Karpathy, "makemore", part 3); far above, the learning rate is too high, far below,
-// too low or the parameter doesn't learn. Weights that are all zero have no ratio. A measured step costs a copy
-// of the trainable weights, two norms and two transfers; the memory of the copy is kept for the next. Other
-// steps cost a comparison.
+// Around 1e-3 is usual (A. Karpathy, "makemore", part 3); far above, the learning rate is too high;
+// far below, it is too low or the parameter does not learn. Weights that are all zero have no ratio.
+// A measured step costs a copy of the trainable weights (its memory is reused), two norms and two
+// transfers; other steps cost a comparison.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -60,7 +61,7 @@ class OptimizerMonitor final : public Callback {
     for (const std::string& name : *wanted_) {
       if (contains(known, name)) continue;
       event.log_warning("no optimizer has the option '" + name +
-                        "', so it is not logged; there are: " + joined(known));
+                        "'; it is not logged. The options are: " + joined(known));
     }
   }
 

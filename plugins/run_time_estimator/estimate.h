@@ -1,11 +1,11 @@
-// How long a training still takes, from the durations of its batches and validations.
+// The remaining time of a training, from the durations of its batches and validations.
 //
 //   left = batches left * mean of the last `window` batches
 //        + validations left * mean of all validations so far
 //
-// where as many validations are left as there would be at the pace so far, one per so many batches. The
-// first batch of a training is left out as long as there are others: it prepares what all later ones use. No
-// clock here, all times are given: seconds.
+// The number of validations left assumes the same number of batches per validation as so far. The
+// first batch of a training is ignored as soon as there are others, since it includes one-time
+// preparations. There is no clock here: all times are arguments, in seconds.
 #pragma once
 
 #include <cmath>
@@ -22,7 +22,7 @@ class Estimate {
   /// window: batches in the moving mean, 1 or more.
   explicit Estimate(std::int64_t window) : window_(static_cast<std::size_t>(window)) {}
 
-  /// A batch took this long, from the end of the one before to its own, validations not counted.
+  /// A batch took this long, from the end of the previous one to its own end, without validations.
   void add_batch(double seconds) {
     if (batches_++ == 0) {
       first_ = seconds;
@@ -88,7 +88,7 @@ class Estimate {
     const double interval =
         static_cast<double>(batches_when_validated_) / static_cast<double>(validations_);
     const auto since = static_cast<double>(batches_ + batches_before_ - batches_when_validated_);
-    // Half a batch makes up for an interval that is no whole number (four validations in 45 batches).
+    // Half a batch, for intervals that are not whole numbers (four validations in 45 batches).
     return std::floor((batches_left + since + 0.5) / interval);
   }
 

@@ -1,13 +1,11 @@
-// run_time_estimator: says how long the training still takes.
+// run_time_estimator: estimates the remaining time of the training; estimate.h has the formula.
 //
-// The formula is at the top of estimate.h. It logs
+//   eta_seconds   until the last planned batch has been trained; a stop may come sooner
 //
-//   eta_seconds   until the last planned batch has been trained, at most: a stop comes sooner
-//
-// with the loggers, and a line at intervals. With max_time, its own or the trainer's, it warns once when the
-// training would not end within it, and says how far it would come. Validations are counted in once the first one has been; a resumed
-// training knows theirs from its checkpoint. Without max_epochs and max_steps there is nothing to estimate, and
-// so it is in the first epoch of data that don't tell how many batches they have.
+// is logged with the loggers, and a line at intervals. With max_time, its own or the trainer's, it
+// warns once when the training will not end in time, and says how far it will get. Validations are
+// included after the first one; a resumed training knows their duration from its checkpoint. Without
+// max_epochs and max_steps, and in the first epoch of data of unknown length, there is no estimate.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -49,8 +47,7 @@ class RunTimeEstimator final : public Callback {
     stepped_ = {};
     first_step_ = event.global_step();
     if (!event.max_epochs() && !event.max_steps()) {
-      event.log_info(
-          "neither max_epochs nor max_steps is set: how long the training takes is not known");
+      event.log_info("neither max_epochs nor max_steps is set, so the remaining time is unknown");
     }
   }
 

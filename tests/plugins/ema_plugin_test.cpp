@@ -10,8 +10,8 @@ using namespace grapnel::test;
 
 namespace {
 
-/// ema over a model with a weight, a floating buffer and a counter; each step adds 1 to the weight and the
-/// buffer and to the counter.
+/// ema over a model with a weight, a floating buffer and a counter; each step adds 1 to the weight
+/// and the buffer and to the counter.
 struct Averaged {
   RecordingHost host;
   PluginFile plugin{EMA_PLUGIN};
@@ -189,7 +189,7 @@ TEST_CASE("a state that lacks its counters changes nothing") {
   CHECK(run.validated(ema) == Values{1.5, 11.5});
 }
 
-TEST_CASE("the average follows a model that changes: by name, the rest begins anew") {
+TEST_CASE("the average follows a model that changes: by name, the rest starts over") {
   Averaged run;
   auto ema = run.start();
   run.step(ema);
@@ -203,7 +203,7 @@ TEST_CASE("the average follows a model that changes: by name, the rest begins an
   CHECK(run.host.buffers[0].tensor->values == Values{1, 2});
   REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_validation_end) == GRAPNEL_OK);
   CHECK(std::count(run.host.log.begin(), run.host.log.end(),
-                   "info: the average of new begins anew") == 1);
+                   "info: the average of new starts over") == 1);
 }
 
 TEST_CASE("a parameter keeps its average while it is pruned and when that ends") {
@@ -221,7 +221,7 @@ TEST_CASE("a parameter keeps its average while it is pruned and when that ends")
   REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_end) == GRAPNEL_OK);
   CHECK(run.weight() == Values{1.5, 0});
   CHECK(std::count_if(run.host.log.begin(), run.host.log.end(), [](const std::string& line) {
-          return line.find("anew") != std::string::npos;
+          return line.find("starts over") != std::string::npos;
         }) == 0);
 }
 

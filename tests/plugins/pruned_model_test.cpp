@@ -1,5 +1,5 @@
-// The plugins that ship on a model that ModelPruning prunes: "weight" gets a mask in the middle of the training
-// and loses it when pruning becomes permanent.
+// The plugins that ship on a model that ModelPruning prunes: "weight" gets a mask in the middle of
+// the training and loses it when pruning becomes permanent.
 #include <ATen/TensorOperators.h>
 
 #include <cstdint>
@@ -42,7 +42,8 @@ at::Tensor mask_of(ToyModule& module) {
   return mask.defined() ? mask.clone() : at::ones_like(module.weight).detach();
 }
 
-// Follows the trained weights and computes their average; remembers what validations and tests ran with.
+// Follows the trained weights and computes their average; remembers what validations and tests ran
+// with.
 struct Follower final : Callback {
   explicit Follower(ToyModule& followed) : module(followed) {}
   void on_train_batch_end(TrainBatchEnd&) override {
@@ -117,7 +118,7 @@ TEST_CASE("ema validates its average under the masks, and leaves the masks alone
     for (const at::Tensor& mask : run.masks) {
       CHECK(((mask == 0) | (mask == 1)).all().item<bool>());
     }
-    CHECK(toy.log.count("begins anew") == 0);
+    CHECK(toy.log.count("starts over") == 0);
   }
 }
 
@@ -168,7 +169,7 @@ TEST_CASE("a pruned training with ema, resumed anywhere, ends with the same bits
       resumed.train({}, {.ckpt_path = file.string()});
       CHECK(resumed.module.weight.detach().equal(whole.module.weight.detach()));
       CHECK(resumed.follower->seen.back().equal(whole.follower->seen.back()));
-      CHECK(resumed.log.count("begins anew") == 0);
+      CHECK(resumed.log.count("starts over") == 0);
     };
     for (const int batch : {2, 5, 6, 11, 13}) check(batch, 0);
     for (const int validation : {1, 2, 3}) check(0, validation);
@@ -204,7 +205,7 @@ TEST_CASE("a test from a checkpoint of a pruned training runs with ema's average
                            {.ckpt_path = file.string()});
       REQUIRE_FALSE(tested.follower->seen.empty());
       CHECK(close(tested.follower->seen[0], expected));
-      CHECK(tested.log.count("begins anew") == 0);
+      CHECK(tested.log.count("starts over") == 0);
     }
   }
 }

@@ -1,5 +1,5 @@
-// Nothing that a plugin throws leaves it, and the host learns what it was; what the host itself threw comes
-// back to the host as it was.
+// Nothing that a plugin throws leaves it, and the host learns what it was; what the host itself
+// threw comes back to the host as it was.
 #include <new>
 #include <stdexcept>
 
@@ -121,7 +121,7 @@ TEST_CASE("a service that the host lacks is named") {
   host.missing = {GRAPNEL_EXT_MODULE};
   CHECK(fire(host, GRAPNEL_HOOK_on_train_epoch_end) == GRAPNEL_ERROR);
   CHECK(host.failures ==
-        std::vector<std::string>{"this host doesn't offer the extension grapnel.module/1"});
+        std::vector<std::string>{"this host does not offer the extension grapnel.module/1"});
 }
 
 TEST_CASE("a request in a hook where it has no meaning says so") {
@@ -137,7 +137,7 @@ TEST_CASE("a request in a run that doesn't know it says that it is the run") {
   host.trainer.run = GRAPNEL_RUN_VALIDATE;
   CHECK(fire(host, GRAPNEL_HOOK_on_train_start) == GRAPNEL_ERROR);
   CHECK(host.failures ==
-        std::vector<std::string>{"this request: only a fit takes it, and this run is none"});
+        std::vector<std::string>{"this request is only for fit, and this run is not one"});
 }
 
 TEST_CASE("a constructor that throws makes create fail with its text") {

@@ -1,6 +1,6 @@
-// A host without LibTorch, for tests of plugins and of the SDK: plain data that a test sets, plain records
-// of what a plugin did. It speaks the C ABI as the real one does and knows a few dozen operators on
-// doubles (fake_aten.cpp).
+// A host without LibTorch, for tests of plugins and of the SDK: plain data that a test sets, plain
+// records of what a plugin did. It speaks the C ABI as the real one does and knows a few dozen
+// operators on doubles (fake_aten.cpp).
 //
 //   RecordingHost host;
 //   host.params["patience"] = std::int64_t{2};
@@ -117,7 +117,8 @@ class RecordingHost {
   // ---- Set by the test
   std::map<std::string, Param> params;  // what plugin.json declares, with its values
   std::set<std::string> missing;        // ids of extensions that this host lacks
-  // Services that answer PENDING: operators, "log", "request", and ids of extensions for get_extension.
+  // Services that answer PENDING: operators, "log", "request", and ids of extensions for
+  // get_extension.
   std::set<std::string> failing;
   grapnel_trainer_state trainer{};
   std::vector<FakeParameter> parameters;
@@ -168,7 +169,8 @@ class RecordingHost {
   std::unique_ptr<Abi> abi_;
 };
 
-/// A plugin's library, loaded as a host does, for the life of the process. Throws std::runtime_error.
+/// A plugin's library, loaded as a host does, for the life of the process. Throws
+/// std::runtime_error.
 class PluginFile {
  public:
   explicit PluginFile(const std::filesystem::path& path);
@@ -178,8 +180,8 @@ class PluginFile {
   const grapnel_plugin* entry_;
 };
 
-/// One instance, from create to destroy. The constructor throws std::runtime_error with the plugin's own
-/// text when create or init fails; destroy follows all the same.
+/// One instance, from create to destroy. The constructor throws std::runtime_error with the
+/// plugin's own text when create or init fails; destroy follows all the same.
 class RunningCallback {
  public:
   RunningCallback(RecordingHost& host, const grapnel_plugin& plugin, std::string_view callback);
@@ -190,8 +192,8 @@ class RunningCallback {
   bool wants(std::uint32_t hook) const { return entry(hook) != nullptr; }
   std::vector<std::uint32_t> hooks() const;
   bool is_optional(std::uint32_t hook) const;
-  /// Calls one hook; GRAPNEL_OK when the instance doesn't want it. event: its struct of the ABI, whose
-  /// first two fields are filled in here.
+  /// Calls one hook; GRAPNEL_OK when the instance doesn't want it. event: its struct of the ABI,
+  /// whose first two fields are filled in here.
   template <class RawEvent>
   std::int32_t fire(std::uint32_t hook, RawEvent event = {}) {
     event.struct_size = sizeof event;
@@ -221,7 +223,8 @@ class RunningCallback {
   grapnel_instance* instance_ = nullptr;
 };
 
-/// Runs an operator of the fake LibTorch. Unknown: GRAPNEL_NOT_FOUND; wrong arguments: GRAPNEL_PENDING.
+/// Runs an operator of the fake LibTorch. Unknown: GRAPNEL_NOT_FOUND; wrong arguments:
+/// GRAPNEL_PENDING.
 bool fake_aten_knows(std::string_view name_and_overload);
 std::int32_t fake_aten_call(RecordingHost& host, std::string_view name_and_overload,
                             const grapnel_value* arguments, std::uint64_t count,

@@ -36,7 +36,7 @@ std::int32_t run(RecordingHost& host, Body what, FakeBatch batch = {}) {
 
 }  // namespace
 
-TEST_CASE("events tell where the run stands") {
+TEST_CASE("events tell the state of the run") {
   RecordingHost host;
   host.trainer.global_step = 12;
   host.trainer.current_epoch = 3;

@@ -1,4 +1,4 @@
-// What flows through a step: the batch that goes in and the output that comes out.
+// The input and the output of a step.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,9 +15,9 @@
 
 namespace grapnel {
 
-// Ordered tensors, the first dimension of each counting samples [N, ...]; names are optional. The
-// indices say where each of the N samples stands in its data set, where that is known. payload is
-// the user's own: whatever a custom loader wants to hand to a custom module.
+// Ordered tensors [N, ...] of N samples; names are optional. sample_indices are the samples' places
+// in the data set, or empty if they are not known. payload is free for a custom loader to pass
+// anything to a custom module.
 class GRAPNEL_CORE_API Batch {
  public:
   Batch() = default;
@@ -26,11 +26,11 @@ class GRAPNEL_CORE_API Batch {
   size_t size() const { return tensors_.size(); }
   bool empty() const { return tensors_.empty() && !payload.has_value(); }
 
-  // Throws DataError naming what there is when the index or name doesn't exist.
+  // Throws DataError, listing the tensors, for an unknown index or name.
   const at::Tensor& operator[](size_t index) const;
   const at::Tensor& operator[](std::string_view name) const;
 
-  // Puts another tensor in the place of one; the data set keeps its own.
+  // Replaces a tensor of this batch; the data set keeps its own.
   void replace(size_t index, at::Tensor tensor);
 
   // Empty text for a tensor without a name.
@@ -38,7 +38,7 @@ class GRAPNEL_CORE_API Batch {
 
   const std::vector<at::Tensor>& tensors() const { return tensors_; }
 
-  // N: the first dimension of the first tensor that has one; 1 when there is none.
+  // N: the first dimension of the first tensor that is not a scalar; 1 without one.
   int64_t batch_size() const;
 
   std::vector<int64_t> sample_indices;
@@ -49,7 +49,7 @@ class GRAPNEL_CORE_API Batch {
   std::vector<std::string> names_;
 };
 
-// A tensor, or named or unnamed branches of such: what predict_step returns.
+// A tensor, or branches of tensors with or without names: the result of predict_step.
 struct GRAPNEL_CORE_API TensorTree {
   TensorTree() = default;
   TensorTree(at::Tensor value) : tensor(std::move(value)) {}
@@ -60,8 +60,8 @@ struct GRAPNEL_CORE_API TensorTree {
   bool empty() const { return !tensor.defined() && children.empty(); }
 };
 
-// What training_step, validation_step and test_step return. Without a loss the training step does
-// no backward pass.
+// The result of training_step, validation_step and test_step. Without a loss, the training skips
+// the backward pass.
 struct GRAPNEL_CORE_API StepOutput {
   StepOutput() = default;
   StepOutput(at::Tensor value) : loss(std::move(value)) {}
@@ -71,8 +71,7 @@ struct GRAPNEL_CORE_API StepOutput {
   std::vector<std::pair<std::string, at::Tensor>> extras;
   TensorTree prediction;  // of predict_step
 
-  // The loss as a number: fetched from its device at the first call, then kept. Empty without a
-  // loss.
+  // The loss as a number, fetched from its device at the first call; empty without a loss.
   std::optional<double> loss_value();
 
  private:

@@ -103,8 +103,8 @@ class GRAPNEL_CORE_API Callback {
   virtual StateDict state_dict() const;
   virtual void load_state_dict(const StateDict& state);
 
-  // Called before the weights of a checkpoint are copied into the model, to add the entries that
-  // the model had when the checkpoint was written (pruning's masks).
+  // Called before the weights of a checkpoint are copied into the model, to give its parameters
+  // the masks of the checkpoint.
   virtual void before_weights_loaded(LoadCheckpoint& event);
 
   // Its on_save_checkpoint changes the model's weights in the checkpoint (averages, masks), so it

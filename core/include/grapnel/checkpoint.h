@@ -11,8 +11,8 @@
 //   everything else             its path, keys joined by dots
 //
 // A name that would occur twice gets "#2", "#3", ... Everything else is in the document,
-// {"callback_keys": [...], "checkpoint": {...}}, as JSON, with <grapnel/base/document_notation.h> for
-// what JSON lacks.
+// {"callback_keys": [...], "checkpoint": {...}}, as JSON, with <grapnel/base/document_notation.h>
+// for what JSON lacks.
 //
 // A pruned parameter "weight" is saved as torch.nn.utils.prune names it: "weight_orig" and
 // "weight_mask" in state_dict.
@@ -29,17 +29,17 @@
 
 namespace grapnel {
 
-// Writes the file atomically. Tensors may be on any device, in any strided layout, and share memory;
-// each is written in full. Throws CheckpointError, before anything is written, for a tensor that can't
-// be saved (sparse, quantized, without data), naming its path, and IoError when the file can't be
-// written; the old file is then untouched.
+// Writes the file atomically. Tensors may be on any device, in any strided layout, and share
+// memory; each is written in full. Throws CheckpointError, before anything is written, for a tensor
+// that can't be saved (sparse, quantized, without data), naming its path, and IoError when the file
+// can't be written; the old file is then untouched.
 GRAPNEL_CORE_API WrittenCheckpoint
 save_checkpoint_file(const std::filesystem::path& path, const StateDict& checkpoint,
                      Durability durability = Durability::durable);
 
 // Verifies every byte, then reads the whole file. Tensors are contiguous, on the CPU. Throws
-// CheckpointError for a file that is damaged, not a checkpoint or of a newer version, and IoError when
-// it can't be read.
+// CheckpointError for a file that is damaged, not a checkpoint or of a newer version, and IoError
+// when it can't be read.
 GRAPNEL_CORE_API StateDict load_checkpoint_file(const std::filesystem::path& path);
 
 // Throws CheckpointError, naming both shapes and dtypes, unless load_into would accept the saved

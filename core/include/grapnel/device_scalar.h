@@ -1,7 +1,7 @@
 // A number that may still be on its device.
 //
-// Metrics are logged every step and looked at now and then. On the CPU the number is taken at once;
-// a value on another device stays there, and is fetched, once, by whoever needs the number.
+// Metrics are logged every step and read now and then. On the CPU the number is read at once; a
+// value on another device stays there until the number is needed, and is fetched once.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,12 +14,12 @@ class GRAPNEL_CORE_API DeviceScalar {
  public:
   DeviceScalar() = default;
   DeviceScalar(double number) : number_(number) {}
-  // tensor: one element, any floating or integer type; copied, so that later writes don't show.
+  // tensor: one element of any floating or integer type; copied, so later writes have no effect.
   explicit DeviceScalar(const at::Tensor& tensor);
 
   double number() const;  // waits for the device at the first call
   bool on_device() const { return tensor_.defined(); }
-  // Undefined when the number is already here.
+  // Undefined once the number has been fetched.
   const at::Tensor& tensor() const { return tensor_; }
 
   DeviceScalar operator+(const DeviceScalar& other) const;
@@ -31,7 +31,7 @@ class GRAPNEL_CORE_API DeviceScalar {
   static DeviceScalar min(const DeviceScalar& a, const DeviceScalar& b);
 
  private:
-  // Of a result that nobody else has: not copied.
+  // Of a new tensor with no other owner: not copied.
   static DeviceScalar own(at::Tensor result);
 
   mutable double number_ = 0.0;

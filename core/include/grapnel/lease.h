@@ -1,9 +1,8 @@
-// A change that is undone whatever happens: swapped weights, frozen parameters, a trial's learning
-// rate.
+// A change that is always undone: swapped weights, frozen parameters, a trial's learning rate.
 //
-// Whoever makes the change takes a lease with the way to undo it. It ends when the holder says so,
-// when the handle is destroyed, or, if neither happened, when the run ends: last taken, first
-// undone, before on_exception and on_run_end.
+// The caller that makes a change takes a lease that holds its undo. The change ends with end(),
+// when the handle is destroyed, or at the latest when the run ends: last taken, first undone,
+// before on_exception and on_run_end.
 #pragma once
 
 #include <functional>
@@ -26,7 +25,7 @@ class GRAPNEL_CORE_API Lease {
 
   // Undoes the change now; does nothing when it is already undone.
   void end() noexcept;
-  // Makes the change one for good: it is no longer undone.
+  // Makes the change permanent: it is no longer undone.
   void keep() noexcept;
   bool active() const;
 
@@ -46,15 +45,15 @@ class GRAPNEL_CORE_API Leases {
   Leases() = default;
   Leases(const Leases&) = delete;
   Leases& operator=(const Leases&) = delete;
-  // What is still active is kept: there is no run left to put anything back into.
+  // Keeps the changes that are still active: the run to undo them in is gone.
   ~Leases() { drop_all(); }
 
   Lease take(std::string reason, std::function<void()> undo);
-  // Undoes all that are active, last first. An undo that throws is logged and the others still run.
+  // Undoes all active changes, last first. An undo that throws is logged, and the others still run.
   void end_all() noexcept;
-  // Ends all that are active without undoing them, for when what they changed is gone.
+  // Ends all active leases without undoing them, for when what they changed is gone.
   void drop_all() noexcept;
-  // Reasons of the active ones, oldest first.
+  // Reasons of the active leases, oldest first.
   std::vector<std::string> active() const;
 
  private:

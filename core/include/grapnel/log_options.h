@@ -13,8 +13,7 @@
 
 namespace grapnel {
 
-// A number, or a tensor with one element, which stays on its device until somebody needs the
-// number.
+// A number, or a tensor with one element, which stays on its device until the number is needed.
 struct LogValue {
   LogValue(double number) : value(number) {}
   LogValue(float number) : value(static_cast<double>(number)) {}
@@ -27,8 +26,8 @@ struct LogValue {
 enum class Reduce { mean, min, max, sum };
 
 struct LogOptions {
-  // Unset: the default of the running hook. Steps and batch hooks of the training log the step, all
-  // other hooks the epoch. With both, the names get "_step" and "_epoch".
+  // Unset: the default of the running hook. Training steps and batch hooks log per step, all other
+  // hooks per epoch. With both, the names get the suffixes "_step" and "_epoch".
   std::optional<bool> on_step = {};
   std::optional<bool> on_epoch = {};
   bool prog_bar = false;                   // show it in the progress bar

@@ -1,11 +1,11 @@
-// Who logs which metrics, and who watches one: so that a name that nobody logs, usually a misspelt
-// one, is found out before hours of training went by.
+// Declares logged and monitored metrics, so that a misspelt monitor is reported before training.
 //
-// A module or callback derives from these beside its own base class, where it can tell. What is known
-// is compared when the training starts and after its first epoch (src/monitor_check.h). A name that
-// isn't among what is known gets a warning with the nearest one, because a metric may be logged only
-// later, or by something that doesn't tell; it is an error where that can't be and the name is a slip
-// away from one that is logged: the module has told what it logs, and all callbacks are built in.
+// A module or callback that knows its metrics also derives from these. Declared and monitored names
+// are compared when the training starts and after its first epoch (run/monitor_check.h). An unknown
+// name gets a warning with the nearest known one, because the metric may be logged later, or by
+// something that does not declare its metrics. It is an error if neither is possible (the module
+// declares its metrics and all callbacks are built in) and the name is a likely typo of a known
+// one.
 #pragma once
 
 #include <string>
@@ -21,10 +21,10 @@ class GRAPNEL_CORE_API MetricSource {
  public:
   virtual ~MetricSource();
 
-  // All names, now and later, that monitors can see of what it logs in the running fit, with the
-  // "_step", "_epoch" and "/dataloader_idx_0" that log() adds; empty: not known. Asked when the
-  // training starts, after on_train_start. A class that others derive from, which may log more,
-  // answers for itself alone:
+  // All names that monitors can see of what it logs in the running fit, with the suffixes "_step",
+  // "_epoch" and "/dataloader_idx_0" that log() adds; empty: not known. Called when the training
+  // starts, after on_train_start. A derived class may log more, so a base class checks that it is
+  // the object's own class:
   //
   //   return typeid(*this) == typeid(MyModel) ? names : std::vector<std::string>();
   virtual std::vector<std::string> metric_names(const Trainer& trainer) const = 0;
@@ -34,7 +34,7 @@ class GRAPNEL_CORE_API MetricMonitor {
  public:
   struct Watched {
     std::string name = {};  // empty: none
-    bool required = true;   // false: it makes do without, so that its absence alone means nothing
+    bool required = true;   // false: works without it, so its absence alone is no error
   };
   virtual ~MetricMonitor();
 

@@ -1,7 +1,7 @@
-// Asking the trainer to do something else than planned, with a reason and an author.
+// Requests to the trainer to deviate from its plan, with a reason and an author.
 //
-// A hook asks, the loop decides after the hook returned, in one place, and logs what it granted. So
-// two callbacks never fight over a flag, and every stop can be explained afterwards.
+// A hook makes a request; the loop decides after the hook has returned, in one place, and logs what
+// it granted. So callbacks never compete for a flag, and every stop can be explained afterwards.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-// Where a run stands, as one explicit, copyable value.
+// The progress of a run, as one copyable value.
 //
 // Counters follow Lightning's progress trackers: ready (about to start), started, processed (its
 // work is done), completed (its end hooks ran). "total" counts over the trainer's life, "current"
-// within the loop around it. They are saved in checkpoints and tell where a resumed run goes on.
+// within the enclosing loop. Checkpoints save them, and a resumed run continues from them.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,7 @@ struct Progress {
   void processed() { ++total.processed, ++current.processed; }
   void completed() { ++total.completed, ++current.completed; }
   void reset_on_run() { current = {}; }
-  // Work that had begun but not ended when the checkpoint was written is done again.
+  // Work in progress when the checkpoint was written is repeated.
   void reset_on_restart() {
     current.ready = current.completed;
     current.started = current.completed;
@@ -83,8 +83,8 @@ struct RunState {
   int64_t num_training_batches = 0;  // per epoch; -1: unknown
   int64_t accumulate_grad_batches = 1;
   bool should_stop = false;
-  // Batch of this epoch whose gradients are the first of the accumulation window that no optimizer
-  // step has used yet; -1: there is none, the next gradients begin one. Automatic optimization only.
+  // First batch of the open accumulation window, whose gradients no optimizer step has used yet;
+  // -1: no window is open. Automatic optimization only.
   int64_t window_start = -1;
 };
 

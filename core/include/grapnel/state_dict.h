@@ -1,8 +1,8 @@
 // State as a tree: what callbacks, optimizers, schedulers and data put into checkpoints.
 //
-// A StateDict is an ordered map from names to values; a value is a number, a text, a tensor, a list
-// or a StateDict again. The checkpoint itself is one StateDict, so a hook may read and edit all of
-// it. Asking for what isn't there, or for another type, throws CheckpointError naming the key.
+// A StateDict is an ordered map from names to values: numbers, texts, tensors, lists and nested
+// StateDicts. The checkpoint itself is one StateDict, so a hook may read and edit all of it. Asking
+// for a missing key, or for another type, throws CheckpointError naming the key.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -33,11 +33,10 @@ class GRAPNEL_CORE_API StateDict {
   StateDict& operator=(StateDict&&) noexcept;
   ~StateDict();
 
-  // The value under a key, made (null) when it isn't there.
+  // The value under a key; inserts a null one if the key is missing.
   StateValue& operator[](std::string_view key);
 
-  // Puts a value under a key that must not be there yet. It does not look for the key, so that a state
-  // of many thousands is made in linear time by one who knows that its keys differ.
+  // Appends a value. No duplicate check: linear; the caller guarantees unique keys.
   void append(std::string key, StateValue value);
 
   // The value under a key; throws CheckpointError when there is none.
@@ -89,8 +88,7 @@ class GRAPNEL_CORE_API StateValue {
   bool is_list() const { return std::holds_alternative<StateList>(value_); }
   bool is_dict() const { return std::holds_alternative<StateDict>(value_); }
 
-  // Each throws CheckpointError when the value is of another type. to_double accepts an integer
-  // too.
+  // Each throws CheckpointError when the value is of another type. to_double accepts integers too.
   bool to_bool() const;
   int64_t to_int() const;
   double to_double() const;
@@ -110,7 +108,7 @@ class GRAPNEL_CORE_API StateValue {
   Variant value_;
 };
 
-// A deep copy: tensors are cloned (detached, on their device), so that later steps don't change it.
+// A deep copy. Tensors are cloned (detached, on their device), so later steps don't change it.
 GRAPNEL_CORE_API StateDict snapshot(const StateDict& state);
 
 }  // namespace grapnel

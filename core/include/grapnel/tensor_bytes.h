@@ -16,8 +16,8 @@ namespace grapnel {
 // when the format has no such dtype (complex, quantized).
 GRAPNEL_CORE_API TensorView tensor_view(std::string name, const at::Tensor& tensor);
 
-// A tensor of its own with these bytes, which must be as many as the entry's dtype and shape say,
-// as SafetensorsFile checks. Throws DataError when LibTorch has no such dtype.
+// A new tensor with a copy of the bytes, whose number must match the entry's dtype and shape (as
+// SafetensorsFile checks). Throws DataError when LibTorch has no such dtype.
 GRAPNEL_CORE_API at::Tensor tensor_from_bytes(const TensorEntry& entry,
                                               std::span<const std::byte> bytes);
 

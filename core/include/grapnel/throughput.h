@@ -16,15 +16,15 @@ namespace grapnel {
 
 class GRAPNEL_CORE_API Throughput {
  public:
-  // window_size: batches, at least 2. available_flops: per second, above 0. world_size: processes
-  // that do the same, at least 1; with more than one there are rates of all together too. Throws
-  // ConfigError for anything else.
+  // window_size: batches, at least 2. available_flops: per second, above 0. world_size: number of
+  // identical processes, at least 1; with more, the rates of all together are computed too. Throws
+  // ConfigError for other values.
   explicit Throughput(int64_t window_size = 100, std::string separator = "/",
                       std::optional<double> available_flops = {}, int64_t world_size = 1);
 
-  // Totals since the start: seconds, batches, samples and, if they are counted, items; flops: of
-  // this batch alone. Throws ConfigError when a total doesn't grow (time may stand still), or there
-  // are fewer samples than batches, or fewer items than samples.
+  // Totals since the start: seconds, batches, samples and, optionally, items (lengths); flops of
+  // this batch alone. Throws ConfigError when a total does not grow (equal times are allowed), or
+  // there are fewer samples than batches, or fewer items than samples.
   void update(double time, int64_t batches, int64_t samples, std::optional<int64_t> lengths = {},
               std::optional<double> flops = {});
 

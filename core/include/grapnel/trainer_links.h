@@ -1,8 +1,8 @@
-// Who runs a module or a data module: the trainers that have it as that of their running or last run.
+// The trainers of a module or a data module: those that run it, or ran it last.
 //
-// A trainer points at its module without owning it, and either may go first. So each knows of the
-// other: an object that is destroyed is taken out of every trainer that still has it, whichever ran
-// it last. A copy of the object belongs to no trainer.
+// A trainer points at its module without owning it, and either may be destroyed first. So each
+// knows the other: an object that is destroyed removes itself from every trainer that still points
+// at it. A copy of the object has no trainer.
 #pragma once
 
 #include <vector>
@@ -19,7 +19,7 @@ class GRAPNEL_CORE_API TrainerLinks {
   TrainerLinks(const TrainerLinks&) noexcept {}
   TrainerLinks& operator=(const TrainerLinks&) noexcept { return *this; }
 
-  // The one that runs it, or ran it last; nullptr: none that is still there.
+  // The trainer that runs it or ran it last; nullptr: none, or it was destroyed.
   Trainer* current() const { return trainers_.empty() ? nullptr : trainers_.back(); }
   void set_current(Trainer& trainer);
   void remove(const Trainer& trainer) noexcept;

@@ -1,7 +1,7 @@
 // An average of a model's weights: what WeightAveraging and StochasticWeightAveraging keep.
 //
-// Entries are found by their names in the model's state view. Of a pruned parameter the dense tensor
-// is averaged, and masks are not.
+// Entries are found by their names in the model's state view. Of a pruned parameter the dense
+// tensor is averaged, and masks are not.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,8 +19,8 @@
 
 namespace grapnel {
 
-// The new average from the present one, the model's tensor and the number of models averaged before;
-// all three on the average's device, without autograd.
+// The new average from the present one, the model's tensor and the number of models averaged
+// before; all three on the average's device, without autograd.
 using AverageFunction = std::function<at::Tensor(const at::Tensor& average, const at::Tensor& model,
                                                  int64_t n_averaged)>;
 
@@ -28,9 +28,9 @@ using AverageFunction = std::function<at::Tensor(const at::Tensor& average, cons
 struct AverageRule {
   // Empty: the mean of all models.
   AverageFunction function;
-  // The model's share of the new average, 0 to 1, where function(average, model, n) is
-  // average + share (model - average): then tensors of floating types are averaged by few operations
-  // for all of them, and the function has only the others. Unset: the function has all.
+  // The model's share of the new average, 0 to 1, where function(average, model, n) is average +
+  // share (model - average): then tensors of floating types are averaged by few operations for all
+  // of them, and the function has only the others. Unset: the function has all.
   std::optional<double> share;
 };
 
@@ -55,8 +55,8 @@ class AveragedWeights {
   void move_to(const at::Device& device);
   // To where the model's entries are now.
   void follow_devices(Module& module);
-  // Takes one more model in: the first is copied, later ones go through `rule`. buffers: average them
-  // too.
+  // Takes one more model in: the first is copied, later ones go through `rule`. buffers: average
+  // them too.
   void update(Module& module, const AverageRule& rule, bool buffers);
   // Copies the model's buffers.
   void follow_buffers(Module& module);
@@ -68,7 +68,8 @@ class AveragedWeights {
 
   // The averages that are saved in checkpoints, live, by name.
   StateDict state() const;
-  // Copies those that the state has. Throws CheckpointError for another shape, having changed nothing.
+  // Copies those that the state has. Throws CheckpointError for another shape, having changed
+  // nothing.
   void load(const StateDict& state);
 
  private:

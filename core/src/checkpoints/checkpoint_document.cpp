@@ -150,7 +150,7 @@ class Decoder {
     const ConfigValue* dtype = value.find("dtype");
     if (dtype == nullptr) return found;
     const bool fits = found.is_floating_point() && found.dim() > 0 && found.size(-1) == 2;
-    if (!fits) throw dtype->error(fmt::format("{} is no complex tensor", name.as_string()));
+    if (!fits) throw dtype->error(fmt::format("{} is not a complex tensor", name.as_string()));
     return at::view_as_complex(found);
   }
 

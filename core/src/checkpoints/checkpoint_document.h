@@ -1,5 +1,4 @@
-// The two halves of a checkpoint: a JSON document and a list of named tensors. See checkpoint.h for
-// their form.
+// The two halves of a checkpoint: a JSON document and a list of named tensors; see checkpoint.h.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,11 +22,11 @@ struct CheckpointParts {
   std::vector<NamedTensor> tensors;
 };
 
-// Throws Error, naming where a tensor stands that can't be saved.
+// Throws Error for a tensor that can't be saved, naming its path.
 CheckpointParts take_apart(const StateDict& checkpoint);
 
-// The inverse. `tensor` gives the file's tensor of a name, and throws when there is none. Throws
-// ConfigError when the document is not one.
+// The inverse. `tensor` returns the file's tensor of a name, and throws when there is none. Throws
+// ConfigError when the document has another form.
 StateDict put_together(const ConfigValue& document,
                        const std::function<at::Tensor(const std::string& name)>& tensor);
 

@@ -1,6 +1,6 @@
 // How a checkpoint's dictionaries of weights hold a pruned parameter: as torch.nn.utils.prune names
-// it, "weight_orig" (dense) and "weight_mask" in the place of "weight". Only this file and its source
-// know these names.
+// it, "weight_orig" (dense) and "weight_mask" in the place of "weight". Only this file and its
+// source know these names.
 #pragma once
 
 #include <ATen/core/Tensor.h>

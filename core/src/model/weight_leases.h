@@ -1,9 +1,9 @@
 // Temporary replacements of a model's weights: an average during validation, masks while a pruned
 // model computes.
 //
-// Changes of one tensor stack. Of several replacements the last one taken counts; masks apply on top
-// of it, whichever was taken first, so a pruned model validated with its average is still pruned.
-// Changes may end in any order; the tensor's value always follows from those that are left.
+// Changes of one tensor stack. Of several replacements the last one taken counts; masks apply on
+// top of it, whichever was taken first, so a pruned model validated with its average is still
+// pruned. Changes may end in any order; the tensor's value always follows from those that are left.
 //
 // Tensors are told apart by identity, not by name: tied weights have two names.
 #pragma once
@@ -29,8 +29,8 @@ class WeightLeases {
   Id reserve() { return ++last_id_; }
   // Applies the changes, or throws and applies none (no memory for a product).
   void take(Id id, Kind kind, const std::vector<Change>& changes);
-  // Does nothing for an unknown id. Throws if a remaining mask cannot be reapplied; the id's changes
-  // are gone even then.
+  // Does nothing for an unknown id. Throws if a remaining mask cannot be reapplied; the id's
+  // changes are gone even then.
   void end(Id id);
   // Drops all changes without undoing them, for when the model is gone.
   void forget() { weights_.clear(); }

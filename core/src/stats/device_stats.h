@@ -1,4 +1,4 @@
-// What LibTorch's allocator and the driver tell about an accelerator.
+// Statistics of an accelerator from LibTorch's allocator and the driver.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -7,15 +7,15 @@
 
 namespace grapnel {
 
-// The caching allocator's counts under the names of torch.cuda.memory_stats
-// ("allocated_bytes.all.current"), bytes and counts; empty for a device whose allocator keeps none,
-// and with a LibTorch that tells of none (before 2.10).
+// The caching allocator's bytes and counts under the names of torch.cuda.memory_stats
+// ("allocated_bytes.all.current"). Empty when the device's allocator has none, and with LibTorch
+// before 2.10, which does not report them.
 Logger::Metrics allocator_stats(const c10::Device& device);
 
-// Gives back what the allocator keeps for later, if there is such a thing on this device.
+// Releases the allocator's cached memory, if it caches on this device.
 void empty_allocator_cache(const c10::Device& device);
 
-// Waits until everything that was asked of an accelerator is done; nothing on a CPU.
+// Waits for all queued work of an accelerator; does nothing for the CPU.
 void synchronize(const c10::Device& device);
 
 }  // namespace grapnel

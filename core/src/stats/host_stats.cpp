@@ -40,8 +40,8 @@ std::optional<MemoryInfo> memory_info() {
 
 HostMeter::HostMeter() : before_(times().value_or(Times())) {}
 
-// "cpu  user nice system idle iowait irq softirq steal guest guest_nice" in ticks; the guests' time is
-// part of user and nice (proc(5)).
+// "cpu  user nice system idle iowait irq softirq steal guest guest_nice" in ticks; the guests' time
+// is part of user and nice (proc(5)).
 std::optional<HostMeter::Times> HostMeter::times() {
   std::ifstream file("/proc/stat");
   std::string name;

@@ -1,4 +1,4 @@
-// How busy the machine is: processors and memory, as Python's psutil tells it.
+// Load of the machine's processors and memory, as Python's psutil reports it.
 #pragma once
 
 #include <cstdint>
@@ -7,21 +7,21 @@
 namespace grapnel {
 
 struct HostStats {
-  double vm_percent = 0.0;    // memory that is not available to new programs without swapping
-  double cpu_percent = 0.0;   // of all processors together, since the reading before
-  double swap_percent = 0.0;  // of the swap space; 0 without any
+  double vm_percent = 0.0;    // memory not available to new programs without swapping
+  double cpu_percent = 0.0;   // of all processors together, since the previous reading
+  double swap_percent = 0.0;  // of the swap space; 0 without one
 };
 
 class HostMeter {
  public:
-  // Takes the first reading, so that the next one has something to compare with.
+  // Takes the first reading, for the next one to compare with.
   HostMeter();
 
-  // Each with one decimal. Nothing where the system doesn't tell (anything but Linux).
+  // Rounded to one decimal. Nothing where the system does not report them (only Linux does).
   std::optional<HostStats> read();
 
  private:
-  // Time that all processors together were busy and had in all, since the machine started.
+  // Busy and total time of all processors together since the machine started.
   struct Times {
     uint64_t busy = 0;
     uint64_t total = 0;

@@ -1,5 +1,5 @@
-// NVIDIA's management library, where the driver has brought it: utilisation, memory, temperature and
-// power of a GPU. Loaded when it is first asked for and kept; without it there is simply nothing.
+// NVIDIA's management library, which comes with the driver: utilisation, memory, temperature and
+// power of a GPU. Loaded at the first use and kept; without it, stats() and name() are empty.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@ class Nvml {
 
   bool available() const { return library_ != nullptr; }
 
-  // Of the process's CUDA device of that number (CUDA_VISIBLE_DEVICES is followed): percent that the
-  // processors and the memory were busy, bytes of memory in use, degrees Celsius, watts. What the
-  // device doesn't tell is left out.
+  // Of the process's CUDA device of that index (CUDA_VISIBLE_DEVICES applies): utilisation of
+  // processors and memory in percent, memory in use in bytes, temperature in degrees Celsius, power
+  // in watts. Values that the device does not report are left out.
   Logger::Metrics stats(int64_t cuda_index) const;
   // "NVIDIA A100-SXM4-40GB"; empty: unknown.
   std::string name(int64_t cuda_index) const;

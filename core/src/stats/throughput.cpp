@@ -17,8 +17,8 @@ Throughput::Throughput(int64_t window_size, std::string separator,
   if (window_size < 2) {
     throw ConfigError(
         {},
-        fmt::format("a throughput is measured between the first and the last batch of "
-                    "a window: window_size={} must be at least 2",
+        fmt::format("window_size={} must be at least 2: a throughput is measured between the first "
+                    "and the last batch of a window",
                     window_size),
         "window_size");
   }
@@ -42,7 +42,7 @@ void Throughput::update(double time, int64_t batches, int64_t samples,
   };
   if (!entries_.empty()) {
     const Entry& last = entries_.back();
-    if (!(time >= last.time)) grows("time", last.time, time);  // a coarse clock may stand still
+    if (!(time >= last.time)) grows("time", last.time, time);  // equal: a coarse clock
     grows("batches", last.batches, batches);
     grows("samples", last.samples, samples);
     if (last.lengths && lengths) grows("lengths", *last.lengths, *lengths);

@@ -9,7 +9,7 @@ namespace grapnel {
 
 namespace {
 
-// An undo runs once: whatever it does, the lease has ended before.
+// The lease ends before its undo runs, so that it runs only once.
 void run_undo(const std::string& reason, std::function<void()>& undo) noexcept {
   const std::function<void()> once = std::exchange(undo, nullptr);
   if (!once) return;
@@ -18,7 +18,7 @@ void run_undo(const std::string& reason, std::function<void()>& undo) noexcept {
   } catch (const std::exception& error) {
     log_error("cannot undo '{}': {}", reason, error.what());
   } catch (...) {
-    log_error("cannot undo '{}': an exception that is no std::exception", reason);
+    log_error("cannot undo '{}': an exception that is not a std::exception", reason);
   }
 }
 

@@ -15,8 +15,7 @@ Reduce parse_reduce(const std::string& text) {
   const std::string candidate = nearest(text, {"mean", "avg", "min", "max", "sum"}).value_or("");
   throw ConfigError(
       {},
-      fmt::format("{} is no way to reduce a metric; use 'mean', 'avg', 'min', 'max' or 'sum'",
-                  quote(text)),
+      fmt::format("unknown reduction {}; use 'mean', 'avg', 'min', 'max' or 'sum'", quote(text)),
       {}, candidate);
 }
 

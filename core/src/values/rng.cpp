@@ -58,7 +58,7 @@ GeneratorScope::~GeneratorScope() {
   try {
     set_generator_states(states_);
   } catch (const std::exception& error) {
-    log_error("the random generators could not be put back: {}", error.what());
+    log_error("the random generators could not be restored: {}", error.what());
   }
 }
 

@@ -1,4 +1,4 @@
-// LibTorch's default random generators: seeding, and putting them back.
+// LibTorch's default random generators: seeding, saving and restoring them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,12 +12,12 @@ namespace grapnel {
 
 void seed_generators(uint64_t seed);
 
-// {"cpu": state, "cuda.0": state, ...}: of the generators that exist now.
+// {"cpu": state, "cuda.0": state, ...} of the existing generators.
 StateDict generator_states();
-// Throws CheckpointError for a state that doesn't fit; a generator that isn't in it stays as it is.
+// Throws CheckpointError for a state that doesn't fit. Generators without a state are unchanged.
 void set_generator_states(const StateDict& states);
 
-// Puts the generators back as they were, whatever runs in between.
+// Restores the generators at the end of a scope, also after an exception.
 class GeneratorScope {
  public:
   GeneratorScope() : states_(generator_states()) {}

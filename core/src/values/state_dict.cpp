@@ -31,7 +31,7 @@ auto& get_or_throw(Variant& variant, const StateValue& value, std::string_view w
 [[noreturn]] void throw_missing(const StateDict& state, std::string_view key) {
   std::vector<std::string> keys;
   for (const auto& [name, value] : state) keys.push_back(name);
-  std::string message = fmt::format("there is no {}", quote(key));
+  std::string message = fmt::format("there is no key {}", quote(key));
   if (const auto candidate = nearest(key, keys)) {
     message += fmt::format("; did you mean {}?", quote(*candidate));
   } else if (keys.empty()) {
@@ -40,7 +40,7 @@ auto& get_or_throw(Variant& variant, const StateValue& value, std::string_view w
     constexpr size_t kShown = 10;
     const size_t more = keys.size() > kShown ? keys.size() - kShown : 0;
     keys.resize(keys.size() - more);
-    message += fmt::format("; there is {}", join_quoted(keys, "and"));
+    message += fmt::format("; the keys are {}", join_quoted(keys, "and"));
     if (more > 0) message += fmt::format(" and {} more", more);
   }
   throw CheckpointError({}, message);

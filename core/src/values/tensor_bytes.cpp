@@ -44,8 +44,9 @@ TensorView tensor_view(std::string name, const at::Tensor& tensor) {
     const auto* data = static_cast<const std::byte*>(tensor.const_data_ptr());
     return {std::move(name), dtype.name, tensor.sizes().vec(), {data, tensor.nbytes()}};
   }
-  throw DataError(fmt::format("the tensor {} has the type {}, which safetensors files can't hold",
-                              quote(name), c10::toString(tensor.scalar_type())));
+  throw DataError(
+      fmt::format("the tensor {} has the type {}, which safetensors files do not support",
+                  quote(name), c10::toString(tensor.scalar_type())));
 }
 
 at::Tensor tensor_from_bytes(const TensorEntry& entry, std::span<const std::byte> bytes) {

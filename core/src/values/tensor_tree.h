@@ -1,4 +1,4 @@
-// What is done with trees of tensors in more than one place.
+// Operations on trees of tensors.
 #pragma once
 
 #include "grapnel/batch.h"

@@ -1,4 +1,4 @@
-// The name of a class as people write it: without namespaces, without the compiler's mangling.
+// The readable name of a class: demangled, without namespaces.
 #pragma once
 
 #include <string>

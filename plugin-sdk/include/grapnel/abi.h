@@ -1,32 +1,34 @@
-/* The plugin ABI of Grapnel: what crosses the boundary between a host and a plugin's shared library.
+/* The plugin ABI of Grapnel: the boundary between a host and a plugin's shared library.
  *
  * One binary works everywhere: a plugin built once, by any compiler, with any C++ standard library,
  * in C, C++ or Rust, loads in every host of the same ABI major, whatever LibTorch that host uses.
  *
- * Dialect. 64-bit little-endian. Fixed-width integers, doubles and pointers only; no bool, enum, long,
- * bit-field or struct return; no implicit padding; reserved fields are zero. Strings are UTF-8, pointer
- * and length, never NUL-terminated, valid until the call returns unless the function says longer; those
- * that a plugin gives are at most GRAPNEL_MAX_TEXT_BYTES long. Memory is freed by whoever made it; a
- * handle in an output that is called `owned` is the caller's to release. A flag is an int32_t: 0 or 1.
+ * Dialect. 64-bit little-endian. Fixed-width integers, doubles and pointers only; no bool, enum,
+ * long, bit-field or struct return; no implicit padding; reserved fields are zero. Strings are
+ * UTF-8, pointer and length, never NUL-terminated, valid until the call returns unless the function
+ * says longer; those from a plugin are at most GRAPNEL_MAX_TEXT_BYTES long. The side that allocates
+ * memory frees it; a handle in an output named `owned` is the caller's to release. A flag is an
+ * int32_t: 0 or 1.
  *
  * Growth. A growable struct starts with struct_size, written by its owner. A field exists only if
- * struct_size >= GRAPNEL_END_OF(type, field). Fields are appended, released meaning never changes.
- * Growable structs are made by their owner and passed by pointer: nobody allocates one for the other
+ * struct_size >= GRAPNEL_END_OF(type, field). Fields are only appended, and their meaning never
+ * changes. Growable structs are allocated by their owner and passed by pointer, never for the other
  * side to fill. Structs without struct_size are frozen within their major.
  *
- * Errors. Every function returns int32_t, one of GRAPNEL_OK and its fellows below; what else it answers
- * goes through outputs, pointers that come last and mean something only with GRAPNEL_OK. Nothing is thrown
- * across the boundary. The plugin gives the text of its own failure with grapnel_host.fail before it
- * returns GRAPNEL_ERROR. A service of the host that fails inside a hook returns GRAPNEL_PENDING and
- * keeps its exception: a hook that passes GRAPNEL_PENDING on has it rethrown in the host, a hook that
- * swallows it has it logged.
+ * Errors. Every function returns an int32_t status, GRAPNEL_OK or another one below; results go
+ * through output pointers, which come last and are set only with GRAPNEL_OK. Nothing is thrown
+ * across the boundary. The plugin reports the text of its own failure with grapnel_host.fail before
+ * it returns GRAPNEL_ERROR. A service of the host that fails inside a hook returns GRAPNEL_PENDING
+ * and keeps its exception: if the hook returns GRAPNEL_PENDING too, the host rethrows it, else it
+ * logs it.
  *
  * Threads. [train-thread]: only from within create, init, a hook or a state function, on the thread
- * that called it. [any-thread]: from any thread of the plugin, at any time between create and destroy.
- * A function without a tag is [train-thread]. The host calls an instance from one thread at a time.
+ * that called it. [any-thread]: from any thread of the plugin, at any time between create and
+ * destroy. A function without a tag is [train-thread]. The host calls an instance from one thread
+ * at a time.
  *
- * The major is 0 until the plugin system is complete: within it a minor may still change anything, and
- * the host refuses every minor but its own. From major 1 on the rules above hold for ever.
+ * The major is 0 until the plugin system is complete: within it a minor may still change anything,
+ * and the host refuses every minor but its own. From major 1 on, the rules above hold forever.
  */
 #ifndef GRAPNEL_ABI_H_
 #define GRAPNEL_ABI_H_
@@ -56,7 +58,7 @@
 extern "C" {
 #endif
 
-/* What a function answers. Negative: it failed. Positive: an expected outcome that is not success. */
+/* Status of a function. Negative: it failed. Positive: an expected outcome that is not success. */
 #define GRAPNEL_OK ((int32_t)0)
 #define GRAPNEL_NOT_FOUND ((int32_t)1)         /* no such name, index or value; outputs untouched */
 #define GRAPNEL_ERROR ((int32_t)-1)            /* the plugin failed; text given by host.fail */
@@ -64,8 +66,8 @@ extern "C" {
 #define GRAPNEL_INVALID_ARGUMENT ((int32_t)-3) /* the caller broke the contract; see the log */
 #define GRAPNEL_NOT_NOW ((int32_t)-4)          /* not in this hook, or on the wrong thread */
 
-/* Longest text that the host takes from a plugin, in bytes; a longer one is GRAPNEL_INVALID_ARGUMENT. Some
- * functions take less and say so. */
+/* Longest text that the host takes from a plugin, in bytes; a longer one is
+ * GRAPNEL_INVALID_ARGUMENT. Some functions take less and say so. */
 #define GRAPNEL_MAX_TEXT_BYTES ((uint64_t)1 << 26)
 
 /* UTF-8 text, not NUL-terminated. data may be NULL only when size is 0. */
@@ -93,7 +95,7 @@ typedef struct grapnel_factory grapnel_factory;
 #define GRAPNEL_STAGE_TEST ((int32_t)4)
 #define GRAPNEL_STAGE_PREDICT ((int32_t)5)
 
-/* What the user asked the trainer to do: the argument of setup and teardown. */
+/* The kind of a run: the argument of setup and teardown. */
 #define GRAPNEL_RUN_FIT ((int32_t)1)
 #define GRAPNEL_RUN_VALIDATE ((int32_t)2)
 #define GRAPNEL_RUN_TEST ((int32_t)3)
@@ -114,7 +116,7 @@ enum {
 };
 
 /* ---- Arguments of hooks. Growable, made by the host, valid until the hook returns. Integers and
- * borrowed handles only: a value costs a call of an extension, so that who doesn't look doesn't pay. */
+ * borrowed handles only: other values are fetched through extensions, at the price of a call. */
 
 typedef struct grapnel_Event {
   uint32_t struct_size;
@@ -221,41 +223,41 @@ struct grapnel_host {
   uint32_t abi_minor;  /* of the host */
   grapnel_string name; /* "grapnel" */
   grapnel_string version;
-  /* The table of an extension (grapnel/ext/), asked for by its id, "grapnel.log/1"; it lives until
-   * destroy. GRAPNEL_NOT_FOUND when the host doesn't offer it: do something sensible without.
-   * [any-thread] */
+  /* The table of an extension (grapnel/ext/) by its id, "grapnel.log/1"; valid until destroy.
+   * GRAPNEL_NOT_FOUND when the host does not offer it: degrade gracefully. [any-thread] */
   int32_t(GRAPNEL_CALL* get_extension)(const grapnel_host* host, grapnel_string id,
                                        const void** table);
-  /* The text of a failure that the plugin is about to return as GRAPNEL_ERROR; copied. [train-thread] */
+  /* The text of a failure that the plugin is about to return as GRAPNEL_ERROR; copied.
+   * [train-thread] */
   int32_t(GRAPNEL_CALL* fail)(const grapnel_host* host, grapnel_string text);
 };
 
 /* One hook that an instance wants. */
-#define GRAPNEL_HOOK_OPTIONAL ((uint32_t)1) /* a host without the hook warns, else it refuses */
+#define GRAPNEL_HOOK_OPTIONAL ((uint32_t)1) /* a host without the hook warns; else it refuses */
 typedef struct grapnel_hook_entry {
   uint32_t hook;  /* GRAPNEL_HOOK_... */
   uint32_t flags; /* 0 or GRAPNEL_HOOK_OPTIONAL */
-  /* event: the struct that hooks.def names for this hook, its first two fields those of grapnel_Event.
-   * [train-thread] */
+  /* event: the struct that hooks.def names for this hook, its first two fields those of
+   * grapnel_Event. [train-thread] */
   int32_t(GRAPNEL_CALL* call)(grapnel_instance* instance, const grapnel_Event* event);
 } grapnel_hook_entry;
 
 /* One running callback. Growable, made by the plugin's create, freed by its destroy.
  *
  *   create  allocates; parameters are readable through the host's extension params
- *   init    asks for extensions; may refuse by returning GRAPNEL_ERROR: destroy still follows
+ *   init    gets extensions; may refuse by returning GRAPNEL_ERROR: destroy still follows
  *   hooks
- *   destroy after anything, once; afterwards no thread of the plugin calls the host */
+ *   destroy last, once; afterwards no thread of the plugin calls the host */
 struct grapnel_instance {
   uint32_t struct_size;
   uint32_t hook_count;
   const grapnel_hook_entry* hooks; /* hook_count entries; read after init, fixed from then on */
-  void* self;                      /* the plugin's own; the host never looks at it */
+  void* self;                      /* the plugin's own; the host never reads it */
   int32_t(GRAPNEL_CALL* init)(grapnel_instance* instance, const grapnel_host* host);
   int32_t(GRAPNEL_CALL* destroy)(grapnel_instance* instance);
-  /* The table of the plugin's side of an extension, "grapnel.state/1"; it lives until destroy.
-   * GRAPNEL_NOT_FOUND when it has none, of which there may be more than this header knows. Called after
-   * init. NULL in an instance without any. */
+  /* The plugin's table of an extension, "grapnel.state/1"; valid until destroy. GRAPNEL_NOT_FOUND
+   * for an extension that the plugin does not offer, also for ids newer than this header. Called
+   * after init. NULL in an instance without any. */
   int32_t(GRAPNEL_CALL* get_extension)(grapnel_instance* instance, grapnel_string id,
                                        const void** table);
 };
@@ -265,7 +267,7 @@ struct grapnel_factory {
   uint32_t struct_size;
   uint32_t reserved;
   grapnel_string callback; /* its name in plugin.json */
-  /* On success *instance is set; on failure it isn't and nothing stays allocated. [train-thread] */
+  /* Sets *instance on success; on failure nothing stays allocated. [train-thread] */
   int32_t(GRAPNEL_CALL* create)(const grapnel_factory* factory, const grapnel_host* host,
                                 grapnel_instance** instance);
 };
@@ -276,8 +278,8 @@ typedef struct grapnel_plugin {
   uint32_t abi_minor; /* GRAPNEL_ABI_MINOR the plugin was compiled with */
   uint64_t factory_count;
   const grapnel_factory* const* factories;
-  /* Points into the section that holds plugin.json, so that no linker drops it; NULL when the manifest
-   * is only a file beside the library. The host reads it from the file, never through this pointer. */
+  /* Points into the section that holds plugin.json, so that no linker drops it; NULL when the
+   * manifest is only a file next to the library. The host reads the file, never this pointer. */
   const void* manifest;
 } grapnel_plugin;
 

@@ -1,4 +1,5 @@
-/* Pins the layout of every struct of the ABI: a compiler that would lay one out otherwise stops here. */
+/* Pins the layout of every struct of the ABI: a compiler that would lay one out otherwise stops
+ * here. */
 #ifndef GRAPNEL_ABI_LAYOUT_H_
 #define GRAPNEL_ABI_LAYOUT_H_
 

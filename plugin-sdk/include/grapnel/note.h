@@ -1,11 +1,11 @@
-/* How plugin.json stands inside a plugin's library, to be read from the file without loading it.
+/* How plugin.json is embedded in a plugin's library, to be read from the file without loading it.
  *
- * On ELF it is a note: section GRAPNEL_MANIFEST_SECTION, name "Grapnel", type GRAPNEL_NOTE_TYPE, the
- * description the bytes of plugin.json. In a Windows PE file the section holds the same struct: three
- * uint32_t (name size 8, bytes of plugin.json, type), "Grapnel\0", the bytes of plugin.json. In a Mach-O
- * file it stands in the same way, but hosts of this release don't look for it there: such a plugin
- * needs the file NAME.grapnel.json beside it. grapnel_add_plugin() writes the source that defines it,
- * grapnel_manifest_note, and defines GRAPNEL_MANIFEST_EMBEDDED.
+ * On ELF it is a note: section GRAPNEL_MANIFEST_SECTION, name "Grapnel", type GRAPNEL_NOTE_TYPE,
+ * the description the bytes of plugin.json. In a Windows PE file the section holds the same struct:
+ * three uint32_t (name size 8, bytes of plugin.json, type), "Grapnel\0", the bytes of plugin.json.
+ * In a Mach-O file the section is the same, but hosts of this release don't read it there: such a
+ * plugin needs the file NAME.grapnel.json next to it. grapnel_add_plugin() writes the source that
+ * defines it, grapnel_manifest_note, and defines GRAPNEL_MANIFEST_EMBEDDED.
  */
 #ifndef GRAPNEL_NOTE_H_
 #define GRAPNEL_NOTE_H_
@@ -22,7 +22,7 @@
 #endif
 
 /* GRAPNEL_MANIFEST: the value for grapnel_plugin.manifest; NULL in a library built without
- * grapnel_add_plugin(), whose manifest then is only the file beside it. */
+ * grapnel_add_plugin(), whose manifest is only the file next to it. */
 #if defined(GRAPNEL_MANIFEST_EMBEDDED)
 #ifdef __cplusplus
 extern "C" {

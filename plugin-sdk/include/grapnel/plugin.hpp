@@ -4,10 +4,10 @@
 //   class Mine final : public grapnel::plugin::Callback { ... };
 //   GRAPNEL_PLUGIN(grapnel::plugin::callback<Mine>("mine"))
 //
-// What a hook may do stands in plugin/services.hpp, the hooks in hooks.def, tensors in plugin/tensor.hpp,
-// state in plugin/state.hpp. Everything is header-only and hidden inside the plugin: what crosses to the
-// host is the C ABI of abi.h alone. Services are for the thread that called the hook; only a Logger may be
-// used from others.
+// See plugin/services.hpp for what a hook may do, hooks.def for the hooks, plugin/tensor.hpp for
+// tensors, plugin/state.hpp for state. Everything is header-only and hidden inside the plugin; only
+// the C ABI of abi.h crosses to the host. Services may be used only on the thread that called the
+// hook, a Logger on any.
 #pragma once
 
 #include <cmath>

@@ -1,9 +1,10 @@
-// Checkpoints of pruned models from builds in which pruning renamed the parameters of the model: they
-// have "weight_orig" also among the gradients, in the trained weights beside an average, and in the
-// states of callbacks. The model's own weights are named as now.
+// Checkpoints of pruned models from builds in which pruning renamed the parameters of the model:
+// they have "weight_orig" also among the gradients, in the trained weights beside an average, and
+// in the states of callbacks. The model's own weights are named as now.
 //
-// older_checkpoints/*.ckpt were written by such a build (plugin ABI 0.2), in batch 7 of the training
-// that older_training() describes, with make_pruning_permanent (permanent.ckpt) and without (kept.ckpt).
+// older_checkpoints/*.ckpt were written by such a build (plugin ABI 0.2), in batch 7 of the
+// training that older_training() describes, with make_pruning_permanent (permanent.ckpt) and
+// without (kept.ckpt).
 #include <filesystem>
 
 #include "../support/resumed.h"
@@ -47,8 +48,8 @@ std::map<std::string, at::Tensor> older_training(bool permanent, const std::stri
   return module.copies();
 }
 
-// The document as such a build wrote it: names of the pruned parameter, and texts in states that are
-// its name, get "_orig".
+// The document as such a build wrote it: names of the pruned parameter, and texts in states that
+// are its name, get "_orig".
 void rename_texts(StateValue& value) {
   if (value.is_string() && value.to_string() == kPruned) value = kPruned + "_orig";
   if (value.is_list()) {

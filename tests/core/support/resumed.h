@@ -1,5 +1,6 @@
-// Trains a BackboneModule with callbacks: in one go, and killed somewhere and resumed by new objects.
-// Both must end with the same bits: the model's weights, and all that the last epoch's checkpoint holds.
+// Trains a BackboneModule with callbacks: in one go, and killed somewhere and resumed by new
+// objects. Both must end with the same bits: the model's weights, and all that the last epoch's
+// checkpoint holds.
 #pragma once
 
 #include <cstdint>
@@ -85,8 +86,8 @@ struct ResumedTraining {
     return result;
   }
 
-  // Tensors and numbers at any depth. Left out is how often a batch was begun: one that was killed within is
-  // begun again.
+  // Tensors and numbers at any depth. Left out is how often a batch was begun: one that was killed
+  // within is begun again.
   static void add_numbers(const StateValue& value, const std::string& path, Weights& result) {
     if (path.ends_with("batch_progress.total.ready") || path.ends_with("validated_at_batch"))
       return;

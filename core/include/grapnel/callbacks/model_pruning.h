@@ -5,16 +5,16 @@
 //
 // After Lightning's class of that name and torch.nn.utils.prune, whose numbers it has. A pruned
 // parameter keeps its name and its dense tensor, which the optimizer trains; its entry in the state
-// view gets a mask of ones and zeros. C++ has no hook before a module's forward, so the masked values
-// are leased into the model while a training step or an evaluation computes with them, and gradients
-// are masked after each backward. Between those times, and in a forward outside of the trainer, the
-// parameter has its dense values until the pruning is made permanent. An optimizer that calls its
-// closure several times a step (LBFGS) sees the masked values the first time only.
+// view gets a mask of ones and zeros. C++ has no hook before a module's forward, so the masked
+// values are leased into the model while a training step or an evaluation computes with them, and
+// gradients are masked after each backward. Between those times, and in a forward outside of the
+// trainer, the parameter has its dense values until the pruning is made permanent. An optimizer
+// that calls its closure several times a step (LBFGS) sees the masked values the first time only.
 //
-// Differences from Lightning: the names of the parameters don't change, except in checkpoints, which
-// have Lightning's "l1.weight_orig" and "l1.weight_mask"; masks are restored from checkpoints, also
-// into a model that is not pruned yet; a file of weights alone has the masks applied too; a run that
-// fails takes its masks away.
+// Differences from Lightning: the names of the parameters don't change, except in checkpoints,
+// which have Lightning's "l1.weight_orig" and "l1.weight_mask"; masks are restored from
+// checkpoints, also into a model that is not pruned yet; a file of weights alone has the masks
+// applied too; a run that fails takes its masks away.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -38,7 +38,8 @@ namespace grapnel {
 
 struct PruningMethod;
 
-// How much to prune: a count of elements (or channels), or a share of those that are left, 0.0 to 1.0.
+// How much to prune: a count of elements (or channels), or a share of those that are left, 0.0 to
+// 1.0.
 using PruningAmount = std::variant<int64_t, double>;
 
 // A pruning method of your own. scores [N] are the elements that no mask has yet pruned, over all

@@ -1,8 +1,8 @@
 /* Extension aten: every operator of the host's LibTorch, by name.
  *
- * find("aten::lerp_", "Scalar") once, call in every hook. Arguments are positional, in the order of the
- * operator's schema; trailing ones that have defaults may be left out. Operators run without recording
- * gradients.
+ * find("aten::lerp_", "Scalar") once, call in every hook. Arguments are positional, in the order of
+ * the operator's schema; trailing ones that have defaults may be left out. Operators run without
+ * recording gradients.
  */
 #ifndef GRAPNEL_EXT_ATEN_H_
 #define GRAPNEL_EXT_ATEN_H_
@@ -48,11 +48,12 @@ typedef struct grapnel_value {
 typedef struct grapnel_aten {
   uint32_t struct_size;
   uint32_t reserved;
-  /* GRAPNEL_NOT_FOUND when the host's LibTorch has no such operator. The handle lives until destroy. */
+  /* GRAPNEL_NOT_FOUND when the host's LibTorch has no such operator. The handle is valid until
+   * destroy. */
   int32_t(GRAPNEL_CALL* find)(const grapnel_host* host, grapnel_string name,
                               grapnel_string overload, const grapnel_operator** op);
-  /* Results: result_count values are written, fewer than the operator returns are allowed (the rest is
-   * dropped), more are GRAPNEL_INVALID_ARGUMENT. Tensors among them are the caller's to release;
+  /* Writes result_count results; fewer than the operator returns are allowed (the rest is dropped),
+   * more are GRAPNEL_INVALID_ARGUMENT. Tensors among them are the caller's to release;
    * lists and texts are valid until the next call of the same instance, tensors in such a list are
    * the caller's too. */
   int32_t(GRAPNEL_CALL* call)(const grapnel_host* host, const grapnel_operator* op,

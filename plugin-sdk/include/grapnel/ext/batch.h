@@ -17,17 +17,17 @@ typedef struct grapnel_batches {
   /* Number of tensors. */
   int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, const grapnel_batch* batch,
                                uint64_t* count);
-  /* Empty where the tensor has no name; the text lives until the hook returns. */
+  /* Empty for a tensor without a name; the text is valid until the hook returns. */
   int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, const grapnel_batch* batch, uint64_t index,
                               grapnel_string* name);
-  /* To be read only: the data set's own memory may lie behind it. */
+  /* Read-only: it may share memory with the data set. */
   int32_t(GRAPNEL_CALL* get)(const grapnel_host* host, const grapnel_batch* batch, uint64_t index,
                              grapnel_tensor** owned);
-  /* The step sees the new tensor; the data set stays as it is. Only in ..._batch_start hooks, else
+  /* The step sees the new tensor; the data set does not change. Only in ..._batch_start hooks, else
    * GRAPNEL_NOT_NOW. */
   int32_t(GRAPNEL_CALL* replace)(const grapnel_host* host, grapnel_batch* batch, uint64_t index,
                                  const grapnel_tensor* tensor);
-  /* Where each sample stands in its data set; count 0 when unknown. Valid until the hook returns. */
+  /* The samples' places in the data set; count 0 when unknown. Valid until the hook returns. */
   int32_t(GRAPNEL_CALL* sample_indices)(const grapnel_host* host, const grapnel_batch* batch,
                                         const int64_t** indices, uint64_t* count);
 } grapnel_batches;

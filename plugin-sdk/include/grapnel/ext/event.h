@@ -1,18 +1,18 @@
-/* Extension event: user-defined events, which a loop of the user's own calls by name (core's Fabric).
+/* Extension event: user-defined events, called by name from the user's own loop (core's Fabric).
  *
- * The plugin's side, from grapnel_instance.get_extension: a list of handlers, one per name, each with
- * named and typed arguments. The host sorts what the caller gave by these names, converts it to these
- * types, fills in defaults, and refuses what doesn't fit before the plugin hears of it. Arguments that
- * a handler doesn't name are not passed to it. A name of hooks.def may be handled too; the handler then
- * takes the place of the hook, in such a loop only.
+ * The plugin's side, from grapnel_instance.get_extension: a list of handlers, one per name, each
+ * with named and typed arguments. The host matches the caller's arguments by name, converts them to
+ * these types, fills in defaults, and refuses what doesn't fit before it calls the plugin.
+ * Arguments that a handler doesn't name are not passed to it. A name of hooks.def may be handled
+ * too; in such a loop the handler then replaces the hook.
  *
- *   type                     what the caller may give for it
+ *   type                     accepted arguments
  *   GRAPNEL_VALUE_BOOL       true, false
  *   GRAPNEL_VALUE_I64        an integer, or an integer tensor with one element
  *   GRAPNEL_VALUE_F64        a number, or a tensor with one element
  *   GRAPNEL_VALUE_STRING     a text
  *   GRAPNEL_VALUE_TENSOR     a tensor
- *   GRAPNEL_VALUE_I64_LIST, GRAPNEL_VALUE_F64_LIST, GRAPNEL_VALUE_TENSOR_LIST   a list of such
+ *   GRAPNEL_VALUE_I64_LIST, GRAPNEL_VALUE_F64_LIST, GRAPNEL_VALUE_TENSOR_LIST   a list of these
  *   GRAPNEL_VALUE_NONE       any of these, as it is, or nothing (tag GRAPNEL_VALUE_NONE)
  */
 #ifndef GRAPNEL_EXT_EVENT_H_
@@ -26,8 +26,8 @@ extern "C" {
 
 #define GRAPNEL_EXT_EVENT "grapnel.event/1"
 
-/* Flags of an argument. With a default the caller may leave it out; with the default NONE it may also
- * be nothing, whatever its type. */
+/* Flags of an argument. With a default it is optional; with the default NONE it may also be
+ * nothing, for any type. */
 #define GRAPNEL_EVENT_HAS_DEFAULT ((uint32_t)1)
 
 /* Growable, the plugin's; lives until destroy. */
@@ -47,13 +47,15 @@ struct grapnel_event_handler {
   uint32_t argument_count;
   grapnel_string event; /* 1 to 512 bytes */
   const grapnel_event_argument* const* arguments;
-  /* values: argument_count of them, in the order of the arguments; tensors are borrowed and to be read
-   * only, all is valid until it returns. A status as of a hook. [train-thread] */
+  /* values: argument_count of them, in the order of the arguments; tensors are borrowed and
+   * read-only; everything is valid until it returns. Returns a status like a hook. [train-thread]
+   * */
   int32_t(GRAPNEL_CALL* call)(grapnel_instance* instance, const grapnel_event_handler* handler,
                               const grapnel_value* values);
 };
 
-/* The plugin's; both are called after init, once per handler, and the answers hold until destroy. */
+/* The plugin's; both are called after init, once per handler, and the results must stay valid until
+ * destroy. */
 typedef struct grapnel_event_handlers {
   uint32_t struct_size;
   uint32_t reserved;

@@ -1,6 +1,6 @@
-/* Pins the layout of every struct of the extensions, as ../abi_layout.h does for the ABI's own. Includes
- * them all; host and tests include it once. A released offset never changes; what is appended to a struct
- * changes its size here and adds lines. */
+/* Pins the layout of every struct of the extensions, as ../abi_layout.h does for the ABI's own.
+ * Includes them all; host and tests include it once. A released offset never changes; what is
+ * appended to a struct changes its size here and adds lines. */
 #ifndef GRAPNEL_EXT_LAYOUT_H_
 #define GRAPNEL_EXT_LAYOUT_H_
 

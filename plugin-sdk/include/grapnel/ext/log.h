@@ -1,6 +1,6 @@
-/* Extension log: text for the person who runs the training.
+/* Extension log: log lines for the user.
  *
- * The host puts the plugin's id before each line and sends it where the program's log goes.
+ * The host prefixes each line with the plugin's id and writes it to the program's log.
  */
 #ifndef GRAPNEL_EXT_LOG_H_
 #define GRAPNEL_EXT_LOG_H_

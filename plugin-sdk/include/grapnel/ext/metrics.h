@@ -1,6 +1,6 @@
-/* Extension metrics: logging numbers and reading those that others logged.
+/* Extension metrics: logging metrics, and reading all logged ones.
  *
- * The rules are the trainer's own: which hooks may log, what on_step and on_epoch mean, how a mean is
+ * The trainer's rules apply: which hooks may log, what on_step and on_epoch mean, how a mean is
  * weighted by the batch size.
  */
 #ifndef GRAPNEL_EXT_METRICS_H_
@@ -14,8 +14,8 @@ extern "C" {
 
 #define GRAPNEL_EXT_METRICS "grapnel.metrics/1"
 
-/* Flags of a record. Neither ON_STEP nor ON_EPOCH: the default of the running hook (batch hooks of the
- * training log the step, all others the epoch). */
+/* Flags of a record. Neither ON_STEP nor ON_EPOCH: the default of the running hook (training batch
+ * hooks log per step, all others per epoch). */
 #define GRAPNEL_METRIC_ON_STEP ((uint32_t)1)
 #define GRAPNEL_METRIC_ON_EPOCH ((uint32_t)2)
 #define GRAPNEL_METRIC_PROG_BAR ((uint32_t)4)  /* show it in the progress bar */
@@ -25,7 +25,7 @@ extern "C" {
 typedef struct grapnel_metric_options {
   uint32_t struct_size;
   uint32_t flags;     /* GRAPNEL_METRIC_... */
-  int64_t batch_size; /* weight in the epoch's mean; 0: what the trainer finds in the batch */
+  int64_t batch_size; /* weight in the epoch's mean; 0: the size of the batch */
 } grapnel_metric_options;
 
 typedef struct grapnel_metrics {
@@ -34,15 +34,15 @@ typedef struct grapnel_metrics {
   /* options: NULL for all defaults. */
   int32_t(GRAPNEL_CALL* log_f64)(const grapnel_host* host, grapnel_string name, double value,
                                  const grapnel_metric_options* options);
-  /* tensor: a floating scalar; stays on its device until somebody needs the number. */
+  /* tensor: a floating scalar; stays on its device until the number is needed. */
   int32_t(GRAPNEL_CALL* log_tensor)(const grapnel_host* host, grapnel_string name,
                                     const grapnel_tensor* tensor,
                                     const grapnel_metric_options* options);
-  /* The latest value of a metric that anybody logged, and the global step it was made at;
-   * GRAPNEL_NOT_FOUND while nobody logged it. */
+  /* The latest logged value of a metric and its global step; GRAPNEL_NOT_FOUND before the first. */
   int32_t(GRAPNEL_CALL* get)(const grapnel_host* host, grapnel_string name, double* value,
                              int64_t* global_step);
-  /* The names that get knows now, in the order they first came; the text lives until the hook returns. */
+  /* The names that get knows, in the order of their first values; the text is valid until the hook
+   * returns. */
   int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, uint64_t* count);
   int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, uint64_t index, grapnel_string* name);
 } grapnel_metrics;

@@ -1,10 +1,10 @@
 /* Extension module: the model's parameters and buffers, and leases that replace them temporarily.
  *
- * The host undoes a lease when the run fails before the plugin ends it. A checkpoint written during a lease
- * has the training weights as the model's, and the leased ones in a section of their own.
+ * The host undoes a lease when the run fails before the plugin ends it. A checkpoint written during
+ * a lease has the training weights as the model's, and the leased ones in a section of their own.
  *
- * A pruned parameter keeps its name and its dense tensor, and gets a mask; the model computes with their
- * product. That begins in the middle of a training and may end with it.
+ * A pruned parameter keeps its name and its dense tensor, and gets a mask; the model computes with
+ * their product. That begins in the middle of a training and may end with it.
  */
 #ifndef GRAPNEL_EXT_MODULE_H_
 #define GRAPNEL_EXT_MODULE_H_
@@ -26,37 +26,40 @@ typedef struct grapnel_module_entry {
   int32_t trainable;      /* flag: requires_grad; 0 for buffers */
   grapnel_string name;    /* "layers.0.weight" */
   grapnel_tensor* tensor; /* borrowed, always the live one */
-  /* 1 for elements that stay, 0 for pruned ones, in the shape and type of tensor; NULL while the parameter is
-   * not pruned, and for buffers. Borrowed, live (more elements may be pruned within a generation), read only. */
+  /* 1 for elements that stay, 0 for pruned ones, in the shape and type of tensor; NULL while the
+   * parameter is not pruned, and for buffers. Borrowed, live (more elements may be pruned within a
+   * generation), read only. */
   grapnel_tensor* mask;
 } grapnel_module_entry;
 
 typedef struct grapnel_module {
   uint32_t struct_size;
   uint32_t reserved;
-  /* Grows whenever entries or masks appear or vanish, or an entry changes its name, shape or type. */
+  /* Grows whenever entries or masks appear or vanish, or an entry changes its name, shape or type.
+   * */
   int32_t(GRAPNEL_CALL* generation)(const grapnel_host* host, uint64_t* generation);
   /* kind: GRAPNEL_MODULE_...; entries in the model's order. */
   int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, int32_t kind, uint64_t* count);
   /* GRAPNEL_NOT_FOUND when there is none at that index. */
   int32_t(GRAPNEL_CALL* entry)(const grapnel_host* host, int32_t kind, uint64_t index,
                                const grapnel_module_entry** entry);
-  /* The gradient of a parameter; GRAPNEL_NOT_FOUND while it has none, GRAPNEL_INVALID_ARGUMENT when there
-   * is no such parameter. */
+  /* The gradient of a parameter; GRAPNEL_NOT_FOUND while it has none, GRAPNEL_INVALID_ARGUMENT when
+   * there is no such parameter. */
   int32_t(GRAPNEL_CALL* grad)(const grapnel_host* host, uint64_t index, grapnel_tensor** owned);
-  /* Replaces the entries' tensors by others of the same shape and type until end_lease: first those of the
-   * parameters with the given indices, then those of the buffers. The host keeps the tensors, the plugin its
-   * handles of them. reason: for people, "validate the average". Of several leases of one entry, also of
-   * different plugins, the last taken counts; they may end in any order. Masks apply on top of leases. */
+  /* Replaces the entries' tensors by others of the same shape and type until end_lease: first those
+   * of the parameters with the given indices, then those of the buffers. The host keeps the
+   * tensors, the plugin its handles of them. reason: for people, "validate the average". Of several
+   * leases of one entry, also of different plugins, the last taken counts; they may end in any
+   * order. Masks apply on top of leases. */
   int32_t(GRAPNEL_CALL* lease_weights)(const grapnel_host* host, const uint64_t* parameters,
                                        uint64_t parameter_count, const uint64_t* buffers,
                                        uint64_t buffer_count, grapnel_tensor* const* tensors,
                                        grapnel_string reason, grapnel_lease** lease);
-  /* GRAPNEL_NOT_FOUND when the host has undone it already, after a failure. A handle stays valid, ended or
-   * not, until destroy. */
+  /* GRAPNEL_NOT_FOUND when the host has undone it already, after a failure. A handle stays valid,
+   * ended or not, until destroy. */
   int32_t(GRAPNEL_CALL* end_lease)(const grapnel_host* host, grapnel_lease* lease);
-  /* Floating-point operations of one forward and backward pass over a batch; GRAPNEL_NOT_FOUND when the
-   * model does not report them. */
+  /* Floating-point operations of one forward and backward pass over a batch; GRAPNEL_NOT_FOUND when
+   * the model does not report them. */
   int32_t(GRAPNEL_CALL* flops_per_batch)(const grapnel_host* host, double* flops);
 } grapnel_module;
 

@@ -1,4 +1,4 @@
-/* Extension outputs: what a step returned.
+/* Extension outputs: the results of a step.
  */
 #ifndef GRAPNEL_EXT_OUTPUTS_H_
 #define GRAPNEL_EXT_OUTPUTS_H_
@@ -14,15 +14,15 @@ extern "C" {
 typedef struct grapnel_step_outputs {
   uint32_t struct_size;
   uint32_t reserved;
-  /* The loss as a number, fetched from its device once per step and kept for all who ask. In training
-   * it is divided by accumulate_grad_batches. GRAPNEL_NOT_FOUND when the step returned none. */
+  /* The loss as a number, fetched from its device once per step. In training it is divided
+   by accumulate_grad_batches. GRAPNEL_NOT_FOUND when the step returned none. */
   int32_t(GRAPNEL_CALL* loss)(const grapnel_host* host, const grapnel_outputs* outputs,
                               double* value);
   /* GRAPNEL_NOT_FOUND when the step returned none. */
   int32_t(GRAPNEL_CALL* loss_tensor)(const grapnel_host* host, const grapnel_outputs* outputs,
                                      grapnel_tensor** owned);
-  /* The named extras beside the loss, or the tensors of a prediction. The text of a name lives until the
-   * hook returns. */
+  /* The named extras next to the loss, or the tensors of a prediction. The text of a name is valid
+   * until the hook returns. */
   int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, const grapnel_outputs* outputs,
                                uint64_t* count);
   int32_t(GRAPNEL_CALL* name)(const grapnel_host* host, const grapnel_outputs* outputs,

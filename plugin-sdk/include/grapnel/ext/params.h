@@ -1,10 +1,10 @@
-/* Extension params: the values that the user chose for this instance.
+/* Extension params: the user's parameters of this instance.
  *
- * The host has read them from run.json and checked them against the table in plugin.json, so that types
- * and ranges hold; a parameter that the user left out has its default. Readable from create on.
- * All functions: GRAPNEL_NOT_FOUND for a parameter whose value is null, GRAPNEL_INVALID_ARGUMENT for a
- * name that plugin.json doesn't declare, so that a misspelt one is noticed, and for another type than
- * declared. An integer parameter may be read as f64 too; a duration is an f64 of seconds.
+ * The host has read them from run.json and checked their types and ranges against the table in
+ * plugin.json; omitted parameters have their defaults. Readable from create on. All functions:
+ * GRAPNEL_NOT_FOUND for a parameter whose value is null, GRAPNEL_INVALID_ARGUMENT for a name that
+ * plugin.json doesn't declare (a typo) and for another type than declared. An integer parameter may
+ * be read as f64 too; a duration is an f64 of seconds.
  */
 #ifndef GRAPNEL_EXT_PARAMS_H_
 #define GRAPNEL_EXT_PARAMS_H_
@@ -23,7 +23,7 @@ typedef struct grapnel_params {
   int32_t(GRAPNEL_CALL* get_i64)(const grapnel_host* host, grapnel_string name, int64_t* value);
   int32_t(GRAPNEL_CALL* get_f64)(const grapnel_host* host, grapnel_string name, double* value);
   int32_t(GRAPNEL_CALL* get_bool)(const grapnel_host* host, grapnel_string name, int32_t* value);
-  /* The text lives until destroy. */
+  /* The text is valid until destroy. */
   int32_t(GRAPNEL_CALL* get_string)(const grapnel_host* host, grapnel_string name,
                                     grapnel_string* value);
   /* Lists: their length, then each item by index from 0. */

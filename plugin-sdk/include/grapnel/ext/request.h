@@ -1,7 +1,7 @@
-/* Extension request: asking the trainer to do something else than planned.
+/* Extension request: requests to the trainer to deviate from its plan.
  *
- * A request is decided after the hook returned, in one place, together with those of the others, and is
- * logged with its reason and its author, the plugin.
+ * Requests of all callbacks are decided in one place, after the hook has returned, and logged with
+ * their reason and their author, here the plugin.
  */
 #ifndef GRAPNEL_EXT_REQUEST_H_
 #define GRAPNEL_EXT_REQUEST_H_
@@ -14,8 +14,8 @@ extern "C" {
 
 #define GRAPNEL_EXT_REQUEST "grapnel.request/1"
 
-/* End the fit after this batch; min_epochs and min_steps may defer it. In a validation, a test or a
- * prediction it is answered with GRAPNEL_OK and changes nothing. */
+/* End the fit after this batch; min_epochs and min_steps may defer it. In a validation, test or
+ * prediction it returns GRAPNEL_OK and has no effect. */
 #define GRAPNEL_REQUEST_STOP ((int32_t)1)
 /* In on_train_batch_start: no step on this batch. */
 #define GRAPNEL_REQUEST_SKIP_BATCH ((int32_t)2)
@@ -32,7 +32,7 @@ typedef struct grapnel_request {
   uint32_t struct_size;
   uint32_t reserved;
   /* kind: GRAPNEL_REQUEST_...; reason: for people, "loss is not finite". GRAPNEL_NOT_NOW where the
-   * kind has no meaning: in another hook, and all but a stop outside of a fit. [train-thread] */
+   * kind has no meaning: in other hooks, and outside of a fit for all but a stop. [train-thread] */
   int32_t(GRAPNEL_CALL* request)(const grapnel_host* host, int32_t kind, grapnel_string reason);
 } grapnel_request;
 

@@ -1,7 +1,7 @@
-/* Extension state: what an instance puts into checkpoints. The plugin offers it, the host calls it.
+/* Extension state: an instance's state in checkpoints. The plugin implements it, the host calls it.
  *
- * The host keeps it under "<plugin id>/<callback>/<key>". Everything put is copied before the put returns.
- * A load that fails changes nothing: read everything first, then take it over.
+ * The host keeps it under "<plugin id>/<callback>/<key>". Values are copied before put returns.
+ * A load that fails must change nothing: read everything first, then apply it.
  */
 #ifndef GRAPNEL_EXT_STATE_H_
 #define GRAPNEL_EXT_STATE_H_
@@ -18,8 +18,8 @@ extern "C" {
 #define GRAPNEL_STATE_MAX_ENTRIES ((uint64_t)65536)
 #define GRAPNEL_STATE_MAX_BYTES ((uint64_t)1 << 26)
 
-/* The host's. A key is given once: 1 to 512 bytes of UTF-8 without control characters, so that the name of
- * any parameter fits in it. [train-thread] */
+/* The host's. Each key is used once: 1 to 512 bytes of UTF-8 without control characters, enough for
+ * the name of any parameter. [train-thread] */
 typedef struct grapnel_state_writer grapnel_state_writer;
 struct grapnel_state_writer {
   uint32_t struct_size;
@@ -39,8 +39,8 @@ struct grapnel_state_writer {
                                    const void* data, uint64_t size);
 };
 
-/* The host's. GRAPNEL_NOT_FOUND for an absent key, GRAPNEL_INVALID_ARGUMENT for another type. Texts and
- * bytes live until load returns. [train-thread] */
+/* The host's. GRAPNEL_NOT_FOUND for an absent key, GRAPNEL_INVALID_ARGUMENT for another type. Texts
+ * and bytes are valid until load returns. [train-thread] */
 typedef struct grapnel_state_reader grapnel_state_reader;
 struct grapnel_state_reader {
   uint32_t struct_size;
@@ -65,8 +65,8 @@ struct grapnel_state_reader {
 typedef struct grapnel_state {
   uint32_t struct_size;
   uint32_t reserved;
-  /* Tells two instances of the same callback apart; may be NULL: the host then makes the key from the
-   * parameters that plugin.json marks as identifying. The text lives until destroy. */
+  /* Distinguishes instances of one callback; may be NULL: the host then builds the key from the
+   * parameters that plugin.json marks as identifying. The text is valid until destroy. */
   int32_t(GRAPNEL_CALL* key)(grapnel_instance* instance, grapnel_string* key);
   int32_t(GRAPNEL_CALL* save)(grapnel_instance* instance, const grapnel_state_writer* writer);
   int32_t(GRAPNEL_CALL* load)(grapnel_instance* instance, const grapnel_state_reader* reader);

@@ -1,9 +1,9 @@
-/* Extension tensors: what a handle is, and the way of its numbers to and from the plugin.
+/* Extension tensors: tensor handles, and reading and writing their elements.
  *
- * A handle that a function returns is the caller's: release it. A handle in an event is borrowed until
- * the hook returns: retain it to keep it. Tensors of a batch and of a user-defined event are to be read
- * only, through whatever handle and operator: the data set's own memory may lie behind them. Clone one to
- * change it.
+ * A handle that a function returns is the caller's: release it. A handle in an event is borrowed
+ * until the hook returns: retain it to keep it. Tensors of a batch or a user-defined event and
+ * masks are read-only, through every handle and operator, since they may share memory with the data
+ * set or the model. Clone one to change it.
  */
 #ifndef GRAPNEL_EXT_TENSORS_H_
 #define GRAPNEL_EXT_TENSORS_H_
@@ -46,7 +46,7 @@ typedef struct grapnel_tensor_info {
   const int64_t* sizes;   /* ndim entries */
   const int64_t* strides; /* ndim entries, in elements; NULL unless layout is strided */
   int64_t numel;
-  const void* data; /* on the CPU and strided: the first element, to be read only; else NULL */
+  const void* data; /* on the CPU and strided: the first element, read-only; else NULL */
   int32_t layout;   /* GRAPNEL_TENSOR_STRIDED or another number of LibTorch's Layout */
   int32_t reserved;
 } grapnel_tensor_info;
@@ -65,9 +65,8 @@ typedef struct grapnel_tensors {
   /* Copies all elements, row-major, to the plugin's memory. bytes: numel * size of an element. */
   int32_t(GRAPNEL_CALL* read)(const grapnel_host* host, const grapnel_tensor* tensor, void* data,
                               uint64_t bytes);
-  /* Row-major memory, the host's until end_write, to write new elements to; they are in the tensor after
-   * end_write. One pair at a time per handle. GRAPNEL_INVALID_ARGUMENT for a tensor that may only be
-   * read: one of a batch, or of a user-defined event. */
+  /* Row-major memory of the host to write the elements to; end_write puts them into the tensor. One
+   * pair at a time per handle. GRAPNEL_INVALID_ARGUMENT for a read-only tensor. */
   int32_t(GRAPNEL_CALL* begin_write)(const grapnel_host* host, grapnel_tensor* tensor, void** data,
                                      uint64_t* bytes);
   int32_t(GRAPNEL_CALL* end_write)(const grapnel_host* host, grapnel_tensor* tensor);

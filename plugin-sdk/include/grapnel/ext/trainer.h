@@ -1,6 +1,6 @@
-/* Extension trainer: where the run stands.
+/* Extension trainer: the state of the run.
  *
- * One struct that the host keeps up to date: fetch the pointer once, read the fields in every hook.
+ * One struct that the host updates: fetch the pointer once, read the fields in every hook.
  */
 #ifndef GRAPNEL_EXT_TRAINER_H_
 #define GRAPNEL_EXT_TRAINER_H_
@@ -17,7 +17,7 @@ extern "C" {
  * hook. [train-thread] */
 typedef struct grapnel_trainer_state {
   uint32_t struct_size;
-  int32_t run;             /* GRAPNEL_RUN_...: what the user asked for */
+  int32_t run;             /* GRAPNEL_RUN_... */
   int32_t stage;           /* GRAPNEL_STAGE_...: what is running now */
   int32_t sanity_checking; /* flag: the short validation before the first epoch */
   int64_t global_step;     /* optimizer steps finished over all epochs; 0 before the first */
@@ -25,14 +25,14 @@ typedef struct grapnel_trainer_state {
   int64_t batch_idx;       /* of the running stage, within its epoch and data loader; -1 before */
   int64_t max_epochs;      /* -1: no limit */
   int64_t max_steps;       /* -1: no limit */
-  double max_time;         /* seconds of training, those before a resume included; -1: no limit */
+  double max_time;         /* seconds of training, including those before a resume; -1: no limit */
   int64_t num_training_batches;    /* per epoch; -1 when unknown */
   int64_t accumulate_grad_batches; /* micro-batches per optimizer step */
   int32_t is_last_batch;           /* flag: of the training epoch */
   int32_t stop_requested;          /* flag */
   grapnel_string run_directory;    /* where logs and checkpoints of the run go; absolute */
   int32_t is_logging_step;         /* flag: the loggers write what the running training batch logs
-                                      (log_every_n_steps); spare costly numbers where they don't */
+                                      (log_every_n_steps); skip costly numbers otherwise */
   int32_t reserved;
 } grapnel_trainer_state;
 

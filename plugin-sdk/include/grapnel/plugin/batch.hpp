@@ -1,4 +1,4 @@
-// The tensors that a step sees, and what it returned.
+// The input and the results of a step.
 #pragma once
 
 #include <cstddef>
@@ -34,13 +34,13 @@ class Batch {
     detail::check(table().get(host(), batch_, i, &owned), "a tensor of a batch");
     return Tensor::adopt(*context_, owned);
   }
-  /// The step sees the new tensor, the data set stays as it is. Only in ..._batch_start hooks.
+  /// The step sees the new tensor, the data set does not change. Only in ..._batch_start hooks.
   void replace(std::size_t i, const Tensor& tensor) {
     tensor.context();
     detail::check(table().replace(host(), batch_, i, tensor.handle()),
                   "replacing a tensor of a batch");
   }
-  /// Where each sample stands in its data set; empty when unknown.
+  /// The samples' places in the data set; empty when unknown.
   std::vector<std::int64_t> sample_indices() const {
     const std::int64_t* indices = nullptr;
     std::uint64_t count = 0;
@@ -57,14 +57,14 @@ class Batch {
   grapnel_batch* batch_;
 };
 
-/// What a step returned: a loss, maybe, and named extras or the tensors of a prediction. Valid until the
-/// hook returns.
+/// The results of a step: an optional loss, and named extras or the tensors of a prediction. Valid
+/// until the hook returns.
 class Outputs {
  public:
   Outputs(detail::Context& context, grapnel_outputs* outputs) noexcept
       : context_(&context), outputs_(outputs) {}
 
-  /// Fetched from its device once per step and kept for all who ask; NaN and infinity come as they are.
+  /// Fetched from its device once per step and then kept; may be NaN or infinite.
   /// In training it is divided by accumulate_grad_batches. Empty when the step returned none.
   std::optional<double> loss() const {
     double value = 0;

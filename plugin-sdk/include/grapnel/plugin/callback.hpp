@@ -1,5 +1,5 @@
-// The class that a plugin's callbacks derive from: every hook of hooks.def as a virtual function that does
-// nothing. Only the hooks that a class overrides are ever called; which ones is found at compile time.
+// The base class of a plugin's callbacks: every hook of hooks.def as an empty virtual function.
+// Only overridden hooks are ever called; they are found at compile time.
 //
 //   class Mine final : public grapnel::plugin::Callback {
 //    public:
@@ -7,8 +7,8 @@
 //     void on_train_batch_end(TrainBatchEnd& event) override;
 //   };
 //
-// When and in which order they fire is drawn above class Callback in core's <grapnel/callback.h>. A hook
-// may throw: the host then fails the run, or disables the plugin, as its user chose.
+// Their order is drawn above class Callback in core's <grapnel/callback.h>. A hook may throw: the
+// host then fails the run, or disables the plugin, as the user chose.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 class Callback {
  public:
-  // Types by their short names for derived classes, which are in a namespace of their own.
+  // Types by their short names for derived classes, which are in other namespaces.
   using Params = plugin::Params;
   using Services = plugin::Services;
   using StateWriter = plugin::StateWriter;
@@ -54,10 +54,10 @@ class Callback {
   Callback() = default;
   Callback(const Callback&) = delete;
   Callback& operator=(const Callback&) = delete;
-  /// The host calls nothing of this instance any more. End threads of your own here.
+  /// The host makes no more calls to this instance. End your own threads here.
   virtual ~Callback() = default;
 
-  /// Once, before any hook. Throw to refuse: the text of the exception says why.
+  /// Once, before any hook. Throw to refuse; the exception's text is shown to the user.
   virtual void init(Services&) {}
 
 #define GRAPNEL_HOOK(id, name, event, stage, module) \
@@ -68,7 +68,7 @@ class Callback {
   // State in checkpoints; see state.hpp. A class that overrides neither of the first two has none.
   virtual void save_state(StateWriter&) const {}
   virtual void load_state(const StateReader&) {}
-  /// Tells two instances of the same callback apart. Not overridden: the host makes the key from the
+  /// Distinguishes instances of one callback. Default: the host builds the key from the
   /// parameters that plugin.json marks as identifying.
   virtual std::string state_key() const {
     return {};
@@ -80,8 +80,8 @@ class Callback {
   }
 
  protected:
-  /// Handles a user-defined event with a member function of this class; see custom_event.hpp. In the
-  /// constructor or in init. Throws Error when the names are not as many as the arguments.
+  /// Handles a user-defined event with a member function of this class; see custom_event.hpp. In
+  /// the constructor or in init. Throws Error when the numbers of names and arguments differ.
   template <class T, class R, class... A>
   void on(std::string event, R (T::*method)(A...),
           std::initializer_list<EventArgument> arguments = {}) {
@@ -123,8 +123,9 @@ class Callback {
 
 namespace detail {
 
-// Overrides_<hook><T>::value: T has its own version of the hook. Where the compiler cannot tell, because
-// the override is inaccessible or overloaded, it counts as overridden and is called as a virtual function.
+// Overrides_<hook><T>::value: T has its own version of the hook. Where the compiler cannot know,
+// because the override is inaccessible or overloaded, it counts as overridden and is called as a
+// virtual function.
 #define GRAPNEL_PLUGIN_OVERRIDES(name, signature)                                 \
   template <class T, class = void>                                                \
   struct Overrides_##name {                                                       \

@@ -1,7 +1,7 @@
 // The namespace of the C++ wrapper.
 //
-// Two plugins in one process may have been compiled with two releases of this wrapper. Nothing of it may
-// be shared between them: the namespace is hidden, and inline with a name per minor release.
+// Plugins in one process may have been compiled with different releases of this wrapper and must
+// not share any of it: the namespace is hidden, and has an inline name per minor release.
 #pragma once
 
 #if defined(_WIN32)

@@ -1,6 +1,6 @@
 // The host as one instance sees it: extension tables and operators, looked up once and kept.
 //
-// Not for authors; they use Event and Services, which stand on it. [train-thread]
+// Not for authors, who use Event and Services, which are built on it. [train-thread]
 #pragma once
 
 #include <array>
@@ -52,7 +52,7 @@ GRAPNEL_PLUGIN_EXTENSION(grapnel_trainer, GRAPNEL_EXT_TRAINER, 10)
 #undef GRAPNEL_PLUGIN_EXTENSION
 inline constexpr std::size_t extension_slots = 11;
 
-/// The table of an extension, null where the host has none. Throws when the host can't answer.
+/// The table of an extension, null if the host has none. Throws if the host fails.
 inline const void* find_table(const grapnel_host* host, std::string_view id) {
   const void* table = nullptr;
   const auto status = host->get_extension(host, to_abi(id), &table);
@@ -67,7 +67,7 @@ class Context {
 
   const grapnel_host* host() const noexcept { return host_; }
 
-  /// The table, or null where the host has none that reaches the fields that this wrapper knows.
+  /// The table, or null if the host has none with all fields that this wrapper knows.
   template <class Table>
   const Table* find() {
     const void*& slot = tables_[Extension<Table>::slot];
@@ -90,7 +90,7 @@ class Context {
   const grapnel_trainer_state& trainer() {
     if (trainer_ == nullptr) {
       const grapnel_trainer_state* state = nullptr;
-      check(get<grapnel_trainer>().state(host_, &state), "where the run stands");
+      check(get<grapnel_trainer>().state(host_, &state), "the state of the run");
       if (state == nullptr || state->struct_size < sizeof *state) {
         fail_missing(Extension<grapnel_trainer>::id);
       }
@@ -99,7 +99,7 @@ class Context {
     return *trainer_;
   }
 
-  /// The handle of an operator, from the host the first time. Throws Error where LibTorch has none such.
+  /// The handle of an operator, from the host the first time. Throws Error if LibTorch has none.
   const grapnel_operator* find_operator(std::string_view name, std::string_view overload) {
     for (const auto& known : operators_) {
       if (known.name == name && known.overload == overload) return known.handle;
@@ -122,7 +122,7 @@ class Context {
   };
 
   [[noreturn]] static void fail_missing(std::string_view id) {
-    throw Error("this host doesn't offer the extension " + std::string(id));
+    throw Error("this host does not offer the extension " + std::string(id));
   }
 
   const grapnel_host* host_;

@@ -1,15 +1,15 @@
-// User-defined events: what a plugin does when a user's own loop calls a name that hooks.def doesn't
-// know (Fabric's call). Declared in the constructor or in init:
+// User-defined events: handlers for names that are not in hooks.def, called from a user's own loop
+// (Fabric's call). Declared in the constructor or in init:
 //
 //   Timing() { on("on_iteration_end", &Timing::end, {"iteration", {"unit", "s"}}); }
 //   void end(CustomEvent& event, std::int64_t iteration, std::string_view unit);
 //
-// Each argument is named, in order; {"unit", "s"} has a default. CustomEvent& may stand first, or be left
-// out. Types: double or float, std::int64_t or another integer, bool, std::string or std::string_view,
-// Tensor, std::vector of double, std::int64_t or Tensor, and std::optional of these, which is empty when
-// the default std::nullopt stands or the caller gave nothing. The host converts, and refuses with the
-// argument's name what doesn't fit. Tensors are to be read only, as those of a batch: clone() one to change
-// it. [train-thread]
+// Each argument is named, in order; {"unit", "s"} has a default. CustomEvent& comes first, or is
+// omitted. Types: double or float, std::int64_t or another integer, bool, std::string or
+// std::string_view, Tensor, std::vector of double, std::int64_t or Tensor, and std::optional of
+// these, which is empty when the default std::nullopt applies or the caller passed nothing. The
+// host converts arguments and refuses those that don't fit, by name. Tensors are read-only like
+// those of a batch: clone() one to change it. [train-thread]
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 class Callback;
 
-/// The event itself, with everything that a hook may ask the host for. Valid until the handler returns.
+/// The event, with all services of a hook. Valid until the handler returns.
 class CustomEvent : public Services {
  public:
   CustomEvent(detail::Context& context, std::string_view name) noexcept
@@ -44,7 +44,7 @@ class CustomEvent : public Services {
   std::string_view name_;
 };
 
-/// An argument of a handler by its name, and its default where it has one.
+/// An argument of a handler by its name, with an optional default.
 class EventArgument {
  public:
   EventArgument(const char* name) : name_(name) {}
@@ -94,7 +94,7 @@ class EventArgument {
 
 namespace detail {
 
-// What an argument's type is in the ABI, and how it is read: tag, get(context, value).
+// An argument's type in the ABI, and how to read it: tag, get(context, value).
 template <class T, class = void>
 struct EventType;
 template <class T>
@@ -179,7 +179,7 @@ using Plain = std::remove_cv_t<std::remove_reference_t<A>>;
 template <class A>
 inline constexpr bool is_custom_event = std::is_same_v<Plain<A>, CustomEvent>;
 
-/// One handler as the host sees it. Stays where it is: the host keeps pointers into it.
+/// One handler as the host sees it. Not movable: the host keeps pointers into it.
 class EventHandler {
  public:
   using Function = std::function<void(Callback&, CustomEvent&, const grapnel_value*)>;
@@ -233,7 +233,7 @@ class EventHandler {
   Abi abi_;
 };
 
-// Reads one argument, the event itself taking none of the values.
+// Reads one argument; the event itself consumes no value.
 template <class A>
 auto take_argument(CustomEvent& event, Context& context, const grapnel_value* values,
                    std::size_t& next) {

@@ -1,7 +1,8 @@
 // Failures on the plugin's side of the boundary.
 //
-// A hook may throw whatever it likes: nothing leaves the plugin. The functions that the host calls catch
-// everything and answer a status; the host then fails the run, or disables the plugin, as its user chose.
+// A hook may throw anything: no exception leaves the plugin. The functions that the host calls
+// catch everything and return a status; the host then fails the run, or disables the plugin, as the
+// user chose.
 #pragma once
 
 #include <cstdint>
@@ -26,16 +27,16 @@
 namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
-/// Something that the plugin asked for is not possible: an extension that this host lacks, a request in
+/// A request of the plugin that is not possible: an extension that this host lacks, a request in
 /// the wrong hook, a parameter of another type than plugin.json declares.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// A service of the host failed; the host keeps the reason (an operator refused its arguments, say). Let
-/// it pass and the host rethrows its own exception. Not a std::exception, so that a
-/// catch (const std::exception&) meant for the plugin's own failures does not swallow it.
+/// A service of the host failed; the host keeps the reason (such as an operator that refused its
+/// arguments). Let it propagate, and the host rethrows its own exception. Not a std::exception, so
+/// that a catch (const std::exception&) meant for the plugin's own failures does not swallow it.
 struct HostFailure final {};
 
 namespace detail {
@@ -67,12 +68,12 @@ inline std::string_view from_abi(grapnel_string text) noexcept {
   throw Error(text);
 }
 
-/// Turns a status into an exception. what: for people, what was tried.
+/// Turns a status into an exception. what: the attempted operation, for people.
 inline void check(std::int32_t status, std::string_view what) {
   if (status != GRAPNEL_OK) fail_call(status, what);
 }
 
-/// As check, but false where the host says that there is none.
+/// Like check, but returns false for GRAPNEL_NOT_FOUND.
 inline bool check_found(std::int32_t status, std::string_view what) {
   if (status == GRAPNEL_NOT_FOUND) return false;
   check(status, what);
@@ -100,28 +101,28 @@ inline std::string current_type_name() {
 }
 #endif
 
-/// For the catch (...) around everything that the host calls: the running exception's text goes to the
-/// host, its status is the answer.
+/// For the catch (...) around everything that the host calls: reports the current exception's text
+/// to the host and returns its status.
 inline std::int32_t caught(const grapnel_host* host) noexcept {
-  const auto tell = [host](std::string_view text) { host->fail(host, to_abi(text)); };
+  const auto report = [host](std::string_view text) { host->fail(host, to_abi(text)); };
   try {
     try {
       throw;
     } catch (const HostFailure&) {
       return GRAPNEL_PENDING;
     } catch (const Error& error) {
-      tell(error.what());
+      report(error.what());
     } catch (const std::exception& error) {
 #if defined(__cpp_rtti) || defined(_CPPRTTI)
-      tell(type_name(typeid(error)) + ": " + error.what());
+      report(type_name(typeid(error)) + ": " + error.what());
 #else
-      tell(error.what());
+      report(error.what());
 #endif
     } catch (...) {
-      tell(current_type_name());
+      report(current_type_name());
     }
   } catch (...) {
-    tell("an exception, and no memory left to say which");
+    report("an exception, with no memory left to describe it");
   }
   return GRAPNEL_ERROR;
 }

@@ -1,5 +1,5 @@
-// The arguments of hooks. One type per Event of hooks.def, all of them Services with some fields of their
-// own; valid until the hook returns.
+// The arguments of hooks. One type per Event of hooks.def: Services with additional fields, valid
+// until the hook returns.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
-/// Hooks that need no argument of their own.
+/// Hooks without further arguments.
 class Event : public Services {
  public:
   using Abi = grapnel_Event;
@@ -25,7 +25,7 @@ class Event : public Services {
 
 namespace detail {
 
-/// An event over the struct of the C ABI that hooks.def names for it.
+/// An event that wraps its struct of the C ABI.
 template <class Raw>
 class EventOf : public Event {
  public:
@@ -71,8 +71,8 @@ class TrainBatchEnd : public detail::EventOf<grapnel_TrainBatchEnd> {
   Batch batch() const { return {context(), raw().batch}; }
   std::int64_t batch_idx() const { return raw().batch_idx; }  ///< within the epoch, from 0
   Outputs outputs() const { return {context(), raw().outputs}; }
-  /// What training_step returned as its loss, divided by accumulate_grad_batches; NaN and infinity come
-  /// as they are. Throws Error when the step returned none.
+  /// The loss of training_step, divided by accumulate_grad_batches; may be NaN or infinite. Throws
+  /// Error when the step returned none.
   double loss() const {
     const std::optional<double> value = loss_if_any();
     if (!value) throw Error("training_step returned no loss");
@@ -123,7 +123,7 @@ class ExceptionEvent : public detail::EventOf<grapnel_ExceptionEvent> {
   std::string_view message() const { return detail::from_abi(raw().message); }
 };
 
-/// While a checkpoint is made. What an instance keeps in it goes through save_state.
+/// While a checkpoint is made. An instance saves its own state in save_state.
 class SaveCheckpoint : public detail::EventOf<grapnel_SaveCheckpoint> {
   using EventOf::EventOf;
 };

@@ -2,8 +2,8 @@
 //
 //   GRAPNEL_PLUGIN(grapnel::plugin::callback<A>("a"), grapnel::plugin::callback<B>("b"))
 //
-// once, at namespace scope; the names are those of plugin.json. Everything here is what stands between
-// the host's C calls and the class: tables of constants, and functions that let no exception out.
+// once, at namespace scope; the names are those of plugin.json. This file connects
+// the host's C calls to the class: tables of constants, and functions that let no exception out.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 namespace detail {
 
-/// A callback with what the ABI wants around it. The context outlives the callback's tensors.
+/// A callback and its ABI structs. The context outlives the callback's tensors.
 template <class T>
 struct Instance {
   explicit Instance(const grapnel_host* host) : context(host), callback(make(context)) {}
@@ -77,7 +77,7 @@ constexpr std::size_t hook_count() {
   return count;
 }
 
-/// A class may say which of its hooks it can do without on a host that doesn't know them:
+/// A class may mark hooks as optional, for hosts that don't know them:
 ///   static constexpr std::uint32_t optional_hooks[] = {GRAPNEL_HOOK_on_signal};
 template <class T, class = void>
 struct OptionalHooks {

@@ -1,5 +1,5 @@
-// Operators over many tensors in one call across the boundary, which LibTorch runs as one kernel per
-// device where it can: the way to touch every parameter of a model each step.
+// Operators over many tensors in one call across the boundary, which LibTorch runs as one kernel
+// per device if possible. Use them to update every parameter of a model each step.
 #pragma once
 
 #include <string>

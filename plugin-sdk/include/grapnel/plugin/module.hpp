@@ -1,9 +1,9 @@
-// The model's parameters and buffers, and swapping them for a while.
+// The model's parameters and buffers, and leases that replace them temporarily.
 //
 //   for (const Parameter& parameter : event.parameters()) parameter.name(), parameter.grad()
 //
-// The host swaps weights, never the plugin: a Lease is undone by the host when the run fails, and a
-// checkpoint written while it lasts keeps the training weights as the model's.
+// The host swaps weights, never the plugin: it undoes a Lease when the run fails, and a checkpoint
+// written during a lease has the training weights as the model's.
 #pragma once
 
 #include <cstddef>
@@ -29,9 +29,9 @@ class Parameter {
   std::size_t index() const { return index_; }               ///< in the model's order
   bool trainable() const { return entry_->trainable != 0; }  ///< buffers never are
   Tensor tensor() const { return Tensor::retain(*context_, entry_->tensor); }
-  /// 1 for elements that stay, 0 for pruned ones, in the tensor's shape; undefined for a parameter that is not
-  /// pruned. Live and read only: more elements may be pruned from hook to hook. The model computes with
-  /// tensor() * mask(); names don't change when a parameter is pruned.
+  /// 1 for elements that stay, 0 for pruned ones, in the tensor's shape; undefined for a parameter
+  /// that is not pruned. Live and read only: more elements may be pruned from hook to hook. The
+  /// model computes with tensor() * mask(); names don't change when a parameter is pruned.
   Tensor mask() const {
     return entry_->mask == nullptr ? Tensor() : Tensor::retain(*context_, entry_->mask);
   }
@@ -53,8 +53,8 @@ class Parameter {
   std::size_t index_;
 };
 
-/// The live tensors of a selection, for operators over many at once; valid until the module's generation
-/// changes.
+/// The live tensors of a selection, for operators over many at once; valid until the module's
+/// generation changes.
 inline TensorList live_tensors(const std::vector<Parameter>& selection) {
   if (selection.empty()) return {};
   std::vector<grapnel_tensor*> handles;
@@ -105,7 +105,9 @@ class ParameterRange {
     detail::check(context_->get<grapnel_module>().entry(context_->host(), kind_, i, &entry),
                   "entry " + std::to_string(i) + " of the model");
     if (entry->struct_size < sizeof *entry) {
-      throw Error("this host's entries of the model lack fields that this plugin needs");
+      throw Error(
+          "this host's model entries lack fields that this plugin needs; rebuild the plugin or "
+          "update the host");
     }
     return Parameter(*context_, *entry, i);
   }
@@ -118,7 +120,7 @@ class ParameterRange {
   std::size_t size_ = 0;
 };
 
-/// Other tensors in the place of the model's, until this object goes or end() is called.
+/// Replaces tensors of the model until this object is destroyed or end() is called.
 class Lease {
  public:
   Lease() = default;
@@ -137,8 +139,8 @@ class Lease {
 
   explicit operator bool() const noexcept { return lease_ != nullptr; }
 
-  /// The model has its own weights back. Nothing for an empty one, nor when the host has already undone
-  /// it after a failure.
+  /// Gives the model its own weights back. Does nothing for an empty lease, or if the host has
+  /// already undone it after a failure.
   void end() {
     if (grapnel_lease* lease = std::exchange(lease_, nullptr)) {
       const auto status = context_->get<grapnel_module>().end_lease(context_->host(), lease);
@@ -168,7 +170,7 @@ class Lease {
     try {
       end();
     } catch (
-        ...) {  // a destructor has nobody to tell; the host has its reason and undoes leases itself
+        ...) {  // a destructor cannot report it; the host logs the reason and undoes leases itself
     }
   }
 

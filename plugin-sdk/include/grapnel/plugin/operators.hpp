@@ -3,9 +3,9 @@
 //   Tensor y = call(context, "aten::clamp", "", x, 0.0, 1.0);
 //   auto [values, indices] = call<std::tuple<Tensor, Tensor>>(context, "aten::topk", "", x, 5);
 //
-// Name and overload are those of LibTorch's schemas (native_functions.yaml); arguments are positional,
-// trailing ones that have defaults may be left out. The host converts and checks: a wrong type makes the
-// call fail with LibTorch's own message. Operators run without recording gradients.
+// Name and overload are those of LibTorch's schemas (native_functions.yaml); arguments are
+// positional, trailing ones with defaults may be omitted. The host converts and checks them: for a
+// wrong type the call fails with LibTorch's own message. Operators run without recording gradients.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 namespace detail {
 
 inline void release(Context& context, grapnel_tensor* handle) noexcept {
-  // The table is there: without it no handle would have been made.
+  // The table exists: the handle came from it.
   const auto* table = context.find<grapnel_tensors>();
   if (table != nullptr) table->release(context.host(), handle);
 }
@@ -94,7 +94,7 @@ grapnel_value to_value(T number) {
 
 // ---- The ABI's results to C++ values.
 
-/// How many results of the operator a C++ type takes, and how they become one.
+/// The number of results that a C++ type takes, and their conversion.
 template <class T>
 struct FromValue;
 
@@ -140,7 +140,7 @@ struct FromValue<bool> {
   }
 };
 
-/// Releases the tensors that a conversion didn't take over because an earlier one threw.
+/// Releases the tensors that were not converted because an earlier conversion threw.
 inline void release_value(Context& context, const grapnel_value& value) noexcept {
   if (value.tag == GRAPNEL_VALUE_TENSOR) release(context, value.u.tensor);
   if (value.tag == GRAPNEL_VALUE_TENSOR_LIST) {
@@ -175,8 +175,8 @@ struct Results<std::tuple<Each...>> {
   }
 };
 
-/// Result: void (results are dropped), Tensor, TensorList, double, std::int64_t, bool, or a std::tuple
-/// of these for an operator with several.
+/// Result: void (results are dropped), Tensor, TensorList, double, std::int64_t, bool, or a
+/// std::tuple of these for an operator with several.
 template <class Result = Tensor, class... Args>
 Result call(Context& context, std::string_view name, std::string_view overload,
             const Args&... args) {

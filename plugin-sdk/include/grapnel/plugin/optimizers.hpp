@@ -22,7 +22,9 @@ class OptimizerGroup {
         context.get<grapnel_optimizers>().group(context.host(), optimizer, index, &group_),
         "group " + std::to_string(index) + " of optimizer " + std::to_string(optimizer));
     if (group_->struct_size < sizeof *group_) {
-      throw Error("this host's groups of optimizers lack fields that this plugin needs");
+      throw Error(
+          "this host's optimizer groups lack fields that this plugin needs; rebuild the plugin or "
+          "update the host");
     }
   }
 
@@ -31,7 +33,7 @@ class OptimizerGroup {
   }  ///< empty where it has none
   std::size_t parameter_count() const { return static_cast<std::size_t>(group_->parameter_count); }
 
-  /// Empty where the group has no such option.
+  /// Empty if the group has no such option.
   std::optional<double> option(std::string_view option_name) const {
     double value = 0;
     const auto status = context_->get<grapnel_optimizers>().get_option(
@@ -39,7 +41,8 @@ class OptimizerGroup {
     if (!detail::check_found(status, "an option of an optimizer")) return {};
     return value;
   }
-  /// Takes effect with the next step; a scheduler may overwrite it. Throws Error for an unknown option.
+  /// Takes effect with the next step; a scheduler may overwrite it. Throws Error for an unknown
+  /// option.
   void set_option(std::string_view option_name, double value) {
     detail::check(context_->get<grapnel_optimizers>().set_option(
                       context_->host(), optimizer_, index_, detail::to_abi(option_name), value),

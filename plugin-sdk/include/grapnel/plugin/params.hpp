@@ -1,7 +1,7 @@
-// The values that the user chose for an instance, as plugin.json declares them.
+// The user's parameters of an instance, as plugin.json declares them.
 //
-// The host has read and checked them: types and ranges hold. Asking for a name that plugin.json doesn't
-// declare, or for another type than it declares, throws Error.
+// The host has checked their types and ranges. Reading an undeclared name, or another type than
+// declared, throws Error.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class Params {
   explicit Params(detail::Context& context) noexcept : context_(&context) {}
 
   /// The value as T: std::int64_t, double, bool, std::string, or a std::vector of one of these; a
-  /// duration is a double of seconds. Empty where it is null.
+  /// duration is a double of seconds. Empty if it is null.
   template <class T>
   std::optional<T> find(std::string_view name) const {
     const auto& table = context_->get<grapnel_params>();
@@ -48,7 +48,7 @@ class Params {
     }
   }
 
-  /// The value, or fallback where it is null. The type follows the fallback's: 1 asks for an integer,
+  /// The value, or fallback if it is null. The type follows the fallback's: 1 asks for an integer,
   /// 0.5 for a number, true for a boolean, "mean" for a string.
   template <class T>
   auto get(std::string_view name, const T& fallback) const {
@@ -57,7 +57,7 @@ class Params {
     return value ? *std::move(value) : static_cast<Value>(fallback);
   }
 
-  /// The value. Throws Error where it is null.
+  /// The value. Throws Error if it is null.
   template <class T>
   T get(std::string_view name) const {
     std::optional<T> value = find<T>(name);

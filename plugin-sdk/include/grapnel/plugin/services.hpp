@@ -1,8 +1,8 @@
-// What a plugin may ask of its host in every hook: where the run stands, logging, requests, the model,
-// the optimizers, tensors. Each Event is one; init gets a bare one.
+// The services of the host in every hook: the state of the run, logging, requests, the model, the
+// optimizers, tensors. Each Event is a Services; init gets a bare one.
 //
-// Nothing is fetched before it is asked for. A service that this host lacks throws Error; ask with
-// has_extension() where you can do without. [train-thread]
+// Values are fetched on access. A service that the host lacks throws Error; check has_extension()
+// first if the plugin works without it. [train-thread]
 #pragma once
 
 #include <cstddef>
@@ -31,15 +31,15 @@ enum class Stage : std::int32_t {  ///< what is running now
   predict = GRAPNEL_STAGE_PREDICT,
 };
 
-enum class RunKind : std::int32_t {  ///< what the user asked for
+enum class RunKind : std::int32_t {
   fit = GRAPNEL_RUN_FIT,
   validate = GRAPNEL_RUN_VALIDATE,
   test = GRAPNEL_RUN_TEST,
   predict = GRAPNEL_RUN_PREDICT,
 };
 
-/// How to log one metric. Neither on_step nor on_epoch: the default of the running hook, the step in the
-/// training's batch hooks and the epoch in all others.
+/// How to log one metric. Neither on_step nor on_epoch: the default of the running hook: per step
+/// in training batch hooks, per epoch in all others.
 struct LogOptions {
   bool prog_bar = false;  ///< show it in the progress bar
   bool on_step = false;   ///< this value, at this step
@@ -49,13 +49,14 @@ struct LogOptions {
       0;  ///< weight in the epoch's mean; 0: what the trainer finds in the batch
 };
 
-/// A metric that somebody logged, and the global step at which it was made.
+/// A logged metric and its global step.
 struct MetricValue {
   double value;
   std::int64_t global_step;
 };
 
-/// Log lines from any thread of the plugin, until the instance goes: a copy of Services::logger().
+/// Logs from any thread of the plugin until the instance is destroyed; a copy of
+/// Services::logger().
 class Logger {
  public:
   Logger(const grapnel_host* host, const grapnel_log* table) noexcept
@@ -73,7 +74,7 @@ class Logger {
   }
 
  private:
-  // A host without a log is no reason to fail.
+  // A host without a log is no failure.
   void write(std::int32_t level, std::string_view text) const noexcept {
     if (table_ != nullptr) table_->write(host_, level, detail::to_abi(text));
   }
@@ -97,7 +98,7 @@ class Services {
   void log_warning(std::string_view text) const { logger().warning(text); }
   void log_error(std::string_view text) const { logger().error(text); }
 
-  // ---- Where the run stands
+  // ---- State of the run
   RunKind run_kind() const { return static_cast<RunKind>(trainer().run); }
   Stage stage() const { return static_cast<Stage>(trainer().stage); }
   bool sanity_checking() const { return trainer().sanity_checking != 0; }
@@ -125,7 +126,7 @@ class Services {
                                                            value, &abi),
                   "logging a metric");
   }
-  /// value: a floating scalar; stays on its device until somebody needs the number.
+  /// value: a floating scalar; stays on its device until the number is needed.
   void log(std::string_view name, const Tensor& value, const LogOptions& options = {}) const {
     const grapnel_metric_options abi = to_abi(options);
     value.context();
@@ -133,7 +134,7 @@ class Services {
                       context_->host(), detail::to_abi(name), value.handle(), &abi),
                   "logging a metric");
   }
-  /// The latest value that anybody logged; empty while nobody did.
+  /// The latest logged value; empty before the first.
   std::optional<MetricValue> metric(std::string_view name) const {
     MetricValue metric{};
     const auto status = context_->get<grapnel_metrics>().get(context_->host(), detail::to_abi(name),
@@ -154,39 +155,41 @@ class Services {
     return names;
   }
 
-  // ---- Requests: decided after the hook returned, logged with the reason and this plugin's name
-  /// The fit ends after this batch; min_epochs and min_steps may defer it. Nothing happens in other runs.
+  // ---- Requests: decided after the hook has returned, logged with reason and plugin
+  /// Ends the fit after this batch; min_epochs and min_steps may defer it. No effect in other runs.
   void request_stop(std::string_view reason) const { request(GRAPNEL_REQUEST_STOP, reason); }
-  /// To the end of the epoch after this batch.
+  /// Ends the epoch after this batch.
   void request_end_epoch(std::string_view reason) const {
     request(GRAPNEL_REQUEST_END_EPOCH, reason);
   }
-  /// A validation after this batch.
+  /// Validates after this batch.
   void request_evaluate(std::string_view reason) const {
     request(GRAPNEL_REQUEST_EVALUATE, reason);
   }
-  /// A checkpoint after this batch.
+  /// Writes a checkpoint after this batch.
   void request_save(std::string_view reason) const { request(GRAPNEL_REQUEST_SAVE, reason); }
 
   // ---- The model
   ParameterRange parameters() const { return {*context_, GRAPNEL_MODULE_PARAMETERS}; }
   ParameterRange buffers() const { return {*context_, GRAPNEL_MODULE_BUFFERS}; }
-  /// Grows whenever parameters or buffers appear, vanish, or change their name, shape or type.
+  /// Grows whenever parameters, buffers or masks appear or vanish, or an entry changes its name,
+  /// shape or type.
   std::uint64_t module_generation() const {
     std::uint64_t generation = 0;
     detail::check(context_->get<grapnel_module>().generation(context_->host(), &generation),
                   "the model's generation");
     return generation;
   }
-  /// Puts tensors (same shape and type) in the place of the model's, until the Lease ends. parameters,
-  /// buffers: their indices; tensors: for the parameters, then for the buffers. reason: for people. Of
-  /// several leases of one entry the last taken counts, and they may end in any order.
+  /// Replaces tensors of the model by others of the same shape and type until the Lease ends.
+  /// parameters, buffers: their indices; tensors: for the parameters, then for the buffers. reason:
+  /// for people. Of several leases of one entry the last taken counts, and they may end in any
+  /// order.
   Lease lease_weights(const std::vector<std::uint64_t>& parameters,
                       const std::vector<std::uint64_t>& buffers, const TensorList& tensors,
                       std::string_view reason) const {
     return Lease::begin(*context_, parameters, buffers, tensors, reason);
   }
-  /// Of one forward and backward pass over a batch, where the model tells.
+  /// Of one forward and backward pass over a batch; empty if the model does not report them.
   std::optional<double> flops_per_batch() const {
     double flops = 0;
     const auto status = context_->get<grapnel_module>().flops_per_batch(context_->host(), &flops);
@@ -203,8 +206,8 @@ class Services {
     for (std::size_t i = 0; i < count; ++i) optimizers.emplace_back(*context_, i);
     return optimizers;
   }
-  /// Gradients now have their true scale: no loss scaling is in effect on them. Where losses are scaled,
-  /// true in on_before_optimizer_step alone, unless gradients overflowed.
+  /// Gradients have their true scale, without loss scaling. With loss scaling this is true only in
+  /// on_before_optimizer_step, unless gradients overflowed.
   bool gradients_are_unscaled() const {
     std::int32_t unscaled = 0;
     detail::check(
@@ -236,7 +239,7 @@ class Services {
         context_->get<grapnel_request>().request(context_->host(), kind, detail::to_abi(reason));
     const bool elsewhere = status == GRAPNEL_NOT_NOW && trainer().run > GRAPNEL_RUN_FIT;
     if (elsewhere) {
-      throw Error("this request: only a fit takes it, and this run is none");
+      throw Error("this request is only for fit, and this run is not one");
     }
     detail::check(status, "this request");
   }

@@ -1,10 +1,10 @@
-// What an instance keeps in checkpoints: save_state writes it, load_state gets it back on resume.
+// An instance's state in checkpoints: save_state writes it, load_state reads it on resume.
 //
 //   void save_state(StateWriter& state) const override { state.put("seen", seen_); }
 //   void load_state(const StateReader& state) override { seen_ = state.get("seen", seen_); }
 //
-// A key is given once: 1 to 512 bytes of UTF-8 without control characters. Everything put is copied
-// before put returns. A load that fails must change nothing: read everything first, then take it over.
+// Each key is used once: 1 to 512 bytes of UTF-8 without control characters. Values are copied
+// before put returns. A load that fails must change nothing: read everything first, then apply it.
 #pragma once
 
 #include <cstddef>
@@ -48,7 +48,7 @@ class StateWriter {
   void put(std::string_view key, const Bytes& bytes) {
     check(writer_->put_bytes(writer_, detail::to_abi(key), bytes.data(), bytes.size()), key);
   }
-  /// Numbers of the plugin's own, kept as a tensor of one dimension.
+  /// An array, saved as a tensor of one dimension.
   void put(std::string_view key, const std::vector<double>& values) {
     put_array(key, GRAPNEL_DTYPE_F64, values.data(), values.size(), sizeof(double));
   }
@@ -92,7 +92,8 @@ class StateReader {
   }
 
   /// T: std::int64_t, double, bool, std::string, Tensor, Bytes, std::vector<double> (also of an i64
-  /// array) or std::vector<std::int64_t>. Empty for an absent key; Error for a value of another type.
+  /// array) or std::vector<std::int64_t>. Empty for an absent key; Error for a value of another
+  /// type.
   template <class T>
   std::optional<T> find(std::string_view key) const {
     const grapnel_string name = detail::to_abi(key);

@@ -1,8 +1,8 @@
 // Tensors of the host, by handle.
 //
 // A plugin never sees a tensor's class: a Tensor holds a handle, and the host's LibTorch runs the
-// operators, without recording gradients. Numbers come to the plugin only by item(), to_vector(), read()
-// and the questions that answer a bool; each of them waits for the tensor's device.
+// operators, without recording gradients. The plugin gets numbers only through item(), to_vector(),
+// read() and the functions that return a bool; each of them waits for the tensor's device.
 #pragma once
 
 #include <cstddef>
@@ -31,9 +31,9 @@ enum class Dtype : std::int32_t {
   bf16 = GRAPNEL_DTYPE_BF16,
 };
 
-/// A handle of its own: a copy names the same tensor, and changes through either are seen through both.
-/// Functions ending in '_' change it in place, as in LibTorch. All throw HostFailure where the operator
-/// fails, and Error when called on an undefined Tensor. [train-thread]
+/// A reference-counted handle: copies refer to the same tensor. Functions ending in '_' change it
+/// in place, as in LibTorch. All throw HostFailure if the operator fails, and Error when called on
+/// an undefined Tensor. [train-thread]
 class Tensor {
  public:
   Tensor() = default;  ///< undefined
@@ -61,13 +61,14 @@ class Tensor {
   std::vector<double> to_vector() const;          ///< all elements, row-major
   std::vector<std::int64_t> to_integers() const;  ///< all elements, row-major, as i64
   bool all_finite() const;                        ///< no element is NaN or infinite
-  /// All elements, row-major, in their own dtype. bytes: numel() times the size of an element, else Error.
+  /// All elements, row-major, in their own dtype. bytes: numel() times the size of an element, else
+  /// Error.
   void read(void* data, std::size_t bytes) const;
 
   Tensor clone() const;   ///< a copy with its own memory
   Tensor detach() const;  ///< the same memory
-  /// This tensor; of a sparse one (the gradient of an embedding, say) the values that it stores. All others
-  /// are zero.
+  /// This tensor; of a sparse one (such as the gradient of an embedding) its stored values. All
+  /// others are zero.
   Tensor stored_values() const;
   Tensor to(Dtype dtype) const;
   Tensor zeros_like() const;
@@ -115,8 +116,9 @@ class Tensor {
   grapnel_tensor* handle_ = nullptr;
 };
 
-/// Tensors in a row, for the operators that take a whole model in one call (foreach.hpp). Owns its
-/// handles, except a list of live ones made by Module, which is valid until the module's generation changes.
+/// A list of tensors, for the operators that take a whole model in one call (foreach.hpp). Owns its
+/// handles, except a list of live ones made by Module, which is valid until the module's generation
+/// changes.
 class TensorList {
  public:
   TensorList() = default;
@@ -131,7 +133,7 @@ class TensorList {
 
   std::size_t size() const noexcept { return handles_.size(); }
   bool empty() const noexcept { return handles_.empty(); }
-  /// A handle of its own for item i; i < size().
+  /// A new handle for item i; i < size().
   Tensor operator[](std::size_t i) const { return Tensor::retain(*context_, handles_[i]); }
   /// Adds an item. Throws Error for an undefined one and for a list of live tensors.
   void push_back(Tensor tensor);

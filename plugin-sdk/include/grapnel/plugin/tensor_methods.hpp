@@ -1,4 +1,4 @@
-// What the functions of Tensor and TensorList do; included with tensor.hpp.
+// The member functions of Tensor and TensorList; included by tensor.hpp.
 #pragma once
 
 #include <grapnel/plugin/tensor.hpp>
@@ -54,7 +54,7 @@ inline void TensorList::clear() noexcept {
   owns_ = true;
 }
 
-// ---- Questions
+// ---- Properties
 
 inline bool Tensor::is_floating_point() const {
   switch (dtype()) {

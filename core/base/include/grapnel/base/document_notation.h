@@ -1,4 +1,5 @@
-// How a checkpoint's document writes what JSON lacks: as an object with one key that starts with "$".
+// How a checkpoint's document writes what JSON lacks: as an object with one key that starts with
+// "$".
 //
 //   {"$tensor": "model.weight"}   a tensor of the file; complex ones as pairs of numbers, with
 //                                 "dtype": "complex64" or "complex128" added
