@@ -5,8 +5,8 @@
 #include <memory>
 
 #include <grapnel/base/text.h>
+#include <grapnel/base/text_table.h>
 #include <grapnel/host/checkpoint_summary.h>
-#include <grapnel/host/text_table.h>
 
 #include "commands.h"
 #include "output.h"
@@ -42,7 +42,7 @@ std::string describe_contents(const host::CheckpointSummary& summary) {
 }
 
 void print_tensors(const host::TensorGroup& group) {
-  host::TextTable table({"MODEL", "TYPE", "SIZE", "SHAPE"});
+  TextTable table({"MODEL", "TYPE", "SIZE", "SHAPE"});
   for (const TensorEntry& tensor : group.tensors) {
     table.add({printable(tensor.name), tensor.dtype, human_bytes(tensor.size()),
                fmt::format("[{}]", fmt::join(tensor.shape, ", "))});
@@ -53,7 +53,7 @@ void print_tensors(const host::TensorGroup& group) {
 }
 
 void print_callbacks(const host::CheckpointSummary& summary) {
-  host::TextTable table({"CALLBACK", "PLUGIN", "TENSORS", "STATE"});
+  TextTable table({"CALLBACK", "PLUGIN", "TENSORS", "STATE"});
   for (const host::CallbackState& callback : summary.callbacks) {
     table.add({printable(callback.key), printable(callback.plugin_version),
                callback.tensors == 0

@@ -56,9 +56,9 @@ std::string paint(std::string_view text, Color color, Stream stream) {
   return fmt::format("\x1b[{}m{}\x1b[0m", code(color), text);
 }
 
-std::size_t output_width() {
+int output_width() {
   if (!is_terminal(Stream::output)) return 0;
-  return static_cast<std::size_t>(terminal_width(Stream::output).value_or(80));
+  return terminal_width(Stream::output).value_or(80);
 }
 
 void print(std::string_view text) {

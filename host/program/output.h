@@ -17,7 +17,7 @@ enum class Color : std::uint8_t { none, bold, dim, red, green, yellow };
 [[nodiscard]] std::string paint(std::string_view text, Color color, Stream stream = Stream::output);
 
 // Columns of standard output; 0, no limit, where it is no terminal.
-[[nodiscard]] std::size_t output_width();
+[[nodiscard]] int output_width();
 
 // Writes to standard output. Throws IoError when nobody takes it (a full disk, a closed pipe).
 void print(std::string_view text);

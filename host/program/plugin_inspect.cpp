@@ -5,8 +5,8 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/base/text_table.h>
 #include <grapnel/host/inspection.h>
-#include <grapnel/host/text_table.h>
 
 #include "commands.h"
 #include "output.h"
@@ -23,8 +23,8 @@ struct InspectOptions : PluginOptions {
 
 // Behind its name, wrapped below itself.
 void print_field(std::string_view name, const std::string& value) {
-  constexpr std::size_t indent = 14;
-  std::string lines = host::wrap(printable(value), output_width(), indent);
+  constexpr int indent = 14;
+  std::string lines = wrap(printable(value), output_width(), indent);
   if (!lines.empty()) print(lines.replace(0, indent, fmt::format("  {:<12}", name)));
 }
 
@@ -51,12 +51,12 @@ void print_library(const host::LibraryFacts& facts) {
 }
 
 void print_callback(const host::CallbackManifest& callback) {
-  const std::size_t width = output_width();
+  const int width = output_width();
   print(fmt::format("\nCallback {}\n", paint(printable(callback.name), Color::bold)));
-  print(host::wrap(printable(callback.summary), width, 0));
+  print(wrap(printable(callback.summary), width, 0));
   print(callback.parameters.specs().empty()
             ? std::string("  takes no parameters\n")
-            : callback.parameters.to_help(2, width == 0 ? 100 : width));
+            : callback.parameters.to_help(2, width == 0 ? 100 : static_cast<std::size_t>(width)));
 }
 
 void print_text(const host::Inspection& inspection) {
@@ -64,7 +64,7 @@ void print_text(const host::Inspection& inspection) {
     const host::Manifest& manifest = *inspection.manifest;
     print(fmt::format("{} {}: {}\n", paint(printable(manifest.id), Color::bold),
                       printable(manifest.version), printable(manifest.name)));
-    print(host::wrap(printable(manifest.summary), output_width(), 0) + "\n");
+    print(wrap(printable(manifest.summary), output_width(), 0) + "\n");
   }
   std::string state(to_string(inspection.state));
   if (!inspection.enabled_at.empty()) {

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include <grapnel/base/text.h>
+#include <grapnel/base/text_table.h>
 #include <grapnel/host/plugin_list.h>
-#include <grapnel/host/text_table.h>
 
 #include "commands.h"
 #include "output.h"
@@ -59,7 +59,7 @@ std::string count_states(const host::PluginList& list) {
 
 void print_table(const host::PluginList& list) {
   constexpr std::size_t state_column = 2;
-  host::TextTable table({"ID", "VERSION", "STATE", "FROM", "SUMMARY"});
+  TextTable table({"ID", "VERSION", "STATE", "FROM", "SUMMARY"});
   for (const ListedPlugin& plugin : list.plugins) {
     std::vector<std::string> notes;
     if (!plugin.note.empty()) notes.push_back(printable(plugin.note));

@@ -4,9 +4,9 @@
 #include <memory>
 
 #include <grapnel/base/text.h>
+#include <grapnel/base/text_table.h>
 #include <grapnel/host/enabled.h>
 #include <grapnel/host/store.h>
-#include <grapnel/host/text_table.h>
 #include <grapnel/host/trust.h>
 
 #include "commands.h"
@@ -43,7 +43,7 @@ void run_path(const PluginOptions& options) {
     print_json(root);
     return;
   }
-  host::TextTable table({"FROM", "DIRECTORY"});
+  TextTable table({"FROM", "DIRECTORY"});
   for (const host::SearchDirectory& directory : path) {
     std::vector<std::string> notes;
     if (std::string text = problem(directory); !text.empty()) notes.push_back(printable(text));

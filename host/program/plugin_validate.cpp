@@ -5,8 +5,8 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/base/text_table.h>
 #include <grapnel/host/inspection.h>
-#include <grapnel/host/text_table.h>
 #include <grapnel/host/validation.h>
 
 #include "commands.h"
@@ -45,7 +45,7 @@ void print_text(const host::Validation& validation) {
     const std::string padding(10 - outcome.text.size(), ' ');
     print(fmt::format("{}{}{}\n", paint(outcome.text, outcome.color), padding,
                       printable(check.check)));
-    print(host::wrap(printable(check.found), output_width(), 10));
+    print(wrap(printable(check.found), output_width(), 10));
   }
   if (validation.probe && !validation.probe->ok()) print(probe_error_lines(*validation.probe));
   print(validation.ok() ? "\nThe plugin is valid.\n" : "\nThe plugin is not valid.\n");

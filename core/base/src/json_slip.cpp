@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "utf8.h"
+#include "decode_utf8.h"
 
 namespace grapnel::detail {
 namespace {

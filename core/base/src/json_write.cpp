@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "utf8.h"
+#include "decode_utf8.h"
 
 namespace grapnel {
 namespace {

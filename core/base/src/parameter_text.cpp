@@ -1,6 +1,7 @@
 // A table as help for people and as a JSON schema for editors.
 #include <grapnel/base/parameters.h>
 #include <grapnel/base/text.h>
+#include <grapnel/base/text_table.h>
 
 #include <algorithm>
 
@@ -8,28 +9,6 @@
 
 namespace grapnel {
 namespace {
-
-// Breaks at spaces so that lines stay within `width`; every line starts with `indent` spaces.
-void append_wrapped(std::string& out, std::string_view text, std::size_t indent,
-                    std::size_t width) {
-  std::size_t column = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    const std::string_view word = text.substr(at, end - at);
-    if (column == 0 || column + 1 + word.size() > width) {
-      if (column != 0) out += '\n';
-      out.append(indent, ' ');
-      column = indent;
-    } else {
-      out += ' ';
-      ++column;
-    }
-    out += word;
-    column += word.size();
-    at = end + 1;
-  }
-  out += '\n';
-}
 
 std::string default_text(const ParameterSpec& spec) {
   if (spec.is_required()) return "required";
@@ -138,13 +117,14 @@ ConfigValue schema_of(const ParameterSpec& spec, ParameterType type) {
 }  // namespace
 
 std::string ParameterTable::to_help(std::size_t indent, std::size_t width) const {
+  const auto columns = static_cast<int>(width), margin = static_cast<int>(indent);
   std::string out;
   for (const ParameterSpec& spec : specs_) {
     std::vector<std::string> facts = {spec.type_text(), default_text(spec)};
     if (const std::string range = spec.range_text(); !range.empty()) facts.push_back(range);
     if (!spec.unit_name.empty()) facts.push_back("in " + spec.unit_name);
-    append_wrapped(out, spec.name + ": " + printable(join(facts)), indent, width);
-    append_wrapped(out, printable(spec.meaning), indent + 4, width);
+    out += wrap(spec.name + ": " + printable(join(facts)), columns, margin);
+    out += wrap(printable(spec.meaning), columns, margin + 4);
     if (spec.fields) out += spec.fields->to_help(indent + 4, width);
   }
   return out;

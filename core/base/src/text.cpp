@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
-#include "utf8.h"
+#include "decode_utf8.h"
 
 namespace grapnel {
 namespace {

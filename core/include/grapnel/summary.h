@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "grapnel/base/text_table.h"
 #include "grapnel/export.h"
 #include "grapnel/module.h"
 
@@ -40,9 +41,8 @@ struct GRAPNEL_CORE_API Summary {
   int64_t modules_in_eval_mode = 0;
   int64_t total_flops = 0;
 
-  // Title and cells of each column; every column has as many cells.
-  using Column = std::pair<std::string, std::vector<std::string>>;
-  std::vector<Column> columns() const;
+  // One row per layer.
+  TextTable table() const;
   // Below the table: label and value, "137" and "Trainable params".
   std::vector<std::pair<std::string, std::string>> totals() const;
   // A table of plain text and the totals below it.

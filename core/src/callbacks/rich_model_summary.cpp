@@ -9,16 +9,14 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/platform.h"
 #include "grapnel/base/text.h"
+#include "grapnel/base/text_table.h"
 #include "grapnel/progress.h"
 #include "grapnel/terminal_progress.h"
 #include "grapnel/trainer.h"
-#include "progress/bar_line.h"
 
 namespace grapnel {
 
 namespace {
-
-constexpr int kNarrowest = 3;  // columns that a cell keeps
 
 struct StyleCode {
   std::string_view word;
@@ -51,99 +49,14 @@ std::string sgr_codes(const std::string& style) {
   return codes;
 }
 
-struct Frame {
-  std::string_view horizontal, vertical;
-  std::string_view top[3], middle[3], bottom[3];  // left, between, right
-};
-constexpr Frame kBox = {"─", "│", {"┏", "┳", "┓"}, {"┡", "╇", "┩"}, {"└", "┴", "┘"}};
-constexpr Frame kAscii = {"-", "|", {"+", "+", "+"}, {"+", "+", "+"}, {"+", "+", "+"}};
-
 struct HeaderStyle : OptionType<std::string> {
   static void check(const std::string& style) { sgr_codes(style); }
 };
 
-class TableText {
- public:
-  TableText(const Summary& summary, const TextStyle& style)
-      : columns_(summary.columns()), style_(style), frame_(style.utf8 ? kBox : kAscii) {
-    for (auto& [title, cells] : columns_) {
-      int width = display_width(title);
-      for (const std::string& cell : cells) width = std::max(width, display_width(cell));
-      widths_.push_back(width);
-    }
-    narrow();
-  }
-
-  std::string text() const {
-    const std::string header = sgr_codes(style_.header);
-    std::string out = rule(frame_.top, style_.utf8 ? "━" : "-");
-    out += row(
-        style_.utf8 ? "┃" : "|", [&](size_t i) { return columns_[i].first; }, header);
-    out += rule(frame_.middle, style_.utf8 ? "━" : "-");
-    for (size_t line = 0; line < columns_[0].second.size(); ++line) {
-      out += row(
-          frame_.vertical, [&](size_t i) { return columns_[i].second[line]; }, "");
-    }
-    return out + rule(frame_.bottom, frame_.horizontal);
-  }
-
-  std::string painted(std::string_view codes, const std::string& text) const {
-    if (!style_.colour || codes.empty()) return text;
-    return fmt::format("\x1b[{}m{}\x1b[0m", codes, text);
-  }
-
- private:
-  // Takes columns away from the widest cells until the table fits, or nothing is left to take.
-  void narrow() {
-    const auto total = [&] {
-      int sum = 1;
-      for (const int width : widths_) sum += width + 3;
-      return sum;
-    };
-    while (total() > style_.width) {
-      const auto widest = std::max_element(widths_.begin(), widths_.end());
-      if (*widest <= kNarrowest) return;
-      --*widest;
-    }
-  }
-
-  bool right_aligned(size_t column) const {
-    const std::string& title = columns_[column].first;
-    return title == "Params" || title == "FLOPs" || title == "In sizes" || title == "Out sizes";
-  }
-
-  std::string cell(size_t column, const std::string& text) const {
-    std::string shown = cut_to_width(text, widths_[column], style_.utf8 ? "…" : ".");
-    const int blanks = std::max(0, widths_[column] - display_width(shown));
-    const std::string pad(static_cast<size_t>(blanks), ' ');
-    return right_aligned(column) ? pad + shown : shown + pad;
-  }
-
-  template <class Cell>
-  std::string row(std::string_view border, const Cell& text, std::string_view codes) const {
-    std::string line(border);
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      // Counting numbers step back behind what they count.
-      const std::string_view own = codes.empty() && i == 0 ? "2" : codes;
-      line += fmt::format(" {} {}", painted(own, cell(i, text(i))), border);
-    }
-    return line + "\n";
-  }
-
-  std::string rule(const std::string_view (&ends)[3], std::string_view stroke) const {
-    std::string line(ends[0]);
-    for (size_t i = 0; i < widths_.size(); ++i) {
-      for (int n = 0; n < widths_[i] + 2; ++n) line += stroke;
-      line += i + 1 == widths_.size() ? ends[2] : ends[1];
-    }
-    return line + "\n";
-  }
-
-  std::vector<Summary::Column> columns_;
-  const TextStyle& style_;
-  const Frame& frame_;
-  std::vector<int> widths_;
-};
+std::string painted(const TextStyle& style, std::string_view codes, const std::string& text) {
+  if (!style.colour || codes.empty()) return text;
+  return fmt::format("\x1b[{}m{}\x1b[0m", codes, text);
+}
 
 TextStyle terminal_style(const std::string& header) {
   return {.width = terminal_width(Stream::error).value_or(80),
@@ -155,10 +68,18 @@ TextStyle terminal_style(const std::string& header) {
 }  // namespace
 
 std::string rich_text(const Summary& summary, const TextStyle& style) {
-  const TableText table(summary, style);
-  std::string text = table.text();
+  const std::string header = sgr_codes(style.header);
+  TextTable table = summary.table();
+  table.align_right(3).align_right(5);  // Params, FLOPs
+  if (summary.has_sizes) table.align_right(6).align_right(7);
+  const auto paint = [&](size_t row, size_t column, const std::string& cell) {
+    if (row == TextTable::kTitles && !header.empty()) return painted(style, header, cell);
+    return painted(style, column == 0 ? "2" : "", cell);  // the layers' numbers are dim
+  };
+  std::string text =
+      table.to_boxed_text(style.width, style.utf8 ? TableBox::lines() : TableBox::ascii(), paint);
   for (const auto& [label, value] : summary.totals()) {
-    text += fmt::format("{}: {}\n", table.painted("1", label), value);
+    text += fmt::format("{}: {}\n", painted(style, "1", label), value);
   }
   return text;
 }

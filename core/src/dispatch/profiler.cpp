@@ -6,6 +6,7 @@
 
 #include "grapnel/base/files.h"
 #include "grapnel/base/json.h"
+#include "grapnel/base/text_table.h"
 
 namespace grapnel {
 
@@ -86,12 +87,8 @@ void Profiler::write_trace(const std::filesystem::path& path) const {
 }
 
 std::string Profile::table() const {
-  size_t width = 6;
-  for (const ProfileRow& row : rows) {
-    width = std::max(width, row.who.size() + row.action.size() + 1);
-  }
-  std::string text = fmt::format("{:<{}}  {:>9}  {:>12}  {:>12}  {:>7}\n", "action", width, "calls",
-                                 "mean", "total", "share");
+  TextTable table({"action", "    calls", "        mean", "       total", "  share"});
+  for (size_t column = 1; column <= 4; ++column) table.align_right(column);
   double accounted = 0;
   const auto share = [&](double seconds) {
     return run_seconds > 0 ? fmt::format("{:.1f} %", 100 * seconds / run_seconds)
@@ -99,18 +96,16 @@ std::string Profile::table() const {
   };
   for (const ProfileRow& row : rows) {
     accounted += row.own_seconds;
-    text += fmt::format("{:<{}}  {:>9}  {:>12}  {:>12}  {:>7}\n", row.who + "." + row.action, width,
-                        row.calls, seconds_text(row.seconds / static_cast<double>(row.calls)),
-                        seconds_text(row.seconds), share(row.own_seconds));
+    table.add({row.who + "." + row.action, std::to_string(row.calls),
+               seconds_text(row.seconds / static_cast<double>(row.calls)),
+               seconds_text(row.seconds), share(row.own_seconds)});
   }
-  text += fmt::format("{:<{}}  {:>9}  {:>12}  {:>12}  {:>7}\n", "(elsewhere)", width, "", "",
-                      seconds_text(std::max(0.0, run_seconds - accounted)),
-                      share(std::max(0.0, run_seconds - accounted)));
-  text += fmt::format("{:<{}}  {:>9}  {:>12}  {:>12}  {:>7}\n", "(the run)", width, "", "",
-                      seconds_text(run_seconds), share(run_seconds));
-  text += sampled ? "Time of callbacks, estimated from one call in 256."
-                  : "A share counts the call's own time, without the calls made from it.";
-  return text;
+  const double elsewhere = std::max(0.0, run_seconds - accounted);
+  table.add({"(elsewhere)", "", "", seconds_text(elsewhere), share(elsewhere)});
+  table.add({"(the run)", "", "", seconds_text(run_seconds), share(run_seconds)});
+  return table.to_text() +
+         (sampled ? "Time of callbacks, estimated from one call in 256."
+                  : "A share counts the call's own time, without the calls made from it.");
 }
 
 }  // namespace grapnel

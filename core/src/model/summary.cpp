@@ -159,25 +159,25 @@ Summary summarize(Module& module, int64_t max_depth) {
   return summary;
 }
 
-std::vector<Summary::Column> Summary::columns() const {
-  std::vector<Column> all = {{" ", {}},      {"Name", {}}, {"Type", {}},
-                             {"Params", {}}, {"Mode", {}}, {"FLOPs", {}}};
-  if (has_sizes) {
-    all.emplace_back("In sizes", std::vector<std::string>());
-    all.emplace_back("Out sizes", std::vector<std::string>());
-  }
-  const auto add = [&](std::vector<std::string> row) {
-    for (size_t i = 0; i < all.size(); ++i) all[i].second.push_back(std::move(row[i]));
+TextTable Summary::table() const {
+  std::vector<std::string> titles = {" ", "Name", "Type", "Params", "Mode", "FLOPs"};
+  if (has_sizes) titles.insert(titles.end(), {"In sizes", "Out sizes"});
+  const size_t columns = titles.size();
+  TextTable table(std::move(titles));
+  const auto add = [&](std::vector<std::string> cells) {
+    cells.resize(columns);
+    table.add(std::move(cells));
   };
+  size_t number = 0;
   for (const LayerSummary& layer : layers) {
-    add({std::to_string(all[0].second.size()), printable(layer.name), printable(layer.type),
+    add({std::to_string(number++), printable(layer.name), printable(layer.type),
          count_text(layer.num_parameters), layer.training ? "train" : "eval",
          layer.flops.has_value() ? count_text(*layer.flops) : "?", layer.in_size, layer.out_size});
   }
   if (other_parameters > 0) {
     add({" ", "other params", "n/a", count_text(other_parameters), "n/a", "n/a", "n/a", "n/a"});
   }
-  return all;
+  return table;
 }
 
 std::vector<std::pair<std::string, std::string>> Summary::totals() const {
@@ -191,30 +191,7 @@ std::vector<std::pair<std::string, std::string>> Summary::totals() const {
 }
 
 std::string Summary::to_text() const {
-  const std::vector<Column> all = columns();
-  std::vector<size_t> widths;
-  size_t total = 3 * (all.size() - 1);
-  for (const auto& [title, cells] : all) {
-    size_t width = title.size();
-    for (const std::string& cell : cells) width = std::max(width, cell.size());
-    widths.push_back(width);
-    total += width;
-  }
-  std::string text;
-  const auto line = [&](const auto& cell_of) {
-    std::string row;
-    for (size_t i = 0; i < all.size(); ++i) {
-      row += fmt::format("{}{:<{}}", i == 0 ? "" : " | ", cell_of(all[i]), widths[i]);
-    }
-    row.erase(row.find_last_not_of(' ') + 1);
-    text += row + "\n";
-  };
-  line([](const Column& column) { return column.first; });
-  text += std::string(total, '-') + "\n";
-  for (size_t row = 0; row < all[0].second.size(); ++row) {
-    line([&](const Column& column) { return column.second[row]; });
-  }
-  text += std::string(total, '-');
+  std::string text = table().to_ruled_text();
   for (const auto& [label, value] : totals()) text += fmt::format("\n{:<10}{}", value, label);
   return text;
 }

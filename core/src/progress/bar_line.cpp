@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "grapnel/base/text.h"
+#include "grapnel/base/text_table.h"
 
 namespace grapnel {
 
@@ -44,47 +45,7 @@ std::string fill(double fraction, int width, bool utf8) {
   return out;
 }
 
-// The code point at `at`, which moves past it. The text is UTF-8.
-char32_t next_code_point(std::string_view text, size_t& at) {
-  const auto lead = static_cast<unsigned char>(text[at++]);
-  if (lead < 0x80) return lead;
-  const int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
-  char32_t code = lead & (0x3Fu >> more);
-  for (int i = 0; i < more && at < text.size(); ++i) {
-    code = (code << 6) | (static_cast<unsigned char>(text[at++]) & 0x3F);
-  }
-  return code;
-}
-
-// The blocks that Unicode's East Asian Width calls wide, and emoji.
-int columns_of(char32_t code) {
-  const bool wide = (code >= 0x1100 && code <= 0x115F) || (code >= 0x2E80 && code <= 0xA4CF) ||
-                    (code >= 0xAC00 && code <= 0xD7A3) || (code >= 0xF900 && code <= 0xFAFF) ||
-                    (code >= 0xFE30 && code <= 0xFE6F) || (code >= 0xFF00 && code <= 0xFF60) ||
-                    (code >= 0xFFE0 && code <= 0xFFE6) || (code >= 0x1F300 && code <= 0x1FAFF) ||
-                    (code >= 0x20000 && code <= 0x3FFFD);
-  return wide ? 2 : 1;
-}
-
 }  // namespace
-
-std::string cut_to_width(const std::string& text, int width, std::string_view mark) {
-  if (display_width(text) <= width) return text;
-  const int room = std::max(0, width - display_width(mark));
-  int used = 0;
-  size_t kept = 0;
-  for (size_t at = 0; at < text.size(); kept = at) {
-    used += columns_of(next_code_point(text, at));
-    if (used > room) break;
-  }
-  return text.substr(0, kept) + std::string(mark);
-}
-
-int display_width(std::string_view text) {
-  int used = 0;
-  for (size_t at = 0; at < text.size();) used += columns_of(next_code_point(text, at));
-  return used;
-}
 
 std::vector<std::string> postfix_texts(const Postfix& postfix) {
   std::vector<std::string> out;

@@ -27,10 +27,4 @@ std::string bar_line(const BarState& state, std::optional<int> width, bool utf8)
 // "v_num=0", "loss=0.123"
 std::vector<std::string> postfix_texts(const Postfix& postfix);
 
-// Columns that a text takes on a terminal: East Asian wide characters take two.
-int display_width(std::string_view text);
-
-// The text, or as much of it as fits in so many columns, with the mark at its end.
-std::string cut_to_width(const std::string& text, int width, std::string_view mark = "");
-
 }  // namespace grapnel

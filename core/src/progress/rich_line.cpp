@@ -8,6 +8,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "grapnel/base/text_table.h"
 #include "progress/text_style.h"
 #include "text/python_format.h"
 

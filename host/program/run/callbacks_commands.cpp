@@ -13,9 +13,9 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/base/text_table.h>
 #include <grapnel/bridge/plugins.h>
 #include <grapnel/callbacks/registry.h>
-#include <grapnel/host/text_table.h>
 
 #include "commands.h"
 #include "output.h"
@@ -84,7 +84,7 @@ void list(const CallbacksRequest& request) {
     for (const Known& callback : known_callbacks(selection)) all.append(to_json(callback));
     return print_json(all);
   }
-  host::TextTable table({"callback", "origin", "what it does"});
+  TextTable table({"callback", "origin", "what it does"});
   for (const Known& callback : known_callbacks(selection)) {
     std::string summary = callback.summary;
     if (!callback.former_names.empty()) {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include <grapnel/base/text.h>
+#include <grapnel/base/text_table.h>
 #include <grapnel/bridge/plugin_callback.h>
 #include <grapnel/dispatcher.h>
-#include <grapnel/host/text_table.h>
 
 namespace grapnel::program {
 namespace {
@@ -80,13 +80,13 @@ std::vector<std::string> hooks_of(const CallbackHandle& handle) {
 }  // namespace
 
 std::string explain_text(const Session& session) {
-  host::TextTable callbacks({"", "callback", "origin", "source", "why there"});
+  TextTable callbacks({"", "callback", "origin", "source", "why there"});
   std::size_t number = 0;
   for (const CallbackHandle& handle : session.trainer().callbacks()) {
     callbacks.add({std::to_string(++number), label_of(*handle.callback), origin_of(handle),
                    printable(handle.source), printable(why_there(session, handle))});
   }
-  host::TextTable hooks({"hook", "reaches, in this order"});
+  TextTable hooks({"hook", "reaches, in this order"});
   for (std::size_t hook = 0; hook < kHookCount; ++hook) {
     const auto names = receivers_of(session, static_cast<Hook>(hook));
     if (!names.empty()) hooks.add({std::string(kHookNames[hook]), join(names)});

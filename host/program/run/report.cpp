@@ -8,9 +8,9 @@
 #include <grapnel/base/checkpoint_file.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/text.h>
+#include <grapnel/base/text_table.h>
 #include <grapnel/bridge/plugin_callback.h>
 #include <grapnel/dispatcher.h>
-#include <grapnel/host/text_table.h>
 #include <grapnel/request.h>
 
 #include "output.h"
@@ -96,7 +96,7 @@ ConfigValue report_json(const Session& session, std::string_view interrupted) {
 std::string report_text(const Session& session, std::string_view interrupted) {
   const bool fit = session.request().kind == RunKind::fit;
   std::string text;
-  host::TextTable table({"metric", "value"});
+  TextTable table({"metric", "value"});
   for (const MetricDict::Entry& entry : session.metrics()) {
     table.add({printable(entry.name), fmt::format("{:.6g}", entry.value.number())});
   }

@@ -1,6 +1,6 @@
 #include <grapnel/base/utf8.h>
 
-#include "utf8.h"
+#include "decode_utf8.h"
 
 namespace grapnel {
 

@@ -1,10 +1,10 @@
-#include <grapnel/host/text_table.h>
+#include <grapnel/base/text_table.h>
 
 #include "catch.h"
 
 namespace text_table_test {
 
-using namespace grapnel::host;
+using namespace grapnel;
 
 TEST_CASE("columns are as wide as their widest cell, and no line ends in a space") {
   TextTable table({"ID", "STATE", "SUMMARY"});
