@@ -1,32 +1,18 @@
 #include <grapnel/base/log.h>
 
-#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
+#include "captured_log.h"
 #include "catch.h"
 
 namespace log_test {
 
 using namespace grapnel;
+using grapnel::test::LogRecorder;
 
 namespace {
-
-class Recorder : public LogSink {
- public:
-  void write(LogLevel level, std::string_view text) override {
-    const std::lock_guard lock(mutex);
-    lines.push_back(std::string(to_string(level)) + ": " + std::string(text));
-  }
-  std::mutex mutex;
-  std::vector<std::string> lines;
-};
-
-class WarningsOnly : public Recorder {
- public:
-  bool wants(LogLevel level) const noexcept override { return level >= LogLevel::warning; }
-};
 
 class Broken : public LogSink {
  public:
@@ -37,7 +23,7 @@ class Broken : public LogSink {
 
 TEST_CASE("messages reach the sink with their level, and vanish without one") {
   log_info("nobody hears this");
-  const auto sink = std::make_shared<Recorder>();
+  const auto sink = std::make_shared<LogRecorder>();
   {
     const ScopedLogSink scope(sink);
     log_debug("{}", 1);
@@ -47,16 +33,16 @@ TEST_CASE("messages reach the sink with their level, and vanish without one") {
     log_text(LogLevel::info, "100 {} %s");
   }
   log_info("nor this");
-  CHECK(sink->lines == std::vector<std::string>{"debug: 1", "info: epoch 2 of 3", "warning: w",
-                                                "error: 0.50", "info: 100 {} %s"});
+  CHECK(sink->lines() == std::vector<std::string>{"debug: 1", "info: epoch 2 of 3", "warning: w",
+                                                  "error: 0.50", "info: 100 {} %s"});
 }
 
 TEST_CASE("a sink is asked before a message is formatted") {
-  const auto sink = std::make_shared<WarningsOnly>();
+  const auto sink = std::make_shared<LogRecorder>(LogLevel::warning);
   const ScopedLogSink scope(sink);
   log_info("small");
   log_warning("big");
-  CHECK(sink->lines == std::vector<std::string>{"warning: big"});
+  CHECK(sink->lines() == std::vector<std::string>{"warning: big"});
 }
 
 TEST_CASE("a sink that throws does not disturb who logs") {
@@ -65,31 +51,31 @@ TEST_CASE("a sink that throws does not disturb who logs") {
 }
 
 TEST_CASE("scoped sinks nest") {
-  const auto outer = std::make_shared<Recorder>();
-  const auto inner = std::make_shared<Recorder>();
+  const auto outer = std::make_shared<LogRecorder>();
+  const auto inner = std::make_shared<LogRecorder>();
   const ScopedLogSink outer_scope(outer);
   {
     const ScopedLogSink inner_scope(inner);
     log_info("a");
   }
   log_info("b");
-  CHECK(inner->lines == std::vector<std::string>{"info: a"});
-  CHECK(outer->lines == std::vector<std::string>{"info: b"});
+  CHECK(inner->lines() == std::vector<std::string>{"info: a"});
+  CHECK(outer->lines() == std::vector<std::string>{"info: b"});
 }
 
 TEST_CASE("log_once logs each key once in its scope") {
-  const auto sink = std::make_shared<Recorder>();
+  const auto sink = std::make_shared<LogRecorder>();
   const ScopedLogSink scope(sink);
   const OnceScope once;
   for (int i = 0; i < 3; ++i) {
     log_once("a", LogLevel::warning, "first {}", i);
     log_once("b", LogLevel::info, "other");
   }
-  CHECK(sink->lines == std::vector<std::string>{"warning: first 0", "info: other"});
+  CHECK(sink->lines() == std::vector<std::string>{"warning: first 0", "info: other"});
   {
     const OnceScope inner;
     log_once("a", LogLevel::info, "again");
-    CHECK(sink->lines.size() == 3);
+    CHECK(sink->lines().size() == 3);
     // Other threads have no part in a scope.
     bool first_elsewhere = false;
     std::thread([&] {
@@ -100,7 +86,7 @@ TEST_CASE("log_once logs each key once in its scope") {
     CHECK(first_time("log_test: in a scope and on another thread"));
   }
   log_once("a", LogLevel::info, "not again");
-  CHECK(sink->lines.size() == 3);
+  CHECK(sink->lines().size() == 3);
 }
 
 TEST_CASE("keys of log_once are forgotten rather than gathered without end") {
@@ -112,8 +98,8 @@ TEST_CASE("keys of log_once are forgotten rather than gathered without end") {
 }
 
 TEST_CASE("threads may log while the sink changes") {
-  const auto one = std::make_shared<Recorder>();
-  const auto two = std::make_shared<Recorder>();
+  const auto one = std::make_shared<LogRecorder>();
+  const auto two = std::make_shared<LogRecorder>();
   const ScopedLogSink scope(one);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -126,7 +112,7 @@ TEST_CASE("threads may log while the sink changes") {
     set_log_sink(one);
   }
   for (auto& thread : threads) thread.join();
-  CHECK(one->lines.size() + two->lines.size() == 4000);
+  CHECK(one->lines().size() + two->lines().size() == 4000);
 }
 
 }  // namespace log_test

@@ -1,33 +1,24 @@
 // A program and a shared library that both link base have one log sink, and catch one another's
 // exceptions.
 #include <grapnel/base/error.h>
-#include <grapnel/base/log.h>
 
 #include <vector>
 
 #include "base_sharer.h"
+#include "captured_log.h"
 #include "catch.h"
 
 namespace one_base_test {
 
 using namespace grapnel;
-
-namespace {
-
-class Recorder : public LogSink {
- public:
-  void write(LogLevel, std::string_view text) override { lines.emplace_back(text); }
-  std::vector<std::string> lines;
-};
-
-}  // namespace
+using namespace grapnel::test;
 
 TEST_CASE("what a shared library logs reaches the sink that the program set") {
-  const auto sink = std::make_shared<Recorder>();
-  const ScopedLogSink scope(sink);
+  const CapturedLog log;
   base_sharer::log("from the library");
   log_info("from the program");
-  CHECK(sink->lines == std::vector<std::string>{"from the library", "from the program"});
+  CHECK(log.lines() ==
+        std::vector<std::string>{"info: from the library", "info: from the program"});
 }
 
 TEST_CASE("log_once counts once for the program and its libraries") {

@@ -3,7 +3,7 @@
 
 #include "catch.h"
 #include "support/in_process_plugin.h"
-#include "support/toy.h"
+#include "support/toy_training.h"
 
 namespace aten_test {
 

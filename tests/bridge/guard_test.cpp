@@ -12,7 +12,7 @@
 #include "../../host/bridge/src/floating_point.h"
 #include "catch.h"
 #include "support/in_process_plugin.h"
-#include "support/toy.h"
+#include "support/toy_training.h"
 #include "temp_dir.h"
 
 namespace guard_test {

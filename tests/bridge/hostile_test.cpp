@@ -11,7 +11,7 @@
 #include "../../host/bridge/src/floating_point.h"
 #include "catch.h"
 #include "support/plugin_home.h"
-#include "support/toy.h"
+#include "support/toy_training.h"
 
 namespace hostile_test {
 

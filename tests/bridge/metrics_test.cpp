@@ -3,11 +3,10 @@
 
 #include <algorithm>
 
-#include <grapnel/logger.h>
-
 #include "catch.h"
+#include "row_logger.h"
 #include "support/in_process_plugin.h"
-#include "support/toy.h"
+#include "support/toy_training.h"
 
 namespace metrics_test {
 
@@ -28,27 +27,6 @@ grapnel_metric_options with_flags(std::uint32_t flags) {
   return {sizeof(grapnel_metric_options), flags, 0};
 }
 
-// Keeps rows in memory: "step: name=value ...".
-class RowLogger final : public Logger {
- public:
-  std::string name() const override { return "rows"; }
-  std::string version() const override { return "0"; }
-  void log_metrics(const Metrics& row, std::int64_t step) override {
-    for (const auto& [metric, value] : row) rows.push_back({metric, step, value});
-  }
-  struct Entry {
-    std::string name;
-    std::int64_t step;
-    double value;
-  };
-  std::vector<Entry> rows;
-  int count(const std::string& metric) const {
-    int found = 0;
-    for (const Entry& entry : rows) found += entry.name == metric;
-    return found;
-  }
-};
-
 }  // namespace
 
 TEST_CASE("a number that is logged reaches the loggers under the rules of its hook") {
@@ -68,9 +46,9 @@ TEST_CASE("a number that is logged reaches the loggers under the rules of its ho
   toy.options.loggers = {rows};
   toy.options.log_every_n_steps = 1;
   toy.fit({plugin.handle()});
-  CHECK(rows->count("plain") == 4);
-  CHECK(rows->count("twice_step") == 4);
-  CHECK(rows->count("bar") == 0);
+  CHECK(rows->values("plain").size() == 4);
+  CHECK(rows->values("twice_step").size() == 4);
+  CHECK(rows->values("bar").size() == 0);
   CHECK(toy.trainer->progress_bar_metrics().contains("bar"));
   CHECK(toy.trainer->callback_metrics().at("twice_epoch") == Approx(1.5));
 }

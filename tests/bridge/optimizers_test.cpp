@@ -10,7 +10,7 @@
 #include "../../host/bridge/src/ext/gradient_scale.h"
 #include "catch.h"
 #include "support/in_process_plugin.h"
-#include "support/toy.h"
+#include "support/toy_training.h"
 
 namespace optimizers_test {
 

@@ -6,7 +6,7 @@
 
 #include "catch.h"
 #include "support/plugin_home.h"
-#include "support/toy.h"
+#include "support/toy_training.h"
 
 namespace plugins_test {
 

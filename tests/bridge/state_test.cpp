@@ -10,7 +10,7 @@
 
 #include "catch.h"
 #include "support/in_process_plugin.h"
-#include "support/toy.h"
+#include "support/toy_training.h"
 #include "temp_dir.h"
 
 namespace state_test {

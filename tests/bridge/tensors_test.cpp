@@ -7,7 +7,7 @@
 #include "../../host/bridge/src/tensor_handles.h"
 #include "catch.h"
 #include "support/in_process_plugin.h"
-#include "support/toy.h"
+#include "support/toy_training.h"
 
 namespace tensors_test {
 

@@ -2,9 +2,9 @@
 
 #include <sstream>
 
-#include "../core/support/toy.h"
 #include "catch.h"
 #include "grapnel/fabric.h"
+#include "toy.h"
 
 namespace iteration_timer_test {
 

@@ -128,10 +128,4 @@ static int32_t GRAPNEL_CALL batch_end(grapnel_instance* instance, const grapnel_
   return status;
 }
 static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_on_train_batch_end, 0, batch_end}};
-
-static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
-                                   grapnel_instance** instance) {
-  (void)factory_of;
-  return hostile_new(host, instance, hooks, 1);
-}
-HOSTILE_PLUGIN(create)
+HOSTILE_PLUGIN_WITH_HOOKS(hooks)

@@ -16,4 +16,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   if (chdir("/") != 0) return hostile_fail(host, "no /");
   return hostile_new(host, instance, NULL, 0);
 }
+
 HOSTILE_PLUGIN(create)

@@ -7,4 +7,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   (void)instance;
   return hostile_fail(host, "the weather is bad");
 }
+
 HOSTILE_PLUGIN(create)

@@ -8,4 +8,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   (void)instance;
   return GRAPNEL_OK;
 }
+
 HOSTILE_PLUGIN(create)

@@ -14,4 +14,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   if (status == GRAPNEL_OK) (*instance)->destroy = destroy;
   return status;
 }
+
 HOSTILE_PLUGIN(create)

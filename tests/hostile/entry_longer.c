@@ -22,6 +22,7 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   *instance = &longer->known;
   return GRAPNEL_OK;
 }
+
 HOSTILE_FACTORY(create)
 
 GRAPNEL_PLUGIN_EXPORT extern const longer_plugin GRAPNEL_PLUGIN_SYMBOL;

@@ -6,5 +6,6 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   (void)factory_of;
   return hostile_new(host, instance, NULL, 0);
 }
+
 HOSTILE_FACTORY(create)
 HOSTILE_EXPORT = {sizeof(grapnel_plugin), 999, 1, factories, GRAPNEL_MANIFEST};

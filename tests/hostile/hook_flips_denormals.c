@@ -17,10 +17,4 @@ static int32_t GRAPNEL_CALL batch_start(grapnel_instance* instance, const grapne
   return GRAPNEL_OK;
 }
 static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_on_train_batch_start, 0, batch_start}};
-
-static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
-                                   grapnel_instance** instance) {
-  (void)factory_of;
-  return hostile_new(host, instance, hooks, 1);
-}
-HOSTILE_PLUGIN(create)
+HOSTILE_PLUGIN_WITH_HOOKS(hooks)

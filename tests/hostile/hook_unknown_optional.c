@@ -13,10 +13,4 @@ static int32_t GRAPNEL_CALL setup(grapnel_instance* instance, const grapnel_Even
 }
 static const grapnel_hook_entry hooks[] = {{9999, GRAPNEL_HOOK_OPTIONAL, never},
                                            {GRAPNEL_HOOK_setup, 0, setup}};
-
-static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
-                                   grapnel_instance** instance) {
-  (void)factory_of;
-  return hostile_new(host, instance, hooks, 2);
-}
-HOSTILE_PLUGIN(create)
+HOSTILE_PLUGIN_WITH_HOOKS(hooks)

@@ -6,10 +6,4 @@ static int32_t GRAPNEL_CALL never(grapnel_instance* instance, const grapnel_Even
   return hostile_fail(hostile_host(instance), "an unknown hook was called");
 }
 static const grapnel_hook_entry hooks[] = {{9999, 0, never}};
-
-static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
-                                   grapnel_instance** instance) {
-  (void)factory_of;
-  return hostile_new(host, instance, hooks, 1);
-}
-HOSTILE_PLUGIN(create)
+HOSTILE_PLUGIN_WITH_HOOKS(hooks)

@@ -6,4 +6,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   (void)factory_of;
   return hostile_new(host, instance, NULL, 3);
 }
+
 HOSTILE_PLUGIN(create)

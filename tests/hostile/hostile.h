@@ -1,9 +1,9 @@
 /* What the plugins of this folder share: a well-behaved plugin in C, of which each file spoils one thing.
  *
  *   static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_setup, 0, on_setup}};
- *   static int32_t create(...) { return hostile_new(host, instance, hooks, 1); }
- *   HOSTILE_PLUGIN(create)
+ *   HOSTILE_PLUGIN_WITH_HOOKS(hooks)
  *
+ * HOSTILE_PLUGIN takes a create() of the file's own, which may use hostile_new().
  * HOSTILE_NAME, the id and the callback's name, comes from the build.
  */
 #ifndef GRAPNEL_TESTS_HOSTILE_H_
@@ -87,6 +87,14 @@ static inline int32_t hostile_new(const grapnel_host* host, grapnel_instance** o
   return GRAPNEL_OK;
 }
 
+/* A create() for an instance with nothing wrong and no hooks. */
+static inline int32_t GRAPNEL_CALL hostile_create(const grapnel_factory* factory_of,
+                                                  const grapnel_host* host,
+                                                  grapnel_instance** instance) {
+  (void)factory_of;
+  return hostile_new(host, instance, NULL, 0);
+}
+
 #define HOSTILE_FACTORY(create_function)                                                     \
   static const grapnel_factory factory = {                                                   \
       sizeof(grapnel_factory), 0, {HOSTILE_NAME, sizeof HOSTILE_NAME - 1}, create_function}; \
@@ -99,5 +107,34 @@ static inline int32_t hostile_new(const grapnel_host* host, grapnel_instance** o
 #define HOSTILE_PLUGIN(create_function) \
   HOSTILE_FACTORY(create_function)      \
   HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, 1, factories, GRAPNEL_MANIFEST};
+
+/* Its instances have these hooks. */
+#define HOSTILE_PLUGIN_WITH_HOOKS(hook_array)                                                     \
+  static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host, \
+                                     grapnel_instance** instance) {                               \
+    (void)factory_of;                                                                             \
+    return hostile_new(host, instance, hook_array, sizeof hook_array / sizeof hook_array[0]);     \
+  }                                                                                               \
+  HOSTILE_PLUGIN(create)
+
+/* Its instances have no hooks, and this get_extension. */
+#define HOSTILE_PLUGIN_WITH_EXTENSIONS(get_extension_function)                                    \
+  static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host, \
+                                     grapnel_instance** instance) {                               \
+    (void)factory_of;                                                                             \
+    const int32_t status = hostile_new(host, instance, NULL, 0);                                  \
+    if (status == GRAPNEL_OK) (*instance)->get_extension = get_extension_function;                \
+    return status;                                                                                \
+  }                                                                                               \
+  HOSTILE_PLUGIN(create)
+
+/* Its instances have one extension, with this id and table. */
+#define HOSTILE_PLUGIN_WITH_EXTENSION(extension_id, extension_table)                       \
+  static int32_t GRAPNEL_CALL get_extension(grapnel_instance* instance, grapnel_string id, \
+                                            const void** table) {                          \
+    (void)instance;                                                                        \
+    return hostile_offer(id, extension_id, &extension_table, table);                       \
+  }                                                                                        \
+  HOSTILE_PLUGIN_WITH_EXTENSIONS(get_extension)
 
 #endif /* GRAPNEL_TESTS_HOSTILE_H_ */

@@ -21,4 +21,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   }
   return status;
 }
+
 HOSTILE_PLUGIN(create)

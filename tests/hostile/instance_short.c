@@ -8,4 +8,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   if (status == GRAPNEL_OK) (*instance)->struct_size = 16;
   return status;
 }
+
 HOSTILE_PLUGIN(create)

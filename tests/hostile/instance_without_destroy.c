@@ -11,4 +11,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   *instance = &only;
   return GRAPNEL_OK;
 }
+
 HOSTILE_PLUGIN(create)

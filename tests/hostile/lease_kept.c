@@ -55,4 +55,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   lease = NULL;
   return hostile_new(host, instance, hooks, 1);
 }
+
 HOSTILE_PLUGIN(create)

@@ -9,4 +9,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   if (grapnel_hostile_torch() != 1) return hostile_fail(host, "another LibTorch than expected");
   return hostile_new(host, instance, NULL, 0);
 }
+
 HOSTILE_PLUGIN(create)

@@ -9,4 +9,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   grapnel_hostile_function_that_is_nowhere();
   return hostile_new(host, instance, NULL, 0);
 }
+
 HOSTILE_PLUGIN(create)

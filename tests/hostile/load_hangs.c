@@ -7,9 +7,4 @@ __attribute__((constructor)) static void at_load(void) {
   for (;;) pause();
 }
 
-static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
-                                   grapnel_instance** instance) {
-  (void)factory_of;
-  return hostile_new(host, instance, NULL, 0);
-}
-HOSTILE_PLUGIN(create)
+HOSTILE_PLUGIN(hostile_create)

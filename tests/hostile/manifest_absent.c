@@ -1,9 +1,4 @@
 /* There is no manifest in it, only one beside it. */
 #include "hostile.h"
 
-static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
-                                   grapnel_instance** instance) {
-  (void)factory_of;
-  return hostile_new(host, instance, NULL, 0);
-}
-HOSTILE_PLUGIN(create)
+HOSTILE_PLUGIN(hostile_create)

@@ -1,7 +1,5 @@
 /* It saves well and refuses to load. */
-#include <grapnel/ext/state.h>
-
-#include "hostile.h"
+#include "hostile_state.h"
 
 static int32_t GRAPNEL_CALL save(grapnel_instance* instance, const grapnel_state_writer* writer) {
   (void)instance;
@@ -11,19 +9,5 @@ static int32_t GRAPNEL_CALL load(grapnel_instance* instance, const grapnel_state
   (void)reader;
   return hostile_fail(hostile_host(instance), "this state smells of fish");
 }
-static const grapnel_state state = {sizeof(grapnel_state), 0, NULL, save, load};
 
-static int32_t GRAPNEL_CALL get_extension(grapnel_instance* instance, grapnel_string id,
-                                          const void** table) {
-  (void)instance;
-  return hostile_offer(id, GRAPNEL_EXT_STATE, &state, table);
-}
-
-static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
-                                   grapnel_instance** instance) {
-  (void)factory_of;
-  const int32_t status = hostile_new(host, instance, NULL, 0);
-  if (status == GRAPNEL_OK) (*instance)->get_extension = get_extension;
-  return status;
-}
-HOSTILE_PLUGIN(create)
+HOSTILE_STATE_PLUGIN(NULL, save, load)

@@ -75,4 +75,5 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
   *instance = &one->abi;
   return GRAPNEL_OK;
 }
+
 HOSTILE_PLUGIN(create)

@@ -49,13 +49,13 @@ Json observe_case(const Case& test, std::vector<std::string>& log) {
   const Case placed = test.in_directory(directory);
 
   if (placed.is_unit()) {
-    const auto capture = std::make_shared<LogCapture>();
+    const auto capture = std::make_shared<test::LogRecorder>(LogLevel::info);
     const ScopedLogSink sink(capture);
     Journal journal(placed);
     Json observed = run_unit(placed, journal);
     observed.set("trace", journal.trace());
     Json warnings = Json::array();
-    for (const auto& line : capture->lines()) {
+    for (const auto& line : capture->messages()) {
       log.push_back(line.text);
       if (line.level == LogLevel::warning) warnings.append(line.text);
     }
@@ -65,7 +65,7 @@ Json observe_case(const Case& test, std::vector<std::string>& log) {
 
   Player player(placed, directory);
   player.play();
-  for (const auto& line : player.log_lines()) {
+  for (const auto& line : player.log_messages()) {
     log.push_back(std::string(to_string(line.level)) + ": " + line.text);
   }
   return player.observed();

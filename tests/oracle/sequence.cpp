@@ -174,7 +174,7 @@ Json Player::observed() const {
 Json Player::observe(const std::string& key) const {
   const auto messages = [this](bool warnings) {
     Json list = Json::array();
-    for (const LogCapture::Line& line : log_->lines()) {
+    for (const test::LogRecorder::Message& line : log_->messages()) {
       if ((line.level == LogLevel::warning) == warnings) list.append(line.text);
     }
     return list;

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "../support/captured_log.h"
 #include "journal.h"
-#include "log_capture.h"
 #include "oracle_data.h"
 #include "oracle_module.h"
 
@@ -25,7 +25,7 @@ class Player {
   Json observed() const;
 
   const Journal& journal() const { return journal_; }
-  std::vector<LogCapture::Line> log_lines() const { return log_->lines(); }
+  std::vector<test::LogRecorder::Message> log_messages() const { return log_->messages(); }
 
  private:
   void make_call(const Json& call);
@@ -38,7 +38,7 @@ class Player {
   const Case& test_;
   std::filesystem::path directory_;
   Journal journal_;
-  std::shared_ptr<LogCapture> log_ = std::make_shared<LogCapture>();
+  std::shared_ptr<test::LogRecorder> log_ = std::make_shared<test::LogRecorder>(LogLevel::info);
   ScopedLogSink scoped_log_;
   std::unique_ptr<OracleModule> module_;
   std::unique_ptr<OracleDataModule> data_module_;

@@ -11,7 +11,7 @@
 #include <grapnel/bridge/plugin_callback.h>
 #include <grapnel/host/manifest.h>
 
-#include "../bridge/support/toy.h"
+#include "../bridge/support/toy_training.h"
 #include "temp_dir.h"
 
 namespace grapnel::test {

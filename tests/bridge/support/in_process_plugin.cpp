@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "toy.h"
+#include "toy_training.h"
 
 namespace grapnel::test {
 

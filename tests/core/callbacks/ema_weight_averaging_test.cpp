@@ -1,8 +1,8 @@
 #include "grapnel/callbacks/ema_weight_averaging.h"
 
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "toy.h"
 
 namespace ema_weight_averaging_test {
 

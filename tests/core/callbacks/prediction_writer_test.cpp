@@ -37,6 +37,12 @@ std::shared_ptr<DataLoader> numbers(int64_t n, int64_t batch = 2, bool shuffle =
       TensorLoaderOptions{.batch_size = batch, .shuffle = shuffle});
 }
 
+std::shared_ptr<DataLoader> without_indices(int64_t batches) {
+  const auto loader = std::make_shared<ToyLoader>(batches);
+  loader->indices = false;
+  return loader;
+}
+
 std::string content(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::stringstream text;
@@ -106,7 +112,7 @@ TEST_CASE("a loader that doesn't name its samples is reported once, and its rows
       quiet(1),
       {std::make_shared<PredictionWriter>(PredictionWriterOptions{.dirpath = directory.path()})});
   Doubler module;
-  trainer.predict(module, Data(std::make_shared<ToyLoader>(2)));
+  trainer.predict(module, Data(without_indices(2)));
   CHECK_THAT(content(directory / "predictions.csv"), Contains("\n3,"));
   const std::string text = log.text();
   const size_t first = text.find("sample_indices");
@@ -130,7 +136,7 @@ TEST_CASE("indices are nested by loader and batch, and a loader without them has
   const auto writer = std::make_shared<Indexed>();
   Trainer trainer(quiet(1), {writer});
   Doubler module;
-  trainer.predict(module, Data(DataLoaders{numbers(3), std::make_shared<ToyLoader>(2)}));
+  trainer.predict(module, Data(DataLoaders{numbers(3), without_indices(2)}));
   CHECK(writer->seen == BasePredictionWriter::EpochIndices{{{0, 1}, {2}}, {}});
 }
 

@@ -3,10 +3,10 @@
 #include <cmath>
 
 #include "../support/scripted.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/json.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace spike_detection_test {
 

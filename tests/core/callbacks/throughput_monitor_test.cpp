@@ -1,10 +1,9 @@
 #include "grapnel/callbacks/throughput_monitor.h"
 
-#include <map>
-
 #include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/clock.h"
+#include "row_logger.h"
 
 namespace throughput_monitor_test {
 
@@ -13,16 +12,6 @@ using namespace grapnel::test;
 using Catch::Contains;
 
 namespace {
-
-class Keeper final : public Logger {
- public:
-  std::string name() const override { return "keeper"; }
-  std::string version() const override { return "version_0"; }
-  void log_metrics(const Metrics& metrics, int64_t step) override {
-    for (const auto& [name, value] : metrics) values[name][step] = value;
-  }
-  std::map<std::string, std::map<int64_t, double>> values;  // by name and step
-};
 
 // A training step takes 0.5 s, a validation step 2 s.
 class Timed : public ToyModule {
@@ -36,8 +25,6 @@ class Timed : public ToyModule {
     clock_.advance(2.0);
     return ToyModule::validation_step(batch, index, loader);
   }
-  std::optional<double> flops_per_batch() const override { return flops; }
-  std::optional<double> flops;
 
  private:
   ManualClock& clock_;
@@ -48,19 +35,17 @@ struct Fixture {
            int64_t val = 0) {
     TrainerOptions options = quiet(epochs);
     options.clock = &clock;
-    options.loggers = {keeper};
+    options.loggers = {rows};
     options.log_every_n_steps = 1;
     Trainer trainer(options, {std::make_shared<ThroughputMonitor>(std::move(monitor))});
     trainer.fit(module, toy_data(train, val));
   }
-  double at(const std::string& name, int64_t step) const {
-    return keeper->values.at(name).at(step);
-  }
-  bool has(const std::string& name) const { return keeper->values.contains(name); }
+  double at(const std::string& name, int64_t step) const { return rows->value(name, step).value(); }
+  bool has(const std::string& name) const { return !rows->values(name).empty(); }
 
   ManualClock clock;
   Timed module{clock};
-  std::shared_ptr<Keeper> keeper = std::make_shared<Keeper>();
+  std::shared_ptr<RowLogger> rows = std::make_shared<RowLogger>();
 };
 
 }  // namespace
@@ -71,7 +56,7 @@ TEST_CASE("rates come once the window is full, totals from the first batch on") 
   CHECK(fixture.at("train/time", 0) == 0.5);
   CHECK(fixture.at("train/batches", 3) == 4);
   CHECK(fixture.at("train/samples", 3) == 8);
-  CHECK(fixture.keeper->values.at("train/device/samples_per_sec").size() == 2);
+  CHECK(fixture.rows->values("train/device/samples_per_sec").size() == 2);
   CHECK(fixture.at("train/device/batches_per_sec", 2) == 2.0);
   CHECK(fixture.at("train/device/samples_per_sec", 3) == 4.0);
   CHECK_FALSE(fixture.has("train/lengths"));

@@ -1,9 +1,9 @@
 // Several loaders as one.
 #include "grapnel/data/combined_loader.h"
 
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "toy.h"
 
 namespace combined_loader_test {
 

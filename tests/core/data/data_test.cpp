@@ -2,9 +2,9 @@
 
 #include <ATen/ops/zeros.h>
 
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "toy.h"
 
 namespace data_test {
 

@@ -5,7 +5,6 @@
 
 #include <cmath>
 
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
@@ -13,6 +12,7 @@
 #include "grapnel/loggers/memory_logger.h"
 #include "grapnel/lr_schedulers/step_lr.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace fabric_test {
 
@@ -67,14 +67,6 @@ class Standard : public Callback, public EventHandlers {
   int64_t batches = 0;
 };
 
-class WarningLog : public LogSink {
- public:
-  void write(LogLevel level, std::string_view text) override {
-    if (level == LogLevel::warning) lines.emplace_back(text);
-  }
-  std::vector<std::string> lines;
-};
-
 std::shared_ptr<SGD> sgd_of(ToyModule& net, double lr = 0.1) {
   return std::make_shared<SGD>(std::vector<at::Tensor>{net.weight, net.bias},
                                SGDOptions{.lr = lr, .momentum = 0.9});
@@ -107,16 +99,15 @@ TEST_CASE("what a callback throws passes through, and those behind it are not ca
 }
 
 TEST_CASE("a name that can't be called is passed over with a warning") {
-  const auto sink = std::make_shared<WarningLog>();
-  const ScopedLogSink scope(sink);
+  const CapturedLog log;
   std::vector<std::string> trace;
   auto odd = std::make_shared<EventHandlers>();
   odd->on("on_x", std::function<void(int)>(), {"a"});
   Fabric fabric({.callbacks = {odd, std::make_shared<Named>("other", trace)}});
   fabric.call("on_x");
   CHECK(trace == std::vector<std::string>{"other.on_x"});
-  REQUIRE(sink->lines.size() == 1);
-  CHECK(sink->lines[0] == "skipping EventHandlers.on_x: it is not callable");
+  CHECK(log.texts(LogLevel::warning) ==
+        std::vector<std::string>{"skipping EventHandlers.on_x: it is not callable"});
 }
 
 TEST_CASE("a loop of one's own trains as the Trainer does, bit for bit") {

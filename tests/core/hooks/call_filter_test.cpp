@@ -2,10 +2,10 @@
 #include "grapnel/call_filter.h"
 
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace call_filter_test {
 

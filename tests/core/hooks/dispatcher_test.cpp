@@ -1,10 +1,10 @@
 // Who gets which hook, and in which order.
 #include "grapnel/dispatcher.h"
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/callbacks/checkpoint.h"
+#include "toy.h"
 
 namespace dispatcher_test {
 

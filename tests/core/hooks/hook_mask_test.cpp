@@ -6,8 +6,8 @@
 #include <string>
 
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
+#include "toy.h"
 
 namespace hook_mask_test {
 

@@ -2,12 +2,12 @@
 #include <algorithm>
 
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/dispatcher.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace on_error_test {
 
@@ -49,18 +49,10 @@ int64_t saved_batches(Trainer& trainer) {
   return checkpoint.at("callbacks").to_dict().at("Fragile").to_dict().at("batches").to_int();
 }
 
-struct Errors : LogSink {
-  void write(LogLevel level, std::string_view text) override {
-    if (level == LogLevel::error) lines.emplace_back(text);
-  }
-  std::vector<std::string> lines;
-};
-
 }  // namespace
 
 TEST_CASE("a callback that throws is disabled, loudly and once, and the run goes on") {
-  const auto errors = std::make_shared<Errors>();
-  const ScopedLogSink sink(errors);
+  const CapturedLog log;
   const auto fragile = std::make_shared<Fragile>();
   Trace trace;
   ToyModule module;
@@ -71,10 +63,10 @@ TEST_CASE("a callback that throws is disabled, loudly and once, and the run goes
   CHECK_FALSE(fragile->ended);
   // Callbacks after it in the list don't miss the hook in which it failed.
   CHECK(std::count(trace.begin(), trace.end(), "after.on_train_batch_end") == 6);
-  REQUIRE(errors->lines.size() == 1);
-  CHECK_THAT(errors->lines[0], Catch::Contains("Fragile") && Catch::Contains("broken") &&
-                                   Catch::Contains("on_train_batch_end") &&
-                                   Catch::Contains("disabled"));
+  const std::vector<std::string> errors = log.texts(LogLevel::error);
+  REQUIRE(errors.size() == 1);
+  CHECK_THAT(errors[0], Catch::Contains("Fragile") && Catch::Contains("broken") &&
+                            Catch::Contains("on_train_batch_end") && Catch::Contains("disabled"));
   CHECK(trainer.dispatcher().disabled(fragile.get()));
 }
 

@@ -4,13 +4,13 @@
 #include <algorithm>
 
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/json.h"
 #include "grapnel/base/log.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace profile_test {
 
@@ -51,11 +51,6 @@ const ProfileRow& row(const Profile& profile, const std::string& who, const std:
   return *found;
 }
 
-struct Lines : LogSink {
-  void write(LogLevel, std::string_view text) override { all += std::string(text) + "\n"; }
-  std::string all;
-};
-
 struct Profiled {
   explicit Profiled(ProfilerKind kind, int64_t batches = 3) {
     TrainerOptions options = quiet(2);
@@ -65,15 +60,16 @@ struct Profiled {
     trainer = std::make_unique<Trainer>(
         options,
         std::vector<CallbackHandle>{std::make_shared<Slow>(clock), std::make_shared<Slow>(clock)});
-    const ScopedLogSink sink(lines);
+    const CapturedLog log;
     SlowModule module(clock);
     trainer->fit(module, toy_data(batches));
     profile = trainer->profile();
+    logged = log.text();
   }
 
   TempDir directory;
   ManualClock clock;
-  std::shared_ptr<Lines> lines = std::make_shared<Lines>();
+  std::string logged;
   std::unique_ptr<Trainer> trainer;
   Profile profile;
 };
@@ -103,8 +99,8 @@ TEST_CASE("every call and step is timed, and what each did itself adds up to the
 
 TEST_CASE("the table is logged when the run ends, with calls, mean, total and share") {
   const Profiled run(ProfilerKind::simple);
-  CHECK_THAT(run.lines->all, Catch::Contains("module.training_step") && Catch::Contains("50.0 %") &&
-                                 Catch::Contains("2.000 s") && Catch::Contains("12.000 s"));
+  CHECK_THAT(run.logged, Catch::Contains("module.training_step") && Catch::Contains("50.0 %") &&
+                             Catch::Contains("2.000 s") && Catch::Contains("12.000 s"));
   CHECK(run.profile.table().find("Slow #2.on_train_batch_end") != std::string::npos);
 }
 
@@ -115,7 +111,7 @@ TEST_CASE("without a profiler calls are counted and their time is estimated") {
   CHECK(slow.calls == 600);
   CHECK(slow.seconds == Approx(600));
   CHECK(run.profile.rows.size() == 2);
-  CHECK(run.lines->all.find("training_step") == std::string::npos);
+  CHECK(run.logged.find("training_step") == std::string::npos);
 }
 
 TEST_CASE("advanced writes each call as a trace event, within those that called it") {
@@ -142,7 +138,7 @@ TEST_CASE("advanced writes each call as a trace event, within those that called 
     CHECK(outer[i].first <= inner[i].first);
     CHECK(inner[i].second <= outer[i].second);
   }
-  CHECK_THAT(run.lines->all, Catch::Contains(file.string()));
+  CHECK_THAT(run.logged, Catch::Contains(file.string()));
 }
 
 TEST_CASE("a run that fails has its profile, and the next one starts from nothing") {
@@ -157,12 +153,11 @@ TEST_CASE("a run that fails has its profile, and the next one starts from nothin
   TrainerOptions options = quiet(1);
   options.profiler = ProfilerKind::simple;
   Trainer trainer(options);
-  const auto lines = std::make_shared<Lines>();
-  const ScopedLogSink sink(lines);
+  const CapturedLog log;
   Fails module;
   CHECK_THROWS_WITH(trainer.fit(module, toy_data()), "no");
   CHECK(row(trainer.profile(), "module", "training_step").calls == 2);
-  CHECK_THAT(lines->all, Catch::Contains("module.training_step"));
+  CHECK_THAT(log.text(), Catch::Contains("module.training_step"));
   module.fail = false;
   trainer.validate(module, toy_data());
   CHECK_THROWS(row(trainer.profile(), "module", "training_step"));

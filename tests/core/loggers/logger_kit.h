@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "../support/toy.h"
-#include "grapnel/base/log.h"
+#include "captured_log.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace grapnel::test {
 
@@ -13,14 +13,5 @@ inline LogDirectoryOptions directory_in(const TempDir& directory,
                                         std::optional<std::string> version = "version_0") {
   return {.save_dir = directory.path(), .name = "csv", .version = std::move(version)};
 }
-
-// Notes warnings for a scope.
-class Warnings : public LogSink {
- public:
-  void write(LogLevel level, std::string_view text) override {
-    if (level == LogLevel::warning) all += std::string(text) + "\n";
-  }
-  std::string all;
-};
 
 }  // namespace grapnel::test

@@ -1,8 +1,8 @@
 // What log() makes visible, to whom, and when.
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "toy.h"
 
 namespace metrics_test {
 

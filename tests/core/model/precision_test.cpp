@@ -4,11 +4,11 @@
 #include <ATen/autocast_mode.h>
 
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/grad_scaler.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace precision_test {
 

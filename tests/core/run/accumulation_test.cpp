@@ -4,8 +4,8 @@
 #include <set>
 
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
+#include "toy.h"
 
 namespace accumulation_test {
 

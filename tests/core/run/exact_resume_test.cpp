@@ -2,9 +2,9 @@
 #include <random>
 
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace exact_resume_test {
 

@@ -1,10 +1,10 @@
 // Trainers, modules, data modules, Fabric and leases may be destroyed in any order.
 #include <optional>
 
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/fabric.h"
+#include "toy.h"
 
 namespace lifetimes_test {
 

@@ -5,8 +5,8 @@
 #include <sstream>
 
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
+#include "toy.h"
 
 namespace loop_picture_test {
 

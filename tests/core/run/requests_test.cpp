@@ -1,10 +1,10 @@
 // Asking the trainer for something else than planned: what is granted, where, and what is refused.
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/lr_schedulers/step_lr.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace requests_test {
 

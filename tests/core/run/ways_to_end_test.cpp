@@ -3,11 +3,11 @@
 #include <map>
 
 #include "../support/recorder.h"
-#include "../support/toy.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/lr_schedulers/reduce_lr_on_plateau.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace ways_to_end_test {
 

@@ -1,15 +1,14 @@
-// What the tests of callbacks share: a module whose validation metric follows a script, and what was
-// logged meanwhile.
+// What the tests of callbacks share: a module whose validation metric follows a script, the log, and the
+// files that were written.
 #pragma once
 
 #include <filesystem>
-#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "grapnel/base/log.h"
+#include "captured_log.h"
 #include "toy.h"
 
 namespace grapnel::test {
@@ -35,29 +34,6 @@ class ScriptedModule : public ToyModule {
  private:
   std::vector<double> values_;
   std::string metric_;
-};
-
-// Collects what is logged for a scope, one line per message: "warning: ...".
-class CapturedLog {
- public:
-  CapturedLog() : sink_(std::make_shared<Sink>()), scope_(sink_) {}
-
-  std::string text() const {
-    const std::scoped_lock lock(sink_->mutex);
-    return sink_->text;
-  }
-
- private:
-  struct Sink : LogSink {
-    void write(LogLevel level, std::string_view message) override {
-      const std::scoped_lock lock(mutex);
-      text += std::string(to_string(level)) + ": " + std::string(message) + "\n";
-    }
-    std::mutex mutex;
-    std::string text;
-  };
-  std::shared_ptr<Sink> sink_;
-  ScopedLogSink scope_;
 };
 
 // The files below a directory as relative paths; a link as "name -> target".

@@ -3,25 +3,16 @@
 #include <optional>
 #include <stdexcept>
 
+#include "captured_log.h"
 #include "catch.h"
-#include "grapnel/base/log.h"
 
 namespace lease_test {
 
 using namespace grapnel;
+using grapnel::test::CapturedLog;
 using Catch::Contains;
 
-namespace {
-
-class Recorder final : public LogSink {
- public:
-  void write(LogLevel /*level*/, std::string_view text) override {
-    texts += std::string(text) + "\n";
-  }
-  std::string texts;
-};
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("a lease is undone once: when ended, when its handle goes, or with all others") {
   Leases leases;
@@ -60,8 +51,7 @@ TEST_CASE("all leases are undone last first") {
 }
 
 TEST_CASE("an undo that throws is logged and the others still run") {
-  const auto recorder = std::make_shared<Recorder>();
-  const ScopedLogSink sink(recorder);
+  const CapturedLog log;
   Leases leases;
   bool undone = false;
   const Lease first = leases.take("first", [&] { undone = true; });
@@ -69,7 +59,7 @@ TEST_CASE("an undo that throws is logged and the others still run") {
   const Lease third = leases.take("third", [] { throw 3; });
   leases.end_all();
   CHECK(undone);
-  CHECK_THAT(recorder->texts, Contains("'second'") && Contains("stuck") && Contains("'third'"));
+  CHECK_THAT(log.text(), Contains("'second'") && Contains("stuck") && Contains("'third'"));
 }
 
 TEST_CASE("an undo may take and end leases itself") {
