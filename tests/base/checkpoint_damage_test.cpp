@@ -109,7 +109,7 @@ TEST_CASE("a changed document is found even where tensors are checked on use") {
              Catch::Contains("the checksum of its document differs"));
 }
 
-TEST_CASE("what is no checkpoint is named for what it is") {
+TEST_CASE("a file that is not a checkpoint is refused, saying what it is") {
   const TempDir dir;
   CHECK_THAT(verdict(dir.write("a", "")), Catch::Contains("not a checkpoint: it is empty"));
   CHECK_THAT(verdict(dir.write("b", "PK\x03\x04" + std::string(200, 'x'))),

@@ -8,7 +8,7 @@ namespace clock_test {
 
 using namespace grapnel;
 
-TEST_CASE("a manual clock stands still until it is advanced") {
+TEST_CASE("a manual clock shows the same time until it is advanced") {
   ManualClock clock;
   CHECK(clock.now() == 1000.0);
   CHECK(clock.now() == 1000.0);

@@ -20,7 +20,7 @@ TEST_CASE("SHA-256 gives the digests of FIPS 180-4") {
         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
-TEST_CASE("a digest does not depend on how the text was cut, and starts anew after finish") {
+TEST_CASE("a digest does not depend on how the text was split, and starts over after finish") {
   const auto seed = std::random_device()();
   INFO("seed " << seed);
   std::mt19937 random(seed);

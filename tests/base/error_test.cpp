@@ -20,7 +20,9 @@ TEST_CASE("a configuration error says where, and carries every fact as a field")
   CHECK(error.nearest == "patience");
 }
 
-TEST_CASE("a configuration error without a line names its source, without a source nothing") {
+TEST_CASE(
+    "a configuration error without a line names its source, and one without a source names "
+    "neither") {
   CHECK(std::string(ConfigError({"--set a.b", 0, 0}, "no").what()) == "--set a.b: no");
   CHECK(std::string(ConfigError({}, "no").what()) == "no");
 }

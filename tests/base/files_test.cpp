@@ -36,7 +36,7 @@ TEST_CASE("a file is read whole, within its limit") {
   CHECK_THROWS_AS(read_file("/proc/self/status", 10), DataError);
 }
 
-TEST_CASE("what is not a regular file is not read") {
+TEST_CASE("only regular files are read") {
   const TempDir dir;
   CHECK_THROWS_AS(read_file(dir / "missing", 10), IoError);
   CHECK_THROWS_WITH(read_file(dir.path(), 10), Catch::Contains("Is a directory"));
@@ -84,7 +84,7 @@ TEST_CASE("a symbolic link at the target is replaced, not followed") {
   CHECK(test::read_file(dir / "link") == "new");
 }
 
-TEST_CASE("writing where nothing can be written names the target") {
+TEST_CASE("a write to a place that is not writable is an error that names the target") {
   const TempDir dir;
   CHECK_THROWS_WITH(write_file(dir / "no" / "f", "x"),
                     Catch::Contains("cannot write to") && Catch::Contains("/no/f'"));
@@ -112,7 +112,7 @@ TEST_CASE("a reader sees the old file or the new one while it is replaced again 
   CHECK(whole);
 }
 
-TEST_CASE("files get the permissions that the user's mask leaves") {
+TEST_CASE("new files have the permissions that the user's umask leaves") {
   const TempDir dir;
   const mode_t mask = umask(027);
   write_file(dir / "f", "x");
@@ -120,7 +120,8 @@ TEST_CASE("files get the permissions that the user's mask leaves") {
   CHECK((fs::status(dir / "f").permissions() & fs::perms::mask) == fs::perms(0640));
 }
 
-TEST_CASE("a temporary directory is private and goes with its scope, whatever is in it") {
+TEST_CASE(
+    "a temporary directory is private and is removed with all its contents when its scope ends") {
   const TempDir outer;
   fs::path path;
   {

@@ -36,19 +36,19 @@ TEST_CASE("objects on the way are created, also in place of null") {
   CHECK(after(R"({"a":null})", "a.b=1") == R"({"a":{"b":1}})");
 }
 
-TEST_CASE("digits index an array, and its size appends") {
+TEST_CASE("a number in a path is an index into an array, and the array's size appends to it") {
   CHECK(after(R"({"a":[{"x":1},{"x":2}]})", "a.1.x=9") == R"({"a":[{"x":1},{"x":9}]})");
   CHECK(after(R"({"a":[1]})", "a.1=2") == R"({"a":[1,2]})");
   CHECK(after(R"({"a":[1]})", "a.1.name=ema") == R"({"a":[1,{"name":"ema"}]})");
 }
 
-TEST_CASE("a key with dots stands in double quotes") {
+TEST_CASE("a key with dots is written in double quotes") {
   CHECK(after("{}", R"(callbacks."my.ema".decay=0.9)") ==
         R"({"callbacks":{"my.ema":{"decay":0.9}}})");
   CHECK(after("{}", R"("a=b"=1)") == R"({"a=b":1})");
 }
 
-TEST_CASE("errors about a set value name the option") {
+TEST_CASE("an error in a value from --set names the option") {
   ConfigValue root = ConfigValue::object();
   set_by_path(root, "trainer.max_epochs=five");
   CHECK_THROWS_WITH(root.at("trainer").at("max_epochs").as_int("max_epochs"),
@@ -56,7 +56,7 @@ TEST_CASE("errors about a set value name the option") {
                     "'five'");
 }
 
-TEST_CASE("a bad assignment says how to write it, and changes nothing") {
+TEST_CASE("a malformed assignment is refused, showing the right form, and changes nothing") {
   ConfigValue root = parse_json(R"({"a":[1],"n":5})", "run.json");
   const ConfigValue before = root;
   CHECK_THROWS_WITH(set_by_path(root, "trainer.max_epochs"),
@@ -76,7 +76,7 @@ TEST_CASE("a bad assignment says how to write it, and changes nothing") {
   CHECK(root == before);
 }
 
-TEST_CASE("a value is found by the same paths") {
+TEST_CASE("a value is looked up by the path that set it") {
   const ConfigValue root = parse_json(R"({"a":{"b.c":[{"d":1}]}})", "t");
   REQUIRE(find_by_path(root, R"(a."b.c".0.d)") != nullptr);
   CHECK(find_by_path(root, R"(a."b.c".0.d)")->as_int() == 1);

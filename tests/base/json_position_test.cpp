@@ -66,7 +66,7 @@ TEST_CASE("positions survive copies and are not part of equality") {
   CHECK(ConfigValue(1).position() == SourcePosition{});
 }
 
-TEST_CASE("the usual slips are named, with what to write instead") {
+TEST_CASE("common JSON mistakes are named, with what to write instead") {
   CHECK(slip("{\"a\": 1,\n}") == "2:1: a comma stands before this '}'; remove it");
   CHECK(slip("[1,2,]") == "1:6: a comma stands before this ']'; remove it");
   CHECK(slip("{\"a\": 1 // one\n}") == "1:9: comments are not accepted in JSON; remove this one");
@@ -112,14 +112,14 @@ TEST_CASE("the usual slips are named, with what to write instead") {
   CHECK(slip("\"a\xff\"") == "1:3: these bytes are not UTF-8");
 }
 
-TEST_CASE("numbers that do not fit are named where they stand") {
+TEST_CASE("a number out of range is an error at its position") {
   CHECK(slip("{\"seed\": 18446744073709551615}") ==
         "1:10: 18446744073709551615 does not fit a signed 64-bit integer (at most "
         "9223372036854775807)");
   CHECK(slip("[0,\n 1e999]") == "2:2: 1e999 is too large for a double (at most 1.8e308)");
 }
 
-TEST_CASE("a duplicate key is named where it stands again") {
+TEST_CASE("a duplicate key is an error at its second position") {
   CHECK(slip("{\"a\": 1,\n \"b\": {\"a\": 1, \"a\": 2}}") ==
         "2:16: the key 'a' stands twice in this object, first in line 2; remove one of them");
 }

@@ -62,7 +62,7 @@ ConfigValue random_value(std::mt19937_64& random, int depth) {
 
 }  // namespace
 
-TEST_CASE("a document keeps kinds, values and the order of keys") {
+TEST_CASE("a JSON document keeps types, values and the order of keys") {
   const ConfigValue value = parse(R"({"z": 1, "a": -2.5, "m": [true, false, null, "x"], "o": {}})");
   REQUIRE(value.is_object());
   std::string order;
@@ -76,7 +76,7 @@ TEST_CASE("a document keeps kinds, values and the order of keys") {
   CHECK(value.at("o").is_object());
 }
 
-TEST_CASE("integers keep all 64 bits, and other numbers the nearest double") {
+TEST_CASE("JSON integers keep all 64 bits, other numbers become the nearest double") {
   CHECK(parse("9223372036854775807").as_int() == INT64_MAX);
   CHECK(parse("-9223372036854775808").as_int() == INT64_MIN);
   CHECK(parse("1.0").kind() == ConfigValue::Kind::number);
@@ -92,12 +92,12 @@ TEST_CASE("integers keep all 64 bits, and other numbers the nearest double") {
   CHECK(std::signbit(parsed_double("-0.0")));
 }
 
-TEST_CASE("strings are unescaped") {
+TEST_CASE("escapes in JSON strings are decoded") {
   CHECK(parse(R"("a\n\t\"\\\/\u00e9\ud83c\udfa3")").as_string() == "a\n\t\"\\/é🎣");
   CHECK(parse(R"("\u0000")").as_string() == std::string(1, '\0'));
 }
 
-TEST_CASE("a byte order mark is skipped") {
+TEST_CASE("a byte order mark before a JSON document is skipped") {
   CHECK(parse("\xef\xbb\xbf{\"a\": 1}").at("a").as_int() == 1);
   CHECK(parse("\xef\xbb\xbf{\"a\": 1}").at("a").position().column == 7);
 }
@@ -123,7 +123,7 @@ TEST_CASE("doubles are written short, and always as doubles") {
   CHECK(write_json(5) == "5");
 }
 
-TEST_CASE("what JSON cannot write as a number is a string that reads as that number") {
+TEST_CASE("NaN and infinity are written as strings that read back as those numbers") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double inf = std::numeric_limits<double>::infinity();
   CHECK(write_json(ConfigValue(std::vector<double>{nan, inf, -inf})) == R"(["nan","inf","-inf"])");
@@ -133,7 +133,7 @@ TEST_CASE("what JSON cannot write as a number is a string that reads as that num
   CHECK_THROWS_AS(parse("\"Infinity\"").as_double(), ConfigError);
 }
 
-TEST_CASE("pretty documents are indented by two spaces and end in a line break") {
+TEST_CASE("a pretty-printed document is indented by two spaces and ends in a line break") {
   const ConfigValue value = parse(R"({"a":[1,{"b":null}],"c":[],"d":{}})");
   CHECK(write_json(value, JsonStyle::pretty) ==
         "{\n  \"a\": [\n    1,\n    {\n      \"b\": null\n    }\n  ],\n  \"c\": [],\n  \"d\": "
@@ -147,7 +147,7 @@ TEST_CASE("written text has no control characters and is UTF-8 whatever the stri
         "b\"");
 }
 
-TEST_CASE("documents are built and changed in code") {
+TEST_CASE("JSON documents can be built and changed in code") {
   ConfigValue value;
   value.set("epoch", 3);
   value.set("loss", 0.5);
@@ -165,7 +165,7 @@ TEST_CASE("documents are built and changed in code") {
   CHECK_THROWS_AS(ConfigValue(UINT64_MAX), std::out_of_range);
 }
 
-TEST_CASE("a wrong kind says what was found and what is accepted") {
+TEST_CASE("reading a value as the wrong type says what was found and what is accepted") {
   const ConfigValue value = parse("{\n  \"patience\": \"five\"\n}");
   CHECK_THROWS_WITH(value.at("patience").as_int("patience"),
                     "t.json:2:15: 'patience' must be an integer, found the string 'five'");
@@ -178,7 +178,7 @@ TEST_CASE("a wrong kind says what was found and what is accepted") {
                     "t.json:1:1: 'strict' must be true or false, found null");
 }
 
-TEST_CASE("a missing key names the nearest one") {
+TEST_CASE("the error about a missing key names the nearest key") {
   try {
     static_cast<void>(parse(R"({"max_epochs": 3})").at("max_epoch"));
     FAIL("nothing was thrown");
@@ -188,7 +188,7 @@ TEST_CASE("a missing key names the nearest one") {
   }
 }
 
-TEST_CASE("limits hold") {
+TEST_CASE("limits on the size and depth of a document are enforced") {
   JsonLimits limits;
   limits.max_depth = 3;
   CHECK_NOTHROW(parse_json("[[[1]]]", "t", limits));
@@ -202,7 +202,7 @@ TEST_CASE("limits hold") {
   CHECK_THROWS_WITH(parse_json("[1,2,3,4,5]", "t", limits), Catch::Contains("more than 5"));
 }
 
-TEST_CASE("depth is limited even where the limit asked for is absurd") {
+TEST_CASE("an absurdly high depth limit is still capped") {
   JsonLimits limits;
   limits.max_depth = SIZE_MAX;
   const std::string deep(1'000'000, '[');
@@ -225,7 +225,7 @@ TEST_CASE("duplicate keys are refused, or the last one is kept where that is ask
         R"({"b":2,"a":4})");
 }
 
-TEST_CASE("a file is read with its name in positions") {
+TEST_CASE("positions in a document read from a file include the file's name") {
   const TempDir dir;
   const auto path = dir.write("run.json", "{\"a\": }");
   try {

@@ -37,7 +37,7 @@ TEST_CASE("messages reach the sink with their level, and vanish without one") {
                                                   "error: 0.50", "info: 100 {} %s"});
 }
 
-TEST_CASE("a sink is asked before a message is formatted") {
+TEST_CASE("a message that the sink does not want is not formatted") {
   const auto sink = std::make_shared<LogRecorder>(LogLevel::warning);
   const ScopedLogSink scope(sink);
   log_info("small");
@@ -45,12 +45,12 @@ TEST_CASE("a sink is asked before a message is formatted") {
   CHECK(sink->lines() == std::vector<std::string>{"warning: big"});
 }
 
-TEST_CASE("a sink that throws does not disturb who logs") {
+TEST_CASE("an exception in a sink does not reach the code that logs") {
   const ScopedLogSink scope(std::make_shared<Broken>());
   CHECK_NOTHROW(log_error("x"));
 }
 
-TEST_CASE("scoped sinks nest") {
+TEST_CASE("scoped sinks nest: the inner one gets the messages, then the outer one again") {
   const auto outer = std::make_shared<LogRecorder>();
   const auto inner = std::make_shared<LogRecorder>();
   const ScopedLogSink outer_scope(outer);
@@ -89,7 +89,7 @@ TEST_CASE("log_once logs each key once in its scope") {
   CHECK(sink->lines().size() == 3);
 }
 
-TEST_CASE("keys of log_once are forgotten rather than gathered without end") {
+TEST_CASE("log_once forgets its oldest keys instead of growing without bound") {
   const OnceScope once;
   CHECK(first_time("oldest"));
   for (int i = 0; i < 10'000; ++i) CHECK(first_time("key " + std::to_string(i)));

@@ -13,7 +13,7 @@ namespace one_base_test {
 using namespace grapnel;
 using namespace grapnel::test;
 
-TEST_CASE("what a shared library logs reaches the sink that the program set") {
+TEST_CASE("messages from a shared library reach the sink that the program set") {
   const CapturedLog log;
   base_sharer::log("from the library");
   log_info("from the program");

@@ -42,7 +42,8 @@ std::string error_of(std::string_view members) {
 
 }  // namespace
 
-TEST_CASE("an unknown key names the nearest one, all others, and its position") {
+TEST_CASE(
+    "the error about an unknown parameter names its position, the nearest one and all others") {
   const ConfigValue json =
       parse_json("{\"callbacks\": {\n  \"monitor\": \"x\",\n    \"patiense\": 3}}", "run.json");
   try {
@@ -59,7 +60,7 @@ TEST_CASE("an unknown key names the nearest one, all others, and its position") 
   }
 }
 
-TEST_CASE("a wrong type says what was found and what is accepted") {
+TEST_CASE("a parameter of the wrong type is an error saying what was found and what is accepted") {
   CHECK(error_of(R"("patience": "five")") ==
         "early_stopping.patience must be an integer, found the string 'five'");
   CHECK(error_of(R"("patience": 2.5)") ==
@@ -78,7 +79,7 @@ TEST_CASE("a wrong type says what was found and what is accepted") {
   CHECK(error_of(R"("every": 5)") == "early_stopping.every must be an object, found the integer 5");
 }
 
-TEST_CASE("a value out of range says the range") {
+TEST_CASE("a parameter out of range is an error saying the range") {
   CHECK(error_of(R"("patience": -1)") ==
         "early_stopping.patience must be at least 0, found the integer -1");
   CHECK(error_of(R"("factor": 1)") ==
@@ -94,7 +95,7 @@ TEST_CASE("a value out of range says the range") {
         "the keys of early_stopping.scheduling must be integers, found '04'");
 }
 
-TEST_CASE("a word that is no choice names the choices and the nearest") {
+TEST_CASE("an invalid choice is an error that lists the choices and names the nearest") {
   CHECK(error_of(R"("mode": "mxa")") ==
         "early_stopping.mode must be 'min' or 'max', found the string 'mxa'; did you mean 'max'?");
 }
@@ -115,7 +116,9 @@ TEST_CASE("a missing required parameter says what it is for") {
                     "r:1:1: early_stopping must be an object, found an array of 1");
 }
 
-TEST_CASE("checks between parameters point at the value, or at the group when it was not given") {
+TEST_CASE(
+    "an error in a combination of parameters points at the value, or at the group if it was not "
+    "given") {
   const Parameters p =
       table().validate(parse_json("{\"monitor\": \"x\",\n \"factor\": 0.5}", "r"), "stop");
   CHECK(std::string(p.error("factor", "is too small for this").what()) ==
@@ -124,7 +127,7 @@ TEST_CASE("checks between parameters point at the value, or at the group when it
   CHECK(p.error("patience", "no").key == "stop.patience");
 }
 
-TEST_CASE("values set on the command line are named as such") {
+TEST_CASE("errors in values from the command line say so") {
   ConfigValue root = parse_json(R"({"monitor": "x"})", "run.json");
   set_by_path(root, "patience=-2");
   CHECK_THROWS_WITH(table().validate(root, "stop"),

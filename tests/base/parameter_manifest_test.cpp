@@ -61,7 +61,7 @@ TEST_CASE("a table goes to a manifest and back without loss") {
   CHECK(back.to_schema() == table.to_schema());
 }
 
-TEST_CASE("unknown keys are ignored with a warning each") {
+TEST_CASE("each unknown key of a manifest's parameter is ignored with a warning") {
   std::vector<std::string> warnings;
   const ParameterTable table =
       from(R"({"a": {"type": "any", "default": 1, "doc": "A.", "since": "2.0"}})", &warnings);

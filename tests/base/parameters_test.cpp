@@ -40,7 +40,7 @@ Parameters read(std::string_view json) {
 
 }  // namespace
 
-TEST_CASE("defaults fill what is not given") {
+TEST_CASE("parameters that are not given get their defaults") {
   const Parameters p = everything().defaults("x");
   CHECK(p.get<bool>("strict"));
   CHECK(p.get<std::int64_t>("patience") == 3);
@@ -80,19 +80,20 @@ TEST_CASE("an integer is a number, and infinite bounds can be written") {
   CHECK(p.get<double>("max_time") == 90.5);
 }
 
-TEST_CASE("where counts and shares are both accepted, the way it is written decides") {
+TEST_CASE(
+    "where counts and fractions are both accepted, an integer is a count and 1.0 a fraction") {
   CHECK(read(R"({"limit": 1})").kind("limit") == ConfigValue::Kind::integer);
   CHECK(read(R"({"limit": 1.0})").kind("limit") == ConfigValue::Kind::number);
   CHECK(read(R"({"limit": 1})").get<double>("limit") == 1.0);
 }
 
-TEST_CASE("a single element is read as a list of one where both are accepted") {
+TEST_CASE("a single value is read as a list of one where lists are accepted") {
   CHECK(read(R"({"rates": 0.5})").get<std::vector<double>>("rates") == std::vector<double>{0.5});
   CHECK(read(R"({"rates": [1, 2]})").get<std::vector<double>>("rates") ==
         std::vector<double>{1, 2});
 }
 
-TEST_CASE("checked values check again to the same values") {
+TEST_CASE("validating validated parameters changes nothing") {
   const Parameters p =
       read(R"({"max_time": "00:00:00:05", "scheduling": {"4": 1}, "betas": [0, 0.5],
     "threshold": "inf", "every": {"steps": 3}})");
@@ -102,7 +103,7 @@ TEST_CASE("checked values check again to the same values") {
   CHECK(again.get<double>("threshold") == HUGE_VAL);
 }
 
-TEST_CASE("reading what the table does not say is a mistake in code") {
+TEST_CASE("reading a parameter that the table does not declare is a programming error") {
   const Parameters p = read("{}");
   CHECK_THROWS_AS(p.get<bool>("no_such"), std::logic_error);
   CHECK_THROWS_AS(p.get<bool>("patience"), std::logic_error);
@@ -125,7 +126,7 @@ TEST_CASE("a table that contradicts itself is refused when it is made") {
                   std::logic_error);
 }
 
-TEST_CASE("help shows every parameter with type, default, range, unit and meaning") {
+TEST_CASE("the help of a parameter table shows type, default, range, unit and meaning of each") {
   const ParameterTable table(
       "early_stopping", "Stops.",
       {string("monitor").doc("Name of the metric to watch."),
@@ -149,7 +150,7 @@ TEST_CASE("help shows every parameter with type, default, range, unit and meanin
         "  a: integer,\n  default 1\n      one two three\n      four five six\n");
 }
 
-TEST_CASE("the schema says the same as the table") {
+TEST_CASE("the JSON schema of a parameter table says the same as the table") {
   const ParameterTable table(
       "t", "Sum.",
       {integer("n").at_least(0).unit("steps").doc("N."),

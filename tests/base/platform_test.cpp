@@ -70,7 +70,7 @@ TEST_CASE("the running program finds its own file") {
   CHECK(fs::exists(executable_path()));
 }
 
-TEST_CASE("an identity tells files and their versions apart") {
+TEST_CASE("a file's identity differs from other files' and from its own after a change") {
   const TempDir dir;
   const auto path = dir.write("f", "one");
   const FileIdentity first = file_identity(path).value();
@@ -98,7 +98,7 @@ TEST_CASE("a missing file has no identity, an unreachable one is an error or mis
   CHECK_FALSE(file_identity(dir.write("file", "") / "below"));
 }
 
-TEST_CASE("links are followed or described themselves") {
+TEST_CASE("a symbolic link is followed, or described itself, as asked") {
   const TempDir dir;
   dir.write("f", "abc");
   fs::create_symlink(dir / "f", dir / "link");
@@ -111,7 +111,7 @@ TEST_CASE("links are followed or described themselves") {
   CHECK(file_identity("/dev/null")->kind == FileKind::other);
 }
 
-TEST_CASE("writable by others is seen on files and directories") {
+TEST_CASE("files and directories that others can write are recognized") {
   const TempDir dir;
   const auto path = dir.write("f", "");
   const auto writable = [&](int mode) {
@@ -128,7 +128,7 @@ TEST_CASE("writable by others is seen on files and directories") {
   REQUIRE(chmod(dir.path().c_str(), 0700) == 0);
 }
 
-TEST_CASE("a file is opened as its mode says") {
+TEST_CASE("a file is opened for reading, writing or creating as its mode says") {
   const TempDir dir;
   const auto path = dir / "f";
   {
@@ -150,7 +150,7 @@ TEST_CASE("a file is opened as its mode says") {
   CHECK_THROWS_AS(File::open(dir / "missing", OpenMode::read), IoError);
 }
 
-TEST_CASE("an open file keeps its identity when the path means another one") {
+TEST_CASE("an open file keeps its identity when its path leads to another file") {
   const TempDir dir;
   const auto path = dir.write("f", "old");
   File file = File::open(path, OpenMode::read);
@@ -236,7 +236,7 @@ TEST_CASE("a lock that another process holds is waited for, and freed by its end
   waitpid(child, nullptr, 0);
 }
 
-TEST_CASE("a file is no terminal") {
+TEST_CASE("a regular file is not a terminal") {
   const TempDir dir;
   const int before = dup(STDOUT_FILENO);
   const int file = open((dir / "out").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -250,7 +250,7 @@ TEST_CASE("a file is no terminal") {
   CHECK_FALSE(width);
 }
 
-TEST_CASE("a pseudo terminal is one, as wide as it says") {
+TEST_CASE("a pseudo terminal is a terminal and has the width it reports") {
   const int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
   REQUIRE(master >= 0);
   REQUIRE(grantpt(master) == 0);

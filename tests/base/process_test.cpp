@@ -74,7 +74,7 @@ TEST_CASE(
                              "\nvariable=after\ninherited=kept\nstdin=empty\nsigpipe=default\n");
 }
 
-TEST_CASE("a crash is a result with its signal and what was said before") {
+TEST_CASE("a child's crash is a result with its signal and the output before it") {
   const ProcessResult result = run_process(child({"crash"}));
   CHECK(result.end == ProcessResult::End::signalled);
   CHECK(result.signal_number == SIGSEGV);
@@ -101,7 +101,7 @@ TEST_CASE("more output than a pipe holds on both streams does not block") {
   CHECK_FALSE(result.output_cut);
 }
 
-TEST_CASE("of long output the start and the end are kept") {
+TEST_CASE("of long output the first and the last part are kept") {
   ProcessOptions options = child({"flood", "3000"});
   options.max_output_bytes = 10'000;
   const ProcessResult result = run_process(options);
@@ -122,11 +122,11 @@ TEST_CASE("a descendant that keeps the streams open is not waited for") {
   kill(grandchild, SIGKILL);
 }
 
-TEST_CASE("a child that closes its streams is waited for all the same") {
+TEST_CASE("a child that closes its output streams is still waited for") {
   CHECK(run_process(child({"close-streams"})).exit_code == 7);
 }
 
-TEST_CASE("what cannot be started is an error that names it") {
+TEST_CASE("a program that cannot be started is an error that names it") {
   ProcessOptions options;
   options.program = "/no/such/program";
   CHECK_THROWS_WITH(run_process(options),
@@ -139,7 +139,7 @@ TEST_CASE("what cannot be started is an error that names it") {
   CHECK_THROWS_AS(run_process(options), IoError);
 }
 
-TEST_CASE("where the end of children is ignored, nothing is started, and it is said what to do") {
+TEST_CASE("no child is started while SIGCHLD is ignored, and the error says what to do") {
   const TempDir dir;
   ProcessOptions options;
   options.program = "/bin/sh";
@@ -174,7 +174,7 @@ TEST_CASE("a child that cannot be waited for is an error, and its descendants ar
   CHECK(vanishes(static_cast<pid_t>(std::stoi(test::read_file(dir / "descendant")))));
 }
 
-TEST_CASE("many processes leave no file open and no zombie") {
+TEST_CASE("many child processes leave no open files and no zombies") {
   const auto open_files = [] {
     int count = 0;
     for (int descriptor = 0; descriptor < 256; ++descriptor)

@@ -58,7 +58,7 @@ TEST_CASE("tensors and metadata come back as they were written") {
   CHECK(file.metadata("missing") == nullptr);
 }
 
-TEST_CASE("the data starts at 64 bytes and every tensor is aligned to its elements") {
+TEST_CASE("the data of a safetensors file is aligned to 64 bytes and each tensor to its elements") {
   const auto seed = std::random_device()();
   INFO("seed " << seed);
   std::mt19937 random(seed);
@@ -93,7 +93,7 @@ TEST_CASE("tensors of one element size keep the order in which they were added")
   CHECK(order == "zam");
 }
 
-TEST_CASE("a file without tensors is one") {
+TEST_CASE("a safetensors file without tensors is valid") {
   const SafetensorsFile file = read_back(SafetensorsWriter());
   CHECK(file.tensors().empty());
   CHECK(file.metadata().empty());
@@ -132,7 +132,7 @@ TEST_CASE("a writer refuses what no reader would accept") {
   CHECK_THROWS_AS(writer.set_metadata("k", "\xff"), std::invalid_argument);
 }
 
-TEST_CASE("a header that readers would refuse is not written") {
+TEST_CASE("a safetensors header that readers would refuse is not written") {
   SafetensorsWriter writer;
   writer.set_metadata("k", std::string(100'000'000, 'x'));
   CHECK_THROWS_AS(written(writer), std::length_error);

@@ -6,7 +6,7 @@ namespace text_table_test {
 
 using namespace grapnel;
 
-TEST_CASE("columns are as wide as their widest cell, and no line ends in a space") {
+TEST_CASE("table columns are as wide as their widest cell, and no line ends in a space") {
   TextTable table({"ID", "STATE", "SUMMARY"});
   table.add({"ema", "enabled", "Averages."});
   table.add({"nan_guard", "", ""});
@@ -16,20 +16,20 @@ TEST_CASE("columns are as wide as their widest cell, and no line ends in a space
         "nan_guard\n");
 }
 
-TEST_CASE("the last column is cut to the width, the others never") {
+TEST_CASE("a table's last column is cut to the terminal's width, the others never") {
   TextTable table({"ID", "SUMMARY"});
   table.add({"ema", "Keeps an average of the weights."});
   CHECK(table.to_text(25) == "ID   SUMMARY\nema  Keeps an average ...\n");
   CHECK(table.to_text(0) == "ID   SUMMARY\nema  Keeps an average of the weights.\n");
 }
 
-TEST_CASE("umlauts count as one column and are never cut in half") {
+TEST_CASE("multi-byte characters in a table count as one column and are never cut in half") {
   TextTable table({"NAME", "SUMMARY"});
   table.add({"größe", "Größenänderung überall"});
   CHECK(table.to_text(20) == "NAME   SUMMARY\ngröße  Größenände...\n");
 }
 
-TEST_CASE("notes stand below their row, wrapped") {
+TEST_CASE("a table's notes are wrapped below their row") {
   TextTable table({"ID", "STATE"});
   table.add({"ema", "refused"}, {"it needs ABI 1.4, this host offers 1.3"});
   CHECK(table.to_text(30) ==
@@ -39,7 +39,7 @@ TEST_CASE("notes stand below their row, wrapped") {
         "    host offers 1.3\n");
 }
 
-TEST_CASE("colour does not count as width") {
+TEST_CASE("colour codes don't count in a table's widths") {
   TextTable table({"A", "B"});
   table.add({"x", "y"});
   const auto paint = [](std::size_t, std::size_t column, const std::string& cell) {
@@ -48,7 +48,7 @@ TEST_CASE("colour does not count as width") {
   CHECK(table.to_text(80, paint) == "A  B\n\x1b[1mx\x1b[0m  y\n");
 }
 
-TEST_CASE("a word longer than the line stays whole") {
+TEST_CASE("a word longer than the line is not broken in a table's note") {
   CHECK(wrap("a /very/long/path b", 8, 2) == "  a\n  /very/long/path\n  b\n");
   CHECK(wrap("", 8, 2).empty());
   CHECK(wrap("one line", 0, 1) == " one line\n");

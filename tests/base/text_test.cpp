@@ -41,7 +41,7 @@ TEST_CASE("edit distance is symmetric and bounded by the longer text") {
   }
 }
 
-TEST_CASE("the nearest name is the one that was meant") {
+TEST_CASE("the nearest name to a misspelt one is the one that was meant") {
   CHECK(nearest("max_epoch", trainer_keys) == "max_epochs");
   CHECK(nearest("mxa_epochs", trainer_keys) == "max_epochs");
   CHECK(nearest("Max-Epochs", trainer_keys) == "max_epochs");
@@ -50,7 +50,7 @@ TEST_CASE("the nearest name is the one that was meant") {
   CHECK(nearest("seed", trainer_keys) == "seed");
 }
 
-TEST_CASE("nothing is named when nothing is plausible") {
+TEST_CASE("no name is suggested when none is similar") {
   CHECK_FALSE(nearest("colour", trainer_keys));
   CHECK_FALSE(nearest("", trainer_keys));
   CHECK_FALSE(nearest("epochs", trainer_keys));  // two of them end so
@@ -123,7 +123,7 @@ TEST_CASE("UTF-8 is recognized strictly") {
   CHECK_FALSE(is_utf8("\x80"));
 }
 
-TEST_CASE("sizes and counts are short and never show four digits before the point twice") {
+TEST_CASE("sizes, counts and durations are shown as a short number with a unit") {
   CHECK(human_bytes(0) == "0 B");
   CHECK(human_bytes(1023) == "1023 B");
   CHECK(human_bytes(1024) == "1.0 KiB");

@@ -7,7 +7,7 @@ namespace utf8_test {
 
 using namespace grapnel;
 
-TEST_CASE("text that is UTF-8 stays as it is, control characters and NUL included") {
+TEST_CASE("valid UTF-8 stays as it is, control characters and NUL included") {
   const std::string text("a\0\n\x1b größer \xf0\x9f\x8c\x99 \xef\xbf\xbd", 22);
   CHECK(to_utf8(text) == text);
   CHECK(to_utf8("").empty());

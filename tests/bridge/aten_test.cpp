@@ -59,7 +59,7 @@ grapnel_value tensors(const std::vector<grapnel_tensor*>& list) {
 
 }  // namespace
 
-TEST_CASE("an operator is found once and by its overload") {
+TEST_CASE("an ATen operator is looked up once, by name and overload") {
   in_hook([](const Caller& caller) {
     const grapnel_operator *first = nullptr, *second = nullptr, *unknown = nullptr;
     const grapnel_aten& aten = caller.aten();
@@ -126,7 +126,7 @@ TEST_CASE("types, layouts, devices and texts reach the operators that want them"
   });
 }
 
-TEST_CASE("lists go in and come out, their tensors as the plugin's own") {
+TEST_CASE("lists are passed to and returned from operators, and the plugin owns their tensors") {
   in_hook([](const Caller& caller) {
     grapnel_tensor* a = caller.floats({1, 2});
     grapnel_tensor* b = caller.floats({3, 4});
@@ -153,7 +153,7 @@ TEST_CASE("lists go in and come out, their tensors as the plugin's own") {
   });
 }
 
-TEST_CASE("several results come in order, and fewer than there are may be taken") {
+TEST_CASE("an operator's results come in order, and a plugin may take only the first") {
   CapturedLog log;
   in_hook([](const Caller& caller) {
     grapnel_tensor* x = caller.floats({5, 9, 7});
@@ -192,7 +192,7 @@ TEST_CASE(
       Catch::Contains("aten::clone: the argument 0 ('self') is Tensor, found a text"));
 }
 
-TEST_CASE("what an operator throws comes out of fit as it was") {
+TEST_CASE("an exception from an operator leaves fit unchanged") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
     grapnel_tensor* two = caller.floats({1, 2});

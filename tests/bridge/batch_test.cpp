@@ -89,7 +89,7 @@ TEST_CASE("a replaced tensor is what the step sees; the data set stays as it was
   CHECK(toy.train->x.equal(before));
 }
 
-TEST_CASE("a batch's own tensors are not written to, for the data set may stand behind them") {
+TEST_CASE("a write to a batch's own tensors is refused, since they may be the data set's memory") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
     const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
@@ -114,7 +114,7 @@ TEST_CASE("a batch's own tensors are not written to, for the data set may stand 
   CHECK(toy.train->x.equal(before));
 }
 
-TEST_CASE("no view or alias of a batch's tensor is written to either") {
+TEST_CASE("a write to a view or alias of a batch's tensor is refused, too") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
     const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
@@ -197,7 +197,7 @@ TEST_CASE("a batch's tensor can't be put in the place of weights, which training
   CHECK(log.count("the tensor for 'weight' belongs to a batch") == 1);
 }
 
-TEST_CASE("a batch is valid in its own hook alone") {
+TEST_CASE("a batch is valid only in the hook that it came with") {
   InProcessPlugin plugin;
   grapnel_batch* kept = nullptr;
   plugin.on(Hook::on_train_batch_start, [&](const Caller&, const grapnel_Event* raw) {

@@ -65,7 +65,7 @@ TEST_CASE("arguments that a plugin's handler can't take are refused before it is
 }
 
 TEST_CASE(
-    "a plugin's standard hooks are called by name too, and what it asks for reaches the loop") {
+    "Fabric calls a plugin's standard hooks by name, and the plugin's requests reach the loop") {
   PluginHome home;
   home.drop_in(NAN_GUARD);
   home.enable("nan_guard");
@@ -149,7 +149,7 @@ std::string refusal(Declared& declared) {
 
 }  // namespace
 
-TEST_CASE("every type of the ABI arrives as what it is") {
+TEST_CASE("values of every ABI type reach an event handler unchanged") {
   InProcessPlugin plugin;
   Declared declared;
   declared.attach(plugin);
@@ -198,7 +198,7 @@ TEST_CASE("every type of the ABI arrives as what it is") {
   CHECK(called == 1);
 }
 
-TEST_CASE("tensors of an event are to be read only, as those of a batch, whatever leads to them") {
+TEST_CASE("an event's tensors are read-only like a batch's, through views and aliases too") {
   CapturedLog log;
   InProcessPlugin plugin;
   Declared declared;
@@ -246,7 +246,7 @@ TEST_CASE("tensors of an event are to be read only, as those of a batch, whateve
   CHECK(log.count("tensors of a batch or an event are read-only") > 0);
 }
 
-TEST_CASE("a handler that fails fails the call, or is never called again where its user said so") {
+TEST_CASE("a failing event handler fails the call, or is disabled under on_error disable") {
   CapturedLog log;
   InProcessPlugin plugin;
   Declared declared;
@@ -272,7 +272,8 @@ TEST_CASE("a handler that fails fails the call, or is never called again where i
 }
 
 TEST_CASE(
-    "handlers that break the contract are refused when the plugin is made, by what is wrong") {
+    "an event handler that breaks the contract refuses the plugin at creation, saying what is "
+    "wrong") {
   Declared short_handler;
   short_handler.handler.struct_size = 16;
   CHECK_THAT(refusal(short_handler), Contains("a handler of 16 bytes"));

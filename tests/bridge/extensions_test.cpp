@@ -16,7 +16,7 @@ namespace extensions_test {
 using namespace grapnel;
 using namespace grapnel::test;
 
-TEST_CASE("the host offers what its manifest check promises, and says that it lacks all else") {
+TEST_CASE("the host offers exactly the extensions that its manifest check promises") {
   InProcessPlugin plugin;
   plugin.init = [](const Caller& caller) {
     for (const std::string& id : host::offered_extensions()) {
@@ -86,7 +86,7 @@ TEST_CASE("a line is logged once per key and instance") {
   CHECK(log.count("second") == 0);
 }
 
-TEST_CASE("log works from a thread of the plugin's, every other service answers NOT_NOW there") {
+TEST_CASE("from a plugin's own thread log works and every other service answers NOT_NOW") {
   CapturedLog log;
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
@@ -113,7 +113,7 @@ TEST_CASE("log works from a thread of the plugin's, every other service answers 
         1);
 }
 
-TEST_CASE("outside of any call no service but log answers") {
+TEST_CASE("outside a call into the plugin only the log service answers") {
   InProcessPlugin plugin;
   const grapnel_host* host = nullptr;
   plugin.init = [&](const Caller& caller) {

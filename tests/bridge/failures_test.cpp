@@ -71,7 +71,7 @@ TEST_CASE("a failure without a reason says that there is none") {
   CHECK_THAT(failure_of(plugin).what(), Catch::Contains("it gave no reason"));
 }
 
-TEST_CASE("a status that no hook may answer is the plugin's fault, and says so") {
+TEST_CASE("a hook's invalid status is reported as the plugin's fault") {
   for (const std::int32_t status :
        {GRAPNEL_NOT_FOUND, GRAPNEL_INVALID_ARGUMENT, GRAPNEL_NOT_NOW, 4711, INT32_MIN + 1}) {
     InProcessPlugin plugin;
@@ -137,7 +137,7 @@ TEST_CASE("a hook that swallows a service's failure has it logged, and the run g
   CHECK(log.count("warning: [probe] on_train_start: ignored the failure of a host service") == 1);
 }
 
-TEST_CASE("a failure of its own after a service's has both told") {
+TEST_CASE("a plugin's own failure after a service's failure reports both") {
   CapturedLog log;
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
@@ -149,7 +149,7 @@ TEST_CASE("a failure of its own after a service's has both told") {
   CHECK(log.count("ignored the failure of a host service") == 1);
 }
 
-TEST_CASE("under 'disable' the run goes on without the plugin, which is said once") {
+TEST_CASE("on_error disable continues the run without the plugin and logs that once") {
   CapturedLog log;
   InProcessPlugin plugin;
   int calls = 0;
@@ -177,7 +177,7 @@ TEST_CASE("under 'disable' the run goes on without the plugin, which is said onc
                   "on_train_batch_end: the moon is full") == 1);
 }
 
-TEST_CASE("a disabled plugin's last good state stands in later checkpoints") {
+TEST_CASE("later checkpoints keep a disabled plugin's last good state") {
   InProcessPlugin plugin;
   std::int64_t number = 41;
   plugin.save = [&](const Caller&, const grapnel_state_writer* writer) {
@@ -226,7 +226,7 @@ TEST_CASE("a lease of a plugin that is disabled ends at once") {
   CHECK(during == toy.module.bias.item<double>());
 }
 
-TEST_CASE("a plugin that fails while a run fails does not hide why") {
+TEST_CASE("a plugin that fails while the run fails does not hide the run's error") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_exception, [](const Caller& caller, const grapnel_Event* raw) {
     const auto* event = reinterpret_cast<const grapnel_ExceptionEvent*>(raw);

@@ -78,7 +78,7 @@ TEST_CASE("a tensor made in a predict hook can be trained with") {
   CHECK(!inference);
 }
 
-TEST_CASE("modes of the thread that a hook changes are put back, and named once") {
+TEST_CASE("thread modes that a hook changes are restored, and reported once") {
   CapturedLog log;
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_start, [](const Caller&, const grapnel_Event*) {
@@ -105,7 +105,7 @@ TEST_CASE("modes of the thread that a hook changes are put back, and named once"
   CHECK(log.count("[probe] changed the inference mode") == 1);
 }
 
-TEST_CASE("modes are put back after a hook that fails, too") {
+TEST_CASE("thread modes are restored after a failing hook, too") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_start, [](const Caller&, const grapnel_Event*) {
     c10::GradMode::set_enabled(true);

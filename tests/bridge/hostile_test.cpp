@@ -84,7 +84,7 @@ TEST_CASE("an instance that can't say which extensions it has is refused with it
              Catch::Contains("get_extension() returned OK but no table for grapnel.state/1"));
 }
 
-TEST_CASE("hooks that make no sense refuse the plugin before the run") {
+TEST_CASE("a plugin with an invalid hook table is refused before the run") {
   CHECK_THAT(Hostile("hook_twice").failure(), Catch::Contains("twice"));
   CHECK_THAT(Hostile("hook_without_function").failure(), Catch::Contains("has no function"));
   CHECK_THAT(Hostile("hooks_null").failure(), Catch::Contains("hooks is NULL"));
@@ -94,7 +94,7 @@ TEST_CASE("hooks that make no sense refuse the plugin before the run") {
   CHECK(log.count("warning: [hook_unknown_optional] it uses hook") == 1);
 }
 
-TEST_CASE("what goes wrong in a hook names the plugin and the hook") {
+TEST_CASE("a failure in a hook names the plugin and the hook") {
   CHECK_THAT(Hostile("hook_fails").failure(), Catch::Contains("failed in on_"));
   CHECK_THAT(Hostile("hook_fails_silently").failure(), Catch::Contains("it gave no reason"));
   CHECK_THAT(Hostile("hook_returns_garbage").failure(), Catch::Contains("(plugin bug)"));
@@ -109,7 +109,8 @@ TEST_CASE("a service's failure that is passed on comes out as it was, a swallowe
   CHECK(log.count("ignored the failure of a host service") > 0);
 }
 
-TEST_CASE("any of them can be disabled instead, and the run is the same as without") {
+TEST_CASE(
+    "on_error disable works for every hostile plugin, and the run is the same as without it") {
   Toy alone;
   alone.fit({});
   for (const char* id : {"hook_fails", "hook_returns_garbage", "hook_throws", "pending_invented"}) {
@@ -142,7 +143,7 @@ TEST_CASE("what a library changes in the process while it is loaded or created i
   CHECK(log.count("[create_changes_process] changed ") > 0);
 }
 
-TEST_CASE("services refuse what makes no sense, and threads of the plugin's own") {
+TEST_CASE("services refuse invalid arguments and calls from a plugin's own threads") {
   CapturedLog log;
   Hostile("arguments_bad").fit();
   Hostile("text_null").fit();
@@ -190,7 +191,7 @@ TEST_CASE("a state that the plugin refuses to load names it and both versions") 
       Catch::Contains("'state_load_fails'") && Catch::Contains("this state smells of fish"));
 }
 
-TEST_CASE("a witness sees a whole life, in order, and ends once") {
+TEST_CASE("the witness plugin sees create, init, hooks and destroy in order, each once") {
   CapturedLog log;
   {
     Hostile witness("witness");
@@ -200,7 +201,7 @@ TEST_CASE("a witness sees a whole life, in order, and ends once") {
   CHECK(log.count("[witness] destroyed") == 1);
 }
 
-TEST_CASE("a destroy that fails is logged and no more") {
+TEST_CASE("a failing destroy is only logged") {
   CapturedLog log;
   { Hostile("destroy_fails").fit(); }
   CHECK(log.count("failed in destroy") == 1);

@@ -66,7 +66,7 @@ TEST_CASE("a hook that the instance does not name is not called") {
   CHECK(!wanted.test(Hook::on_train_end));
 }
 
-TEST_CASE("setup and teardown know what the user asked for, and the end how it came") {
+TEST_CASE("setup and teardown get the kind of run, and on_run_end the outcome") {
   InProcessPlugin plugin;
   std::vector<std::int32_t> facts;
   plugin.on(Hook::setup, [&](const Caller&, const grapnel_Event* event) {
@@ -122,7 +122,7 @@ TEST_CASE("a plugin that refuses to start is refused, and does not count as a fa
   }
 }
 
-TEST_CASE("an unknown hook that is required refuses, an optional one warns") {
+TEST_CASE("a required unknown hook refuses the plugin, an optional one is a warning") {
   CapturedLog log;
   InProcessPlugin plugin;
   plugin.hooks[kHookCount + 3] = [](const Caller&, const grapnel_Event*) { return GRAPNEL_OK; };
@@ -135,7 +135,7 @@ TEST_CASE("an unknown hook that is required refuses, an optional one warns") {
   CHECK(log.count("warning: [probe] it uses hook 46") == 1);
 }
 
-TEST_CASE("a failure in destroy is logged, and nothing else") {
+TEST_CASE("a failure in an instance's destroy is only logged") {
   CapturedLog log;
   InProcessPlugin plugin;
   plugin.destroy = [](const Caller& caller) {

@@ -29,7 +29,7 @@ grapnel_metric_options with_flags(std::uint32_t flags) {
 
 }  // namespace
 
-TEST_CASE("a number that is logged reaches the loggers under the rules of its hook") {
+TEST_CASE("a number logged by a plugin reaches the loggers under the rules of its hook") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event* raw) {
     const auto* event = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw);
@@ -53,7 +53,7 @@ TEST_CASE("a number that is logged reaches the loggers under the rules of its ho
   CHECK(toy.trainer->callback_metrics().at("twice_epoch") == Approx(1.5));
 }
 
-TEST_CASE("the batch size given is the weight in the epoch's mean") {
+TEST_CASE("the batch size given with a metric is its weight in the epoch's mean") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event* raw) {
     const auto* event = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw);
@@ -67,7 +67,7 @@ TEST_CASE("the batch size given is the weight in the epoch's mean") {
   CHECK(toy.trainer->callback_metrics().at("mean") == Approx(9.0 / 12.0));
 }
 
-TEST_CASE("a tensor is logged as one number, and anything else is refused") {
+TEST_CASE("a tensor with one element can be logged, any other is refused") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_epoch_end, [](const Caller& caller, const grapnel_Event*) {
     grapnel_tensor* one = caller.floats({0.75f});
@@ -88,7 +88,7 @@ TEST_CASE("a tensor is logged as one number, and anything else is refused") {
   CHECK(!toy.trainer->callback_metrics().contains("bad"));
 }
 
-TEST_CASE("where the trainer allows no logging, its own error comes out") {
+TEST_CASE("logging in a hook without metrics throws the trainer's own error") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_end, [](const Caller& caller, const grapnel_Event*) {
     return metrics(caller).log_f64(caller.host, name("late"), 1, nullptr);
@@ -97,7 +97,7 @@ TEST_CASE("where the trainer allows no logging, its own error comes out") {
   CHECK_THROWS_AS(toy.fit({plugin.handle()}), ConfigError);
 }
 
-TEST_CASE("what anybody logged is read with the step it was made at") {
+TEST_CASE("a plugin reads any logged metric with the step it was logged at") {
   InProcessPlugin plugin;
   bool read = false;
   plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {

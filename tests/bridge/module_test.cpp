@@ -102,7 +102,7 @@ TEST_CASE("a gradient is there after backward, not before") {
   CHECK(norm == Approx(toy.module.weight.grad().pow(2).sum().item<double>()));
 }
 
-TEST_CASE("the generation grows when entries are renamed or change their shape, and not else") {
+TEST_CASE("the module's generation grows only when entries are renamed or change shape") {
   InProcessPlugin plugin;
   Toy toy;
   std::vector<std::uint64_t> generations;
@@ -165,7 +165,7 @@ TEST_CASE("a pruned parameter keeps its name and gets a mask, which is read only
   CHECK(generations[3] > generations[2]);
 }
 
-TEST_CASE("a module without FLOPs says so, one with them tells") {
+TEST_CASE("a module's FLOPs are given if it knows them, else NOT_FOUND") {
   Toy toy;
   double flops = 0;
   std::int32_t status = GRAPNEL_ERROR;
@@ -277,7 +277,7 @@ TEST_CASE("of several leases of an entry the last taken counts, and they end in 
   CHECK(alone.module.weight.equal(toy.module.weight));
 }
 
-TEST_CASE("an entry is leased with a tensor of its own shape and type") {
+TEST_CASE("a leased tensor must have the shape and dtype of its entry") {
   CapturedLog log;
   Swapper swapper;
   Toy toy;
@@ -303,7 +303,7 @@ TEST_CASE("an entry is leased with a tensor of its own shape and type") {
   CHECK(log.count("'weight' is named twice") == 1);
 }
 
-TEST_CASE("there is no module while the trainer is made, nor in create and init") {
+TEST_CASE("the module service answers NOT_NOW while the trainer is made, and in create and init") {
   InProcessPlugin plugin;
   const auto ask = [](const Caller& caller) {
     std::uint64_t count = 0;

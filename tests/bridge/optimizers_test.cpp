@@ -29,7 +29,7 @@ grapnel_string name(const char* value) {
 
 }  // namespace
 
-TEST_CASE("optimizers, groups and options are listed") {
+TEST_CASE("a plugin can list optimizers, groups and options") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
     const grapnel_optimizers& table = optimizers(caller);
@@ -66,7 +66,7 @@ TEST_CASE("optimizers, groups and options are listed") {
   toy.fit({plugin.handle()});
 }
 
-TEST_CASE("an option that is set takes effect with the next step") {
+TEST_CASE("an optimizer option set by a plugin takes effect with the next step") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
     double lr = -1;

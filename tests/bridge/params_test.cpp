@@ -48,7 +48,7 @@ grapnel_string name(const char* value) {
 
 }  // namespace
 
-TEST_CASE("what the user left out has its default") {
+TEST_CASE("parameters that the user left out have their defaults") {
   with_params("{}", [](const grapnel_params& params, const grapnel_host* host) {
     std::int64_t count = 0;
     double rate = 0, wait = 0, as_number = 0;
@@ -70,7 +70,7 @@ TEST_CASE("what the user left out has its default") {
   });
 }
 
-TEST_CASE("what the user gave is what the plugin reads") {
+TEST_CASE("a plugin reads the parameter values that the user gave") {
   with_params(R"({"count": 7, "rate": 2, "limit": "inf", "flag": false, "mode": "größer"})",
               [](const grapnel_params& params, const grapnel_host* host) {
                 std::int64_t count = 0;
@@ -90,7 +90,7 @@ TEST_CASE("what the user gave is what the plugin reads") {
               });
 }
 
-TEST_CASE("lists are read item by item") {
+TEST_CASE("list parameters are read item by item") {
   with_params("{}", [](const grapnel_params& params, const grapnel_host* host) {
     std::uint64_t size = 0;
     std::int64_t second = 0;
@@ -111,7 +111,7 @@ TEST_CASE("lists are read item by item") {
   });
 }
 
-TEST_CASE("an undeclared name and another type are mistakes, and stand in the log") {
+TEST_CASE("reading an undeclared parameter, or with another type, is refused and logged") {
   CapturedLog log;
   with_params("{}", [](const grapnel_params& params, const grapnel_host* host) {
     std::int64_t integer = 0;
@@ -126,7 +126,9 @@ TEST_CASE("an undeclared name and another type are mistakes, and stand in the lo
   CHECK(log.count("the parameter 'mode' is the string 'min', not an integer") == 1);
 }
 
-TEST_CASE("a parameter out of range names its place in run.json, and nothing is made") {
+TEST_CASE(
+    "a parameter out of range is an error that names its place in run.json, and no instance is "
+    "made") {
   InProcessPlugin plugin(kTable);
   const auto make = [&](const char* given) {
     plugin.make({.parameters = parse_json(given, "run.json")});

@@ -98,7 +98,7 @@ TEST_CASE("a configuration by id changes parameters, makes several instances, or
         std::vector<std::string>{"nan_guard"});
 }
 
-TEST_CASE("a configuration that is not acceptable says where, and what there is") {
+TEST_CASE("an invalid plugin configuration is refused with its place and the accepted values") {
   PluginHome home;
   home.drop_in(EMA);
   home.enable("ema");
@@ -111,7 +111,7 @@ TEST_CASE("a configuration that is not acceptable says where, and what there is"
   CHECK_THROWS_WITH(with(configured("ema", "{\"dekay\": 0.9}")), Catch::Contains("'decay'"));
 }
 
-TEST_CASE("the order is that of before and after, else of the ids") {
+TEST_CASE("plugins are ordered by before and after, else by id") {
   PluginHome home;
   for (const char* library : {NAN_GUARD, EMA, GRAD_NORM}) home.drop_in(library);
   for (const char* id : {"nan_guard", "grad_norm", "ema"}) home.enable(id);

@@ -22,7 +22,7 @@ std::int32_t request(const Caller& caller, std::int32_t kind) {
 
 }  // namespace
 
-TEST_CASE("a stop ends the run after the batch, with reason and author") {
+TEST_CASE("a plugin's stop request ends the run after the batch, with reason and author") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event* raw) {
     const auto* event = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw);
@@ -64,7 +64,7 @@ TEST_CASE("a skipped batch has no step, a skipped step leaves the weights") {
   CHECK(toy.module.weight.equal(before));
 }
 
-TEST_CASE("an evaluation and the end of an epoch come after the batch that asked") {
+TEST_CASE("requested validations and epoch ends come after the batch of the request") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event* raw) {
     const auto* event = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw);
@@ -125,7 +125,7 @@ TEST_CASE("a request where it has no meaning is answered with NOT_NOW") {
   CHECK(toy.trainer->granted_requests().empty());
 }
 
-TEST_CASE("outside of a fit a stop means nothing, and all else is for a fit") {
+TEST_CASE("outside fit a stop request has no effect, and others are answered with NOT_NOW") {
   CapturedLog log;
   InProcessPlugin elsewhere;
   int asked = 0;

@@ -114,7 +114,7 @@ struct Counting {
 
 }  // namespace
 
-TEST_CASE("every kind of value comes back from a checkpoint file bit by bit") {
+TEST_CASE("plugin state of every type is restored from a checkpoint file bit by bit") {
   TempDir directory;
   const std::filesystem::path file = directory / "a.ckpt";
   {
@@ -157,7 +157,7 @@ TEST_CASE("a resumed plugin goes on where it stood, and learns which version wro
   CHECK(second.number == 8);
 }
 
-TEST_CASE("a plugin that was renamed takes the state of its former id, once and for all") {
+TEST_CASE("a renamed plugin takes over the state of its former id") {
   TempDir directory;
   CapturedLog log;
   Counting before("1.0.0"), after("2.0.0", "renamed");
@@ -190,7 +190,7 @@ TEST_CASE("the state of a plugin that is absent is kept and written again") {
   CHECK(third.number == 4 + 4);
 }
 
-TEST_CASE("a load that the plugin refuses names it, its version and the version that wrote") {
+TEST_CASE("a state that a plugin refuses to load is an error naming the plugin and both versions") {
   TempDir directory;
   const std::filesystem::path file = directory / "a.ckpt";
   Counting first("1.0.0"), second("2.0.0");
@@ -209,7 +209,7 @@ TEST_CASE("a load that the plugin refuses names it, its version and the version 
                         Catch::Contains("it smells of fish"));
 }
 
-TEST_CASE("an unacceptable state is refused while it is written") {
+TEST_CASE("an invalid state is refused when the plugin writes it") {
   InProcessPlugin plugin;
   plugin.save = [](const Caller&, const grapnel_state_writer* writer) {
     const std::string long_key(513, 'k');
@@ -233,7 +233,8 @@ TEST_CASE("an unacceptable state is refused while it is written") {
 }
 
 TEST_CASE(
-    "a state of as many entries as there may be comes back whole, and not one more is taken") {
+    "a state with the greatest allowed number of entries is restored, and one more entry is "
+    "refused") {
   const auto key_of = [](std::uint64_t i) { return "layers." + std::to_string(i) + ".number"; };
   InProcessPlugin plugin;
   bool read = false;
@@ -284,7 +285,8 @@ TEST_CASE("a state key is the user's name, else the plugin's, else made of its p
   CHECK(own.make({.name = "mine"})->state_key() == "probe/probe/mine");
 }
 
-TEST_CASE("two instances of one key are an error before the run, two names are not") {
+TEST_CASE(
+    "two instances with one state key are refused before the run, with two names they are not") {
   Counting plugin;
   Toy toy;
   CHECK_THROWS_AS(toy.fit({plugin.plugin.handle(), plugin.plugin.handle()}), ConfigError);

@@ -34,7 +34,7 @@ void in_hook(Body body) {
 
 }  // namespace
 
-TEST_CASE("a handle tells type, shape and memory of its tensor") {
+TEST_CASE("a tensor handle describes dtype, shape and memory") {
   in_hook([](const Caller& caller, grapnel_tensor* weight) {
     const grapnel_tensor_info* info = &caller.describe(weight);
     CHECK(info->struct_size == sizeof(grapnel_tensor_info));
@@ -52,7 +52,7 @@ TEST_CASE("a handle tells type, shape and memory of its tensor") {
   });
 }
 
-TEST_CASE("elements are copied out row-major, whatever the strides") {
+TEST_CASE("elements of a tensor are copied out row-major, whatever the strides") {
   in_hook([](const Caller& caller, grapnel_tensor*) {
     const std::int64_t sizes[] = {2, 3};
     const float elements[] = {1, 2, 3, 4, 5, 6};
@@ -67,7 +67,7 @@ TEST_CASE("elements are copied out row-major, whatever the strides") {
   });
 }
 
-TEST_CASE("what is written between begin_write and end_write is in the tensor, through any view") {
+TEST_CASE("writes between begin_write and end_write are in the tensor, through any view") {
   in_hook([](const Caller& caller, grapnel_tensor*) {
     grapnel_tensor* base = caller.floats({1, 2, 3, 4});
     std::vector<grapnel_value> every_other(1);
@@ -91,7 +91,7 @@ TEST_CASE("what is written between begin_write and end_write is in the tensor, t
   });
 }
 
-TEST_CASE("a number comes out of a tensor with one element only") {
+TEST_CASE("only a tensor with one element converts to a number") {
   in_hook([](const Caller& caller, grapnel_tensor* weight) {
     double number = 0;
     grapnel_tensor* one = caller.floats({2.5f});
@@ -113,7 +113,7 @@ TEST_CASE("a borrowed handle can be retained, not released") {
   });
 }
 
-TEST_CASE("a handle that was released is noticed, not read") {
+TEST_CASE("use of a released tensor handle is an error, not a read of freed memory") {
   CapturedLog log;
   in_hook([](const Caller& caller, grapnel_tensor*) {
     grapnel_tensor* tensor = caller.floats({1});
@@ -129,7 +129,7 @@ TEST_CASE("a handle that was released is noticed, not read") {
                                          "on_train_start"));
 }
 
-TEST_CASE("a handle that was released stands for no other tensor in the same call") {
+TEST_CASE("a released tensor handle is not reused within the same call") {
   in_hook([](const Caller& caller, grapnel_tensor*) {
     grapnel_tensor* stale = caller.floats({1});
     REQUIRE(caller.tensors().release(caller.host, stale) == GRAPNEL_OK);
@@ -145,7 +145,7 @@ TEST_CASE("a handle that was released stands for no other tensor in the same cal
 }
 
 TEST_CASE(
-    "handles that rested come back, the longest rested first, and not before others rest too") {
+    "released tensor handles are reused oldest first, and only when enough others are released") {
   bridge::TensorHandles handles;
   const std::size_t fewest = bridge::TensorHandles::kFewestResting;
   const at::Tensor tensor = at::ones({1});
@@ -162,7 +162,7 @@ TEST_CASE(
   CHECK(handles.owned() == 4);
 }
 
-TEST_CASE("a call that makes and releases without end gets its first handles back") {
+TEST_CASE("a call that makes and releases tensors in a loop reuses its first handles") {
   bridge::TensorHandles handles;
   const at::Tensor tensor = at::ones({1});
   grapnel_tensor* first = handles.own(tensor);
@@ -184,7 +184,7 @@ TEST_CASE("one instance does not release another's tensor") {
   CHECK(theirs.release(handle));
 }
 
-TEST_CASE("elements that don't match type and sizes are refused") {
+TEST_CASE("tensor data that doesn't match dtype and sizes is refused") {
   in_hook([](const Caller& caller, grapnel_tensor* weight) {
     const grapnel_tensors& tensors = caller.tensors();
     const float data[4] = {};

@@ -23,7 +23,7 @@ const grapnel_trainer_state* state_of(const Caller& caller) {
 
 }  // namespace
 
-TEST_CASE("the struct is there from create on and follows the run") {
+TEST_CASE("the trainer state is available from create on and follows the run") {
   TempDir directory;
   InProcessPlugin plugin;
   const grapnel_trainer_state* state = nullptr;
@@ -70,7 +70,7 @@ TEST_CASE("the struct is there from create on and follows the run") {
   CHECK(last_batches == std::vector<std::int64_t>{0, 1});
 }
 
-TEST_CASE("the sanity check is told apart from a validation") {
+TEST_CASE("the trainer state distinguishes the sanity check from a validation") {
   InProcessPlugin plugin;
   std::vector<std::int32_t> stages;
   plugin.on(Hook::on_validation_start, [&](const Caller& caller, const grapnel_Event*) {
@@ -85,7 +85,7 @@ TEST_CASE("the sanity check is told apart from a validation") {
   CHECK(stages == std::vector<std::int32_t>{GRAPNEL_STAGE_SANITY_CHECK, GRAPNEL_STAGE_VALIDATE});
 }
 
-TEST_CASE("a step that the loggers write is marked") {
+TEST_CASE("the trainer state marks steps that are logged") {
   InProcessPlugin plugin;
   std::vector<std::int32_t> logged;
   plugin.on(Hook::on_train_batch_end, [&](const Caller& caller, const grapnel_Event*) {
@@ -98,7 +98,7 @@ TEST_CASE("a step that the loggers write is marked") {
   CHECK(logged == std::vector<std::int32_t>{0, 1, 0, 1});
 }
 
-TEST_CASE("the time that the training may take is that of the strictest timer") {
+TEST_CASE("max_time in the trainer state is that of the strictest timer") {
   const auto max_time = [](const std::string& option, const std::vector<double>& durations) {
     InProcessPlugin plugin;
     std::vector<double> seen;
@@ -131,7 +131,7 @@ TEST_CASE("the time that the training may take is that of the strictest timer") 
   CHECK(max_time("", {4000, 3000.5}) == 3000.5);
 }
 
-TEST_CASE("the batch's index is that within its own data loader") {
+TEST_CASE("batch_idx counts within its own data loader") {
   InProcessPlugin plugin;
   std::vector<std::int64_t> of_state, of_event, loaders;
   plugin.on(Hook::on_validation_batch_start, [&](const Caller& caller, const grapnel_Event* raw) {

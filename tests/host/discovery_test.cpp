@@ -76,7 +76,7 @@ TEST_CASE("directories are searched in the documented order") {
   CHECK_FALSE(path[0].exists);
 }
 
-TEST_CASE("a directory that stands in the path twice, or under two names, is searched once") {
+TEST_CASE("a directory listed twice in the search path, or under two names, is searched once") {
   const PluginWorld world;
   world.add_plugin("ema");
   fs::create_directory_symlink(world.plugins(), world.dir / "other_name");
@@ -144,7 +144,7 @@ TEST_CASE("a manifest cannot name a library outside its own directory") {
   CHECK_THAT(refusal_of("up/outside.so"), Contains("names a library outside its own directory"));
 }
 
-TEST_CASE("whatever cannot be used is listed with its reason") {
+TEST_CASE("plugins that cannot be used are listed with the reason") {
   const PluginWorld world;
   const auto reason = [&](const std::string& name) {
     for (const Candidate& candidate : discover(world.discovery()).candidates) {
@@ -178,7 +178,7 @@ TEST_CASE("whatever cannot be used is listed with its reason") {
   CHECK_THAT(reason("manifest_other.so"), Contains("not listed"));
 }
 
-TEST_CASE("a manifest beside that contradicts the one inside is refused") {
+TEST_CASE("a manifest next to a library that contradicts the embedded one is refused") {
   const PluginWorld world;
   fs::copy_file(NAN_GUARD, world.plugins() / "nan_guard.so");
   world.dir.write("plugins/nan_guard.grapnel.json", test::manifest_text("nan_guard"));

@@ -67,7 +67,7 @@ TEST_CASE("a manifest is parsed once: where the copy holds the examined one, it 
   }
 }
 
-TEST_CASE("enabling what is enabled changes nothing") {
+TEST_CASE("enabling an enabled plugin changes nothing") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   const EnableResult first = enable(world, library);
@@ -97,7 +97,7 @@ TEST_CASE("another build under the same version is an update too") {
   CHECK(enable(world, library).action == Action::updated);
 }
 
-TEST_CASE("a plugin that was renamed takes the place of its former id") {
+TEST_CASE("a renamed plugin replaces the record of its former id") {
   const PluginWorld world;
   enable(world, world.add_plugin("weight_average"));
   const fs::path renamed =
@@ -108,7 +108,7 @@ TEST_CASE("a plugin that was renamed takes the place of its former id") {
   CHECK(enabled.plugins[0].id == "ema");
 }
 
-TEST_CASE("what is refused or shadowed is not enabled, and the reason is told") {
+TEST_CASE("a refused or shadowed plugin is not enabled, with the reason") {
   const PluginWorld world;
   Candidate candidate = examine(world.add_plugin("ema", {.abi_major = 9}));
   CHECK_THROWS_WITH(enable_plugin(candidate, world.directories),
@@ -162,7 +162,7 @@ TEST_CASE("a damaged record is an error that says so, and is left as it is") {
   }
 }
 
-TEST_CASE("the record is its owner's, and one that others can write is not believed") {
+TEST_CASE("a record of enabled plugins that others can write is not used") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   enable(world, library);

@@ -30,7 +30,7 @@ TEST_CASE("a plugin is inspected by id, library or manifest") {
   }
 }
 
-TEST_CASE("inspecting tells whether this version is the one that runs") {
+TEST_CASE("inspecting a plugin says whether this version is the one that runs") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   world.enable("ema");
@@ -55,7 +55,7 @@ TEST_CASE("an enabled plugin whose file is gone is inspected from its copy") {
   CHECK(inspection.manifest->id == "ema");
 }
 
-TEST_CASE("what is refused is shown as far as it can be read") {
+TEST_CASE("a refused plugin is shown as far as it can be read") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema", {.abi_major = 9});
   const Inspection inspection = inspect_plugin(library.string(), world.discovery());

@@ -55,7 +55,7 @@ std::string make_dll(std::uint16_t machine, const std::string& manifest) {
 
 }  // namespace
 
-TEST_CASE("the facts of a real plugin are read from its bytes") {
+TEST_CASE("a plugin's entry, manifest and dependencies are read from the file without loading it") {
   const LibraryFacts facts = read_library_file(NAN_GUARD);
   CHECK(facts.format == LibraryFormat::elf);
   CHECK(facts.unloadable.empty());
@@ -113,7 +113,7 @@ TEST_CASE("the manifest in a Windows library is read") {
   CHECK(facts.manifest == R"({"id": "ema"})");
 }
 
-TEST_CASE("what is no shared library is refused with what it is") {
+TEST_CASE("a file that is not a shared library is refused, saying what it is") {
   const auto refusal = [](const std::string& content) {
     try {
       (void)read(content);

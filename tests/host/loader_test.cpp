@@ -65,7 +65,7 @@ TEST_CASE("a plugin is loaded from the store and hands out its factories") {
   CHECK(dlsym(RTLD_DEFAULT, GRAPNEL_PLUGIN_SYMBOL_NAME) == nullptr);
 }
 
-TEST_CASE("the same id under another digest needs a new process") {
+TEST_CASE("a plugin with the id of a loaded one but another digest needs a new process") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("twice", {.version = "1.0.0"});
   (void)load_plugin(selected(world, library));
@@ -77,7 +77,7 @@ TEST_CASE("the same id under another digest needs a new process") {
                         Contains("new process"));
 }
 
-TEST_CASE("a copy that is not what was enabled is not loaded") {
+TEST_CASE("a stored copy with another digest than enabled is not loaded") {
   const PluginWorld world;
   const SelectedPlugin plugin = selected(world, world.add_plugin("tampered"));
   fs::permissions(plugin.library, fs::perms{0600});
@@ -104,7 +104,7 @@ TEST_CASE("a newer plugin's longer entry is accepted") {
   CHECK(refusal("entry_longer") == "loaded");
 }
 
-TEST_CASE("what the system's loader says is passed on, with what to do") {
+TEST_CASE("the system loader's error is passed on, with what to do") {
   CHECK_THAT(refusal("load_cannot_resolve"),
              Contains("undefined symbol: grapnel_hostile_function_that_is_nowhere") &&
                  Contains("nothing here offers") && !Contains("boost"));
@@ -113,7 +113,7 @@ TEST_CASE("what the system's loader says is passed on, with what to do") {
       Contains("libtorch_cpu.so: cannot open shared object file") && Contains("not installed"));
 }
 
-TEST_CASE("what a library changes in the process while it is loaded is named and put back") {
+TEST_CASE("changes that a library makes to the process while it is loaded are named and undone") {
   const PluginWorld world;
   const fs::path directory = fs::current_path();
   const LoadedPlugin& loaded = load_plugin(selected(world, hostile("load_changes_process")));

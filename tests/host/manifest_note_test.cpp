@@ -55,7 +55,7 @@ TEST_CASE("the manifest is found among other notes") {
   CHECK(find("") == std::nullopt);
 }
 
-TEST_CASE("zeros between the notes of two sections are passed over") {
+TEST_CASE("zeros between the ELF notes of two sections are skipped") {
   const std::string build_id = note(std::string("GNU\0", 4), 3, "1234");
   CHECK(find(build_id + std::string(12, '\0') + manifest_note("{}")) == "{}");
   CHECK(find(manifest_note("{}") + std::string(7, '\0')) == "{}");
@@ -83,7 +83,7 @@ TEST_CASE("a manifest over the limit, or a second one, is refused") {
   CHECK_THROWS_WITH(find(manifest_note("{}") + manifest_note("{}")), Contains("two manifests"));
 }
 
-TEST_CASE("notes that are padded to 8 bytes may stand before and after") {
+TEST_CASE("notes padded to 8 bytes may come before and after the manifest's") {
   const std::string property = note(std::string("GNU\0", 4), 5, "1234567890123456", 8);
   const std::string odd = note(std::string("GNU\0", 4), 5, "123456789012", 8);
   const std::string build_id = note(std::string("GNU\0", 4), 3, "12345678901234567890");

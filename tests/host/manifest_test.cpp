@@ -72,13 +72,13 @@ TEST_CASE("every field of a manifest is read") {
   CHECK(parse_manifest(manifest.text, "").id == "nan_guard");
 }
 
-TEST_CASE("what may be left out has a sensible value") {
+TEST_CASE("optional fields of a manifest have defaults") {
   CHECK(parse("name", "").name == "nan_guard");
   CHECK(parse("license", "").license.empty());
   CHECK(parse("before", "").before.empty());
 }
 
-TEST_CASE("what is required and missing is named") {
+TEST_CASE("a missing required field of a manifest is named") {
   for (const std::string key :
        {"manifest_version", "id", "version", "summary", "abi", "callbacks"}) {
     INFO(key);
@@ -86,7 +86,7 @@ TEST_CASE("what is required and missing is named") {
   }
 }
 
-TEST_CASE("a wrong value is refused with its line, and with what is accepted") {
+TEST_CASE("a wrong value in a manifest is refused with its line and what is accepted") {
   CHECK_THAT(refusal("id", R"("Nan Guard")"), Contains("'Nan Guard' in 'id' is not a plugin id"));
   CHECK_THAT(refusal("id", R"("a..b")"), Contains("not a plugin id"));
   CHECK_THAT(refusal("id", R"("../../etc/passwd")"), Contains("not a plugin id"));
@@ -132,13 +132,13 @@ TEST_CASE("a parameter of a type that no plugin can read is refused with those t
              Contains("which plugins cannot read"));
 }
 
-TEST_CASE("a later format of manifests says what to update, whatever else stands in it") {
+TEST_CASE("a manifest of a later format is refused, saying what to update") {
   CHECK_THAT(refusal("manifest_version", "2"), Contains("update grapnel"));
   CHECK_THROWS_WITH(parse_manifest(R"({"manifest_version": 7, "id": 5})", "x"),
                     Contains("manifest version 7 is not understood, this grapnel reads 1"));
 }
 
-TEST_CASE("an unknown key is ignored with a warning that names the nearest") {
+TEST_CASE("an unknown key in a manifest is ignored with a warning that names the nearest") {
   const Manifest manifest = parse("licence", R"("MIT")");
   REQUIRE(manifest.warnings.size() == 1);
   CHECK_THAT(manifest.warnings[0], Contains("'licence'") && Contains("did you mean 'license'?"));
@@ -153,7 +153,7 @@ TEST_CASE("a manifest that is too large, too deep or has a key twice is refused"
                     Contains("id"));
 }
 
-TEST_CASE("versions follow semver.org") {
+TEST_CASE("plugin versions follow semver.org") {
   for (const char* good :
        {"0.0.0", "1.2.3", "10.20.30", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-0.3.7",
         "1.0.0-x.7.z.92", "1.0.0+20130313144700", "1.0.0-beta+exp.sha.5114f85", "1.0.0--",
@@ -169,7 +169,7 @@ TEST_CASE("versions follow semver.org") {
   }
 }
 
-TEST_CASE("what the host cannot run is named with both sides and what to do") {
+TEST_CASE("a plugin for another ABI or platform is refused, naming both sides and what to do") {
   const auto reason = [](const std::string& key, const std::string& value) {
     return incompatibility(parse(key, value));
   };

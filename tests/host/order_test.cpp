@@ -37,7 +37,7 @@ TEST_CASE("before and after are obeyed, and move no more than they must") {
   CHECK(order({{"a", {}, {}, {}}, {"b", {}, {}, {}}, {"c", {}, {"a"}, {}}}) == Ids{"b", "c", "a"});
 }
 
-TEST_CASE("the reason says after whom a plugin comes") {
+TEST_CASE("the order's reason names the plugin that comes before") {
   const std::vector<OrderedItem> items = {
       {"a", {}, {}, {"c"}}, {"b", {}, {"a"}, {}}, {"c", {}, {}, {}}};
   const auto places = plugin_order(items);
@@ -46,15 +46,15 @@ TEST_CASE("the reason says after whom a plugin comes") {
   CHECK(places[2].reason == "after 'b' and 'c'");
 }
 
-TEST_CASE("a peer that is not there is satisfied") {
+TEST_CASE("before and after ignore a plugin that is not there") {
   CHECK(order({{"b", {}, {"x"}, {"y"}}, {"a", {}, {}, {}}}) == Ids{"a", "b"});
 }
 
-TEST_CASE("a peer is known by its former ids too") {
+TEST_CASE("before and after find a plugin by its former ids, too") {
   CHECK(order({{"a", {}, {}, {"old"}}, {"b", {"old"}, {}, {}}}) == Ids{"b", "a"});
 }
 
-TEST_CASE("a cycle is an error that names it, and it alone") {
+TEST_CASE("a cycle of before and after is an error that names its plugins only") {
   const std::vector<OrderedItem> items = {
       {"a", {}, {}, {"b"}}, {"b", {}, {}, {"c"}}, {"c", {}, {}, {"b"}}, {"d", {}, {}, {}}};
   CHECK_THROWS_WITH(plugin_order(items), Contains("'b' after 'c' after 'b'") && !Contains("'a'") &&
@@ -62,7 +62,7 @@ TEST_CASE("a cycle is an error that names it, and it alone") {
   CHECK_THROWS_AS(plugin_order({{"a", {}, {"b"}, {}}, {"b", {}, {"a"}, {}}}), PluginError);
 }
 
-TEST_CASE("the order does not depend on the order of discovery") {
+TEST_CASE("the order of plugins does not depend on the order of discovery") {
   const std::uint32_t seed = std::random_device()();
   INFO("seed " << seed);
   std::mt19937 random(seed);

@@ -27,7 +27,7 @@ ListedPlugin find(const PluginWorld& world, const std::string& label) {
 
 }  // namespace
 
-TEST_CASE("discovered is disabled, enabled is enabled") {
+TEST_CASE("the list shows discovered plugins as disabled, enabled ones as enabled") {
   const PluginWorld world;
   world.add_plugin("ema");
   CHECK(find(world, "ema").state == PluginState::disabled);
@@ -38,7 +38,8 @@ TEST_CASE("discovered is disabled, enabled is enabled") {
   CHECK(find(world, "ema").note.empty());
 }
 
-TEST_CASE("a file that changed since is an update that waits, and the list shows what runs") {
+TEST_CASE(
+    "a plugin file that changed since enabling is a pending update, and the list shows what runs") {
   const PluginWorld world;
   world.add_plugin("ema", {.version = "1.0.0"});
   world.enable("ema");
@@ -50,7 +51,7 @@ TEST_CASE("a file that changed since is an update that waits, and the list shows
   CHECK(plugin.note == "1.1.0 waits; to use it: grapnel plugin enable ema");
 }
 
-TEST_CASE("a file that was copied anew or touched is no update") {
+TEST_CASE("a plugin file that was copied again or touched is not an update") {
   const PluginWorld world;
   world.add_plugin("ema");
   world.enable("ema");
@@ -58,7 +59,7 @@ TEST_CASE("a file that was copied anew or touched is no update") {
   CHECK(find(world, "ema").state == PluginState::enabled);
 }
 
-TEST_CASE("another build of the same version is an update too") {
+TEST_CASE("another build of the same version is listed as an update") {
   const PluginWorld world;
   world.add_plugin("ema");
   world.enable("ema");
@@ -118,7 +119,7 @@ TEST_CASE("a plugin whose copy is gone is damaged") {
   CHECK_THAT(find(world, "ema").note, Contains("grapnel plugin enable ema"));
 }
 
-TEST_CASE("shadowed and refused plugins stand last, with path and reason") {
+TEST_CASE("shadowed and refused plugins are listed last, with path and reason") {
   const PluginWorld world;
   world.add_plugin("zeta");
   world.add_plugin("alpha", {.abi_major = 9});
@@ -135,7 +136,7 @@ TEST_CASE("shadowed and refused plugins stand last, with path and reason") {
   CHECK(list.plugins[2].path == world.directories.data / "plugins/zeta.so");
 }
 
-TEST_CASE("where every drop-in is trusted, all are enabled but those that were disabled") {
+TEST_CASE("with all drop-ins trusted, all plugins are enabled except those that were disabled") {
   const PluginWorld world;
   world.add_plugin("ema");
   world.add_plugin("noisy");

@@ -57,7 +57,9 @@ TEST_CASE("create, init and destroy are each called once, in this order") {
   CHECK(result.callbacks.at(0).hooks.size() == GRAPNEL_HOOK_COUNT);
 }
 
-TEST_CASE("a crash while loading is a result with its signal and the end of standard error") {
+TEST_CASE(
+    "a plugin that crashes while loading is reported with the signal and the end of standard "
+    "error") {
   ProbeResult result = probe_hostile("load_crashes");
   CHECK(result.end == End::crashed);
   CHECK(result.signal == SIGSEGV);
@@ -67,7 +69,7 @@ TEST_CASE("a crash while loading is a result with its signal and the end of stan
   CHECK_THAT(result.error_tail, Contains("load_aborts: about to abort"));
 }
 
-TEST_CASE("a hang is a result after the deadline") {
+TEST_CASE("a plugin that hangs is reported after the deadline") {
   const ProbeResult result = probe_hostile("load_hangs", 0.2);
   CHECK(result.end == End::hung);
   CHECK_THAT(result.cause, Contains("loading it did not finish within"));
@@ -80,7 +82,7 @@ TEST_CASE("a plugin that ends the process has not passed, whatever code it ends 
   CHECK_THAT(result.cause, Contains("exited with 0 while loading it"));
 }
 
-TEST_CASE("what a callback refuses or gets wrong is told") {
+TEST_CASE("the probe reports what a callback refuses or gets wrong") {
   const auto cause = [](const std::string& name) {
     const ProbeResult result = probe_hostile(name);
     CHECK(result.end == End::failed);
@@ -102,7 +104,7 @@ TEST_CASE("what a callback refuses or gets wrong is told") {
   CHECK(probe_hostile("hook_unknown_optional").ok());
 }
 
-TEST_CASE("what a plugin changes in the process fails the probe") {
+TEST_CASE("a plugin that changes the process fails the probe") {
   ProbeResult result = probe_hostile("load_changes_process");
   CHECK(result.end == End::failed);
   CHECK_THAT(result.cause, Contains("the locale") && Contains("the handler of SIGINT") &&
@@ -111,7 +113,7 @@ TEST_CASE("what a plugin changes in the process fails the probe") {
   CHECK_THAT(result.cause, Contains("the handler of SIGTERM"));
 }
 
-TEST_CASE("the result is recorded for this very library, and another build is probed anew") {
+TEST_CASE("a probe's result is recorded per library, and another build is probed again") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   const ProbeResult result = probe(world, library);
@@ -124,7 +126,7 @@ TEST_CASE("the result is recorded for this very library, and another build is pr
   CHECK(recorded_probe(result.digest, world.directories) == std::nullopt);
 }
 
-TEST_CASE("a record holds for a host with the same extensions only") {
+TEST_CASE("a probe's record is valid only for a host with the same extensions") {
   const PluginWorld world;
   const ProbeResult result = probe(world, world.add_plugin("ema"));
   const fs::path file = world.directories.cache / "probes" / (result.digest + ".json");

@@ -28,13 +28,13 @@ void handler(int) {}
 
 }  // namespace
 
-TEST_CASE("nothing changed is nothing to say") {
+TEST_CASE("an unchanged process has no changes to report") {
   ProcessStateGuard guard;
   CHECK(guard.changes().empty());
   CHECK(guard.restore().empty());
 }
 
-TEST_CASE("a signal handler is named and put back") {
+TEST_CASE("a changed signal handler is named and restored") {
   ProcessStateGuard guard;
   std::signal(SIGUSR1, &handler);
   CHECK(guard.changes() == Changes{"the handler of SIGUSR1"});
@@ -43,7 +43,7 @@ TEST_CASE("a signal handler is named and put back") {
   CHECK(std::signal(SIGUSR1, SIG_DFL) == SIG_DFL);
 }
 
-TEST_CASE("the working directory is named with both and put back") {
+TEST_CASE("a changed working directory is named with both paths and restored") {
   const grapnel::test::TempDir dir;
   const auto before = std::filesystem::current_path();
   ProcessStateGuard guard;
@@ -55,7 +55,7 @@ TEST_CASE("the working directory is named with both and put back") {
   CHECK(std::filesystem::current_path() == before);
 }
 
-TEST_CASE("variables that were set, changed and removed are named and put back") {
+TEST_CASE("environment variables that were set, changed or removed are named and restored") {
   setenv("GRAPNEL_TEST_CHANGED", "before", 1);
   setenv("GRAPNEL_TEST_REMOVED", "before", 1);
   unsetenv("GRAPNEL_TEST_ADDED");
@@ -73,7 +73,7 @@ TEST_CASE("variables that were set, changed and removed are named and put back")
   CHECK(getenv("GRAPNEL_TEST_ADDED") == nullptr);
 }
 
-TEST_CASE("the umask is named with both and put back") {
+TEST_CASE("a changed umask is named with both values and restored") {
   const mode_t before = umask(022);
   ProcessStateGuard guard;
   umask(0);
@@ -81,7 +81,7 @@ TEST_CASE("the umask is named with both and put back") {
   CHECK(umask(before) == 022);
 }
 
-TEST_CASE("looking at the process changes nothing for other threads") {
+TEST_CASE("reading the process state changes nothing for other threads") {
   const mode_t before = umask(022);
   const grapnel::test::TempDir dir;
   std::atomic<bool> done = false;
@@ -102,7 +102,7 @@ TEST_CASE("looking at the process changes nothing for other threads") {
   CHECK(others == 0);
 }
 
-TEST_CASE("the locale is named with both and put back") {
+TEST_CASE("a changed locale is named with both names and restored") {
   ProcessStateGuard guard;
   REQUIRE(std::setlocale(LC_ALL, "C.UTF-8") != nullptr);
   CHECK(guard.restore() == Changes{"the locale (C to C.UTF-8)"});

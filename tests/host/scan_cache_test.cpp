@@ -87,7 +87,7 @@ void fill(T& value, int& counter) {
 
 }  // namespace
 
-TEST_CASE("every member of a record comes back from the cache") {
+TEST_CASE("the scan cache restores every member of a record") {
   const test::TempDir dir;
   int counter = 0;
   Candidate candidate;
@@ -106,7 +106,7 @@ TEST_CASE("every member of a record comes back from the cache") {
   CHECK_FALSE(ScanCache(dir.path()).find("/plugins/ema.so", other));
 }
 
-TEST_CASE("a library that cannot be looked at any more is examined again, and refused") {
+TEST_CASE("a cached library that became unreadable is examined again and refused") {
   const PluginWorld world;
   const fs::path below = world.plugins() / "below";
   fs::create_directory(below);
@@ -123,7 +123,7 @@ TEST_CASE("a library that cannot be looked at any more is examined again, and re
   CHECK_THAT(discovery.candidates[0].refused, Catch::Contains("cannot look at"));
 }
 
-TEST_CASE("a cache holds for the extensions that the host offers, as for its version") {
+TEST_CASE("the scan cache depends on the host's version and its extensions") {
   const PluginWorld world;
   world.add_plugin("ema");
   let_files_age();
@@ -140,7 +140,7 @@ TEST_CASE("a cache holds for the extensions that the host offers, as for its ver
   CHECK(version_found(world) == "1.0.0");
 }
 
-TEST_CASE("a second look at unchanged files is answered from the cache") {
+TEST_CASE("a second scan of unchanged files is answered from the cache") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   let_files_age();
@@ -189,7 +189,7 @@ TEST_CASE("a library that vanished or was exchanged below its manifest is notice
   CHECK_FALSE(discover(world.discovery()).candidates.front().usable());
 }
 
-TEST_CASE("a damaged, foreign or unreadable cache only costs time") {
+TEST_CASE("a damaged, foreign or unreadable scan cache only costs time") {
   const PluginWorld world;
   world.add_plugin("ema");
   let_files_age();
@@ -212,7 +212,7 @@ TEST_CASE("a damaged, foreign or unreadable cache only costs time") {
   CHECK(version_found(world) == "1.0.0");
 }
 
-TEST_CASE("refusals are cached too, and end when their cause does") {
+TEST_CASE("refusals are cached too, until their cause is gone") {
   const PluginWorld world;
   world.add_plugin("ema", {.abi_major = 9});
   let_files_age();

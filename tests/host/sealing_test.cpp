@@ -31,7 +31,7 @@ TEST_CASE("a plugin made by grapnel_add_plugin() is sealed") {
   }
 }
 
-TEST_CASE("a plugin that was linked as any library shows what leaks") {
+TEST_CASE("a plugin linked as an ordinary library is reported with what leaks") {
   const LibraryFacts facts = read_library_file(UNSEALED);
   CHECK_THAT(found(facts, "exports only its entry"), Contains("version script"));
   CHECK_THAT(found(facts, "has no unique symbols"), Contains("-fno-gnu-unique"));
@@ -44,7 +44,7 @@ TEST_CASE("a plugin that is linked with LibTorch shows it") {
              Contains("'libtorch_cpu.so'") && Contains("grapnel.aten"));
 }
 
-TEST_CASE("each of the other leaks is named") {
+TEST_CASE("every kind of leak in a plugin's sealing is named") {
   LibraryFacts facts;
   facts.undefined = {"_ZN2at4_ops3add4callERKNS_6TensorES4_RKN3c106ScalarE", "malloc"};
   CHECK_THAT(found(facts, "wants no LibTorch symbol"), Contains("'_ZN2at4_ops3add"));

@@ -97,7 +97,7 @@ TEST_CASE("an enabled plugin runs though the file it came from is out of reach")
   CHECK_THAT(selection.notices[0], Contains("runs from its copy") && Contains(library.string()));
 }
 
-TEST_CASE("directories behind symbolic links serve as others do") {
+TEST_CASE("plugin directories may be behind symbolic links") {
   PluginWorld world;
   world.add_plugin("ema");
   fs::create_directory(world.dir / "disk");
@@ -111,14 +111,14 @@ TEST_CASE("directories behind symbolic links serve as others do") {
   CHECK(stored_file_damage(selection.plugins[0].library, selection.plugins[0].digest).empty());
 }
 
-TEST_CASE("a plugin that was disabled is not mentioned") {
+TEST_CASE("a disabled plugin is not mentioned") {
   const PluginWorld world;
   world.add_plugin("ema");
   (void)disable_plugin("ema", world.directories);
   CHECK(select(world).notices.empty());
 }
 
-TEST_CASE("GRAPNEL_PLUGINS decides for one run") {
+TEST_CASE("GRAPNEL_PLUGINS chooses the plugins of one run") {
   const PluginWorld world;
   for (const char* id : {"a", "b", "c"}) world.add_plugin(id);
   world.enable("a");
@@ -139,7 +139,7 @@ TEST_CASE("GRAPNEL_PLUGINS=none runs whatever is wrong with the plugins and thei
   CHECK(ids(select(world, {.plugins = {library.string()}, .environment = "none"})) == Ids{"ema"});
 }
 
-TEST_CASE("--plugin adds one, --no-plugin takes one away") {
+TEST_CASE("--plugin adds a plugin, --no-plugin removes one") {
   const PluginWorld world;
   for (const char* id : {"a", "b", "c"}) world.add_plugin(id);
   world.enable("a");
@@ -202,7 +202,7 @@ TEST_CASE("a former id still selects the plugin") {
   CHECK(ids(select(world, {.environment = "old"})) == Ids{"ema"});
 }
 
-TEST_CASE("a former id takes the plugin away, also when only its copy is left") {
+TEST_CASE("--no-plugin with a former id removes the plugin, also when only its copy is left") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema", {.members = R"("aliases": ["old"],)"});
   CHECK(ids(select(world, {.no_plugins = {"old"}, .environment = "all"})).empty());
@@ -228,7 +228,7 @@ TEST_CASE("a refused plugin that is named is an error with the reason, else it i
   CHECK_THAT(all.notices[0], Contains("is left out"));
 }
 
-TEST_CASE("where every drop-in is trusted, all run but those that were disabled") {
+TEST_CASE("with all drop-ins trusted, all plugins run except those that were disabled") {
   const PluginWorld world;
   world.add_plugin("ema");
   world.add_plugin("noisy");
@@ -260,7 +260,7 @@ TEST_CASE("a project's plugins run only when they are named or enabled") {
   CHECK(ids(select(world)) == Ids{"ema", "intruder"});
 }
 
-TEST_CASE("before and after decide the order, and it is told why") {
+TEST_CASE("before and after decide the plugins' order, with the reason") {
   const PluginWorld world;
   world.add_plugin("a", {.members = R"("after": ["c", "not_there"],)"});
   world.add_plugin("b");

@@ -31,7 +31,7 @@ TEST_CASE("a library is kept under its SHA-256, readable by its owner only") {
   CHECK_FALSE(store.holds(kept.digest, "other.so"));
 }
 
-TEST_CASE("the same library twice is one file, and nothing temporary stays") {
+TEST_CASE("a library stored twice is one file, and no temporary file remains") {
   const PluginWorld world;
   Store store(world.directories);
   const Candidate candidate = examine(world.add_plugin("ema"));
@@ -70,7 +70,7 @@ TEST_CASE("a copy that was changed, or that others can write, is noticed") {
   CHECK_THAT(stored_file_damage(kept.path, kept.digest), Contains("is missing"));
 }
 
-TEST_CASE("copies that nobody enabled or used for 30 days go, and what was left half written") {
+TEST_CASE("stored copies unused for 30 days are removed, and half-written ones") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   const EnabledPlugin enabled = world.enable("ema");
@@ -114,7 +114,7 @@ TEST_CASE("a store that others can write is not used") {
   CHECK_THROWS_WITH(store.put_text("{}", "plugin.json"), Contains("chmod go-w"));
 }
 
-TEST_CASE("a store behind a symbolic link is used at the place the link leads to") {
+TEST_CASE("a store behind a symbolic link is used at the link's target") {
   const PluginWorld world;
   fs::create_directory(world.dir / "disk");
   fs::create_directory_symlink(world.dir / "disk", world.dir / "home");

@@ -26,7 +26,7 @@ std::string refusal(const fs::path& file) {
 
 }  // namespace
 
-TEST_CASE("a file of one's own below directories of one's own is trusted") {
+TEST_CASE("a file and directories owned by the user are trusted") {
   const TempDir dir;
   CHECK(refusal(dir.write("plugins/ema.so", "x")).empty());
 }
@@ -61,14 +61,14 @@ TEST_CASE("a directory in which only owners may replace their files is trusted")
   CHECK(refusal(file).empty());
 }
 
-TEST_CASE("the sticky bit of a file means nothing") {
+TEST_CASE("a file's sticky bit does not make it trusted") {
   const TempDir dir;
   const fs::path file = dir.write("ema.so", "x");
   set_mode(file, 01666);
   CHECK_THAT(refusal(file), Contains("can be written by others"));
 }
 
-TEST_CASE("a group that others are in may not write either") {
+TEST_CASE("a file writable by a group with other members is refused") {
   if (geteuid() != 0) return;  // a user's own private group is trusted
   const TempDir dir;
   const fs::path file = dir.write("a/ema.so", "x");
@@ -76,7 +76,7 @@ TEST_CASE("a group that others are in may not write either") {
   CHECK_THAT(refusal(file), Contains("mode 0775"));
 }
 
-TEST_CASE("what belongs to another user is refused") {
+TEST_CASE("a file of another user is refused") {
   if (geteuid() != 0) return;  // only the administrator can give files away
   const TempDir dir;
   const fs::path file = dir.write("a/ema.so", "x");
@@ -87,7 +87,7 @@ TEST_CASE("what belongs to another user is refused") {
   CHECK_THAT(refusal(file), Contains("the directory '" + (dir / "a").string() + "' belongs to"));
 }
 
-TEST_CASE("what is no regular file is refused") {
+TEST_CASE("a path that is not a regular file is refused") {
   const TempDir dir;
   const fs::path file = dir.write("ema.so", "x");
   fs::create_symlink(file, dir / "link.so");

@@ -61,7 +61,7 @@ TEST_CASE("a plugin that is refused is not probed, and the rest is checked never
   CHECK(find(validation, "no executable stack").outcome == Outcome::ok);
 }
 
-TEST_CASE("a callback with a parameter that has no default is passed over with a warning") {
+TEST_CASE("a callback with a required parameter is not probed, with a warning") {
   const PluginWorld world;
   std::string text = test::manifest_text("ema");
   const std::string summary = R"("summary": "Does nothing.")";
@@ -74,7 +74,7 @@ TEST_CASE("a callback with a parameter that has no default is passed over with a
   CHECK_THAT(find(validation, "was tried").found, Contains("no default") && Contains("url"));
 }
 
-TEST_CASE("a library that is none is not valid, with one clear reason") {
+TEST_CASE("a file that is not a library is invalid, with one clear reason") {
   const PluginWorld world;
   const Validation validation = validate(world, world.dir.write("x.so", "text"));
   CHECK_FALSE(validation.ok());

@@ -72,7 +72,7 @@ int status_of(const Body& body) {
 
 }  // namespace
 
-TEST_CASE("hooks that fail say why, or not, or answer nonsense") {
+TEST_CASE("failing hooks give a reason, or none, or an invalid status") {
   CHECK(run_batch("hook_fails").failures == std::vector<std::string>{"I don't like this batch"});
   CHECK(run_batch("hook_fails").status == GRAPNEL_ERROR);
   CHECK(run_batch("hook_fails_silently").status == GRAPNEL_ERROR);
@@ -99,7 +99,7 @@ TEST_CASE("create and init refuse with a text, or without") {
   CHECK(refusal("init_refuses") == "init: this plugin wants a moon of cheese");
 }
 
-TEST_CASE("what extensions there are is refused with a text, or answered with nothing") {
+TEST_CASE("get_extension fails with a text, or succeeds without a table") {
   RecordingHost host;
   const auto state_of = [&](const char* name) {
     const PluginFile plugin = load(name);
@@ -121,7 +121,7 @@ TEST_CASE("a text that is NULL with a size, or endless, is refused by a host tha
   CHECK(run_batch("text_null").failures.empty());
 }
 
-TEST_CASE("a lease is kept") {
+TEST_CASE("lease_kept keeps its lease") {
   RecordingHost host;
   host.parameters = {{"weight", FakeTensor::make({5}), nullptr}};
   const PluginFile plugin = load("lease_kept");

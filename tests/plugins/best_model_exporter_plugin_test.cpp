@@ -58,7 +58,9 @@ struct Exported {
 
 }  // namespace
 
-TEST_CASE("the file is a header of JSON, then the elements of parameters and buffers") {
+TEST_CASE(
+    "the exported model is a safetensors file: a JSON header, then the elements of parameters and "
+    "buffers") {
   Exported run;
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
   run.host.trainer.current_epoch = 2;
@@ -104,7 +106,7 @@ TEST_CASE("a pruned parameter is written masked, and its mask is not") {
   CHECK(run.host.live_handles == 0);
 }
 
-TEST_CASE("names that JSON must escape are escaped") {
+TEST_CASE("the exported model's header escapes parameter names for JSON") {
   Exported run;
   run.host.parameters[0].name = "a\"b\\c\td";
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
@@ -112,7 +114,7 @@ TEST_CASE("names that JSON must escape are escaped") {
   CHECK_THAT(read_file(run.file()), Catch::Contains(R"("a\"b\\c\u0009d":{)"));
 }
 
-TEST_CASE("only a better value replaces the file, and NaN is none") {
+TEST_CASE("only a better value replaces the exported model, and NaN is never better") {
   SECTION("smaller is better") {
     Exported run;
     RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
@@ -138,7 +140,7 @@ TEST_CASE("only a better value replaces the file, and NaN is none") {
   }
 }
 
-TEST_CASE("a value is looked at once") {
+TEST_CASE("best_model_exporter considers each metric value once") {
   Exported run;
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
   run.validate(exporter, 3);
@@ -148,7 +150,8 @@ TEST_CASE("a value is looked at once") {
   CHECK(run.exported() == 1);
 }
 
-TEST_CASE("metrics of training epochs are looked at too, also those that the module logs last") {
+TEST_CASE(
+    "best_model_exporter considers training metrics too, also those that the module logs last") {
   const auto hook = GENERATE(as<std::uint32_t>{}, GRAPNEL_HOOK_on_train_epoch_end,
                              GRAPNEL_HOOK_on_train_epoch_start, GRAPNEL_HOOK_on_train_end);
   Exported run;
@@ -162,7 +165,7 @@ TEST_CASE("metrics of training epochs are looked at too, also those that the mod
   CHECK(run.exported() == 1);
 }
 
-TEST_CASE("the sanity check and runs that don't train export nothing") {
+TEST_CASE("best_model_exporter exports nothing in the sanity check and in runs that don't train") {
   Exported run;
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
   run.host.trainer.sanity_checking = 1;
@@ -173,7 +176,7 @@ TEST_CASE("the sanity check and runs that don't train export nothing") {
   CHECK(run.exported() == -1);
 }
 
-TEST_CASE("the best value survives a checkpoint, and where it is") {
+TEST_CASE("best_model_exporter's checkpoint state has the best value and the file's path") {
   Exported run;
   RecordedState saved;
   {
@@ -201,7 +204,7 @@ TEST_CASE("the best value survives a checkpoint, and where it is") {
   CHECK(later.load(saved) == GRAPNEL_ERROR);
 }
 
-TEST_CASE("the end says where the best model is") {
+TEST_CASE("the path of the best model is logged at the end of the training") {
   Exported run;
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
   run.validate(exporter, 0.1);
@@ -210,7 +213,7 @@ TEST_CASE("the end says where the best model is") {
                                    run.file().string() + "'");
 }
 
-TEST_CASE("a metric that nobody logs is reported once, with the nearest name") {
+TEST_CASE("best_model_exporter reports a missing metric once, with the nearest name") {
   Exported run;
   run.host.params["monitor"] = std::string("val_los");
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
@@ -226,7 +229,7 @@ TEST_CASE("a metric that nobody logs is reported once, with the nearest name") {
   CHECK(run.exported() == -1);
 }
 
-TEST_CASE("where no name is near, those that there are are listed") {
+TEST_CASE("a missing metric without a similar name is reported with the list of logged metrics") {
   Exported run;
   run.host.params["monitor"] = std::string("perplexity");
   const std::string begin =
@@ -242,7 +245,7 @@ TEST_CASE("where no name is near, those that there are are listed") {
   CHECK(run.host.log.back() == begin + "there are: loss, acc");
 }
 
-TEST_CASE("a file that can't be written fails and leaves what was there") {
+TEST_CASE("an export that can't be written fails and keeps the old file") {
   Exported run;
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
   run.validate(exporter, 3);
@@ -258,7 +261,7 @@ TEST_CASE("a file that can't be written fails and leaves what was there") {
   CHECK(std::get<double>(*exporter.save().find("best_value")) == 3);
 }
 
-TEST_CASE("a write that fails in its middle leaves the old file and no other") {
+TEST_CASE("an export that fails midway keeps the old file and leaves no other") {
   Exported run;
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
   run.validate(exporter, 3);
@@ -273,7 +276,7 @@ TEST_CASE("a write that fails in its middle leaves the old file and no other") {
   CHECK(run.host.live_handles == 0);
 }
 
-TEST_CASE("an element type that the format lacks is refused at the start") {
+TEST_CASE("a parameter dtype that safetensors lacks is refused at the start of the training") {
   Exported run;
   run.host.buffers.push_back({"phase", FakeTensor::make({1}, 9), nullptr});  // complex
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
@@ -281,7 +284,8 @@ TEST_CASE("an element type that the format lacks is refused at the start") {
   CHECK_THAT(run.host.failures[0], Catch::StartsWith("'phase' has an element type that"));
 }
 
-TEST_CASE("a directory of its own is made, an absolute name is taken as it is") {
+TEST_CASE(
+    "best_model_exporter creates the export's directory, and takes an absolute path as it is") {
   TempDir elsewhere;
   const auto file = elsewhere / "a" / "b.safetensors";
   Exported run("min", file.string());
@@ -291,7 +295,7 @@ TEST_CASE("a directory of its own is made, an absolute name is taken as it is") 
   CHECK_FALSE(std::filesystem::exists(run.file()));
 }
 
-TEST_CASE("names that name nothing are refused") {
+TEST_CASE("best_model_exporter refuses empty metric and file names") {
   Exported run("min", "models/");
   CHECK_THROWS_WITH(run.start(), Catch::Contains("filename is 'models/', which names no file"));
   run.host.params["filename"] = std::string("best.safetensors");

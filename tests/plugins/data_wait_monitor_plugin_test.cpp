@@ -44,7 +44,7 @@ struct Waiting {
 
 }  // namespace
 
-TEST_CASE("waiting is what passes between batches, and before the first of an epoch") {
+TEST_CASE("data wait time is the time between batches, and before the first of an epoch") {
   DataWait wait;
   wait.epoch_start(10);
   wait.batch_start(13);  // 3
@@ -61,7 +61,7 @@ TEST_CASE("waiting is what passes between batches, and before the first of an ep
   CHECK(wait.take_epoch().batches == 0);
 }
 
-TEST_CASE("the time since the last value is counted apart from the epoch's") {
+TEST_CASE("data_wait_monitor counts the time since the last logged value apart from the epoch's") {
   DataWait wait;
   wait.epoch_start(0);
   wait.batch_start(1);
@@ -74,7 +74,7 @@ TEST_CASE("the time since the last value is counted apart from the epoch's") {
   CHECK(wait.take_recent().share() == 0);  // nothing yet
 }
 
-TEST_CASE("pauses are no waiting, and may lie in one another") {
+TEST_CASE("pauses such as validations are not counted as waiting, and may nest") {
   DataWait wait;
   wait.epoch_start(0);
   wait.batch_start(0);
@@ -88,7 +88,7 @@ TEST_CASE("pauses are no waiting, and may lie in one another") {
   CHECK(wait.take_epoch().wait == 2);
 }
 
-TEST_CASE("a batch whose beginning was not seen is left out, and so is a pause without its end") {
+TEST_CASE("data_wait_monitor skips a batch without its start and a pause without its end") {
   DataWait wait;
   wait.batch_end(5, 3);
   CHECK(wait.take_epoch().batches == 0);
@@ -101,7 +101,7 @@ TEST_CASE("a batch whose beginning was not seen is left out, and so is a pause w
   CHECK(wait.take_epoch().wait == 4);
 }
 
-TEST_CASE("the share is logged with the loggers, and each epoch has a line") {
+TEST_CASE("data_wait_monitor logs its share when the loggers log, and a line per epoch") {
   Waiting run;
   RunningCallback monitor(run.host, run.plugin.entry(), "data_wait_monitor");
   run.epoch(monitor, 3);
@@ -119,7 +119,8 @@ TEST_CASE("the share is logged with the loggers, and each epoch has a line") {
   CHECK_THAT(run.host.log[1], Catch::StartsWith("info: in the whole training the model waited"));
 }
 
-TEST_CASE("lines can be left out, and steps that nobody logs cost no value") {
+TEST_CASE(
+    "data_wait_monitor's lines can be turned off, and steps that aren't logged compute no value") {
   Waiting run(1, false);
   run.host.trainer.is_logging_step = 0;
   RunningCallback monitor(run.host, run.plugin.entry(), "data_wait_monitor");
@@ -129,7 +130,8 @@ TEST_CASE("lines can be left out, and steps that nobody logs cost no value") {
   CHECK(run.host.log.empty());
 }
 
-TEST_CASE("a high share is warned of once, with advice, but not after a few batches") {
+TEST_CASE(
+    "data_wait_monitor warns once about a high share, with advice, but not after a few batches") {
   Waiting run(0, false);  // any share is too high
   RunningCallback monitor(run.host, run.plugin.entry(), "data_wait_monitor");
   run.epoch(monitor, 4);

@@ -56,7 +56,7 @@ void set_pruned(Averaged& run, bool pruned, double second = 0) {
 
 }  // namespace
 
-TEST_CASE("the average begins with the weights and then follows them by 1 - decay") {
+TEST_CASE("ema starts with the weights, then moves by 1 - decay towards them") {
   Averaged run;
   auto ema = run.start();
   run.step(ema);
@@ -68,7 +68,7 @@ TEST_CASE("the average begins with the weights and then follows them by 1 - deca
   CHECK(run.weight() == Values{3, 13});
 }
 
-TEST_CASE("an update is one call for all floating tensors") {
+TEST_CASE("an ema update is one operator call for all floating-point tensors") {
   Averaged run;
   auto ema = run.start();
   run.step(ema);
@@ -78,8 +78,7 @@ TEST_CASE("an update is one call for all floating tensors") {
         std::vector<std::string>{"aten::_foreach_lerp_.Scalar", "aten::_foreach_copy_"});
 }
 
-TEST_CASE(
-    "validation runs on a lease of weights and buffers, and has none before the first update") {
+TEST_CASE("ema leases weights and buffers for validation, not before the first update") {
   Averaged run;
   auto ema = run.start();
   CHECK(run.validated(ema) == Values{0, 10});
@@ -94,7 +93,7 @@ TEST_CASE(
   CHECK(run.host.buffers[0].tensor->values == Values{102});
 }
 
-TEST_CASE("buffers stay the model's own where they are not wanted") {
+TEST_CASE("without use_buffers ema leaves the model's buffers alone") {
   Averaged run;
   run.host.params["use_buffers"] = false;
   auto ema = run.start();
@@ -106,8 +105,7 @@ TEST_CASE("buffers stay the model's own where they are not wanted") {
   REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_test_end) == GRAPNEL_OK);
 }
 
-TEST_CASE(
-    "steps before the start and between the intervals don't count, nor do batches without a step") {
+TEST_CASE("ema ignores steps before its start and between intervals, and batches without a step") {
   Averaged run(0);  // the average is what was last taken
   run.host.params["update_every_n_steps"] = std::int64_t{2};
   run.host.params["update_starting_at_step"] = std::int64_t{2};
@@ -126,7 +124,7 @@ TEST_CASE(
   CHECK(run.validated(ema) == Values{51, 61});
 }
 
-TEST_CASE("a warm-up makes the decay grow with the updates") {
+TEST_CASE("ema's warm-up increases the decay with the updates") {
   Averaged run(0.999);
   run.host.params["warm_up"] = true;
   auto ema = run.start();
@@ -137,7 +135,7 @@ TEST_CASE("a warm-up makes the decay grow with the updates") {
   CHECK(run.validated(ema)[0] == Approx((1 + 9.0 / 11) + 0.75 * (3 - (1 + 9.0 / 11))));
 }
 
-TEST_CASE("when the training ends, the model gets the average, unless told otherwise") {
+TEST_CASE("the model gets the ema average when the training ends, unless that is turned off") {
   Averaged run;
   auto ema = run.start();
   run.step(ema);
@@ -156,7 +154,7 @@ TEST_CASE("when the training ends, the model gets the average, unless told other
   }
 }
 
-TEST_CASE("a resumed average goes on as if never stopped") {
+TEST_CASE("a resumed ema continues as if never stopped") {
   Averaged whole;
   auto uninterrupted = whole.start();
   for (int i = 0; i < 5; ++i) whole.step(uninterrupted);
@@ -178,7 +176,7 @@ TEST_CASE("a resumed average goes on as if never stopped") {
   CHECK(run.validated(resumed) == whole.validated(uninterrupted));
 }
 
-TEST_CASE("a state that lacks its counters changes nothing") {
+TEST_CASE("an ema state without its counters is refused and changes nothing") {
   Averaged run;
   auto ema = run.start();
   run.step(ema);
@@ -189,7 +187,7 @@ TEST_CASE("a state that lacks its counters changes nothing") {
   CHECK(run.validated(ema) == Values{1.5, 11.5});
 }
 
-TEST_CASE("the average follows a model that changes: by name, the rest starts over") {
+TEST_CASE("ema matches a changed model by name and restarts the average of the rest") {
   Averaged run;
   auto ema = run.start();
   run.step(ema);
@@ -206,7 +204,7 @@ TEST_CASE("the average follows a model that changes: by name, the rest starts ov
                    "info: the average of new starts over") == 1);
 }
 
-TEST_CASE("a parameter keeps its average while it is pruned and when that ends") {
+TEST_CASE("a parameter keeps its ema average while it is pruned and afterwards") {
   Averaged run;
   auto ema = run.start();
   run.step(ema);
@@ -225,7 +223,7 @@ TEST_CASE("a parameter keeps its average while it is pruned and when that ends")
         }) == 0);
 }
 
-TEST_CASE("masks are neither averaged nor swapped") {
+TEST_CASE("ema neither averages nor swaps pruning masks") {
   Averaged run;
   run.host.buffers.push_back({"attention_mask", FakeTensor::make({0}), nullptr});
   set_pruned(run, true, 1);
@@ -242,7 +240,7 @@ TEST_CASE("masks are neither averaged nor swapped") {
   CHECK(ema.save().find("mask.weight") != nullptr);
 }
 
-TEST_CASE("a state of a pruned model fits a model that is not, and the other way round") {
+TEST_CASE("an ema state of a pruned model fits an unpruned one, and vice versa") {
   Averaged run;
   auto ema = run.start();
   run.step(ema);
@@ -281,7 +279,7 @@ TEST_CASE("a state of a pruned model fits a model that is not, and the other way
   }
 }
 
-TEST_CASE("a lease that the host undid after a failure is no trouble, and no handle leaks") {
+TEST_CASE("ema handles a lease that the host undid after a failure, and leaks no handle") {
   Averaged run;
   {
     auto ema = run.start();

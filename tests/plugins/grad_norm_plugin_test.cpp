@@ -40,7 +40,7 @@ using Logged = std::vector<std::pair<std::string, double>>;
 
 }  // namespace
 
-TEST_CASE("the norms are those of each gradient and of all elements together") {
+TEST_CASE("grad_norm logs the norm of each gradient and of all elements together") {
   CHECK(Normed(2).step() ==
         Logged{{"grad_norm/total", 13}, {"grad_norm/a", 5}, {"grad_norm/b", 12}});
   CHECK(Normed(1).step() ==
@@ -49,18 +49,18 @@ TEST_CASE("the norms are those of each gradient and of all elements together") {
         Logged{{"grad_norm/total", 12}, {"grad_norm/a", 4}, {"grad_norm/b", 12}});
 }
 
-TEST_CASE("the total alone is logged where that is asked for") {
+TEST_CASE("grad_norm can log only the total") {
   CHECK(Normed(2, 0, false).step() == Logged{{"grad_norm/total", 13}});
 }
 
-TEST_CASE("nothing is computed on steps that the loggers leave out") {
+TEST_CASE("grad_norm computes nothing on steps that aren't logged") {
   Normed run;
   run.host.trainer.is_logging_step = 0;
   CHECK(run.step().empty());
   CHECK(run.host.calls.empty());
 }
 
-TEST_CASE("an interval of its own counts optimizer steps") {
+TEST_CASE("grad_norm's own interval counts optimizer steps") {
   Normed run(2, 3);
   run.host.trainer.is_logging_step = 0;
   run.host.trainer.global_step = 2;
@@ -69,7 +69,7 @@ TEST_CASE("an interval of its own counts optimizer steps") {
   CHECK(run.step().size() == 3);
 }
 
-TEST_CASE("scaled gradients are not logged, and that is said once") {
+TEST_CASE("grad_norm doesn't log scaled gradients and says so once") {
   Normed run;
   run.host.gradients_unscaled = false;
   CHECK(run.step().empty());
@@ -77,11 +77,11 @@ TEST_CASE("scaled gradients are not logged, and that is said once") {
   CHECK(run.host.log.size() == 1);
 }
 
-TEST_CASE("later optimizers have names of their own") {
+TEST_CASE("grad_norm names the metrics of later optimizers by their number") {
   CHECK(Normed(2, 0, false).step(1) == Logged{{"grad_norm/optimizer_1/total", 13}});
 }
 
-TEST_CASE("before the first backward there is nothing to log") {
+TEST_CASE("grad_norm logs nothing before the first backward") {
   Normed run;
   for (auto& parameter : run.host.parameters) parameter.grad = nullptr;
   CHECK(run.step().empty());

@@ -22,14 +22,14 @@ std::size_t stops_at(double loss) {
 
 }  // namespace
 
-TEST_CASE("a loss up to the limit lets the run go on, a larger one stops it") {
+TEST_CASE("loss_limit stops the run for a loss above the limit, and for a NaN") {
   CHECK(stops_at(10) == 0);
   CHECK(stops_at(10.001) == 1);
   CHECK(stops_at(std::nan("")) == 1);
   CHECK(stops_at(HUGE_VAL) == 1);
 }
 
-TEST_CASE("a step without a loss is no reason to stop") {
+TEST_CASE("loss_limit ignores a step without a loss") {
   RecordingHost host;
   host.params["limit"] = 10.0;
   PluginFile plugin(LOSS_LIMIT_PLUGIN);

@@ -54,7 +54,8 @@ struct Observed {
 
 }  // namespace
 
-TEST_CASE("growth is reported after as many readings in a row, and when the row has doubled") {
+TEST_CASE(
+    "memory growth is reported after `patience` growing readings, and again after twice as many") {
   memory_observer::Growth growth(2, 10);
   CHECK_FALSE(growth.add(100));
   CHECK_FALSE(growth.add(106));
@@ -69,7 +70,7 @@ TEST_CASE("growth is reported after as many readings in a row, and when the row 
   CHECK(growth.add(130)->bytes == 16);
 }
 
-TEST_CASE("growth that is too small is not reported until it is large enough") {
+TEST_CASE("memory growth below the minimum is not reported until it is large enough") {
   memory_observer::Growth growth(2, 10);
   for (const int reading : {100, 101, 102, 103}) CHECK_FALSE(growth.add(reading));
   CHECK(growth.add(110)->readings == 4);
@@ -77,7 +78,7 @@ TEST_CASE("growth that is too small is not reported until it is large enough") {
 
 #if defined(__linux__)
 
-TEST_CASE("what is resident and the peak are logged with the loggers") {
+TEST_CASE("memory_observer logs resident memory and its peak when the loggers log") {
   Observed run;
   RunningCallback observer(run.host, run.plugin.entry(), "memory_observer");
   REQUIRE(observer.train_batch_end({}) == GRAPNEL_OK);
@@ -94,7 +95,7 @@ TEST_CASE("what is resident and the peak are logged with the loggers") {
   CHECK(run.host.metrics.size() == logged);
 }
 
-TEST_CASE("an interval of its own counts batches") {
+TEST_CASE("memory_observer's own interval counts batches") {
   Observed run;
   run.host.params["every_n_steps"] = std::int64_t{3};
   run.host.trainer.is_logging_step = 0;
@@ -103,7 +104,7 @@ TEST_CASE("an interval of its own counts batches") {
   CHECK(run.host.metrics.size() == 4);
 }
 
-TEST_CASE("memory that grows in every epoch is warned of, with how much") {
+TEST_CASE("memory_observer warns of memory that grows in every epoch, with the amount") {
   Observed run;
   RunningCallback observer(run.host, run.plugin.entry(), "memory_observer");
   Observed::epoch_end(observer);
@@ -119,7 +120,7 @@ TEST_CASE("memory that grows in every epoch is warned of, with how much") {
   CHECK(std::stod(run.host.log[0].substr(begin.size())) >= 90);
 }
 
-TEST_CASE("memory that comes and goes is not warned of") {
+TEST_CASE("memory_observer doesn't warn of memory that grows and shrinks") {
   Observed run;
   RunningCallback observer(run.host, run.plugin.entry(), "memory_observer");
   for (int epoch = 0; epoch < 6; ++epoch) {
@@ -130,7 +131,7 @@ TEST_CASE("memory that comes and goes is not warned of") {
   CHECK(run.host.log.empty());
 }
 
-TEST_CASE("the peak of the training survives a checkpoint") {
+TEST_CASE("memory_observer's peak survives a checkpoint") {
   Observed run;
   RunningCallback observer(run.host, run.plugin.entry(), "memory_observer");
   RecordedState saved;
@@ -145,7 +146,7 @@ TEST_CASE("the peak of the training survives a checkpoint") {
 
 #endif  // __linux__
 
-TEST_CASE("when memory runs out, the last readings and the batch are reported") {
+TEST_CASE("memory_observer reports the last readings and the batch when memory runs out") {
   const auto [type, message] = GENERATE(table<std::string, std::string>(
       {{"OutOfMemoryError", "CUDA out of memory. Tried to allocate 2 GiB"},
        {"bad_alloc", "std::bad_alloc"},
@@ -170,7 +171,7 @@ TEST_CASE("when memory runs out, the last readings and the batch are reported") 
 #endif
 }
 
-TEST_CASE("other failures are left to others") {
+TEST_CASE("memory_observer reports nothing when a run fails for another reason") {
   Observed run;
   RunningCallback observer(run.host, run.plugin.entry(), "memory_observer");
   Observed::fail(observer, "ConfigError", "max_epochs is -2");

@@ -41,7 +41,7 @@ struct Guarded {
 
 }  // namespace
 
-TEST_CASE("a finite loss and finite gradients let the run go on") {
+TEST_CASE("nan_guard ignores a finite loss and finite gradients") {
   Guarded run;
   auto guard = run.start();
   run.batch(guard, 1e30);
@@ -50,7 +50,7 @@ TEST_CASE("a finite loss and finite gradients let the run go on") {
   CHECK(run.host.live_handles == 0);
 }
 
-TEST_CASE("a loss that is not finite stops the run, saying what and where") {
+TEST_CASE("nan_guard stops the run on a non-finite loss, saying what and where") {
   Guarded run;
   auto guard = run.start();
   run.batch(guard, 1.0);
@@ -60,7 +60,7 @@ TEST_CASE("a loss that is not finite stops the run, saying what and where") {
   CHECK(run.host.requests[0].reason == "the loss is NaN (epoch 0, batch 1, step 2)");
 }
 
-TEST_CASE("the first parameter in the model's order whose gradient is not finite is named") {
+TEST_CASE("nan_guard names the first parameter with a non-finite gradient") {
   Guarded run;
   auto guard = run.start();
   run.host.parameters[1].grad->values = {-inf};
@@ -73,7 +73,7 @@ TEST_CASE("the first parameter in the model's order whose gradient is not finite
   CHECK(run.host.live_handles == 0);
 }
 
-TEST_CASE("loss and gradients that are both not finite make one reason") {
+TEST_CASE("nan_guard gives one reason for a non-finite loss with non-finite gradients") {
   Guarded run;
   auto guard = run.start();
   run.host.parameters[3].grad->values[1] = std::nan("");
@@ -83,7 +83,7 @@ TEST_CASE("loss and gradients that are both not finite make one reason") {
              Catch::StartsWith("the loss is infinite; the gradient of third has NaN elements"));
 }
 
-TEST_CASE("all gradients are looked at with one norm and one transfer") {
+TEST_CASE("nan_guard checks all gradients with one norm and one transfer") {
   Guarded run;
   auto guard = run.start();
   run.batch(guard, 1.0);
@@ -91,7 +91,7 @@ TEST_CASE("all gradients are looked at with one norm and one transfer") {
         std::vector<std::string>{"aten::_foreach_norm.Scalar", "aten::stack", "aten::to.dtype"});
 }
 
-TEST_CASE("patience waits for as many batches in a row, and warns until then") {
+TEST_CASE("nan_guard's patience counts consecutive bad batches and warns until it is reached") {
   Guarded run(3);
   auto guard = run.start();
   for (const double loss : {double(NAN), double(NAN), 1.0, double(NAN), double(NAN)})
@@ -103,7 +103,7 @@ TEST_CASE("patience waits for as many batches in a row, and warns until then") {
   CHECK(run.host.requests.size() == 1);
 }
 
-TEST_CASE("the count survives a checkpoint") {
+TEST_CASE("nan_guard's count of bad batches survives a checkpoint") {
   Guarded run(2);
   RecordedState saved;
   {
@@ -117,8 +117,7 @@ TEST_CASE("the count survives a checkpoint") {
   CHECK(run.host.requests.size() == 1);
 }
 
-TEST_CASE(
-    "gradients of a scaled loss are left alone, and so are they when nobody wants them checked") {
+TEST_CASE("nan_guard skips gradients of a scaled loss, and all with check_gradients off") {
   SECTION("scaled") {
     Guarded run;
     auto guard = run.start();
@@ -137,7 +136,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a step with a bad gradient is skipped where that is asked for") {
+TEST_CASE("nan_guard can skip a step with a bad gradient") {
   Guarded run(2);
   run.host.params["skip_steps"] = true;
   auto guard = run.start();
@@ -148,7 +147,7 @@ TEST_CASE("a step with a bad gradient is skipped where that is asked for") {
   CHECK(run.host.requests[0].reason == "the gradient of first has NaN elements");
 }
 
-TEST_CASE("only every n-th step is looked at, and a batch that was not is no good one") {
+TEST_CASE("nan_guard checks every n-th step, and an unchecked batch doesn't reset its count") {
   Guarded run(2);
   run.host.params["every_n_steps"] = std::int64_t{2};
   auto guard = run.start();

@@ -48,7 +48,7 @@ struct Monitored {
 
 }  // namespace
 
-TEST_CASE("the options of the step are logged, those that the optimizer has") {
+TEST_CASE("optimizer_monitor logs those of its options that the optimizer has") {
   Monitored run;
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   CHECK(run.step(monitor) == Logged{{"optimizer/lr", 0.5}, {"optimizer/momentum", 0.9}});
@@ -58,7 +58,7 @@ TEST_CASE("the options of the step are logged, those that the optimizer has") {
   CHECK(run.host.calls.empty());
 }
 
-TEST_CASE("several groups and later optimizers have names of their own") {
+TEST_CASE("optimizer_monitor numbers several groups and later optimizers") {
   Monitored run;
   run.host.optimizers[0].groups.push_back({{"lr", 0.25}});
   run.host.optimizers.push_back({"Adam", {{{"lr", 0.125}}}});
@@ -69,7 +69,7 @@ TEST_CASE("several groups and later optimizers have names of their own") {
   CHECK(run.step(monitor, 1) == Logged{{"optimizer_1/lr", 0.125}});
 }
 
-TEST_CASE("other options are logged where they are asked for, one that nobody has is named") {
+TEST_CASE("optimizer_monitor logs other options on request and reports one that no optimizer has") {
   Monitored run;
   run.host.params["options"] = std::vector<std::string>{"weight_decay", "learning_rate"};
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
@@ -80,7 +80,8 @@ TEST_CASE("other options are logged where they are asked for, one that nobody ha
   CHECK(run.step(monitor) == Logged{{"optimizer/weight_decay", 0.01}});
 }
 
-TEST_CASE("the ratio is that of the step's change to the weights before it") {
+TEST_CASE(
+    "optimizer_monitor's ratio is the norm of a step's change over that of the weights before") {
   Monitored run("total");
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   const Logged first = run.step(monitor);
@@ -91,7 +92,7 @@ TEST_CASE("the ratio is that of the step's change to the weights before it") {
 }
 
 TEST_CASE(
-    "the ratio of each parameter with a gradient is logged too, but not of one that is zero") {
+    "optimizer_monitor can log the ratio per parameter, except for parameters that are zero") {
   Monitored run("per_parameter");
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   const Logged first = run.step(monitor);
@@ -104,21 +105,22 @@ TEST_CASE(
   CHECK(second[3] == std::pair<std::string, double>("update_ratio/bias", 1.0));
 }
 
-TEST_CASE("weights that are all zero have no ratio") {
+TEST_CASE("optimizer_monitor logs no ratio for weights that are all zero") {
   Monitored run("per_parameter");
   run.host.parameters[0].tensor->values = {0, 0};
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   CHECK(run.step(monitor).size() == 2);
 }
 
-TEST_CASE("later optimizers have ratios of their own name") {
+TEST_CASE("optimizer_monitor names the ratios of later optimizers by their number") {
   Monitored run("total");
   run.host.optimizers.push_back({"Adam", {{{"lr", 0.125}}}});
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   CHECK(run.step(monitor, 1)[1].first == "update_ratio/optimizer_1/total");
 }
 
-TEST_CASE("a measured step copies the weights once, in one call after the first") {
+TEST_CASE(
+    "optimizer_monitor copies the weights once per measured step, in one call after the first") {
   Monitored run("total");
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   run.step(monitor);
@@ -130,7 +132,7 @@ TEST_CASE("a measured step copies the weights once, in one call after the first"
                                  "aten::stack", "aten::to.dtype", "aten::stack", "aten::to.dtype"});
 }
 
-TEST_CASE("parameters that change between steps are followed") {
+TEST_CASE("optimizer_monitor follows parameters that change between steps") {
   Monitored run("per_parameter");
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   run.step(monitor);
@@ -141,7 +143,7 @@ TEST_CASE("parameters that change between steps are followed") {
   CHECK(run.step(monitor)[2] == std::pair<std::string, double>("update_ratio/weight", 0.1));
 }
 
-TEST_CASE("of a pruned parameter the elements count that are left, masked by then or not") {
+TEST_CASE("optimizer_monitor counts only the remaining elements of a pruned parameter") {
   Monitored run("total");
   run.host.parameters[0].mask = FakeTensor::make({0, 1});
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
@@ -157,7 +159,9 @@ TEST_CASE("of a pruned parameter the elements count that are left, masked by the
   CHECK(run.host.metrics[0].value == Approx(2.0 / 8));
 }
 
-TEST_CASE("nothing is done on steps that nobody logs, and an interval counts optimizer steps") {
+TEST_CASE(
+    "optimizer_monitor does nothing on steps that aren't logged; its interval counts optimizer "
+    "steps") {
   Monitored run("total", 0);
   run.host.trainer.is_logging_step = 0;
   {
@@ -172,7 +176,7 @@ TEST_CASE("nothing is done on steps that nobody logs, and an interval counts opt
   CHECK(run.step(monitor).size() == 3);
 }
 
-TEST_CASE("no handle of a tensor is left over") {
+TEST_CASE("optimizer_monitor leaks no tensor handle") {
   Monitored run("per_parameter");
   {
     RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");

@@ -210,7 +210,7 @@ TEST_CASE("a test from a checkpoint of a pruned training runs with ema's average
   }
 }
 
-TEST_CASE("optimizer_monitor measures the same change whoever takes the steps") {
+TEST_CASE("optimizer_monitor measures the same change with automatic and manual optimization") {
   const auto ratio = [](bool automatic) {
     Toy toy;
     toy.options.max_epochs = 3;

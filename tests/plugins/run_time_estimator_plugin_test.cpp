@@ -60,7 +60,7 @@ struct Estimated {
 
 }  // namespace
 
-TEST_CASE("the batches left take as long as the last ones did, the first one left out") {
+TEST_CASE("remaining batches are estimated at the pace of the recent ones, without the first") {
   Estimate estimate(2);
   CHECK_FALSE(estimate.seconds_left(10));
   estimate.add_batch(100);
@@ -73,7 +73,7 @@ TEST_CASE("the batches left take as long as the last ones did, the first one lef
   CHECK(*estimate.seconds_left(10) == 30);
 }
 
-TEST_CASE("validations are counted in at the pace that they came so far") {
+TEST_CASE("remaining validations are estimated at the pace so far") {
   Estimate estimate(10);
   for (int i = 0; i < 4; ++i) estimate.add_batch(1);
   estimate.add_validation(6);
@@ -107,7 +107,7 @@ TEST_CASE("a resumed training knows how long validations take") {
   CHECK(*resumed.seconds_left(6) == 6 + 2 * 6);
 }
 
-TEST_CASE("durations are said in two units") {
+TEST_CASE("the estimate is shown in two units") {
   CHECK(run_time::in_words(0.4) == "0 s");
   CHECK(run_time::in_words(59.4) == "59 s");
   CHECK(run_time::in_words(59.6) == "1 min");
@@ -119,7 +119,7 @@ TEST_CASE("durations are said in two units") {
   CHECK(run_time::with_tenths(12) == "12.0");
 }
 
-TEST_CASE("eta_seconds is logged with the loggers and is zero after the last batch") {
+TEST_CASE("eta_seconds is logged when the loggers log and is zero after the last batch") {
   Estimated run;
   RunningCallback estimator(run.host, run.plugin.entry(), "run_time_estimator");
   Estimated::fire(estimator, GRAPNEL_HOOK_on_train_start);
@@ -138,7 +138,7 @@ TEST_CASE("eta_seconds is logged with the loggers and is zero after the last bat
   CHECK(run.host.metrics.size() == 12);
 }
 
-TEST_CASE("steps are a limit, too, also with several batches in a step") {
+TEST_CASE("max_steps limits the estimate, also with several batches per step") {
   Estimated run;
   run.host.trainer.max_epochs = -1;
   run.host.trainer.max_steps = 4;
@@ -153,7 +153,7 @@ TEST_CASE("steps are a limit, too, also with several batches in a step") {
   CHECK(run.host.metrics.back().value >= 2 * 0.002);
 }
 
-TEST_CASE("without a limit nothing is logged, and that is said") {
+TEST_CASE("without a limit run_time_estimator logs no estimate and says so") {
   Estimated run;
   run.host.trainer.max_epochs = -1;
   RunningCallback estimator(run.host, run.plugin.entry(), "run_time_estimator");
@@ -163,7 +163,7 @@ TEST_CASE("without a limit nothing is logged, and that is said") {
   CHECK(run.logged("neither max_epochs nor max_steps is set"));
 }
 
-TEST_CASE("the length of an epoch that nobody tells is known after the first") {
+TEST_CASE("an unknown epoch length is learned from the first epoch") {
   Estimated run;
   run.host.trainer.num_training_batches = -1;
   RunningCallback estimator(run.host, run.plugin.entry(), "run_time_estimator");
@@ -176,7 +176,7 @@ TEST_CASE("the length of an epoch that nobody tells is known after the first") {
   CHECK(run.host.metrics[0].value >= 7 * 0.002);
 }
 
-TEST_CASE("a line says what is left when it is time for one") {
+TEST_CASE("run_time_estimator logs the remaining time at its interval") {
   Estimated run;
   run.host.params["report_every"] = 0.001;
   run.host.trainer.is_logging_step = 0;
@@ -190,7 +190,8 @@ TEST_CASE("a line says what is left when it is time for one") {
   CHECK(run.host.metrics.empty());
 }
 
-TEST_CASE("a training that doesn't end within max_time is warned of once, after some batches") {
+TEST_CASE(
+    "run_time_estimator warns once that a training won't end within max_time, after some batches") {
   Estimated run;
   run.host.params["max_time"] = 0.001;  // gone before the first batch ends
   run.host.trainer.max_epochs = 1000;
@@ -205,7 +206,7 @@ TEST_CASE("a training that doesn't end within max_time is warned of once, after 
                  Catch::EndsWith("but max_time leaves 0 s, enough for 5.0 of 1000 epochs"));
 }
 
-TEST_CASE("the trainer's max_time is compared with where the plugin is given none") {
+TEST_CASE("run_time_estimator uses the trainer's max_time when it has none") {
   const auto warnings = [](const RecordingHost::Param& own, double of_trainer) {
     Estimated run;
     run.host.params["max_time"] = own;
@@ -221,7 +222,7 @@ TEST_CASE("the trainer's max_time is compared with where the plugin is given non
   CHECK(warnings(1e6, 0.001) == 0);
 }
 
-TEST_CASE("there is no warning while max_time is enough") {
+TEST_CASE("run_time_estimator doesn't warn while max_time is enough") {
   Estimated run;
   run.host.params["max_time"] = 1e6;
   run.host.trainer.max_epochs = 10;
@@ -231,7 +232,7 @@ TEST_CASE("there is no warning while max_time is enough") {
   CHECK(run.host.log.empty());
 }
 
-TEST_CASE("the time trained and what validations take survive a checkpoint") {
+TEST_CASE("run_time_estimator's training and validation times survive a checkpoint") {
   Estimated run;
   RecordedState saved;
   {
@@ -263,7 +264,7 @@ TEST_CASE("the time trained and what validations take survive a checkpoint") {
   CHECK(resumed.load(saved) == GRAPNEL_ERROR);
 }
 
-TEST_CASE("the sanity check and validations of other runs are no part of the training") {
+TEST_CASE("run_time_estimator leaves out the sanity check and validations of other runs") {
   Estimated run;
   RunningCallback estimator(run.host, run.plugin.entry(), "run_time_estimator");
   run.host.trainer.sanity_checking = 1;

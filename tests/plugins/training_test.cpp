@@ -103,7 +103,7 @@ TEST_CASE("nan_guard stops the run and names the parameter") {
   CHECK(log.count("the gradient of weight has NaN elements") == 1);
 }
 
-TEST_CASE("loss_limit stops the run") {
+TEST_CASE("loss_limit stops a real training") {
   Toy toy;
   toy.options.max_epochs = 3;
   auto watcher = std::make_shared<Watcher>(toy.module);

@@ -54,7 +54,7 @@ fs::path write_checkpoint(const GrapnelUser& user, bool weights_only = false) {
 
 }  // namespace
 
-TEST_CASE("show tells progress, tensors and the callbacks' states") {
+TEST_CASE("checkpoint show lists progress, tensors and the callbacks' states") {
   const GrapnelUser user;
   const std::string file = write_checkpoint(user).string();
   const std::string answer = user.answer({"checkpoint", "show", file});
@@ -70,13 +70,13 @@ TEST_CASE("show tells progress, tensors and the callbacks' states") {
   CHECK_THAT(answer, Contains("Other tensors: rng: 1 tensor, 8 B"));
 }
 
-TEST_CASE("show says when a checkpoint holds only weights") {
+TEST_CASE("checkpoint show says when a checkpoint holds only weights") {
   const GrapnelUser user;
   const std::string file = write_checkpoint(user, true).string();
   CHECK_THAT(user.answer({"checkpoint", "show", file}), Contains("the model's weights only"));
 }
 
-TEST_CASE("show as JSON has every state") {
+TEST_CASE("checkpoint show --json has every state") {
   const GrapnelUser user;
   const ConfigValue json = user.json({"checkpoint", "show", write_checkpoint(user).string()});
   CHECK(json.at("global_step").as_int() == 300);
@@ -87,7 +87,7 @@ TEST_CASE("show as JSON has every state") {
   CHECK(ema.at("state").at("state").at("steps").as_int() == 7);
 }
 
-TEST_CASE("verify finds a single changed byte") {
+TEST_CASE("checkpoint verify finds a single changed byte") {
   const GrapnelUser user;
   const fs::path file = write_checkpoint(user);
   CHECK_THAT(user.answer({"checkpoint", "verify", file.string()}),
@@ -105,7 +105,7 @@ TEST_CASE("verify finds a single changed byte") {
   CHECK_FALSE(json.as_array().at(0).at("ok").as_bool());
 }
 
-TEST_CASE("what is no checkpoint is refused with what it is") {
+TEST_CASE("checkpoint commands refuse a file that is not a checkpoint, saying what it is") {
   const GrapnelUser user;
   user.dir.write("project/notes.ckpt", "just some text, nothing else");
   for (const char* command : {"show", "verify"}) {

@@ -14,7 +14,7 @@ using Catch::StartsWith;
 using grapnel::test::GrapnelUser;
 namespace fs = std::filesystem;
 
-TEST_CASE("without plugins, list says where they are looked for") {
+TEST_CASE("plugin list without plugins says where they are searched") {
   const GrapnelUser user;
   const std::string answer = user.answer({"plugin", "list"});
   CHECK_THAT(answer, StartsWith("No plugins were found. They are looked for in:\n"));
@@ -22,7 +22,7 @@ TEST_CASE("without plugins, list says where they are looked for") {
   CHECK_THAT(answer, Contains((user.dir / "data/grapnel/plugins").string()));
 }
 
-TEST_CASE("list, enable, list, disable") {
+TEST_CASE("plugin list shows a plugin disabled, enabled and disabled again") {
   const GrapnelUser user;
   const fs::path library = user.add_plugin("ema", {.version = "1.2.0"});
   CHECK(user.answer({"plugin", "list"}) ==
@@ -46,7 +46,7 @@ TEST_CASE("a library is enabled by its path, from anywhere") {
   CHECK_THAT(user.answer({"plugin", "list"}), Contains("enabled"));
 }
 
-TEST_CASE("several plugins at once, or all, are enabled; what is refused is named") {
+TEST_CASE("plugin enable takes several plugins or all, and names those that are refused") {
   const GrapnelUser user;
   for (const char* id : {"a", "b", "c"}) user.add_plugin(id);
   user.add_plugin("bad", {.abi_major = 9});
@@ -60,7 +60,7 @@ TEST_CASE("several plugins at once, or all, are enabled; what is refused is name
   CHECK_THAT(user.answer({"plugin", "disable", "--all"}), Contains("disabled 'c'"));
 }
 
-TEST_CASE("enable --all leaves out what was disabled and what comes with the project") {
+TEST_CASE("plugin enable --all skips disabled plugins and the project's") {
   const GrapnelUser user;
   for (const char* id : {"a", "b"}) user.add_plugin(id);
   user.add_plugin("c", {}, user.directories.project / ".grapnel/plugins");
@@ -90,7 +90,7 @@ TEST_CASE("a plugin that cannot be copied keeps none of the others from being en
   CHECK(enabled.as_array()[1].at("id").as_string() == "c");
 }
 
-TEST_CASE("a slip among several ids changes nothing") {
+TEST_CASE("plugin enable with one unknown id among several changes nothing") {
   const GrapnelUser user;
   user.add_plugin("ema");
   user.add_plugin("grad_norm");
@@ -128,14 +128,14 @@ TEST_CASE("each way to refuse a plugin says what was found, what is accepted and
                                        Contains("chmod go-w"));
 }
 
-TEST_CASE("an absent file is named") {
+TEST_CASE("plugin enable names a file that doesn't exist") {
   const GrapnelUser user;
   const ProcessResult result = user.run({"plugin", "enable", "./absent.so"});
   CHECK(result.exit_code != 0);
   CHECK_THAT(result.error, Contains("absent.so") && Contains("No such file"));
 }
 
-TEST_CASE("a library that changed since it was enabled is an update that waits") {
+TEST_CASE("a library that changed since it was enabled is a pending update") {
   const GrapnelUser user;
   const fs::path library = user.add_plugin("ema");
   (void)user.answer({"plugin", "enable", "ema"});
@@ -162,7 +162,7 @@ TEST_CASE("a damaged record of enabled plugins stops with its place, and is left
         "{\"format\": 1,\n\"plugins\": [}");
 }
 
-TEST_CASE("what a manifest holds cannot drive the terminal") {
+TEST_CASE("text from a manifest cannot control the terminal") {
   const GrapnelUser user;
   user.add_plugin("ema");
   std::string text = test::manifest_text("ema");
@@ -180,7 +180,7 @@ TEST_CASE("what a manifest holds cannot drive the terminal") {
   CHECK_THAT(user.answer({"plugin", "list"}), Contains("\\x1b[2J\\u202eevil\\x07"));
 }
 
-TEST_CASE("inspect shows manifest, library and parameters without running anything") {
+TEST_CASE("plugin inspect shows manifest, library and parameters without running the plugin") {
   const GrapnelUser user;
   fs::copy_file(NAN_GUARD, user.plugins() / "nan_guard.so");
   const std::string answer = user.answer({"plugin", "inspect", "nan_guard"});
@@ -193,7 +193,7 @@ TEST_CASE("inspect shows manifest, library and parameters without running anythi
   CHECK_THAT(user.answer({"plugin", "inspect", "nan_guard"}), Contains("Probe       passed"));
 }
 
-TEST_CASE("a plugin that crashes does so elsewhere, and the exit code tells") {
+TEST_CASE("plugin validate survives a crashing plugin and has its own exit code") {
   const GrapnelUser user;
   const std::string library = std::string(HOSTILE_DIRECTORY) + "/load_crashes/load_crashes.so";
   ProcessResult result = user.run({"plugin", "inspect", library, "--probe"});
@@ -205,7 +205,7 @@ TEST_CASE("a plugin that crashes does so elsewhere, and the exit code tells") {
                                 Contains("The plugin is not valid.\n"));
 }
 
-TEST_CASE("a plugin that hangs is ended at the deadline") {
+TEST_CASE("plugin validate ends a hanging plugin at the deadline") {
   const GrapnelUser user;
   const std::string library = std::string(HOSTILE_DIRECTORY) + "/load_hangs/load_hangs.so";
   const ProcessResult result = user.run({"plugin", "validate", library, "--deadline", "0.2"});
@@ -213,7 +213,7 @@ TEST_CASE("a plugin that hangs is ended at the deadline") {
   CHECK_THAT(result.output, Contains("loading it did not finish within"));
 }
 
-TEST_CASE("a home behind a symbolic link serves as any other") {
+TEST_CASE("a home directory behind a symbolic link works like any other") {
   const GrapnelUser user;
   user.add_plugin("ema");
   fs::create_directory(user.dir / "disk");
@@ -235,7 +235,7 @@ TEST_CASE("a home behind a symbolic link serves as any other") {
   CHECK_THAT(run({"plugin", "inspect", NAN_GUARD}).output, Contains("Probe       passed"));
 }
 
-TEST_CASE("a good plugin is valid") {
+TEST_CASE("plugin validate accepts a good plugin") {
   const GrapnelUser user;
   CHECK_THAT(user.answer({"plugin", "validate", NAN_GUARD}), Contains("The plugin is valid.\n"));
 }
@@ -248,7 +248,7 @@ TEST_CASE("a plugin is probed though the caller ignores the end of its children"
   CHECK_THAT(result.output, Contains("The plugin is valid.\n"));
 }
 
-TEST_CASE("path shows the search path in its order, and what is wrong with it") {
+TEST_CASE("plugin path shows the search path in order, with what is wrong") {
   const GrapnelUser user;
   fs::permissions(user.plugins(), fs::perms{0777});
   const std::string answer = user.answer({"plugin", "path"});
@@ -261,7 +261,7 @@ TEST_CASE("path shows the search path in its order, and what is wrong with it") 
                          Contains((user.dir / "config/grapnel/plugins.json").string()));
 }
 
-TEST_CASE("every answer that is data is also JSON, alone on standard output") {
+TEST_CASE("every plugin command's answer is available as JSON, alone on standard output") {
   const GrapnelUser user;
   user.add_plugin("ema");
   CHECK(user.json({"plugin", "list"}).at("plugins").as_array()[0].at("id").as_string() == "ema");
@@ -273,7 +273,7 @@ TEST_CASE("every answer that is data is also JSON, alone on standard output") {
   CHECK(user.json({"plugin", "path"}).at("directories").size() == 4);
 }
 
-TEST_CASE("a directory of --plugin-path that is not there is a slip") {
+TEST_CASE("a --plugin-path directory that doesn't exist is a usage error") {
   const GrapnelUser user;
   const ProcessResult result = user.run({"plugin", "list", "--plugin-path", "nowhere"});
   CHECK(result.exit_code == 2);

@@ -37,7 +37,8 @@ class Installation : public GrapnelUser {
 
 }  // namespace
 
-TEST_CASE("arguments and exit code pass through, options and --help included") {
+TEST_CASE(
+    "grapnel passes arguments and exit code of grapnel-run through, options and --help included") {
   const Installation installed;
   for (const char* where : {"libexec/grapnel/grapnel-run", "bin/grapnel-run"}) {
     installed.install_run_program(where);
@@ -49,7 +50,7 @@ TEST_CASE("arguments and exit code pass through, options and --help included") {
   }
 }
 
-TEST_CASE("every command that needs LibTorch is handed over") {
+TEST_CASE("every command that needs LibTorch is passed to grapnel-run") {
   const Installation installed;
   installed.install_run_program("bin/grapnel-run");
   for (const char* command : {"fit", "validate", "test", "predict", "callbacks"}) {
@@ -57,7 +58,7 @@ TEST_CASE("every command that needs LibTorch is handed over") {
   }
 }
 
-TEST_CASE("it is found beside the real program when grapnel is called through a link") {
+TEST_CASE("grapnel-run is found next to the real grapnel when that is called through a link") {
   const Installation installed;
   installed.install_run_program("bin/grapnel-run");
   fs::create_directory(installed.dir / "elsewhere");
@@ -67,7 +68,7 @@ TEST_CASE("it is found beside the real program when grapnel is called through a 
   CHECK(result.output == "[fit]\n");
 }
 
-TEST_CASE("where it is not installed, it is said what is missing and where it was looked for") {
+TEST_CASE("a missing grapnel-run is an error that says where it was searched") {
   const Installation installed;
   const ProcessResult result = installed.call({"fit", "--config", "run.json"});
   CHECK(result.exit_code == 1);

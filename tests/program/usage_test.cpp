@@ -46,7 +46,7 @@ TEST_CASE("every command has help with its full name, --json and an example") {
   }
 }
 
-TEST_CASE("the help of grapnel lists what there is, and not what is for grapnel itself") {
+TEST_CASE("grapnel --help lists all commands but internal ones") {
   const GrapnelUser user;
   const std::string help = user.answer({"--help"});
   for (const char* name :
@@ -57,7 +57,7 @@ TEST_CASE("the help of grapnel lists what there is, and not what is for grapnel 
   CHECK_THAT(user.answer({"plugin", "--help"}), Contains("inspect"));
 }
 
-TEST_CASE("the version names the plugin ABI too") {
+TEST_CASE("grapnel --version shows the plugin ABI too") {
   const GrapnelUser user;
   CHECK(user.answer({"--version"}) ==
         std::string("grapnel ") + GRAPNEL_VERSION + " (plugin ABI 0.3)\n");
@@ -75,7 +75,7 @@ TEST_CASE("a mistyped command or option names the nearest") {
   CHECK_THAT(refusal({"zzzz"}), Contains("there are 'fit', ") && !Contains("did you mean"));
 }
 
-TEST_CASE("what is missing is named") {
+TEST_CASE("a missing argument is named") {
   CHECK_THAT(refusal({}), Contains("'grapnel' needs a command: 'fit', "));
   CHECK_THAT(refusal({"plugin"}), Contains("'grapnel plugin' needs a command: 'list', "));
   CHECK_THAT(refusal({"plugin", "inspect"}), Contains("PLUGIN is required"));

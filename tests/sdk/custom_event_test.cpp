@@ -93,7 +93,7 @@ TEST_CASE("a handler's arguments are declared with their types and defaults") {
   CHECK(small->arguments[1]->default_value.u.f64 == 0.5);
 }
 
-TEST_CASE("values arrive as the function's own types") {
+TEST_CASE("event arguments arrive as the handler's own types") {
   RecordingHost host;
   RunningCallback listener(host, plugin_of<Listener>(), "it");
   CHECK(listener.fire_event("on_all", {number(0.5), integer(3), integer(0, GRAPNEL_VALUE_BOOL),
@@ -104,7 +104,7 @@ TEST_CASE("values arrive as the function's own types") {
                                              "info: on_all 1.000000 4 yes  none"});
 }
 
-TEST_CASE("lists and tensors arrive whole, and no handle is left behind") {
+TEST_CASE("lists and tensors of an event arrive complete, and no handle leaks") {
   RecordingHost host;
   {
     RunningCallback listener(host, plugin_of<Listener>(), "it");
@@ -132,7 +132,7 @@ TEST_CASE("lists and tensors arrive whole, and no handle is left behind") {
   }
 }
 
-TEST_CASE("a handler that throws answers with its text, as a hook does") {
+TEST_CASE("an event handler that throws fails with its text, as a hook does") {
   RecordingHost host;
   RunningCallback listener(host, plugin_of<Listener>(), "it");
   CHECK(listener.fire_event("on_nothing") == GRAPNEL_ERROR);
@@ -144,7 +144,8 @@ TEST_CASE("a handler that throws answers with its text, as a hook does") {
   CHECK(host.failures.back() == "the integer -1 is out of the handler's range");
 }
 
-TEST_CASE("a handler names as many arguments as its function takes") {
+TEST_CASE(
+    "an event handler that names more or fewer arguments than its function takes is refused") {
   RecordingHost host;
   CHECK_THROWS_WITH(RunningCallback(host, plugin_of<Miscounted>(), "it"),
                     Catch::Matchers::Contains("takes 2 arguments, but 1 are named"));

@@ -67,13 +67,13 @@ TEST_CASE("a hook's exception becomes a status, its type and text go to the host
   CHECK_THAT(host.failures[0], Catch::EndsWith("Own: too hot"));
 }
 
-TEST_CASE("what is no std::exception is named by its type") {
+TEST_CASE("a thrown object that is not a std::exception is named by its type") {
   RecordingHost host;
   CHECK(fire(host, GRAPNEL_HOOK_on_fit_end) == GRAPNEL_ERROR);
   CHECK(host.failures == std::vector<std::string>{"int"});
 }
 
-TEST_CASE("running out of memory is told like any exception") {
+TEST_CASE("std::bad_alloc is reported like any exception") {
   RecordingHost host;
   CHECK(fire(host, GRAPNEL_HOOK_on_test_start) == GRAPNEL_ERROR);
   CHECK(host.failures == std::vector<std::string>{"std::bad_alloc: std::bad_alloc"});
@@ -116,7 +116,7 @@ TEST_CASE("an index out of range is an error with a text") {
   CHECK(host.failures == std::vector<std::string>{"entry 3 of the model: there is none"});
 }
 
-TEST_CASE("a service that the host lacks is named") {
+TEST_CASE("a service that the host lacks is an error that names it") {
   RecordingHost host;
   host.missing = {GRAPNEL_EXT_MODULE};
   CHECK(fire(host, GRAPNEL_HOOK_on_train_epoch_end) == GRAPNEL_ERROR);
@@ -131,7 +131,7 @@ TEST_CASE("a request in a hook where it has no meaning says so") {
   CHECK(host.failures == std::vector<std::string>{"this request: not possible in this hook"});
 }
 
-TEST_CASE("a request in a run that doesn't know it says that it is the run") {
+TEST_CASE("a request that the running kind of run doesn't support is an error that says so") {
   RecordingHost host;
   host.trainer.stage = GRAPNEL_STAGE_NONE;
   host.trainer.run = GRAPNEL_RUN_VALIDATE;
@@ -147,14 +147,14 @@ TEST_CASE("a constructor that throws makes create fail with its text") {
                     "create: std::invalid_argument: refused");
 }
 
-TEST_CASE("init may refuse, and the instance is destroyed all the same") {
+TEST_CASE("when init refuses, the instance is still destroyed") {
   RecordingHost host;
   CHECK_THROWS_WITH(RunningCallback(host, plugin_of<Refuser>(), "it"),
                     Catch::EndsWith("Own: no moon"));
   CHECK(Refuser::alive == 0);
 }
 
-TEST_CASE("a host without a log is no reason to fail") {
+TEST_CASE("a plugin works with a host that has no log") {
   RecordingHost host;
   host.missing = {GRAPNEL_EXT_LOG};
   host.failing = {"request"};

@@ -22,7 +22,7 @@ FakeOutputs with_loss(double loss) {
 
 }  // namespace
 
-TEST_CASE("a plugin in C counts, logs, and goes on where a checkpoint left it") {
+TEST_CASE("a plugin in C counts, logs, and restores its state from a checkpoint") {
   RecordingHost host;
   host.params["weight"] = std::int64_t{2};
   PluginFile plugin(file("plain_c.so"));
@@ -63,7 +63,9 @@ TEST_CASE("a plugin with its own C++ runtime throws and catches across threads i
   CHECK(host.failures.empty());
 }
 
-TEST_CASE("its exception does not leave the library, and this runtime's exceptions go on working") {
+TEST_CASE(
+    "an exception inside another C++ runtime stays in its library, and exceptions of this runtime "
+    "still work") {
   RecordingHost host;
   host.params = {{"fail_at_end", true}, {"label", std::string("guest")}};
   PluginFile plugin(file("guest.so"));
@@ -78,7 +80,7 @@ TEST_CASE("its exception does not leave the library, and this runtime's exceptio
   CHECK(host.failures == std::vector<std::string>{"std::out_of_range: asked to fail"});
 }
 
-TEST_CASE("one library may hold several callbacks") {
+TEST_CASE("one plugin library may have several callbacks") {
   RecordingHost host;
   PluginFile plugin(file("guest.so"));
   REQUIRE(plugin.entry().factory_count == 2);

@@ -73,20 +73,20 @@ struct Reads final : Callback {
 
 }  // namespace
 
-TEST_CASE("a class wants only the hooks that it overrides") {
+TEST_CASE("a plugin class subscribes only to the hooks that it overrides") {
   RecordingHost host;
   CHECK(RunningCallback(host, plugin_of<Nothing>(), "it").hooks().empty());
   CHECK(RunningCallback(host, plugin_of<Two>(), "it").hooks() ==
         std::vector<std::uint32_t>{GRAPNEL_HOOK_on_fit_start, GRAPNEL_HOOK_on_run_end});
 }
 
-TEST_CASE("a hook that a base class overrides is wanted, too") {
+TEST_CASE("a plugin class subscribes to hooks that a base class overrides") {
   RecordingHost host;
   CHECK(RunningCallback(host, plugin_of<Inheriting::Derived>(), "it").hooks() ==
         std::vector<std::uint32_t>{GRAPNEL_HOOK_on_test_start, GRAPNEL_HOOK_on_test_end});
 }
 
-TEST_CASE("a private override is wanted and called") {
+TEST_CASE("a private override of a hook is called") {
   RecordingHost host;
   RunningCallback callback(host, plugin_of<Private>(), "it");
   REQUIRE(callback.hooks().size() == 1);
@@ -94,14 +94,14 @@ TEST_CASE("a private override is wanted and called") {
   CHECK(host.log == std::vector<std::string>{"info: private override"});
 }
 
-TEST_CASE("an overloaded override is wanted and called") {
+TEST_CASE("an overloaded override of a hook is called") {
   RecordingHost host;
   RunningCallback callback(host, plugin_of<Overloaded>(), "it");
   CHECK(callback.fire<grapnel_Event>(GRAPNEL_HOOK_on_fit_start) == GRAPNEL_OK);
   CHECK(host.log == std::vector<std::string>{"info: overloaded override"});
 }
 
-TEST_CASE("hooks that a class can do without are marked optional, others are not") {
+TEST_CASE("only hooks that a plugin class declares optional are marked optional") {
   RecordingHost host;
   RunningCallback callback(host, plugin_of<Optional>(), "it");
   CHECK(callback.is_optional(GRAPNEL_HOOK_on_signal));

@@ -41,7 +41,7 @@ TEST_CASE("the type of a parameter follows the fallback's") {
   });
 }
 
-TEST_CASE("lists come as vectors") {
+TEST_CASE("list parameters are std::vectors") {
   RecordingHost host;
   host.params = {{"steps", std::vector<std::int64_t>{1, 2}},
                  {"factors", std::vector<double>{0.5}},
@@ -57,7 +57,7 @@ TEST_CASE("lists come as vectors") {
   });
 }
 
-TEST_CASE("null gives the fallback, or nothing, or an error") {
+TEST_CASE("a null parameter gives the fallback, std::nullopt, or an error") {
   RecordingHost host;
   host.params = {{"limit", std::monostate{}}};
   read(host, [](const Params& params) {

@@ -36,7 +36,7 @@ std::int32_t run(RecordingHost& host, Body what, FakeBatch batch = {}) {
 
 }  // namespace
 
-TEST_CASE("events tell the state of the run") {
+TEST_CASE("events give the run's epoch, step and stage") {
   RecordingHost host;
   host.trainer.global_step = 12;
   host.trainer.current_epoch = 3;
@@ -62,7 +62,7 @@ TEST_CASE("events tell the state of the run") {
         }) == GRAPNEL_OK);
 }
 
-TEST_CASE("metrics carry their options, and can be read back") {
+TEST_CASE("a plugin's metrics are logged with their options and can be read back") {
   RecordingHost host;
   host.trainer.global_step = 9;
   CHECK(run(host, [](auto& event) {
@@ -84,7 +84,7 @@ TEST_CASE("metrics carry their options, and can be read back") {
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("requests carry their reason") {
+TEST_CASE("a plugin's requests have their reason") {
   RecordingHost host;
   CHECK(run(host, [](auto& event) {
           event.request_stop("a");
@@ -98,7 +98,7 @@ TEST_CASE("requests carry their reason") {
   CHECK(all == "1a2b4c5d6e");
 }
 
-TEST_CASE("a batch shows its tensors, and lets one be replaced") {
+TEST_CASE("a plugin reads a batch's tensors and can replace one") {
   RecordingHost host;
   FakeBatch batch;
   batch.names = {"x", "y"};
@@ -120,7 +120,7 @@ TEST_CASE("a batch shows its tensors, and lets one be replaced") {
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("parameters come in the model's order, with gradients where there are any") {
+TEST_CASE("a plugin gets parameters in the model's order, with gradients if there are any") {
   RecordingHost host;
   host.parameters = {{"a.weight", FakeTensor::make({1, 2}), FakeTensor::make({3, 4})},
                      {"a.bias", FakeTensor::make({5}), nullptr, false}};
@@ -143,7 +143,7 @@ TEST_CASE("parameters come in the model's order, with gradients where there are 
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("a lease swaps weights until it ends, or its object goes") {
+TEST_CASE("a plugin's lease swaps weights until it ends or its object is destroyed") {
   RecordingHost host;
   host.parameters = {{"w", FakeTensor::make({1}), nullptr}};
   host.buffers = {{"b", FakeTensor::make({2}), nullptr}};
@@ -248,7 +248,7 @@ TEST_CASE("options of optimizers are read and set by name") {
   CHECK(host.optimizers[0].groups[1]["lr"] == 0.5);
 }
 
-TEST_CASE("a logger may be used from another thread") {
+TEST_CASE("a plugin's log may be used from another thread") {
   RecordingHost host;
   CHECK(run(host, [](auto& event) {
           const auto logger = event.logger();

@@ -76,7 +76,7 @@ struct NewVersion final : Callback {
 
 }  // namespace
 
-TEST_CASE("state of every type comes back as it was saved") {
+TEST_CASE("plugin state of every type is restored as it was saved") {
   RecordingHost host;
   RecordedState saved;
   {
@@ -92,20 +92,20 @@ TEST_CASE("state of every type comes back as it was saved") {
   CHECK(host.log == std::vector<std::string>{"info: same", "info: 0.0.9"});
 }
 
-TEST_CASE("a class without state functions has no state, and no key of its own") {
+TEST_CASE("a plugin class without state functions has no state and no state key") {
   RecordingHost host;
   RunningCallback callback(host, plugin_of<Stateless>(), "it");
   CHECK(callback.state() == nullptr);
 }
 
-TEST_CASE("a class that doesn't say its key leaves it to the host") {
+TEST_CASE("a plugin class without state_key() leaves the key to the host") {
   RecordingHost host;
   RunningCallback callback(host, plugin_of<NewVersion>(), "it");
   REQUIRE(callback.state() != nullptr);
   CHECK_FALSE(callback.state_key().has_value());
 }
 
-TEST_CASE("a state of another type is an error that names it") {
+TEST_CASE("reading plugin state as another type is an error that names the entry") {
   RecordingHost host;
   RecordedState saved;
   saved.entries.emplace_back("count", std::int64_t{1});
@@ -114,14 +114,16 @@ TEST_CASE("a state of another type is an error that names it") {
   CHECK(host.failures == std::vector<std::string>{"the state 'count' is of another type"});
 }
 
-TEST_CASE("a state that is not there is an error that names it, unless there is a fallback") {
+TEST_CASE(
+    "reading a missing entry of plugin state is an error that names it, unless there is a "
+    "fallback") {
   RecordingHost host;
   RunningCallback callback(host, plugin_of<Keeper>(), "it");
   CHECK(callback.load({}) == GRAPNEL_ERROR);
   CHECK(host.failures == std::vector<std::string>{"state 'ratio': there is none"});
 }
 
-TEST_CASE("a key that is put twice is an error that names it") {
+TEST_CASE("writing a key of plugin state twice is an error that names it") {
   struct Twice final : Callback {
     void save_state(StateWriter& state) const override {
       state.put("seen", 1);

@@ -50,7 +50,7 @@ TEST_CASE("a tensor made from numbers gives them back") {
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("functions in place change the tensor, and every copy of the handle") {
+TEST_CASE("in-place functions change the tensor, seen through every copy of the handle") {
   RecordingHost host;
   CHECK(run(host, [](auto& event) {
           Tensor tensor = event.tensor({1, -4});
@@ -70,7 +70,7 @@ TEST_CASE("functions in place change the tensor, and every copy of the handle") 
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("functions that return a tensor leave the original") {
+TEST_CASE("functions that return a tensor don't change the original") {
   RecordingHost host;
   CHECK(run(host, [](auto& event) {
           const Tensor tensor = event.tensor({3, -4});
@@ -104,7 +104,7 @@ TEST_CASE("the elements of a tensor are read in their own dtype") {
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("an undefined tensor says so") {
+TEST_CASE("an undefined tensor reports that it is undefined") {
   RecordingHost host;
   CHECK(run(host, [](auto&) {
           CHECK_FALSE(Tensor().defined());
@@ -156,7 +156,7 @@ TEST_CASE("any operator can be called by name") {
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("an operator that LibTorch doesn't have is named") {
+TEST_CASE("calling an unknown operator is an error that names it") {
   RecordingHost host;
   CHECK(run(host, [](auto& event) { event.tensor({1}).call("aten::sqroot", "out"); }) ==
         GRAPNEL_ERROR);
@@ -173,7 +173,7 @@ TEST_CASE("a failing operator is the host's failure, and no handle leaks") {
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("a result of another kind than asked for is an error, and is released") {
+TEST_CASE("an operator result of another type than requested is an error, and is released") {
   RecordingHost host;
   CHECK(run(host, [](auto& event) {
           event.template call<double>("aten::clone", "", event.tensor({1}));

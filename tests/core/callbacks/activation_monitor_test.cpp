@@ -140,7 +140,9 @@ const ActivationMonitor::Statistics& of(const ActivationMonitor& monitor, std::s
 
 }  // namespace
 
-TEST_CASE("statistics are over all calls of a layer and all batches of an accumulation window") {
+TEST_CASE(
+    "ActivationMonitor's statistics cover all calls of a layer and all batches of an accumulation "
+    "window") {
   for (const int64_t accumulate : {1, 2}) {
     Observing module;
     const Run made = run(module, {.every_n_steps = 2}, accumulate, 4);
@@ -162,7 +164,7 @@ TEST_CASE("statistics are over all calls of a layer and all batches of an accumu
   }
 }
 
-TEST_CASE("only the steps that are looked at are watched, by default those that are logged") {
+TEST_CASE("ActivationMonitor observes only the chosen steps, by default those that are logged") {
   Observing module;
   const Run by_default = run(module, {}, 1, 5);
   CHECK(module.watched == std::vector<bool>{false, true, false, true, false});
@@ -177,7 +179,7 @@ TEST_CASE("only the steps that are looked at are watched, by default those that 
   CHECK_FALSE(LayerObserver::watching());
 }
 
-TEST_CASE("the first layer that puts out what is not finite is named once while it lasts") {
+TEST_CASE("ActivationMonitor names the first layer with a non-finite output, once while it lasts") {
   const CapturedLog log;
   Observing module;
   module.bad_at = 3;
@@ -199,7 +201,7 @@ TEST_CASE("the first layer that puts out what is not finite is named once while 
   CHECK(of(*all.monitor, "inner").nonfinite > 0.0);
 }
 
-TEST_CASE("a step that fails ends the watching and names the layer that stopped being finite") {
+TEST_CASE("a failing step ends the observation and names the layer with the non-finite output") {
   const CapturedLog log;
   Observing module;
   module.fails_at = module.bad_at = 2;
@@ -212,7 +214,7 @@ TEST_CASE("a step that fails ends the watching and names the layer that stopped 
   CHECK(run(module, {.every_n_steps = 1}).monitor->first_nonfinite_layer().empty());
 }
 
-TEST_CASE("several monitors watch at once, each the layers that it was told") {
+TEST_CASE("several activation monitors observe different layers at once") {
   Observing module;
   auto one = std::make_shared<ActivationMonitor>(
       ActivationMonitorOptions{.layers = {"relu"}, .every_n_steps = 1});
@@ -228,7 +230,7 @@ TEST_CASE("several monitors watch at once, each the layers that it was told") {
         one->statistics()[0].second.zeros);
 }
 
-TEST_CASE("layers that can't be watched are refused before the training, with what to do") {
+TEST_CASE("layers that can't be observed are refused before the training, saying what to do") {
   const auto fit = [](Module& module, const ModuleMask& mask, std::vector<std::string> layers) {
     Trainer trainer(quiet(1), {std::make_shared<ActivationMonitor>(
                                   ActivationMonitorOptions{.layers = std::move(layers)})});
@@ -246,7 +248,7 @@ TEST_CASE("layers that can't be watched are refused before the training, with wh
   CHECK_THROWS_WITH(ActivationMonitor({.every_n_steps = 0}), Contains("1 and more"));
 }
 
-TEST_CASE("it works in every number type, and large values don't overflow it") {
+TEST_CASE("ActivationMonitor works in every floating dtype, and large values don't overflow it") {
   for (const Precision precision : {Precision::f64_true, Precision::bf16_true, Precision::f16_true,
                                     Precision::bf16_mixed, Precision::f16_mixed}) {
     INFO(to_string(precision));
@@ -269,7 +271,8 @@ TEST_CASE("it works in every number type, and large values don't overflow it") {
   CHECK(of(*made.monitor, "relu").std == Approx(all.std(false).item<double>()));
 }
 
-TEST_CASE("a failure to look at a layer follows the callback's policy and leaves the step alone") {
+TEST_CASE(
+    "a failing observation of a layer follows the callback's on_error and leaves the step alone") {
   struct Net : nn::Module {
     struct ElsewhereImpl : nn::Module {
       at::Tensor forward(const at::Tensor& x) {

@@ -90,7 +90,7 @@ TEST_CASE("the fast way to average gives what the function says, whole numbers t
   }
 }
 
-TEST_CASE("an averaging that never took anything in says so at the end") {
+TEST_CASE("an average that was never updated is reported at the end of the training") {
   ToyModule module;
   const at::Tensor before = module.weight.detach().clone();
   const CapturedLog log;
@@ -101,7 +101,9 @@ TEST_CASE("an averaging that never took anything in says so at the end") {
   CHECK_THAT(log.text(), Contains("warning: EMAWeightAveraging has averaged nothing"));
 }
 
-TEST_CASE("the epoch for statistics changes no parameter, also without a validation before it") {
+TEST_CASE(
+    "the epoch that updates batch norm statistics changes no parameter, also without a validation "
+    "before it") {
   BackboneModule module;
   auto averaging = std::make_shared<StochasticWeightAveraging>(
       StochasticWeightAveragingOptions{.swa_lrs = {0.05}, .swa_epoch_start = int64_t{2}});

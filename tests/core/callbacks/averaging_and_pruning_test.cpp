@@ -100,7 +100,7 @@ TEST_CASE("a pruned model is validated with its average under the masks, whateve
   }
 }
 
-TEST_CASE("a parameter goes on with its average when it is pruned") {
+TEST_CASE("a parameter keeps its average when it is pruned") {
   at::manual_seed(7);
   BackboneModule module;
   // From here on nothing is averaged any more, and the average must be that of the first epoch.

@@ -86,14 +86,14 @@ TEST_CASE("options of a finetuning out of range are refused by name") {
   CHECK_THROWS_AS(BackboneFinetuning({.rounding = 30}), ConfigError);
 }
 
-TEST_CASE("verbose tells both rates at every epoch from the unfreezing on") {
+TEST_CASE("verbose logs both learning rates in every epoch from the unfreezing on") {
   const CapturedLog log;
   backbone_rates({.unfreeze_backbone_at_epoch = 1, .verbose = true, .rounding = 3}, 3);
   CHECK_THAT(log.text(), Catch::Contains("learning rate 0.05, of the backbone 0.005") &&
                              Catch::Contains("learning rate 0.05, of the backbone 0.01"));
 }
 
-TEST_CASE("a resumed training has the backbone's group, rate and momentum again") {
+TEST_CASE("a resumed finetuning has the backbone's parameter group, learning rate and momentum") {
   const ResumedTraining training{.callbacks = [] {
     return std::vector<CallbackHandle>{std::make_shared<BackboneFinetuning>(
         BackboneFinetuningOptions{.unfreeze_backbone_at_epoch = 1})};
@@ -105,7 +105,7 @@ TEST_CASE("a resumed training has the backbone's group, rate and momentum again"
   }
 }
 
-TEST_CASE("a second fit of the same trainer goes on with the unfrozen backbone") {
+TEST_CASE("a second fit of the same trainer continues with the unfrozen backbone") {
   BackboneModule module;
   Trainer trainer(quiet(2), {std::make_shared<BackboneFinetuning>(
                                 BackboneFinetuningOptions{.unfreeze_backbone_at_epoch = 1})});

@@ -52,7 +52,7 @@ class FailAt final : public Callback {
 
 }  // namespace
 
-TEST_CASE("what is frozen stays as it was until it is unfrozen, and is then trained") {
+TEST_CASE("frozen parameters stay as they are until they are unfrozen, and are then trained") {
   BackboneModule module;
   const auto before = module.copies();
   Trainer first(quiet(2), {std::make_shared<PlannedFinetuning>(Plan{})});
@@ -104,7 +104,7 @@ TEST_CASE("with train_bn the batch normalization of a frozen part is trained") {
   CHECK(module.tensor("backbone.1.num_batches_tracked").item<int64_t>() == 6);
 }
 
-TEST_CASE("the new group leaves out batch normalizations with train_bn = false") {
+TEST_CASE("with train_bn=false the unfrozen group has no batch normalizations") {
   BackboneModule module;
   Trainer trainer(
       quiet(3),
@@ -152,14 +152,14 @@ TEST_CASE("a part that the model lacks is refused, naming the nearest") {
   CHECK(module.tensor("backbone.0.weight").requires_grad());
 }
 
-TEST_CASE("validate and test freeze nothing") {
+TEST_CASE("a finetuning callback freezes nothing in validate and test") {
   BackboneModule module;
   Trainer trainer(quiet(1), {std::make_shared<PlannedFinetuning>(Plan{})});
   trainer.validate(module, DataLoaders{std::make_shared<ToyLoader>(1)});
   CHECK(module.tensor("backbone.0.weight").requires_grad());
 }
 
-TEST_CASE("a resumed finetuning goes on with what was unfrozen, wherever it was killed") {
+TEST_CASE("a resumed finetuning continues with the unfrozen parameters, wherever it was killed") {
   const ResumedTraining training{.callbacks = [] {
     return std::vector<CallbackHandle>{std::make_shared<PlannedFinetuning>(Plan{})};
   }};

@@ -25,7 +25,7 @@ Logger::Metrics fixed() {
 
 }  // namespace
 
-TEST_CASE("each logged batch has the numbers at its start and its end") {
+TEST_CASE("DeviceStatsMonitor logs statistics at the start and end of each logged batch") {
   const auto logger = std::make_shared<RowLogger>("DeviceStatsMonitor");
   Trainer trainer(
       with(logger, 2),
@@ -40,7 +40,7 @@ TEST_CASE("each logged batch has the numbers at its start and its end") {
   CHECK(logger->rows[7].step == 3);
 }
 
-TEST_CASE("the logger's separator stands in the names, and filter_keys keeps some of them") {
+TEST_CASE("DeviceStatsMonitor's names use the logger's separator, and filter_keys selects some") {
   const auto logger = std::make_shared<RowLogger>("DeviceStatsMonitor");
   logger->separator = ".";
   const CapturedLog log;
@@ -55,7 +55,8 @@ TEST_CASE("the logger's separator stands in the names, and filter_keys keeps som
   CHECK_THAT(log.text(), Contains("'cpu_percentage'") && Contains("did you mean 'cpu_percent'"));
 }
 
-TEST_CASE("cpu_stats=false logs nothing on a CPU; nothing is read in predict") {
+TEST_CASE(
+    "DeviceStatsMonitor reads nothing on a CPU with cpu_stats=false, and nothing in predict") {
   const auto logger = std::make_shared<RowLogger>("DeviceStatsMonitor");
   int readings = 0;
   const auto count = [&readings]() -> Logger::Metrics {
@@ -76,7 +77,7 @@ TEST_CASE("cpu_stats=false logs nothing on a CPU; nothing is read in predict") {
   CHECK(readings == 4);
 }
 
-TEST_CASE("without a logger a fit is refused, an evaluation logs nothing") {
+TEST_CASE("DeviceStatsMonitor refuses a fit without a logger, an evaluation logs nothing") {
   ToyModule module;
   Trainer trainer(quiet(1), {std::make_shared<DeviceStatsMonitor>()});
   CHECK_THROWS_WITH(trainer.fit(module, toy_data()),
@@ -85,7 +86,7 @@ TEST_CASE("without a logger a fit is refused, an evaluation logs nothing") {
 }
 
 #ifdef __linux__
-TEST_CASE("the system's numbers are percentages, and the CPU's grow with work") {
+TEST_CASE("host statistics are percentages, and CPU load grows with work") {
   const auto logger = std::make_shared<RowLogger>("DeviceStatsMonitor");
   class Busy : public ToyModule {
    public:

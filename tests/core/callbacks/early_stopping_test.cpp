@@ -37,7 +37,7 @@ End run(std::vector<double> values, EarlyStoppingOptions options,
 
 }  // namespace
 
-TEST_CASE("it stops after as many checks without improvement as it has patience") {
+TEST_CASE("EarlyStopping stops after `patience` checks without improvement") {
   const End end = run({3, 2, 2, 2.5, 2}, {.patience = 3});
   CHECK(end.epochs == 5);
   CHECK(end.should_stop);
@@ -49,22 +49,22 @@ TEST_CASE("it stops after as many checks without improvement as it has patience"
              Catch::Contains("last 3 checks") && Catch::Contains("2.000"));
 }
 
-TEST_CASE("an improvement starts the count again") {
+TEST_CASE("an improvement resets EarlyStopping's count of checks") {
   CHECK(run({5, 6, 4, 6, 3, 6, 6}, {.patience = 2}).epochs == 7);
 }
 
-TEST_CASE("patience 0 and 1 stop at the first check without improvement") {
+TEST_CASE("EarlyStopping with patience 0 or 1 stops at the first check without improvement") {
   CHECK(run({3, 2, 2}, {.patience = 0}).epochs == 3);
   CHECK(run({3, 2, 2}, {.patience = 1}).epochs == 3);
 }
 
-TEST_CASE("small improvements count once they add up to more than min_delta") {
+TEST_CASE("small improvements count for EarlyStopping once they add up to more than min_delta") {
   const End end = run({5, 4.8, 4.6, 4.3, 4.1, 3.9, 3.7}, {.min_delta = 0.5, .patience = 3});
   CHECK(end.epochs == 10);
   CHECK(end.stopping->best_score() == Approx(3.7));
 }
 
-TEST_CASE("a metric that is not finite stops at once, unless that is not checked") {
+TEST_CASE("a non-finite metric stops the training at once unless check_finite is off") {
   for (const double value : {kNan, kInfinity, -kInfinity}) {
     const End end = run({3, 2, value, 1}, {});
     CHECK(end.epochs == 3);
@@ -76,7 +76,7 @@ TEST_CASE("a metric that is not finite stops at once, unless that is not checked
   CHECK(end.stopping->stopping_reason() == Reason::patience_exhausted);
 }
 
-TEST_CASE("it stops past a threshold, on its better or its worse side") {
+TEST_CASE("EarlyStopping stops past stopping_threshold and past divergence_threshold") {
   const End good =
       run({0.5, 0.8, 0.9, 0.95}, {.mode = MonitorMode::max, .stopping_threshold = 0.9});
   CHECK(good.epochs == 4);
@@ -91,11 +91,11 @@ TEST_CASE("it stops past a threshold, on its better or its worse side") {
              Catch::Contains("above") && Catch::Contains("5.1"));
 }
 
-TEST_CASE("differences below single precision are no improvement") {
+TEST_CASE("EarlyStopping ignores improvements below single precision") {
   CHECK(run({1.0, 1.0 - 1e-12, 1.0 - 2e-12}, {.patience = 2}).epochs == 3);
 }
 
-TEST_CASE("a metric that nothing logs is an error that names the nearest one") {
+TEST_CASE("EarlyStopping on a metric that nothing logs is an error that names the nearest metric") {
   auto stopping = std::make_shared<EarlyStopping>("val_los");
   ScriptedModule module({1});
   Trainer trainer(quiet(3), {stopping});
@@ -103,7 +103,7 @@ TEST_CASE("a metric that nothing logs is an error that names the nearest one") {
                     Catch::Contains("'val_los'") && Catch::Contains("did you mean 'val_loss'?"));
 }
 
-TEST_CASE("without strict, a missing metric skips the check") {
+TEST_CASE("without strict, EarlyStopping skips checks whose metric is missing") {
   auto stopping = std::make_shared<EarlyStopping>(
       "nope", EarlyStoppingOptions{.verbose = true, .strict = false});
   ScriptedModule module({1});
@@ -114,13 +114,13 @@ TEST_CASE("without strict, a missing metric skips the check") {
   CHECK_THAT(log.text(), Catch::Contains("warning: EarlyStopping monitors 'nope'"));
 }
 
-TEST_CASE("the sanity check does not count as a check") {
+TEST_CASE("EarlyStopping doesn't check during the sanity check") {
   TrainerOptions options = quiet(10);
   options.num_sanity_val_steps = 1;
   CHECK(run({3, 3, 3}, {.patience = 1}, options).epochs == 2);
 }
 
-TEST_CASE("min_epochs defers the stop, and the checks go on") {
+TEST_CASE("min_epochs defers EarlyStopping's stop while its checks continue") {
   TrainerOptions options = quiet(10);
   options.min_epochs = 6;
   const End end = run({3}, {.patience = 1}, options);
@@ -130,8 +130,8 @@ TEST_CASE("min_epochs defers the stop, and the checks go on") {
 }
 
 TEST_CASE(
-    "it checks where the metric is made: at epochs by default, at validations when they are "
-    "rarer") {
+    "EarlyStopping checks when its metric is logged: at epoch ends, or at validations when they "
+    "are rarer") {
   TrainerOptions options = quiet(10);
   options.check_val_every_n_epoch = 2;
   const End end = run({3}, {.patience = 2}, options);
@@ -139,7 +139,7 @@ TEST_CASE(
   CHECK(end.stopping->wait_count() == 2);
 }
 
-TEST_CASE("a metric that is checked more often than it is logged is warned about once") {
+TEST_CASE("EarlyStopping warns once about a metric that is logged less often than it is checked") {
   TrainerOptions options = quiet(6);
   options.check_val_every_n_epoch = 3;
   const CapturedLog log;
@@ -155,13 +155,13 @@ TEST_CASE("a metric that is checked more often than it is logged is warned about
   CHECK(text.find("nothing logged it since", first + 1) == std::string::npos);
 }
 
-TEST_CASE("start_from_epoch lets a metric settle first") {
+TEST_CASE("EarlyStopping checks nothing before start_from_epoch") {
   const End end = run({1, 9, 5, 4, 4, 4}, {.patience = 2, .start_from_epoch = 2});
   CHECK(end.epochs == 6);
   CHECK(end.stopping->best_score() == 4.0);
 }
 
-TEST_CASE("fast_dev_run turns it off") {
+TEST_CASE("fast_dev_run turns EarlyStopping off") {
   TrainerOptions options = quiet(1);
   options.fast_dev_run = 1;
   auto stopping = std::make_shared<EarlyStopping>("nope");
@@ -236,7 +236,7 @@ TEST_CASE("the best weights come back into a model that was pruned since") {
 }
 
 TEST_CASE(
-    "its state goes through a checkpoint, and a resumed run stops where the first would have") {
+    "EarlyStopping's state is in checkpoints, and a resumed run stops where the first would have") {
   const TempDir directory;
   const std::vector<double> values = {5, 4, 4.5, 4.6, 4.7, 4.8};
   {
@@ -254,7 +254,7 @@ TEST_CASE(
   CHECK(stopping->best_score() == 4.0);
 }
 
-TEST_CASE("its state is Lightning's, and a state that is none changes nothing") {
+TEST_CASE("EarlyStopping's state has Lightning's keys, and an invalid state changes nothing") {
   EarlyStopping stopping("val_loss");
   CHECK(stopping.state_key() == "EarlyStopping{'monitor': 'val_loss', 'mode': 'min'}");
   StateDict state = stopping.state_dict();
@@ -275,7 +275,7 @@ TEST_CASE("its state is Lightning's, and a state that is none changes nothing") 
   CHECK(stopping.state_key() == "mine");
 }
 
-TEST_CASE("the trainer says once why it stops; verbose adds every improvement") {
+TEST_CASE("EarlyStopping's reason is logged once, and verbose logs every improvement") {
   const CapturedLog log;
   run({3, 2, 2}, {.patience = 1, .verbose = true});
   const std::string text = log.text();
@@ -285,7 +285,7 @@ TEST_CASE("the trainer says once why it stops; verbose adds every improvement") 
   CHECK(text.find("did not improve") == text.rfind("did not improve"));
 }
 
-TEST_CASE("options that have no meaning are refused") {
+TEST_CASE("meaningless options of EarlyStopping are refused") {
   CHECK_THROWS_AS(EarlyStopping(""), ConfigError);
   CHECK_THROWS_WITH(EarlyStopping("x", {.patience = -1}), Catch::Contains("patience is -1"));
   CHECK_THROWS_WITH(EarlyStopping("x", {.min_delta = kNan}), Catch::Contains("min_delta"));

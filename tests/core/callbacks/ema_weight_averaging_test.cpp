@@ -9,7 +9,7 @@ namespace ema_weight_averaging_test {
 using namespace grapnel;
 using namespace grapnel::test;
 
-TEST_CASE("the average moves by 1 - decay towards the weights; the first ones are copied") {
+TEST_CASE("EMAWeightAveraging copies the first weights, then moves by 1 - decay towards them") {
   class StepWeights final : public Callback {
    public:
     void on_after_optimizer_step(OptimizerEvent& event) override {
@@ -29,7 +29,8 @@ TEST_CASE("the average moves by 1 - decay towards the weights; the first ones ar
   CHECK(at::allclose(module.weight, expected));
 }
 
-TEST_CASE("steps and epochs from which to update") {
+TEST_CASE(
+    "EMAWeightAveraging updates from update_starting_at_step and update_starting_at_epoch on") {
   EMAWeightAveraging every_third({.update_every_n_steps = 3, .update_starting_at_step = 4});
   CHECK_FALSE(every_third.should_update(3, {}));
   CHECK(every_third.should_update(6, {}));
@@ -40,7 +41,7 @@ TEST_CASE("steps and epochs from which to update") {
   CHECK(epochs.should_update({}, 2));
 }
 
-TEST_CASE("options of averaging out of range are refused by name") {
+TEST_CASE("options of EMAWeightAveraging out of range are refused by name") {
   CHECK_THROWS_WITH(EMAWeightAveraging({.decay = 1.5}), Catch::Contains("decay is 1.5"));
   CHECK_THROWS_WITH(EMAWeightAveraging({.update_every_n_steps = -1}),
                     Catch::Contains("update_every_n_steps is -1"));

@@ -320,7 +320,7 @@ bool play(const CallbackRegistry::Entry& entry, const Plan& plan) {
 }  // namespace
 
 TEST_CASE(
-    "a fault in any hook of any callback leaves the model as it stood outside of its leases") {
+    "an exception in any hook of any built-in callback leaves the model as it was without leases") {
   for (const CallbackRegistry::Entry& entry : callback_registry()) {
     const TempDir directory;
     const CallbackHandle sample =
@@ -344,7 +344,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "a fault of another callback, in any hook, leaves the model as it stood outside of leases") {
+    "an exception in another callback, in any hook, leaves the model as it was without leases") {
   for (const CallbackRegistry::Entry& entry : callback_registry()) {
     for (size_t i = 0; i < kHookCount; ++i) {
       const auto hook = static_cast<Hook>(i);

@@ -21,8 +21,7 @@ class FreezeBackbone final : public BaseFinetuning {
 
 }  // namespace
 
-TEST_CASE(
-    "an epoch that is ended at a batch's start leaves no copies in the frozen layers' place") {
+TEST_CASE("an epoch ended at a batch's start restores the frozen layers' own statistics") {
   BackboneModule module;
   const at::Tensor before = module.tensor("backbone.1.running_mean").clone();
   Trace trace;

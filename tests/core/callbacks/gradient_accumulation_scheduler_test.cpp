@@ -12,7 +12,7 @@ namespace gradient_accumulation_scheduler_test {
 using namespace grapnel;
 using namespace grapnel::test;
 
-TEST_CASE("the factor of an epoch is that of the largest key that is not past it") {
+TEST_CASE("an epoch's accumulation factor is that of the largest scheduled epoch not after it") {
   const GradientAccumulationScheduler scheduler(AccumulationSchedule{{2, 3}, {5, 1}, {7, 8}});
   std::vector<int64_t> factors;
   for (int64_t epoch = 0; epoch < 9; ++epoch)
@@ -22,7 +22,7 @@ TEST_CASE("the factor of an epoch is that of the largest key that is not past it
   CHECK(scheduler.going_to_accumulate_grad_batches());
 }
 
-TEST_CASE("the trainer steps as the schedule says, also in a second fit") {
+TEST_CASE("the trainer steps as the accumulation schedule says, also in a second fit") {
   auto scheduler =
       std::make_shared<GradientAccumulationScheduler>(AccumulationSchedule{{1, 2}, {3, 4}});
   ToyModule module;
@@ -34,7 +34,8 @@ TEST_CASE("the trainer steps as the schedule says, also in a second fit") {
   CHECK_NOTHROW(trainer.fit(module, toy_data(5, 0)));
 }
 
-TEST_CASE("it does not go with manual optimization or a factor of the trainer's") {
+TEST_CASE(
+    "GradientAccumulationScheduler refuses manual optimization and the trainer's own factor") {
   auto scheduler = std::make_shared<GradientAccumulationScheduler>(AccumulationSchedule{{0, 2}});
   ToyModule module;
   module.automatic_optimization = false;
@@ -49,7 +50,7 @@ TEST_CASE("it does not go with manual optimization or a factor of the trainer's"
                     Catch::Contains("accumulate_grad_batches=2"));
 }
 
-TEST_CASE("a schedule without meaning is refused, in code and in run.json") {
+TEST_CASE("a meaningless accumulation schedule is refused, in code and in run.json") {
   CHECK_THROWS_AS(GradientAccumulationScheduler(AccumulationSchedule{}), ConfigError);
   CHECK_THROWS_WITH(GradientAccumulationScheduler(AccumulationSchedule{{-1, 2}}),
                     Catch::Contains("epoch -1"));
@@ -65,7 +66,7 @@ TEST_CASE("a schedule without meaning is refused, in code and in run.json") {
   CHECK_THROWS_WITH(make(R"({"scheduling": {}})"), Catch::Contains("run.json:1"));
 }
 
-TEST_CASE("a run that is resumed within an epoch goes on with the factor of that epoch") {
+TEST_CASE("a run resumed within an epoch continues with that epoch's accumulation factor") {
   const TempDir directory;
   const std::string file = (directory / "a.ckpt").string();
   const auto scheduler = [] {

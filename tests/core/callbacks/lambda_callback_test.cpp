@@ -9,7 +9,7 @@ namespace lambda_callback_test {
 using namespace grapnel;
 using namespace grapnel::test;
 
-TEST_CASE("each function is called for its hook, and a hook without one is never called") {
+TEST_CASE("LambdaCallback calls each function in its hook, and a hook without one costs no call") {
   std::vector<std::string> calls;
   const auto note = [&calls](const char* name) {
     return [&calls, name](auto&) { calls.emplace_back(name); };
@@ -27,7 +27,7 @@ TEST_CASE("each function is called for its hook, and a hook without one is never
   CHECK(dispatcher.receivers(Hook::on_train_batch_start).empty());
 }
 
-TEST_CASE("the making of a trainer is told to functions and classes alike, before any run") {
+TEST_CASE("LambdaCallback and classes get on_init_start and on_init_end when a trainer is made") {
   class Made final : public Callback {
    public:
     void on_init_start(InitEvent& event) override { start = &event.trainer; }
@@ -45,7 +45,7 @@ TEST_CASE("the making of a trainer is told to functions and classes alike, befor
   CHECK(made->end == &trainer);
 }
 
-TEST_CASE("there is a function for every hook of hooks.def") {
+TEST_CASE("LambdaCallback has a function for every hook of hooks.def") {
   // Wanting all of them means that each is set and found by name.
   LambdaHooks hooks;
 #define GRAPNEL_HOOK(id, name, EventType, stage, module) hooks.name = [](EventType&) {};

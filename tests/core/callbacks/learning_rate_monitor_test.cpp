@@ -89,7 +89,7 @@ TEST_CASE("the learning rate is logged as often as its scheduler steps") {
 }
 
 TEST_CASE(
-    "an interval that is asked for holds for all, and an optimizer without a scheduler is in "
+    "logging_interval applies to all rates, and an optimizer without a scheduler is logged in "
     "both") {
   Scheduled module;
   CHECK(rows_of(*run(module, {.logging_interval = Interval::step}).logger, "lr-SGD").size() == 6);
@@ -99,7 +99,9 @@ TEST_CASE(
   CHECK(rows_of(*run(bare, {.logging_interval = Interval::epoch}).logger, "lr-SGD").size() == 2);
 }
 
-TEST_CASE("momentum and weight decay are logged beside it, and the last ones can be asked for") {
+TEST_CASE(
+    "momentum and weight decay are logged with the learning rate, and the last values can be "
+    "queried") {
   Scheduled module;
   const Logged logged =
       run(module, {.log_momentum = true, .log_weight_decay = true, .log_key_prefix = "opt/"});
@@ -108,7 +110,7 @@ TEST_CASE("momentum and weight decay are logged beside it, and the last ones can
   CHECK(logged.monitor->last_weight_decay_values().at(0).second == 0.01);
 }
 
-TEST_CASE("groups are told apart by name or number, a scheduler's own name wins") {
+TEST_CASE("learning rates are named by group name or number, unless the scheduler has a name") {
   Scheduled named;
   named.names = {"first", ""};
   const Logged logged = run(named, {});
@@ -119,7 +121,7 @@ TEST_CASE("groups are told apart by name or number, a scheduler's own name wins"
   CHECK(rows_of(*run(labelled, {}).logger, "my_lr").size() == 2);
 }
 
-TEST_CASE("two groups of one name, and a trainer without a logger, are errors") {
+TEST_CASE("LearningRateMonitor refuses two groups of one name, and a trainer without a logger") {
   Scheduled module;
   module.names = {"x", "x"};
   CHECK_THROWS_WITH(run(module, {}), Catch::Contains("lr-SGD") && Catch::Contains("'x'"));
@@ -128,7 +130,7 @@ TEST_CASE("two groups of one name, and a trainer without a logger, are errors") 
   CHECK_THROWS_WITH(trainer.fit(fine, toy_data(1, 0)), Catch::Contains("needs a logger"));
 }
 
-TEST_CASE("a group that is added later turns the single name into the first of two") {
+TEST_CASE("a parameter group added later renames the single learning rate to the first of two") {
   class Adding : public Callback {
    public:
     void on_train_epoch_start(Event& event) override {
@@ -153,7 +155,7 @@ TEST_CASE("a group that is added later turns the single name into the first of t
   CHECK(monitor->lrs()[1].second.size() == 3);
 }
 
-TEST_CASE("the history in memory is bounded") {
+TEST_CASE("LearningRateMonitor's history in memory is bounded") {
   Scheduled module;
   const Logged logged = run(module, {.logging_interval = Interval::step, .max_history = 4});
   const std::vector<double>& kept = logged.monitor->lrs().at(0).second;

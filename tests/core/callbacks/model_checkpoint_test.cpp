@@ -38,7 +38,7 @@ const std::vector<double> kScores = {5, 3, 4, 2, 6, 1};
 
 }  // namespace
 
-TEST_CASE("by default the newest epoch is kept") {
+TEST_CASE("ModelCheckpoint keeps the newest epoch by default") {
   const TempDir directory;
   const auto checkpoint = run({.dirpath = directory / "c"}, {}, saving(3));
   CHECK(files_below(directory / "c") == Names{"epoch=2-step=6.ckpt"});
@@ -47,7 +47,8 @@ TEST_CASE("by default the newest epoch is kept") {
   CHECK_FALSE(checkpoint->best_model_score().has_value());
 }
 
-TEST_CASE("without a dirpath the files go to the logger's directory, or below the trainer's root") {
+TEST_CASE(
+    "without a dirpath checkpoints go to the logger's directory, or below the trainer's root") {
   const TempDir directory;
   TrainerOptions options = saving(1);
   options.default_root_dir = directory / "root";
@@ -60,7 +61,8 @@ TEST_CASE("without a dirpath the files go to the logger's directory, or below th
   CHECK(files_below(directory / "logs") == Names{"rows/version_0/checkpoints/epoch=0-step=2.ckpt"});
 }
 
-TEST_CASE("the best k are kept, and the worst of them goes when a better one comes") {
+TEST_CASE(
+    "save_top_k keeps the best k checkpoints and removes the worst when a better one is saved") {
   const TempDir directory;
   const auto best = run({.dirpath = directory / "1", .monitor = "val_loss"}, kScores, saving(6));
   CHECK(files_below(directory / "1") == Names{"epoch=5-step=12.ckpt"});
@@ -82,7 +84,7 @@ TEST_CASE("the best k are kept, and the worst of them goes when a better one com
   CHECK(files_below(directory / "none").empty());
 }
 
-TEST_CASE("an equal score is not better, and one that is not a number is the worst") {
+TEST_CASE("an equal score is not better, and a NaN score is the worst") {
   const TempDir directory;
   const auto ties =
       run({.dirpath = directory / "ties", .monitor = "val_loss"}, {2, 2, 1, 1}, saving(4));
@@ -97,7 +99,7 @@ TEST_CASE("an equal score is not better, and one that is not a number is the wor
   CHECK(files_below(directory / "all") == Names{"epoch=0-step=2.ckpt", "epoch=1-step=4.ckpt"});
 }
 
-TEST_CASE("save_last keeps the newest beside the best, as a file or as a link") {
+TEST_CASE("save_last keeps the newest checkpoint along with the best, as a file or as a link") {
   const TempDir directory;
   const auto copy =
       run({.dirpath = directory / "copy", .monitor = "val_loss", .save_last = SaveLast::copy},
@@ -112,7 +114,7 @@ TEST_CASE("save_last keeps the newest beside the best, as a file or as a link") 
   CHECK(files_below(directory / "only") == Names{"last.ckpt"});
 }
 
-TEST_CASE("it saves every so many steps, and not twice at one step") {
+TEST_CASE("every_n_train_steps saves every n steps, and never twice at one step") {
   const TempDir directory;
   run({.dirpath = directory / "steps", .save_top_k = -1, .every_n_train_steps = 2}, {}, saving(2),
       3, 0);
@@ -125,7 +127,7 @@ TEST_CASE("it saves every so many steps, and not twice at one step") {
   CHECK(files_below(directory / "windows") == Names{"epoch=0-step=2.ckpt", "epoch=0-step=4.ckpt"});
 }
 
-TEST_CASE("a step whose metric only the validation makes waits for it") {
+TEST_CASE("a checkpoint at a step waits for the validation that logs its metric") {
   const TempDir directory;
   TrainerOptions options = saving(2);
   options.val_check_interval = 0.5;
@@ -138,7 +140,7 @@ TEST_CASE("a step whose metric only the validation makes waits for it") {
   CHECK(files_below(directory / "c") == Names{"epoch=0-step=3.ckpt", "epoch=1-step=6.ckpt"});
 }
 
-TEST_CASE("saving after a validation needs a metric that is there by then") {
+TEST_CASE("saving after a validation needs a metric that is logged by then") {
   class Net final : public ToyModule {
    public:
     StepOutput training_step(Batch& batch, int64_t index) override {
@@ -156,7 +158,7 @@ TEST_CASE("saving after a validation needs a metric that is there by then") {
   CHECK(trainer.current_epoch() == 0);
 }
 
-TEST_CASE("it saves every so many seconds of the trainer's clock") {
+TEST_CASE("train_time_interval saves by the trainer's clock") {
   const TempDir directory;
   static ManualClock clock;
   class Ticking : public ToyModule {
@@ -177,7 +179,8 @@ TEST_CASE("it saves every so many seconds of the trainer's clock") {
         Names{"epoch=0-step=2.ckpt", "epoch=0-step=4.ckpt", "epoch=0-step=6.ckpt"});
 }
 
-TEST_CASE("a name that is taken gets a version, unless that is switched off") {
+TEST_CASE(
+    "a checkpoint whose file name is taken gets a version, unless enable_version_counter is off") {
   const TempDir directory;
   for (int round = 0; round < 2; ++round) {
     run({.dirpath = directory / "c", .save_last = SaveLast::copy}, {}, saving(1));
@@ -191,7 +194,7 @@ TEST_CASE("a name that is taken gets a version, unless that is switched off") {
   CHECK(files_below(directory / "off") == Names{"epoch=0-step=2.ckpt", "last.ckpt"});
 }
 
-TEST_CASE("names are made as Lightning makes them") {
+TEST_CASE("checkpoint file names are formatted as Lightning formats them") {
   const ModelCheckpoint plain;
   const ModelCheckpoint::Metrics metrics = {{"epoch", int64_t{3}}, {"step", int64_t{40}},
                                             {"val/loss", 0.12345}, {"acc", 1.0},
@@ -223,7 +226,7 @@ TEST_CASE("names are made as Lightning makes them") {
   CHECK_THROWS_AS(name("epoch}"), ConfigError);
 }
 
-TEST_CASE("a failing run leaves a checkpoint of its own when that is asked for") {
+TEST_CASE("save_on_exception saves a checkpoint when the run fails") {
   class Failing : public ToyModule {
    public:
     StepOutput training_step(Batch& batch, int64_t index) override {
@@ -265,7 +268,9 @@ TEST_CASE("a resume that fails while it starts saves nothing, and leaves last.ck
   CHECK(files_below(directory / "c") == before);
 }
 
-TEST_CASE("the file that a run was resumed from is not removed, nor one in another directory") {
+TEST_CASE(
+    "ModelCheckpoint removes neither the checkpoint that the run was resumed from nor files "
+    "elsewhere") {
   const TempDir directory;
   const ModelCheckpointOptions options{.dirpath = directory / "c", .monitor = "val_loss"};
   const auto first = run(options, {5, 4, 3, 2}, saving(2));
@@ -289,7 +294,7 @@ TEST_CASE("the file that a run was resumed from is not removed, nor one in anoth
   CHECK(fs::exists(resumed));
 }
 
-TEST_CASE("it is not removed either when the run was resumed through a link") {
+TEST_CASE("the checkpoint that a run was resumed from through a link is not removed") {
   const TempDir directory;
   const ModelCheckpointOptions options{.dirpath = directory / "c", .monitor = "val_loss"};
   const std::string saved = run(options, {5, 4, 3, 2}, saving(2))->best_model_path();
@@ -321,8 +326,8 @@ TEST_CASE("a run that was stopped in a window of accumulation and resumed leaves
 }
 
 TEST_CASE(
-    "a metric that nothing logs is reported after the first epoch, and is an error once it is "
-    "needed") {
+    "ModelCheckpoint reports a metric that nothing logs after the first epoch, and fails once it "
+    "needs it") {
   const TempDir directory;
   const CapturedLog log;
   CHECK_THROWS_WITH(run({.dirpath = directory / "c", .monitor = "val_lss"}, {1}, saving(2)),
@@ -357,7 +362,7 @@ TEST_CASE("a checkpoint that can't be written leaves the old one and the records
 }
 
 TEST_CASE(
-    "loggers are told of every file, the best k can be written as YAML, last files are found") {
+    "loggers learn of every checkpoint, the best k can be written as YAML, last.ckpt is found") {
   const TempDir directory;
   class Told : public MemoryLogger {
    public:
@@ -387,7 +392,7 @@ TEST_CASE(
                  Catch::Contains("epoch=1-step=4.ckpt\": 2.0"));
 }
 
-TEST_CASE("fast_dev_run writes nothing") {
+TEST_CASE("fast_dev_run writes no checkpoint") {
   const TempDir directory;
   TrainerOptions options = saving(1);
   options.fast_dev_run = 1;
@@ -395,7 +400,7 @@ TEST_CASE("fast_dev_run writes nothing") {
   CHECK(files_below(directory / "c").empty());
 }
 
-TEST_CASE("state keys are Lightning's") {
+TEST_CASE("ModelCheckpoint's state keys are Lightning's") {
   CHECK(ModelCheckpoint().state_key() ==
         "ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 0, "
         "'every_n_epochs': 1, "
@@ -408,7 +413,7 @@ TEST_CASE("state keys are Lightning's") {
       "'train_time_interval': datetime.timedelta(days=1, seconds=3661, microseconds=500000)}");
 }
 
-TEST_CASE("options that contradict each other are refused with their values") {
+TEST_CASE("contradictory options of ModelCheckpoint are refused with their values") {
   CHECK_THROWS_WITH(ModelCheckpoint({.save_top_k = -2}), Catch::Contains("save_top_k is -2"));
   CHECK_THROWS_WITH(ModelCheckpoint({.save_top_k = 3}),
                     Catch::Contains("save_top_k=3 needs a monitor"));

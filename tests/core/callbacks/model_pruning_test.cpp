@@ -38,7 +38,8 @@ class AtEpochEnd final : public Callback {
 
 }  // namespace
 
-TEST_CASE("the smallest elements of all parameters together become zero, and stay so") {
+TEST_CASE(
+    "global pruning sets the smallest elements of all parameters to zero, and they stay zero") {
   BackboneModule module;
   Trainer trainer(quiet(3),
                   {pruning({.amount = int64_t{4}, .use_lottery_ticket_hypothesis = false})});
@@ -48,7 +49,7 @@ TEST_CASE("the smallest elements of all parameters together become zero, and sta
   CHECK(module.tensor("head.weight").requires_grad());
 }
 
-TEST_CASE("a share is of what is left") {
+TEST_CASE("a pruning amount given as a fraction is of the elements that are left") {
   BackboneModule module;
   std::vector<int64_t> pruned;
   auto callback = pruning({.amount = 0.5, .use_lottery_ticket_hypothesis = false});
@@ -63,7 +64,7 @@ TEST_CASE("a share is of what is left") {
   CHECK((pruned == std::vector<int64_t>{8, 12, 14}));
 }
 
-TEST_CASE("a model computes with the masks, in training and in validation") {
+TEST_CASE("a pruned model computes with its masks, in training and in validation") {
   BackboneModule module;
   Trainer trainer(quiet(3), {pruning({.amount = 0.5, .use_lottery_ticket_hypothesis = false})});
   trainer.fit(module, toy_data(3, 1));
@@ -98,7 +99,7 @@ TEST_CASE("masked elements get no gradient; what the optimizer trains is dense")
   CHECK(zeros(mask) > 0);
 }
 
-TEST_CASE("structured methods prune whole channels") {
+TEST_CASE("structured pruning removes whole channels") {
   for (const char* method : {"ln_structured", "random_structured"}) {
     INFO(method);
     BackboneModule module;
@@ -115,7 +116,7 @@ TEST_CASE("structured methods prune whole channels") {
   }
 }
 
-TEST_CASE("the channel of the smallest norm goes first") {
+TEST_CASE("structured pruning removes the channel with the smallest norm first") {
   BackboneModule module;
   const at::Tensor norms = module.tensor("backbone.0.weight").detach().norm(2, 1);
   Trainer trainer(quiet(1), {pruning({.parameters_to_prune = {"backbone.0.weight"},
@@ -144,7 +145,7 @@ TEST_CASE("random pruning follows the seed") {
   CHECK_FALSE(same_weights(run(3), run(4)));
 }
 
-TEST_CASE("a function of one's own gets what is left of all parameters") {
+TEST_CASE("a custom pruning function gets the remaining elements of all parameters") {
   std::vector<int64_t> sizes;
   const PruningFunction largest = [&](const at::Tensor& scores, const PruningAmount& amount) {
     sizes.push_back(scores.numel());
@@ -164,7 +165,7 @@ TEST_CASE("a function of one's own gets what is left of all parameters") {
   CHECK(zeros(module.tensor("backbone.0.weight")) + zeros(module.tensor("head.weight")) == 6);
 }
 
-TEST_CASE("the lottery ticket hypothesis sets what is left back to its first values") {
+TEST_CASE("use_lottery_ticket_hypothesis rewinds the remaining weights to their first values") {
   for (const bool every_time : {false, true}) {
     BackboneModule module;
     const auto before = module.copies();
@@ -177,7 +178,8 @@ TEST_CASE("the lottery ticket hypothesis sets what is left back to its first val
   }
 }
 
-TEST_CASE("resampled parameters are new ones, and all else of the layer is kept") {
+TEST_CASE(
+    "resample_parameters gives the pruned layers new values and keeps the rest of the layer") {
   BackboneModule module;
   const auto before = module.copies();
   std::map<std::string, at::Tensor> at_end;
@@ -192,7 +194,8 @@ TEST_CASE("resampled parameters are new ones, and all else of the layer is kept"
   CHECK(at::equal(module.tensor("head.bias"), at_end.at("head.bias")));
 }
 
-TEST_CASE("without make_pruning_permanent masks stay, and load into a new model") {
+TEST_CASE(
+    "without make_pruning_permanent masks stay after the training, and load into a new model") {
   const TempDir directory;
   const ModelPruningOptions options{
       .amount = 0.5, .make_pruning_permanent = false, .use_lottery_ticket_hypothesis = false};
@@ -232,7 +235,7 @@ TEST_CASE("a checkpoint of permanent pruning has masked weights, weights-only fi
   }
 }
 
-TEST_CASE("a resumed training goes on with masks and with the values to rewind to") {
+TEST_CASE("a resumed pruning has its masks and the values to rewind to") {
   for (const bool permanent : {true, false}) {
     for (const bool every_time : {true, false}) {
       const ResumedTraining training{.callbacks = [=] {
@@ -248,7 +251,7 @@ TEST_CASE("a resumed training goes on with masks and with the values to rewind t
   }
 }
 
-TEST_CASE("a resumed training without validation goes on with the same importance of weights") {
+TEST_CASE("a resumed pruning without validation uses the same importance of weights") {
   const ResumedTraining training{
       .callbacks =
           [] {
@@ -264,7 +267,7 @@ TEST_CASE("a resumed training without validation goes on with the same importanc
 }
 
 // What is pruned is chosen by the values of the epoch's last batch, which no sanity check may replace.
-TEST_CASE("the sanity check of a resumed training does not change what is pruned") {
+TEST_CASE("the sanity check of a resumed training does not change the pruning") {
   const ResumedTraining training{
       .callbacks =
           [] {
@@ -279,7 +282,7 @@ TEST_CASE("the sanity check of a resumed training does not change what is pruned
   }
 }
 
-TEST_CASE("a run that fails leaves the model without masks, with its dense weights") {
+TEST_CASE("a failed run leaves a pruned model without masks, with its dense weights") {
   class FailInStep final : public Callback {
    public:
     void on_before_backward(BackwardEvent& event) override {
@@ -308,7 +311,8 @@ TEST_CASE("a model with an entry of the name that a mask has in checkpoints cann
                     Catch::Contains("'weight_mask'") && Catch::Contains("pruned 'weight'"));
 }
 
-TEST_CASE("two callbacks prune different parameters, or one after the other the same") {
+TEST_CASE(
+    "two ModelPruning callbacks prune different parameters, or the same one after the other") {
   BackboneModule module;
   Trainer trainer(quiet(1),
                   {pruning({.parameters_to_prune = {"head.weight"}, .amount = int64_t{1}}),
@@ -324,7 +328,7 @@ TEST_CASE("two callbacks prune different parameters, or one after the other the 
   CHECK(zeros(same.tensor("head.weight")) == 2);
 }
 
-TEST_CASE("by default all weights and biases of the parts are pruned") {
+TEST_CASE("ModelPruning prunes all weights and biases of the model's layers by default") {
   BackboneModule module;
   auto callback = std::make_shared<ModelPruning>("l1_unstructured");
   Trainer trainer(quiet(1), {callback});
@@ -334,7 +338,7 @@ TEST_CASE("by default all weights and biases of the parts are pruned") {
                                   "backbone.0.bias", "backbone.1.bias", "head.bias"}));
 }
 
-TEST_CASE("verbose tells the sparsity, and of each parameter") {
+TEST_CASE("verbose logs the sparsity of the model, and of each parameter") {
   const CapturedLog log;
   BackboneModule module;
   Trainer trainer(quiet(1), {pruning({.amount = 0.5, .verbose = 2})});
@@ -344,7 +348,7 @@ TEST_CASE("verbose tells the sparsity, and of each parameter") {
                  Catch::Contains("to head.weight with amount=0.5"));
 }
 
-TEST_CASE("what doesn't fit is refused by name") {
+TEST_CASE("invalid options and parameters of ModelPruning are refused by name") {
   CHECK_THROWS_WITH(ModelPruning("l1_unstructred"),
                     Catch::Contains("did you mean 'l1_unstructured'?"));
   CHECK_THROWS_WITH(ModelPruning("random_structured"), Catch::Contains("needs pruning_dim"));

@@ -47,7 +47,7 @@ Observed<nn::Sequential> images() {
 
 }  // namespace
 
-TEST_CASE("observed layers show sizes and operations, others what is known of them") {
+TEST_CASE("the summary shows sizes and FLOPs of observed layers, parameters of all others") {
   Shown module(images(), at::zeros({5, 1, 8, 8}));
   const Summary summary = summarize(module, -1);
   REQUIRE(summary.layers.size() == 5);
@@ -108,7 +108,7 @@ TEST_CASE("an observed layer keeps its default arguments and shows all of its ou
   CHECK_FALSE(LayerObserver::watching());
 }
 
-TEST_CASE("operations are counted forward and backward, and by every counter that stands") {
+TEST_CASE("FLOPs are counted forward and backward, by every active counter") {
   at::Tensor w = at::ones({4, 5}).set_requires_grad(true);
   at::Tensor k = at::ones({3, 2, 3, 3}).set_requires_grad(true);
   FlopCounter outer;
@@ -123,7 +123,9 @@ TEST_CASE("operations are counted forward and backward, and by every counter tha
   CHECK(outer.total() - before == 2 * (2 * 2 * 16 * 3 * 2 * 9));
 }
 
-TEST_CASE("tied weights count once, and parameters outside of the listed layers are in a row") {
+TEST_CASE(
+    "the summary counts tied weights once, and has a row for parameters outside the listed "
+    "layers") {
   nn::Sequential network;
   nn::Linear shared(nn::LinearOptions(3, 3).bias(false));
   network->push_back("first", shared);
@@ -140,7 +142,7 @@ TEST_CASE("tied weights count once, and parameters outside of the listed layers 
   CHECK(summarize(module, 0).other_parameters == 11);
 }
 
-TEST_CASE("the callback logs the table when a fit starts, and nothing with max_depth=0") {
+TEST_CASE("ModelSummary logs the table when a fit starts, and nothing with max_depth=0") {
   const CapturedLog log;
   ToyModule module;
   Trainer trainer(quiet(1), {std::make_shared<ModelSummary>()});
@@ -167,7 +169,8 @@ TEST_CASE("a model in another precision than its example shows its sizes all the
   }
 }
 
-TEST_CASE("an example that the model can't take costs the sizes, not the training") {
+TEST_CASE(
+    "an example input that the model can't take loses the sizes in the summary, not the training") {
   Shown module(images(), at::zeros({5, 7}));
   const CapturedLog log;
   const Summary summary = summarize(module, 1);

@@ -23,7 +23,8 @@ class FailingOnce : public ToyModule {
 
 }  // namespace
 
-TEST_CASE("a failed run leaves a file, the next fit goes on from it, and a good end removes it") {
+TEST_CASE(
+    "a failed run saves a checkpoint, the next fit resumes from it, and a good end removes it") {
   const TempDir directory;
   TrainerOptions options = quiet(3);
   options.enable_checkpointing = true;
@@ -47,11 +48,11 @@ TEST_CASE("a failed run leaves a file, the next fit goes on from it, and a good 
   CHECK(files_below(directory / "x").empty());
 }
 
-TEST_CASE("a file without a name is refused") {
+TEST_CASE("OnExceptionCheckpoint refuses an empty file name") {
   CHECK_THROWS_AS(OnExceptionCheckpoint(".", ""), ConfigError);
 }
 
-TEST_CASE("a resume that fails while it starts leaves the file that it came from") {
+TEST_CASE("a resume that fails at its start keeps the checkpoint that it came from") {
   class BadStart final : public ToyModule {
    public:
     OptimizerConfig configure_optimizers() override { throw std::runtime_error("bad start"); }
@@ -72,7 +73,7 @@ TEST_CASE("a resume that fails while it starts leaves the file that it came from
   CHECK(read_file(checkpoint->ckpt_path(), 1 << 24) == before);
 }
 
-TEST_CASE("only a training writes and removes the file") {
+TEST_CASE("OnExceptionCheckpoint writes and removes its file only in fit") {
   class FailingValidation final : public ToyModule {
    public:
     StepOutput validation_step(Batch&, int64_t, int64_t) override {

@@ -57,7 +57,7 @@ void predict(const CallbackHandle& writer, Data data, Doubler module = Doubler()
 
 }  // namespace
 
-TEST_CASE("at the end of an epoch all predictions are in one table, with their samples' indices") {
+TEST_CASE("the epoch interval writes all predictions to one table, with the samples' indices") {
   const TempDir directory;
   predict(std::make_shared<PredictionWriter>(PredictionWriterOptions{.dirpath = directory / "out"}),
           Data(numbers(3)));
@@ -84,7 +84,7 @@ TEST_CASE("a shuffled loader's predictions keep the indices of the samples they 
   }
 }
 
-TEST_CASE("per batch there is one file each, and loaders are told apart") {
+TEST_CASE("the batch interval writes one file per batch, in a directory per loader") {
   const TempDir directory;
   predict(std::make_shared<PredictionWriter>(PredictionWriterOptions{
               .dirpath = directory.path(), .write_interval = WriteInterval::batch_and_epoch}),
@@ -95,7 +95,7 @@ TEST_CASE("per batch there is one file each, and loaders are told apart") {
   CHECK(content(directory / "loader0-batch-000001.csv") == "index,prediction\n2,4\n");
 }
 
-TEST_CASE("when a batch fails, the finished ones are whole and nothing else is left") {
+TEST_CASE("when a batch fails, the files of finished batches are whole and no others exist") {
   const TempDir directory;
   CHECK_THROWS_AS(
       predict(std::make_shared<PredictionWriter>(PredictionWriterOptions{
@@ -105,7 +105,7 @@ TEST_CASE("when a batch fails, the finished ones are whole and nothing else is l
   CHECK(files_below(directory.path()) == Names{"batch-000000.csv", "batch-000001.csv"});
 }
 
-TEST_CASE("a loader that doesn't name its samples is reported once, and its rows are counted") {
+TEST_CASE("a loader without sample indices is reported once, and its rows are numbered") {
   const TempDir directory;
   const CapturedLog log;
   Trainer trainer(
@@ -120,7 +120,7 @@ TEST_CASE("a loader that doesn't name its samples is reported once, and its rows
   CHECK(text.find("sample_indices", first + 1) == std::string::npos);
 }
 
-TEST_CASE("indices are nested by loader and batch, and a loader without them has none") {
+TEST_CASE("sample indices are nested by loader and batch, and empty for a loader without them") {
   class Indexed final : public BasePredictionWriter {
    public:
     Indexed() : BasePredictionWriter(WriteInterval::epoch) {}
@@ -153,7 +153,7 @@ TEST_CASE("a writer that lacks the function of its interval says which one") {
   }
 }
 
-TEST_CASE("an unknown interval is refused with those there are") {
+TEST_CASE("an unknown interval of a prediction writer is refused, listing the known ones") {
   CHECK_THROWS_WITH(parse_write_interval("step"),
                     Contains("'step'") && Contains("'batch_and_epoch'"));
   CHECK_THROWS_AS(

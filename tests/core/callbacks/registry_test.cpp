@@ -44,7 +44,7 @@ TEST_CASE("every built-in callback can be made from its parameters, by name or b
   CHECK(names.size() >= 7);
 }
 
-TEST_CASE("a former name is taken, with a message that names today's, and nobody else has it") {
+TEST_CASE("a callback's former name is accepted with a message naming the new one, and is unique") {
   std::set<std::string_view> former;
   for (const CallbackRegistry::Entry& entry : callback_registry()) {
     for (const std::string_view name : entry.former_names) {
@@ -66,7 +66,7 @@ TEST_CASE("a former name is taken, with a message that names today's, and nobody
   CHECK(callback_registry().find_renamed("lr_loger") == nullptr);
 }
 
-TEST_CASE("parameters reach the callback") {
+TEST_CASE("parameters from run.json reach the callback") {
   const CallbackHandle handle =
       make_callback("early_stopping", json(R"({"monitor": "acc", "mode": "max", "patience": 7})"),
                     "callbacks.early_stopping");
@@ -76,7 +76,9 @@ TEST_CASE("parameters reach the callback") {
   CHECK(handle.overridden.test(Hook::on_validation_end));
 }
 
-TEST_CASE("what is wrong in run.json is named with its position and the nearest right thing") {
+TEST_CASE(
+    "a mistake in a callback's section of run.json is an error with its position and the nearest "
+    "name") {
   CHECK_THROWS_WITH(
       make_callback("early_stoping", json("{}"), "callbacks.early_stoping"),
       Catch::Contains("run.json:1") && Catch::Contains("did you mean 'early_stopping'?"));
@@ -92,7 +94,7 @@ TEST_CASE("what is wrong in run.json is named with its position and the nearest 
       Catch::Contains("run.json:1") && Catch::Contains("needs a monitor"));
 }
 
-TEST_CASE("loggers are made by name too") {
+TEST_CASE("loggers can be made by name") {
   CHECK(logger_registry().size() >= 3);
   CHECK(logger_registry().find("CSVLogger") == logger_registry().find("csv"));
   const auto logger = make_logger("csv", json(R"({"name": "mnist", "version": 4})"), "loggers.csv");

@@ -32,7 +32,7 @@ std::vector<std::string> lines(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("the table has a frame of box characters, or of plain ones where there is no UTF-8") {
+TEST_CASE("the rich summary's frame is of box characters, or ASCII without UTF-8") {
   const auto box = lines(rich_text(sample(), {.colour = false}));
   REQUIRE(box.size() == 13);
   CHECK(box[0] == "┏━━━┳━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━┳━━━━━━━┳━━━━━━━┓");
@@ -44,13 +44,14 @@ TEST_CASE("the table has a frame of box characters, or of plain ones where there
   CHECK(plain[4] == "| 1 | head    | Linear     |      9 | eval  |     0 |");
 }
 
-TEST_CASE("titles and labels are painted, and without colour there is no control code") {
+TEST_CASE("the rich summary paints titles and labels, and has no control codes without colour") {
   const std::string text = rich_text(sample(), {.header = "bold cyan"});
   CHECK_THAT(text, Contains("\x1b[1;36mName") && Contains("\x1b[1mTotal params\x1b[0m: 121"));
   CHECK(rich_text(sample(), {.colour = false}).find('\x1b') == std::string::npos);
 }
 
-TEST_CASE("a narrow terminal cuts the widest cells, and no line is wider than it") {
+TEST_CASE(
+    "on a narrow terminal the rich summary cuts its widest cells so that no line is too wide") {
   Summary summary = sample();
   summary.layers[0].name = "a_layer_with_a_rather_long_name";
   for (const int width : {60, 50, 44, 38}) {
@@ -66,7 +67,9 @@ TEST_CASE("a narrow terminal cuts the widest cells, and no line is wider than it
              Contains("a_layer_") && Contains("…"));
 }
 
-TEST_CASE("without a terminal the plain table is logged; with a writer it gets the rich one") {
+TEST_CASE(
+    "RichModelSummary logs the plain table without a terminal, and writes the rich one to a "
+    "writer") {
   const CapturedLog log;
   ToyModule module;
   Trainer plain(quiet(1), {std::make_shared<RichModelSummary>()});
@@ -81,7 +84,7 @@ TEST_CASE("without a terminal the plain table is logged; with a writer it gets t
   CHECK_THAT(written, Contains("┏━") && Contains("other params"));
 }
 
-TEST_CASE("a style that there isn't is refused with those there are") {
+TEST_CASE("an unknown style of the rich summary is refused, listing the known ones") {
   CHECK_THROWS_WITH(RichModelSummary({.header_style = "bold magenda"}),
                     Contains("'magenda'") && Contains("'magenta'"));
 }

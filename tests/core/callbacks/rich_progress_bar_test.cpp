@@ -65,7 +65,7 @@ std::string refusal_of(const std::string& parameters) {
 
 }  // namespace
 
-TEST_CASE("a wide terminal has room for a bar of forty, times, rate and metrics") {
+TEST_CASE("on a wide terminal the rich bar has forty columns, times, rate and metrics") {
   const std::string line = Screen(140).line();
   CHECK_THAT(line, Catch::StartsWith("Epoch 3/14 ━━━━━━━━━━╺━"));
   CHECK(count_of(line, "━") + count_of(line, "╺") == 40);
@@ -73,7 +73,7 @@ TEST_CASE("a wide terminal has room for a bar of forty, times, rate and metrics"
              Catch::EndsWith("━ 31/121 0:00:03 • 0:00:09 10.00it/s train_loss: 0.123 v_num: 7"));
 }
 
-TEST_CASE("on a narrow terminal the bar shrinks, then metrics are left out whole") {
+TEST_CASE("on a narrow terminal the rich bar shrinks, then whole metrics are left out") {
   const std::string line = Screen(66).line();
   CHECK_THAT(line, Catch::EndsWith("10.00it/s"));
   CHECK(count_of(line, "━") + count_of(line, "╺") >= 5);
@@ -82,7 +82,7 @@ TEST_CASE("on a narrow terminal the bar shrinks, then metrics are left out whole
   CHECK_THAT(narrow, Catch::StartsWith("Epoch 3/14 31/121"));
 }
 
-TEST_CASE("what a terminal can't show is shown otherwise") {
+TEST_CASE("the rich bar avoids colours and characters that the terminal can't show") {
   const std::string ascii = Screen(140, TerminalColors::none, false).line();
   CHECK_THAT(ascii, Catch::StartsWith("Epoch 3/14 ==========>  "));
   CHECK(std::all_of(ascii.begin(), ascii.end(), [](char c) { return c >= ' ' && c < 127; }));
@@ -91,11 +91,11 @@ TEST_CASE("what a terminal can't show is shown otherwise") {
   CHECK_THAT(Screen(140, TerminalColors::few).line(), Catch::Contains("\x1b[34m━"));
 }
 
-TEST_CASE("a bar without a known end pulses and says so") {
+TEST_CASE("a rich bar without a known end pulses") {
   CHECK_THAT(Screen(140).line(std::nullopt), Catch::Contains(" 31/-- 0:00:03 • -:--:-- "));
 }
 
-TEST_CASE("in a training every epoch is named with the last one, and nothing stays but the last") {
+TEST_CASE("the rich bar names every epoch with the last one, and only the last line stays") {
   Screen screen(100);
   ToyModule module;
   TrainerOptions options;
@@ -110,7 +110,7 @@ TEST_CASE("in a training every epoch is named with the last one, and nothing sta
   CHECK_THAT(screen.written, Catch::EndsWith("\n"));
 }
 
-TEST_CASE("styles and rates that are none are refused by name") {
+TEST_CASE("invalid styles and refresh rates of RichProgressBar are refused by name") {
   CHECK_THAT(refusal_of(R"({"theme": {"time": "dimm"}})"),
              Catch::Contains("theme.time") && Catch::Contains("did you mean 'dim'?"));
   CHECK_THAT(refusal_of(R"({"theme": {"metrics_format": "d"}})"),

@@ -50,7 +50,7 @@ Result run(const std::vector<double>& losses, SpikeDetectionOptions options,
 
 }  // namespace
 
-TEST_CASE("a loss far above the running mean ends the run and is written down") {
+TEST_CASE("a loss far above the running mean ends the run, and its batch is written to a file") {
   const TempDir directory;
   const Result result = run({1, 1, 1, 50, 1}, {}, directory.path());
   CHECK(result.batch == 3);
@@ -63,7 +63,7 @@ TEST_CASE("a loss far above the running mean ends the run and is written down") 
   CHECK(result.callback->last_val() == 1);
 }
 
-TEST_CASE("both tolerances must be reached; either may be left out") {
+TEST_CASE("a spike exceeds both tolerances, either of which may be left out") {
   const TempDir directory;
   CHECK_FALSE(run({1, 1, 2.5}, {}, directory.path()).batch.has_value());
   CHECK(run({1, 1, 3}, {}, directory.path()).batch == 2);
@@ -71,13 +71,13 @@ TEST_CASE("both tolerances must be reached; either may be left out") {
   CHECK(run({1, 1, 3}, {.atol = 1.5, .rtol = {}}, directory.path()).batch == 2);
 }
 
-TEST_CASE("what is better is no spike, in either mode") {
+TEST_CASE("a better value is not a spike, in either mode") {
   const TempDir directory;
   CHECK_FALSE(run({50, 50, 1}, {.atol = 1.0, .rtol = 0.1}, directory.path()).batch.has_value());
   CHECK(run({50, 50, -200}, {.mode = MonitorMode::max}, directory.path()).batch == 2);
 }
 
-TEST_CASE("a loss that is no number is a spike, unless finite_only is off") {
+TEST_CASE("a NaN loss is a spike unless finite_only is off") {
   const TempDir directory;
   CHECK(run({1, NAN, 1}, {}, directory.path()).batch == 1);
   const Result result = run({1, NAN, 1}, {.finite_only = false}, directory.path());
@@ -85,26 +85,26 @@ TEST_CASE("a loss that is no number is a spike, unless finite_only is off") {
   CHECK(result.callback->last_val() == 1);
 }
 
-TEST_CASE("within the warm-up nothing is a spike") {
+TEST_CASE("SpikeDetection reports nothing during the warm-up") {
   const TempDir directory;
   CHECK(run({1, 90, 1, 900}, {.warmup = 3}, directory.path()).batch == 3);
 }
 
-TEST_CASE("the mean is that of the last losses") {
+TEST_CASE("SpikeDetection's running mean is over the last `window` losses") {
   const TempDir directory;
   const std::vector<double> rising = {4, 5, 6, 7, 8, 9, 16, 30};
   CHECK(run(rising, {.window = 2, .rtol = 1.0}, directory.path()).batch == 7);
   CHECK(run(rising, {.rtol = 1.0}, directory.path()).batch == 6);
 }
 
-TEST_CASE("a file may be named, in a directory that isn't there yet") {
+TEST_CASE("exclude_batches_path may be in a directory that doesn't exist yet") {
   const TempDir directory;
   const auto path = directory / "a" / "skip.json";
   CHECK(run({1, 1, 9}, {.exclude_batches_path = path}, directory.path()).batch == 2);
   CHECK(files_below(directory.path()) == Names{"a/skip.json"});
 }
 
-TEST_CASE("the state comes back as it was saved") {
+TEST_CASE("SpikeDetection's state is restored as it was saved") {
   const TempDir directory;
   const Result before = run({1, 2, 3, 100}, {.atol = 0.5, .exclude_batches_path = directory.path()},
                             directory.path());

@@ -31,7 +31,7 @@ class EpochNotes final : public Callback {
 
 }  // namespace
 
-TEST_CASE("the training ends with the mean of the weights at the start of each averaging epoch") {
+TEST_CASE("SWA ends with the mean of the weights at the start of each averaging epoch") {
   ToyModule module;
   auto notes = std::make_shared<EpochNotes>();
   auto averaging = swa();
@@ -47,7 +47,7 @@ TEST_CASE("the training ends with the mean of the weights at the start of each a
   CHECK(trainer.schedulers()[0].scheduler->type_name() == "SWALR");
 }
 
-TEST_CASE("batch normalizations get one more epoch, in which nothing else changes") {
+TEST_CASE("SWA adds one epoch that changes only batch norm statistics") {
   BackboneModule module;
   module.net().backbone->norm->options.momentum(0.3);
   class ExtraEpoch final : public Callback {
@@ -72,7 +72,7 @@ TEST_CASE("batch normalizations get one more epoch, in which nothing else change
   CHECK(trainer.state().accumulate_grad_batches == 1);
 }
 
-TEST_CASE("a failure in the epoch for statistics gives momenta and limits back") {
+TEST_CASE("a failure in SWA's extra epoch restores momenta and limits") {
   class FailInExtraEpoch final : public Callback {
    public:
     void on_train_batch_end(TrainBatchEnd& event) override {
@@ -87,7 +87,7 @@ TEST_CASE("a failure in the epoch for statistics gives momenta and limits back")
   CHECK(trainer.state().accumulate_grad_batches == 1);
 }
 
-TEST_CASE("an averaging that never began leaves the trained weights") {
+TEST_CASE("SWA that never started leaves the trained weights") {
   ToyModule plain;
   Trainer reference(quiet(2), {});
   reference.fit(plain, toy_data());
@@ -116,7 +116,7 @@ TEST_CASE("SWALR takes the place of the model's scheduler") {
                              Catch::Contains("interval=step"));
 }
 
-TEST_CASE("several optimizers or schedulers, and a share of unlimited epochs, are refused") {
+TEST_CASE("SWA refuses several optimizers or schedulers, and a fraction of unlimited epochs") {
   class Two : public ToyModule {
     OptimizerConfig configure_optimizers() override {
       OptimizerConfig config(std::make_shared<SGD>(std::vector<at::Tensor>{weight}, SGDOptions{}));
@@ -146,7 +146,7 @@ TEST_CASE("options of SWA out of range are refused by name") {
                     Catch::Contains("annealing_epochs is -1"));
 }
 
-TEST_CASE("a resumed training goes on with averaging, also within the epoch for statistics") {
+TEST_CASE("a resumed SWA continues averaging, also within its extra epoch") {
   const ResumedTraining training{.callbacks = [] { return std::vector<CallbackHandle>{swa()}; },
                                  .epochs = 4};
   const auto whole = training.in_one_go();

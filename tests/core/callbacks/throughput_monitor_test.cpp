@@ -50,7 +50,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("rates come once the window is full, totals from the first batch on") {
+TEST_CASE("ThroughputMonitor logs totals from the first batch, rates once its window is full") {
   Fixture fixture;
   fixture.fit({.window_size = 3});
   CHECK(fixture.at("train/time", 0) == 0.5);
@@ -62,7 +62,7 @@ TEST_CASE("rates come once the window is full, totals from the first batch on") 
   CHECK_FALSE(fixture.has("train/lengths"));
 }
 
-TEST_CASE("the time of a validation doesn't count as training's") {
+TEST_CASE("ThroughputMonitor leaves validation out of the training's time") {
   Fixture fixture;
   fixture.fit({.window_size = 2}, /*epochs=*/2, /*train=*/2, /*val=*/2);
   CHECK(fixture.at("train/time", 3) == 2.0);
@@ -70,7 +70,7 @@ TEST_CASE("the time of a validation doesn't count as training's") {
   CHECK(fixture.at("validate/device/batches_per_sec", 2) == 0.5);
 }
 
-TEST_CASE("items, operations and the share of the device's best are counted") {
+TEST_CASE("ThroughputMonitor counts items, FLOPs and the share of the device's peak") {
   Fixture fixture;
   fixture.module.flops = 1000;
   ThroughputMonitorOptions options{.window_size = 2, .separator = "|", .available_flops = 8000.0};
@@ -82,7 +82,7 @@ TEST_CASE("items, operations and the share of the device's best are counted") {
   CHECK(fixture.at("train|device|mfu", 1) == 0.25);
 }
 
-TEST_CASE("count_flops counts a batch's operations, forward and backward") {
+TEST_CASE("count_flops counts a batch's FLOPs, forward and backward") {
   Fixture fixture;
   const CapturedLog log;
   fixture.fit({.window_size = 2, .count_flops = true});
@@ -91,7 +91,7 @@ TEST_CASE("count_flops counts a batch's operations, forward and backward") {
   CHECK(log.text().find("flops_per_batch") == std::string::npos);
 }
 
-TEST_CASE("a module without flops_per_batch is told once what is missing") {
+TEST_CASE("ThroughputMonitor reports a missing flops_per_batch once") {
   Fixture fixture;
   const CapturedLog log;
   fixture.fit({.window_size = 2});
@@ -102,14 +102,14 @@ TEST_CASE("a module without flops_per_batch is told once what is missing") {
   CHECK_FALSE(fixture.has("train/device/flops_per_sec"));
 }
 
-TEST_CASE("a clock that stands still gives no rates and stops nothing") {
+TEST_CASE("Throughput has no rates, and no error, while the clock stands still") {
   Throughput throughput(2);
   throughput.update(1.0, 1, 2);
   throughput.update(1.0, 2, 4);
   CHECK(throughput.compute().size() == 3);
 }
 
-TEST_CASE("what can't be measured is refused") {
+TEST_CASE("invalid options and updates of Throughput are refused") {
   CHECK_THROWS_WITH(ThroughputMonitor({.window_size = 1}), Contains("window_size=1"));
   CHECK_THROWS_WITH(ThroughputMonitor({.available_flops = 0.0}), Contains("available_flops"));
   Throughput throughput(2);

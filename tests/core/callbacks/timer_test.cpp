@@ -51,7 +51,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("a timer stops the training after the batch in which its time is over") {
+TEST_CASE("Timer stops the training after the batch in which its duration ends") {
   Fixture fixture;
   const auto timer = fixture.run({.duration = 5.0});
   CHECK(fixture.steps == 4);
@@ -63,22 +63,20 @@ TEST_CASE("a timer stops the training after the batch in which its time is over"
   CHECK_FALSE(timer->start_time(Stage::test).has_value());
 }
 
-TEST_CASE("with the interval of an epoch it looks at the clock only at its end") {
+TEST_CASE("with interval=epoch Timer reads the clock only at the epoch's end") {
   Fixture fixture;
   fixture.run({.duration = 5.0, .interval = Interval::epoch});
   CHECK(fixture.steps == 6);
 }
 
-TEST_CASE("no time at all means no training") {
+TEST_CASE("Timer with duration 0 trains no batch") {
   Fixture fixture;
   const auto timer = fixture.run({.duration = 0.0});
   CHECK(fixture.steps == 0);
   CHECK_FALSE(timer->start_time().has_value());
 }
 
-TEST_CASE(
-    "min_epochs defers the stop; the timer says each time that its time is over, unless it is "
-    "quiet") {
+TEST_CASE("min_epochs defers Timer's stop, and verbose logs that the time is over") {
   Fixture fixture;
   const CapturedLog log;
   fixture.run({.duration = 2.0}, 10, 2);
@@ -90,7 +88,7 @@ TEST_CASE(
   CHECK(log.text().substr(before).find("info: the time limit") == std::string::npos);
 }
 
-TEST_CASE("without a limit it only measures") {
+TEST_CASE("Timer without a duration only measures") {
   Fixture fixture;
   const auto timer = fixture.run({}, 1);
   CHECK(fixture.epochs == 1);
@@ -99,7 +97,7 @@ TEST_CASE("without a limit it only measures") {
   CHECK_FALSE(timer->bounds_run());
 }
 
-TEST_CASE("the time of the runs before a resume counts") {
+TEST_CASE("Timer counts the time of the runs before a resume") {
   const TempDir directory;
   ManualClock clock;
   TrainerOptions options = quiet(1);
@@ -119,7 +117,7 @@ TEST_CASE("the time of the runs before a resume counts") {
   CHECK(timer->time_elapsed() >= 6.0);
 }
 
-TEST_CASE("in a second fit of the same trainer the time runs from its start") {
+TEST_CASE("in a second fit of the same trainer Timer starts from zero") {
   ManualClock clock;
   TrainerOptions options = quiet(1);
   options.clock = &clock;
@@ -158,7 +156,7 @@ TEST_CASE("a timer that is resumed in the process of the first run doesn't count
   CHECK(timer->time_elapsed() == 5.0);
 }
 
-TEST_CASE("a negative duration is refused") {
+TEST_CASE("Timer refuses a negative duration") {
   CHECK_THROWS_AS(Timer({.duration = -1.0}), ConfigError);
 }
 

@@ -83,7 +83,8 @@ std::shared_ptr<Notebook> fit(TQDMProgressBarOptions bar_options, TrainerOptions
 
 }  // namespace
 
-TEST_CASE("the training has a bar per run, the validation one below it that goes away") {
+TEST_CASE(
+    "TQDMProgressBar has a bar for the training and a temporary one below it for the validation") {
   TrainerOptions options = quiet(1);
   options.loggers = {std::make_shared<MemoryLogger>()};
   const auto book = fit({}, options, toy_data(3, 2));
@@ -96,20 +97,20 @@ TEST_CASE("the training has a bar per run, the validation one below it that goes
                                  "1", "2", "close"});
 }
 
-TEST_CASE("refresh_rate skips batches, but not the last one") {
+TEST_CASE("refresh_rate skips updates of the bar, but not the last one") {
   const auto book = fit({.refresh_rate = 3}, quiet(1), toy_data(7, 0));
   CHECK(book->pages.at(0) == Events{"'Training' 0 leave", "reset", "total 7", "'Epoch 0'", "3",
                                     "postfix tl=3.000", "6", "postfix tl=3.000", "7",
                                     "postfix tl=3.000", "postfix tl=3.000", "close"});
 }
 
-TEST_CASE("metrics are not fetched for a count that nobody sees") {
+TEST_CASE("metrics are not fetched for an update that isn't drawn") {
   const auto book = fit({}, quiet(1), toy_data(3, 0), std::make_shared<Notebook>(false));
   CHECK(book->pages.at(0) == Events{"'Training' 0 leave", "reset", "total 3", "'Epoch 0'", "1", "2",
                                     "3", "postfix tl=3.000", "close"});
 }
 
-TEST_CASE("refresh_rate 0 shows nothing, and costs nothing per batch") {
+TEST_CASE("refresh_rate=0 shows no bar and costs nothing per batch") {
   TrainerOptions options = quiet(1);
   options.num_sanity_val_steps = 1;
   const auto book = fit({.refresh_rate = 0}, options, toy_data(3, 1));
@@ -121,7 +122,7 @@ TEST_CASE("refresh_rate 0 shows nothing, and costs nothing per batch") {
   CHECK_FALSE(bar.wanted(overridden_hooks<TQDMProgressBar>()).test(Hook::on_train_batch_end));
 }
 
-TEST_CASE("the sanity check and several loaders have their names and lengths") {
+TEST_CASE("the bars of the sanity check and of each loader have their names and lengths") {
   TrainerOptions options = quiet(1);
   options.num_sanity_val_steps = 1;
   const Data data(std::make_shared<ToyLoader>(2),
@@ -138,7 +139,7 @@ TEST_CASE("the sanity check and several loaders have their names and lengths") {
                                  "1", "2", "close"});
 }
 
-TEST_CASE("validate, test and predict have a bar of their own") {
+TEST_CASE("validate, test and predict each have a progress bar") {
   const auto book = std::make_shared<Notebook>();
   TrainerOptions options = quiet(1);
   options.progress = book;
@@ -162,7 +163,7 @@ TEST_CASE("validate, test and predict have a bar of their own") {
                                  "'Predicting DataLoader 0'", "1", "2", "close"});
 }
 
-TEST_CASE("leave gives every epoch a bar of its own") {
+TEST_CASE("leave=true keeps one bar per epoch") {
   const auto book = fit({.leave = true}, quiet(2), toy_data(1, 0));
   REQUIRE(book->pages.size() == 3);  // the first one is made before the first epoch is known
   CHECK(book->pages[1] == Events{"'Training' 0 leave", "reset", "total 1", "'Epoch 0'", "1",
@@ -170,7 +171,7 @@ TEST_CASE("leave gives every epoch a bar of its own") {
   CHECK(book->pages[2].at(3) == "'Epoch 1'");
 }
 
-TEST_CASE("max_steps shortens the bar when there is no limit on epochs") {
+TEST_CASE("max_steps shortens the progress bar when max_epochs is unlimited") {
   TrainerOptions options = quiet(-1);
   options.max_steps = 5;
   const auto book = fit({}, options, toy_data(4, 0));
@@ -179,7 +180,7 @@ TEST_CASE("max_steps shortens the bar when there is no limit on epochs") {
   CHECK(std::find(page.begin(), page.end(), "total 1") != page.end());
 }
 
-TEST_CASE("a failing run takes its bars down") {
+TEST_CASE("a failing run removes its progress bars") {
   class Failing : public ToyModule {
    public:
     StepOutput training_step(Batch&, int64_t) override { throw std::runtime_error("scripted"); }
@@ -213,7 +214,7 @@ TEST_CASE("a failing run takes its bars down") {
   CHECK(census->living == 0);
 }
 
-TEST_CASE("numbers beside a bar are short and of one width") {
+TEST_CASE("metrics in a progress bar are short and of one width") {
   CHECK(format_postfix_value(0.0) == "0.000");
   CHECK(format_postfix_value(1.0) == "1.000");
   CHECK(format_postfix_value(int64_t{12345}) == "12345");
@@ -229,9 +230,7 @@ TEST_CASE("numbers beside a bar are short and of one width") {
   CHECK(format_postfix_value(std::string("text")) == "text");
 }
 
-TEST_CASE(
-    "a logger's version is shown as a number or by its end; a metric of that name wins, with a "
-    "warning") {
+TEST_CASE("v_num is the logger's version or its end; a metric of that name wins, with a warning") {
   const auto sink = std::make_shared<Notebook>();
   TrainerOptions options = quiet(1);
   options.loggers = {std::make_shared<MemoryLogger>(MemoryLoggerOptions{.version = "experiment"})};
@@ -261,7 +260,7 @@ TEST_CASE(
   CHECK_THAT(log.text(), Catch::Contains("'v_num' in the place of the logger's version"));
 }
 
-TEST_CASE("there is one progress bar, and only where one is wanted") {
+TEST_CASE("a trainer has at most one progress bar, and none with enable_progress_bar=false") {
   TrainerOptions options = quiet(1);
   const auto bar = [] { return std::make_shared<TQDMProgressBar>(); };
   CHECK_THROWS_WITH(Trainer(options, {bar(), bar()}), Catch::Contains("several progress bars"));

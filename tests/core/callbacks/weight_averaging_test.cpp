@@ -31,7 +31,8 @@ at::Tensor mean_of(const std::vector<at::Tensor>& tensors) {
 }  // namespace
 
 TEST_CASE(
-    "the average is the mean of the weights after every step, and the training ends with it") {
+    "WeightAveraging averages the weights after every step, and the training ends with the "
+    "average") {
   ToyModule module;
   auto steps = std::make_shared<StepWeights>();
   auto averaging = std::make_shared<WeightAveraging>();
@@ -44,7 +45,7 @@ TEST_CASE(
   CHECK(module.weight.requires_grad());
 }
 
-TEST_CASE("should_update chooses the moments") {
+TEST_CASE("should_update decides at which steps and epochs WeightAveraging updates") {
   class EveryOtherStep final : public WeightAveraging {
     bool should_update(std::optional<int64_t> step, std::optional<int64_t> epoch) override {
       CHECK(step.has_value() != epoch.has_value());
@@ -58,7 +59,7 @@ TEST_CASE("should_update chooses the moments") {
   CHECK(at::allclose(module.weight, mean_of({steps->seen[1], steps->seen[3], steps->seen[5]})));
 }
 
-TEST_CASE("while fit validates, the model has the average, and then its own weights again") {
+TEST_CASE("fit validates with the average and then restores the model's own weights") {
   BackboneModule plain;
   Trainer reference(quiet(3), {});
   reference.fit(plain, toy_data());
@@ -86,7 +87,7 @@ TEST_CASE("while fit validates, the model has the average, and then its own weig
   CHECK(at::equal(module.seen[2], module.tensor("backbone.0.weight")));
 }
 
-TEST_CASE("a failure during validation leaves the trained weights") {
+TEST_CASE("a failure while validating an average restores the trained weights") {
   class FailInValidation final : public Callback {
    public:
     void on_validation_batch_end(EvalBatchEnd&) override { throw std::runtime_error("scripted"); }
@@ -104,7 +105,8 @@ TEST_CASE("a failure during validation leaves the trained weights") {
 }
 
 TEST_CASE(
-    "a checkpoint has the average as the weights, the trained ones beside; also without states") {
+    "a checkpoint has the average as its weights and the trained ones in another key, also "
+    "weights-only") {
   const TempDir directory;
   ToyModule module;
   auto steps = std::make_shared<StepWeights>();
@@ -138,7 +140,7 @@ TEST_CASE(
   CHECK(at::allclose(module.weight, average));
 }
 
-TEST_CASE("a resumed training goes on with the average, wherever it was killed") {
+TEST_CASE("a resumed training continues the average, wherever it was killed") {
   for (const bool use_buffers : {true, false}) {
     const ResumedTraining training{.callbacks = [use_buffers] {
       return std::vector<CallbackHandle>{
@@ -152,7 +154,7 @@ TEST_CASE("a resumed training goes on with the average, wherever it was killed")
   }
 }
 
-TEST_CASE("a checkpoint without an average starts one, with a warning") {
+TEST_CASE("resuming a checkpoint without an average starts a new one, with a warning") {
   const TempDir directory;
   ToyModule module;
   Trainer plain(quiet(1), {});
@@ -166,7 +168,7 @@ TEST_CASE("a checkpoint without an average starts one, with a warning") {
   CHECK_THAT(log.text(), Catch::Contains("was written without an average"));
 }
 
-TEST_CASE("a device that is none is refused") {
+TEST_CASE("WeightAveraging refuses an unknown device") {
   CHECK_THROWS_WITH(WeightAveraging({.device = "gpu!"}), Catch::Contains("device is 'gpu!'"));
 }
 

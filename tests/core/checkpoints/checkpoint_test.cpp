@@ -78,7 +78,7 @@ std::vector<std::string> tensor_names(const StateDict& state) {
 
 }  // namespace
 
-TEST_CASE("every kind of value comes back as it was") {
+TEST_CASE("checkpoint values of every type are restored as they were") {
   const double tiny = std::numeric_limits<double>::denorm_min();
   const double infinity = std::numeric_limits<double>::infinity();
   const StateDict state = {
@@ -97,7 +97,7 @@ TEST_CASE("every kind of value comes back as it was") {
   CHECK(same(StateDict(), round_trip({})));
 }
 
-TEST_CASE("every key comes back as it was, whatever is in it") {
+TEST_CASE("checkpoint keys are restored as they were, with any characters") {
   StateDict keys;
   for (const char* key :
        {"a.b", "", " ", "EarlyStopping{monitor: 'val_loss', mode: \"min\"}", "\xE9\x9F\xB3",
@@ -109,7 +109,7 @@ TEST_CASE("every key comes back as it was, whatever is in it") {
   CHECK(same(callbacks, round_trip(callbacks)));
 }
 
-TEST_CASE("tensors of every dtype, shape and layout come back bit for bit") {
+TEST_CASE("checkpoint tensors of every dtype, shape and layout are restored bit for bit") {
   StateDict state;
   for (const auto dtype :
        {at::kDouble, at::kFloat, at::kHalf, at::kBFloat16, at::kLong, at::kInt, at::kShort,
@@ -142,7 +142,7 @@ TEST_CASE("tensors of every dtype, shape and layout come back bit for bit") {
   CHECK_FALSE(loaded.at("needs grad").to_tensor().requires_grad());
 }
 
-TEST_CASE("tensors are named after where they stand, callbacks by number") {
+TEST_CASE("tensors in a checkpoint file are named after their path, those of callbacks by number") {
   const at::Tensor t = at::ones({1});
   const StateDict state = {
       {"state_dict", StateDict{{"layer.weight", t}}},
@@ -168,7 +168,7 @@ TEST_CASE("tensors are named after where they stand, callbacks by number") {
   CHECK(write_json(keys) == R"(["no tensors","plugin/ema{decay: 0.9}","B"])");
 }
 
-TEST_CASE("random states come back as they were") {
+TEST_CASE("random generators' states are restored from a checkpoint as they were") {
   const auto seed = std::random_device()();
   INFO("seed " << seed);
   std::mt19937 random(seed);
@@ -215,8 +215,7 @@ TEST_CASE("random states come back as they were") {
   }
 }
 
-TEST_CASE(
-    "what has no place in a checkpoint is refused by where it stands, and the old file stays") {
+TEST_CASE("a value that a checkpoint can't hold is refused with its path, and the old file stays") {
   const TempDir directory;
   const auto path = directory / "x.ckpt";
   save_checkpoint_file(path, {{"epoch", 1}}, Durability::fast);
@@ -238,7 +237,7 @@ TEST_CASE(
   CHECK_THROWS_AS(save_checkpoint_file(directory / "missing" / "x.ckpt", {}), IoError);
 }
 
-TEST_CASE("a damaged file is refused before anything of it is handed out") {
+TEST_CASE("a damaged checkpoint is refused before any of it is returned") {
   const TempDir directory;
   const auto path = directory / "x.ckpt";
   save_checkpoint_file(path, {{"state_dict", StateDict{{"w", at::ones({1000})}}}},
@@ -250,7 +249,7 @@ TEST_CASE("a damaged file is refused before anything of it is handed out") {
   CHECK_THROWS_WITH(load_checkpoint_file(path), Contains("model.w"));
 }
 
-TEST_CASE("a document that is not a checkpoint's is refused with its place") {
+TEST_CASE("a malformed checkpoint document is refused with the path of the mistake") {
   const TempDir directory;
   const auto path = directory / "x.ckpt";
   const auto refused = [&](std::string_view text, const std::string& part) {
@@ -272,7 +271,7 @@ TEST_CASE("a checkpoint that is loaded in inference mode can be trained with") {
   CHECK_FALSE(round_trip({{"t", at::ones({2})}}).at("t").to_tensor().is_inference());
 }
 
-TEST_CASE("loading into a live tensor copies in place, or changes nothing and says why") {
+TEST_CASE("loading into a live tensor copies in place, or fails and changes nothing") {
   const at::Tensor live = at::zeros({2, 2}).requires_grad_();
   const void* data = live.const_data_ptr();
   load_into(live, at::ones({2, 2}), "layer.weight");

@@ -60,32 +60,33 @@ using Values = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("min_size ends with the shortest loader") {
+TEST_CASE("CombinedLoader's min_size ends with the shortest loader") {
   const auto loader = combined(CombinedMode::min_size, 3, 2);
   CHECK(loader->size() == 2);
   CHECK((walk(*loader, 1) == Values{"100|100", "101|101"}));
   CHECK((walk(*loader) == Values{"0|0", "1|1"}));
 }
 
-TEST_CASE("max_size_cycle repeats the shorter ones, in another order each round") {
+TEST_CASE("CombinedLoader's max_size_cycle repeats shorter loaders, in another order each round") {
   const auto loader = combined(CombinedMode::max_size_cycle, 5, 2);
   CHECK(loader->size() == 5);
   CHECK((walk(*loader) == Values{"0|0", "1|1", "2|-100", "3|-99", "4|-100"}));
 }
 
-TEST_CASE("max_size leaves the tensors of an ended loader undefined") {
+TEST_CASE("CombinedLoader's max_size leaves the tensors of an ended loader undefined") {
   const auto loader = combined(CombinedMode::max_size, 1, 3);
   CHECK(loader->size() == 3);
   CHECK((walk(*loader) == Values{"0|0", "-|1", "-|2"}));
 }
 
-TEST_CASE("sequential gives one loader after the other") {
+TEST_CASE("CombinedLoader's sequential mode gives one loader after the other") {
   const auto loader = combined(CombinedMode::sequential, 2, 1);
   CHECK(loader->size() == 3);
   CHECK((walk(*loader) == Values{"0", "1", "0"}));
 }
 
-TEST_CASE("a training takes both parts of each batch, limited and resumed like any other") {
+TEST_CASE(
+    "a training on a CombinedLoader has all parts in each batch, with limits and exact resume") {
   class Two : public ToyModule {
    public:
     StepOutput training_step(Batch& batch, int64_t) override {
@@ -102,7 +103,7 @@ TEST_CASE("a training takes both parts of each batch, limited and resumed like a
   CHECK((module.seen == std::vector<int64_t>{0, 11, 22}));
 }
 
-TEST_CASE("each source of a sequential loader is one of its own in an evaluation") {
+TEST_CASE("an evaluation treats each source of a sequential CombinedLoader as a loader") {
   class Indices : public ToyModule {
    public:
     StepOutput test_step(Batch&, int64_t batch_idx, int64_t dataloader_idx) override {
@@ -117,7 +118,7 @@ TEST_CASE("each source of a sequential loader is one of its own in an evaluation
   CHECK((module.seen == std::vector<std::pair<int64_t, int64_t>>{{0, 0}, {0, 1}, {1, 0}}));
 }
 
-TEST_CASE("what a mode can't do is refused, saying which can") {
+TEST_CASE("CombinedLoader refuses what a mode can't do and names the mode that can") {
   ToyModule module;
   Trainer trainer(quiet(1));
   CHECK_THROWS_WITH(trainer.fit(module, Data(combined(CombinedMode::sequential, 2, 1))),

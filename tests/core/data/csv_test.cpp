@@ -14,7 +14,7 @@ using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::TempDir;
 
-TEST_CASE("rows of numbers are read under the names of the first line") {
+TEST_CASE("CSV columns are named by the first line") {
   const TempDir directory;
   const auto path = directory.write(
       "a.csv",
@@ -30,7 +30,7 @@ TEST_CASE("rows of numbers are read under the names of the first line") {
   CHECK(read_csv(directory.write("b.csv", "a;b\n1;2"), ';').rows.numel() == 2);
 }
 
-TEST_CASE("what is no table of numbers is refused with line and column") {
+TEST_CASE("a CSV cell that is not a number is refused with line and column") {
   const TempDir directory;
   const auto refused = [&](const std::string& text, const std::string& part) {
     const auto path = directory.write("bad.csv", text);
@@ -48,7 +48,7 @@ TEST_CASE("what is no table of numbers is refused with line and column") {
   CHECK_THROWS_AS(read_csv(directory / "none.csv"), IoError);
 }
 
-TEST_CASE("columns become inputs and classes, parts of the rows are kept for validation and test") {
+TEST_CASE("CSV columns become inputs and classes, with parts of the rows for validation and test") {
   const TempDir directory;
   std::string text = "x,label,y\n";
   for (int i = 0; i < 40; ++i)
@@ -75,7 +75,7 @@ TEST_CASE("columns become inputs and classes, parts of the rows are kept for val
   for (int i = 0; i < 40; ++i) CHECK(all.at(i) == i);
 }
 
-TEST_CASE("chosen columns come in the order in which they are named, with a number to predict") {
+TEST_CASE("chosen CSV columns keep the given order, with a number as the target") {
   const TempDir directory;
   CsvDataModule data({.path = directory.write("a.csv", "a,b,c\n1,2,0.5\n3,4,1.5\n"),
                       .target = "c",
@@ -88,7 +88,9 @@ TEST_CASE("chosen columns come in the order in which they are named, with a numb
   CHECK(data.val_dataloaders().empty());
 }
 
-TEST_CASE("a missing column, a class that is none and shares that leave nothing are refused") {
+TEST_CASE(
+    "a missing CSV column, an invalid class and fractions that leave no training rows are "
+    "refused") {
   const TempDir directory;
   const auto path = directory.write("a.csv", "height,label\n1,0\n2,0.5\n");
   CsvDataModule missing({.path = path, .target = "lable"});

@@ -38,7 +38,7 @@ class MorePictures final : public Pictures {
 
 }  // namespace
 
-TEST_CASE("a loader without a faster way skips by fetching") {
+TEST_CASE("DataLoader::skip fetches batches by default") {
   Numbers loader;
   loader.start(2);
   loader.skip(3);
@@ -47,7 +47,7 @@ TEST_CASE("a loader without a faster way skips by fetching") {
   CHECK_FALSE(loader.next().has_value());
 }
 
-TEST_CASE("a data module is known by its own type and what that overrides") {
+TEST_CASE("a data module's type name and overridden functions are those of its class") {
   Pictures pictures;
   const Data data(pictures);
   CHECK(data.module == &pictures);
@@ -62,7 +62,7 @@ TEST_CASE("a data module is known by its own type and what that overrides") {
   CHECK_THROWS_WITH(Data(as_base), Contains("is a MorePictures") && Contains("as a Pictures"));
 }
 
-TEST_CASE("loaders are given alone, in a list, or for training and validation") {
+TEST_CASE("Data takes one loader, a list, or loaders for training and validation") {
   const auto one = std::make_shared<Numbers>();
   const auto two = std::make_shared<Numbers>();
   CHECK(Data(one).train == one);
@@ -89,7 +89,7 @@ TEST_CASE("a batch keeps names, indices and payload on its way to the device") {
   CHECK(std::any_cast<int>(moved.payload) == 3);
 }
 
-TEST_CASE("a loader that is given alone is that of the run, whichever it is") {
+TEST_CASE("a single loader is the loader of any kind of run") {
   class Predicting final : public test::ToyModule {
    public:
     TensorTree predict_step(Batch& batch, int64_t, int64_t) override { return forward(batch[0]); }

@@ -23,7 +23,7 @@ TEST_CASE("the embedded digits are the files in core/data/digits") {
   CHECK(all[0].min().item().toFloat() == 0.0F);
 }
 
-TEST_CASE("the split is fixed, stratified, and has every sample once") {
+TEST_CASE("the digits' split is fixed, stratified, and has every sample once") {
   DigitsDataModule data;
   data.setup(RunKind::fit);
   CHECK(data.train_split()[0].size(0) == 1437);
@@ -43,7 +43,7 @@ TEST_CASE("the split is fixed, stratified, and has every sample once") {
   CHECK(again.test_split()[0].equal(data.test_split()[0]));
 }
 
-TEST_CASE("only training batches are shuffled") {
+TEST_CASE("only training batches of the digits are shuffled") {
   DigitsDataModule data({.batch_size = 100});
   data.setup(RunKind::fit);
   CHECK(data.train_dataloader()->shuffles());

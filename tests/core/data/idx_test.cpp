@@ -44,7 +44,7 @@ void write_pair(const TempDir& directory, const std::string& name, uint32_t n) {
 
 }  // namespace
 
-TEST_CASE("numbers of every type are read from big-endian") {
+TEST_CASE("big-endian IDX numbers of every type are read") {
   CHECK(parse(header(8, {2, 2}) + std::string("\x00\x01\x7f\xff", 4))
             .equal(at::tensor({0, 1, 127, 255}).to(at::kByte).view({2, 2})));
   CHECK(parse(header(9, {1}) + "\xff").item().toInt() == -1);
@@ -57,7 +57,7 @@ TEST_CASE("numbers of every type are read from big-endian") {
   CHECK(parse(header(8, {0, 28, 28})).size(0) == 0);
 }
 
-TEST_CASE("what is not well-formed is refused with what was found") {
+TEST_CASE("a malformed IDX file is refused with what was found") {
   const auto refused = [](const std::string& bytes, const std::string& part) {
     CHECK_THROWS_AS(parse(bytes), DataError);
     CHECK_THROWS_WITH(parse(bytes), Contains("'a.idx'") && Contains(part));
@@ -75,7 +75,7 @@ TEST_CASE("what is not well-formed is refused with what was found") {
   refused(header(8, {0xffffffff, 0xffffffff}), "needs");
 }
 
-TEST_CASE("random bytes are refused or read, never worse") {
+TEST_CASE("random bytes as an IDX file never crash the reader") {
   const auto seed = std::random_device()();
   INFO("seed " << seed);
   std::mt19937 random(seed);
@@ -91,12 +91,12 @@ TEST_CASE("random bytes are refused or read, never worse") {
   }
 }
 
-TEST_CASE("a file that isn't there is named") {
+TEST_CASE("a missing IDX file is an error that names it") {
   const TempDir directory;
   CHECK_THROWS_AS(read_idx(directory / "none"), IoError);
 }
 
-TEST_CASE("images and labels become batches, with a validation part held out") {
+TEST_CASE("IDX images and labels become batches, with a validation part held out") {
   const TempDir directory;
   write_pair(directory, "train", 20);
   write_pair(directory, "test", 4);
@@ -126,7 +126,7 @@ TEST_CASE("images and labels become batches, with a validation part held out") {
   CHECK(data.predict_dataloaders().size() == 1);
 }
 
-TEST_CASE("without a validation share and test files there are no such loaders") {
+TEST_CASE("an IDX data set without a validation fraction or test files has no such loaders") {
   const TempDir directory;
   write_pair(directory, "train", 5);
   IdxDataModule data({.images = directory / "train-images",
@@ -138,7 +138,7 @@ TEST_CASE("without a validation share and test files there are no such loaders")
   CHECK(data.test_dataloaders().empty());
 }
 
-TEST_CASE("pairs that don't fit together are refused") {
+TEST_CASE("IDX images and labels of different counts are refused") {
   const TempDir directory;
   write_pair(directory, "a", 5);
   write_pair(directory, "b", 6);

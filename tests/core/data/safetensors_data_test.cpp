@@ -30,7 +30,7 @@ std::filesystem::path write(const TempDir& directory, const std::string& name,
 
 }  // namespace
 
-TEST_CASE("tensors of a file become batches under their names") {
+TEST_CASE("tensors of a safetensors file become batches under their names") {
   const TempDir directory;
   const at::Tensor x = at::arange(20, at::kFloat).view({10, 2});
   const at::Tensor y = at::arange(10);
@@ -48,7 +48,7 @@ TEST_CASE("tensors of a file become batches under their names") {
   CHECK((*batch)["x"].select(1, 0).div(2).to(at::kLong).equal((*batch)["y"]));
 }
 
-TEST_CASE("what a file lacks is named") {
+TEST_CASE("a tensor that a safetensors data set lacks is an error that names it") {
   const TempDir directory;
   const auto path =
       write(directory, "a.safetensors", {{"input", at::ones({3, 1})}, {"target", at::ones({2})}});
@@ -63,7 +63,7 @@ TEST_CASE("what a file lacks is named") {
   CHECK_THROWS_AS(SafetensorsDataModule({.path = path, .tensors = {}}), ConfigError);
 }
 
-TEST_CASE("run.json can name every data set") {
+TEST_CASE("every data set can be made by its name from run.json") {
   const auto make = [](std::string_view text) {
     return make_data(parse_json(text, "run.json"), "data");
   };
@@ -76,7 +76,7 @@ TEST_CASE("run.json can name every data set") {
   CHECK_THROWS_WITH(make(R"({"name": "csv", "path": "x"})"), Contains("target"));
 }
 
-TEST_CASE("a tensor's bytes make the same tensor again") {
+TEST_CASE("a tensor made from another's bytes equals it") {
   const at::Tensor tensor = at::arange(6, at::kFloat).view({2, 3}).to(at::kBFloat16);
   const TensorView view = tensor_view("t", tensor);
   CHECK(view.dtype == "BF16");

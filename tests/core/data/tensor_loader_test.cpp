@@ -51,7 +51,7 @@ std::vector<int64_t> counted(int64_t n) {
 
 }  // namespace
 
-TEST_CASE("batches come in order, the last one partly filled unless it is dropped") {
+TEST_CASE("TensorLoader gives batches in order, the last one partly filled unless drop_last") {
   TensorLoader loader = numbers({.batch_size = 4});
   CHECK(loader.size() == 3);
   CHECK(loader.dataset_size() == 10);
@@ -83,7 +83,7 @@ TEST_CASE("a shuffled epoch has every sample once, in an order of seed and epoch
   CHECK(epoch(loader, 0) == counted(100));
 }
 
-TEST_CASE("orders are the same on every machine") {
+TEST_CASE("shuffled orders are the same on every machine") {
   // From an implementation of the documented algorithm in another language.
   CHECK(permutation(10, 0, 0) == std::vector<int64_t>{5, 2, 9, 6, 1, 8, 7, 3, 0, 4});
   CHECK(permutation(10, 42, 3) == std::vector<int64_t>{3, 4, 5, 2, 8, 0, 6, 9, 1, 7});
@@ -91,7 +91,7 @@ TEST_CASE("orders are the same on every machine") {
   CHECK(permutation(1, 1, 1) == std::vector<int64_t>{0});
 }
 
-TEST_CASE("every place is equally likely") {
+TEST_CASE("every position of a sample in a shuffled epoch is equally likely") {
   // 20,000 orders of five: each sample at each place about 4,000 times (standard deviation 57).
   int counts[5][5] = {};
   for (uint64_t i = 0; i < 20'000; ++i) {
@@ -113,7 +113,7 @@ TEST_CASE("shuffling leaves LibTorch's generator alone") {
   CHECK(draw() == expected);
 }
 
-TEST_CASE("skipping is the same as passing over, from any place") {
+TEST_CASE("TensorLoader::skip equals fetching that many batches, from any position") {
   for (const bool shuffle : {false, true}) {
     TensorLoader loader = numbers({.batch_size = 3, .shuffle = shuffle});
     for (int64_t skipped = 0; skipped < 6; ++skipped) {
@@ -132,12 +132,12 @@ TEST_CASE("skipping is the same as passing over, from any place") {
   }
 }
 
-TEST_CASE("names go into every batch; without start the epoch is 0") {
+TEST_CASE("TensorLoader's names are in every batch, and without start() the epoch is 0") {
   TensorLoader loader({at::zeros({2, 1})}, {.batch_size = 2, .names = {"image"}});
   CHECK(loader.next()->name(0) == "image");
 }
 
-TEST_CASE("tensors that don't fit together are refused") {
+TEST_CASE("TensorLoader refuses tensors with different numbers of samples") {
   CHECK_THROWS_AS(TensorLoader({}), DataError);
   CHECK_THROWS_WITH(TensorLoader({at::zeros({3}), at::zeros({4, 2})}),
                     Contains("3 in the first, 4 in tensor 1"));
@@ -146,7 +146,7 @@ TEST_CASE("tensors that don't fit together are refused") {
   CHECK_THROWS_AS(TensorLoader({at::zeros({3})}, {.names = {"a", "b"}}), DataError);
 }
 
-TEST_CASE("a FunctionLoader gives what the user's function gives, anew in each epoch") {
+TEST_CASE("FunctionLoader calls the user's function for each batch, from the start in each epoch") {
   FunctionLoader loader(
       [](int64_t number) {
         return [left = 3 + number]() mutable -> std::optional<Batch> {

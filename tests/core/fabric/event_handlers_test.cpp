@@ -34,7 +34,8 @@ std::string config_error(F&& call) {
 
 }  // namespace
 
-TEST_CASE("a handler gets its arguments by place, by name and by default, as its own types") {
+TEST_CASE(
+    "an event handler gets its arguments by position, name or default, converted to its types") {
   auto speaker = std::make_shared<Speaker>();
   speaker->on("on_x",
               [&](double loss, int64_t step, const std::string& tag, bool last) {
@@ -49,7 +50,7 @@ TEST_CASE("a handler gets its arguments by place, by name and by default, as its
         std::vector<std::string>{"0.5 3 train false", "2 4 train true", "1 9 val false"});
 }
 
-TEST_CASE("a member function handles an event") {
+TEST_CASE("a member function can handle an event") {
   struct Counter : EventHandlers {
     Counter() {
       on("count", &Counter::count, {{"by", 1}});
@@ -69,7 +70,7 @@ TEST_CASE("a member function handles an event") {
   CHECK(counter->shown == 1);
 }
 
-TEST_CASE("objects of the caller's go by reference, and only as what they are") {
+TEST_CASE("an event's objects are passed by reference, and only as their exact type") {
   auto speaker = std::make_shared<Speaker>();
   speaker->on("grow", [](Shape& shape) { ++shape.corners; }, {"shape"});
   speaker->on("look",
@@ -87,7 +88,7 @@ TEST_CASE("objects of the caller's go by reference, and only as what they are") 
   CHECK_THROWS_AS(fabric.call("grow", 3), ConfigError);
 }
 
-TEST_CASE("optional arguments, any value, tensors and dicts are taken as they come") {
+TEST_CASE("event handlers take optional arguments, any value, tensors and dicts") {
   auto speaker = std::make_shared<Speaker>();
   speaker->on(
       "on_x",
@@ -122,7 +123,7 @@ TEST_CASE("lists of one type are taken as vectors, and refused for an item of an
         "on_x: the argument 'steps' must be a list of integers, found a list of 1");
 }
 
-TEST_CASE("a handler that takes the rest gets what no other argument took") {
+TEST_CASE("an event handler with EventArguments gets the remaining arguments") {
   auto speaker = std::make_shared<Speaker>();
   speaker->on("on_x",
               [&](int64_t first, const EventArguments& rest) {
@@ -137,7 +138,7 @@ TEST_CASE("a handler that takes the rest gets what no other argument took") {
   CHECK(speaker->said == std::vector<std::string>{"1 +2 a b", "7 +0 b"});
 }
 
-TEST_CASE("arguments that a handler doesn't name are not given to it") {
+TEST_CASE("an event handler doesn't get arguments that it doesn't name") {
   auto speaker = std::make_shared<Speaker>();
   speaker->on("on_x", [&](int64_t a) { speaker->said.push_back(std::to_string(a)); }, {"a"});
   Fabric fabric({.callbacks = {speaker}});
@@ -145,7 +146,7 @@ TEST_CASE("arguments that a handler doesn't name are not given to it") {
   CHECK(speaker->said == std::vector<std::string>{"1"});
 }
 
-TEST_CASE("a missing argument is refused, naming the known ones and a misspelt one") {
+TEST_CASE("a missing event argument is an error that names the known ones and a likely typo") {
   auto speaker = std::make_shared<Speaker>();
   speaker->on("on_x", [](double, double) {}, {"loss", {"scale", 1.0}});
   Fabric fabric({.callbacks = {speaker}});
@@ -160,7 +161,7 @@ TEST_CASE("a missing argument is refused, naming the known ones and a misspelt o
   }
 }
 
-TEST_CASE("a wrong type, too many arguments and one given twice are refused by name") {
+TEST_CASE("event arguments of the wrong type, surplus ones and repeated ones are refused by name") {
   auto speaker = std::make_shared<Speaker>();
   speaker->on("on_x", [](int64_t, const std::string&) {}, {"step", {"tag", ""}});
   speaker->on("on_y", [](int8_t) {}, {"small"});
@@ -178,13 +179,13 @@ TEST_CASE("a wrong type, too many arguments and one given twice are refused by n
   CHECK_THROWS_AS(fabric.call("on_y", 1000), ConfigError);
 }
 
-TEST_CASE("a handler names as many arguments as it takes") {
+TEST_CASE("an event handler that names more or fewer arguments than it takes is refused") {
   Speaker speaker;
   CHECK(config_error([&] { speaker.on("on_x", [](int, int) {}, {"a"}); }) ==
         "the handler of 'on_x' takes 2 arguments, but 1 are named; name each of them, in order");
 }
 
-TEST_CASE("a derived class's handler takes the place of its base's") {
+TEST_CASE("a derived class's event handler replaces its base's") {
   Speaker speaker;
   speaker.on("on_x", [&] { speaker.said.emplace_back("base"); });
   speaker.on("on_x", [&](int) { speaker.said.emplace_back("derived"); }, {"a"});

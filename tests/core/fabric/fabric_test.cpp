@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "captured_log.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
@@ -78,7 +79,7 @@ at::Tensor loss_of(ToyModule& net, Batch& batch) {
 
 }  // namespace
 
-TEST_CASE("call reaches the callbacks that have the name, in the order they were given") {
+TEST_CASE("Fabric::call reaches the callbacks that have the name, in the order they were given") {
   std::vector<std::string> trace;
   auto a = std::make_shared<Named>("a", trace);
   auto b = std::make_shared<Named>("b", trace);
@@ -88,7 +89,7 @@ TEST_CASE("call reaches the callbacks that have the name, in the order they were
   CHECK(trace == std::vector<std::string>{"b.on_x", "a.on_x", "b.on_x"});
 }
 
-TEST_CASE("what a callback throws passes through, and those behind it are not called") {
+TEST_CASE("an exception in a callback leaves Fabric::call, and later callbacks are not called") {
   std::vector<std::string> trace;
   auto first = std::make_shared<Named>("first", trace);
   auto bad = std::make_shared<EventHandlers>();
@@ -98,7 +99,7 @@ TEST_CASE("what a callback throws passes through, and those behind it are not ca
   CHECK(trace == std::vector<std::string>{"first.on_x"});
 }
 
-TEST_CASE("a name that can't be called is passed over with a warning") {
+TEST_CASE("Fabric::call skips a handler that isn't callable, with a warning") {
   const CapturedLog log;
   std::vector<std::string> trace;
   auto odd = std::make_shared<EventHandlers>();
@@ -110,7 +111,7 @@ TEST_CASE("a name that can't be called is passed over with a warning") {
         std::vector<std::string>{"skipping EventHandlers.on_x: it is not callable"});
 }
 
-TEST_CASE("a loop of one's own trains as the Trainer does, bit for bit") {
+TEST_CASE("a Fabric loop trains as the Trainer does, bit for bit") {
   ToyModule ours;
   ToyModule theirs;
   Fabric fabric;
@@ -132,7 +133,8 @@ TEST_CASE("a loop of one's own trains as the Trainer does, bit for bit") {
   CHECK(at::equal(ours.bias, theirs.bias));
 }
 
-TEST_CASE("standard hooks get their events from arguments with the fields' names") {
+TEST_CASE(
+    "Fabric::call makes a standard hook's event from arguments with the names of its fields") {
   auto standard = std::make_shared<Standard>();
   Fabric fabric({.callbacks = {standard}});
   ToyModule net;
@@ -153,7 +155,7 @@ TEST_CASE("standard hooks get their events from arguments with the fields' names
                                                     "end 1 of 0 loss none", "end 7 of 2 loss 0.5"});
 }
 
-TEST_CASE("what a standard hook can't be made of is refused, naming the argument") {
+TEST_CASE("arguments that don't fit a standard hook are refused by name") {
   auto standard = std::make_shared<Standard>();
   Fabric fabric({.callbacks = {standard}});
   CHECK_THROWS_WITH(fabric.call("on_train_batch_end", arg("batch", 3)),
@@ -191,7 +193,7 @@ TEST_CASE("every standard hook can be called by its name") {
   CHECK(called == expected);
 }
 
-TEST_CASE("a module that was set up is called after the callbacks, by its hooks and handlers") {
+TEST_CASE("Fabric calls a module that was set up after the callbacks, by its hooks and handlers") {
   std::vector<std::string> trace;
   struct Net : ToyModule, EventHandlers {
     explicit Net(std::vector<std::string>& list) : trace(list) {
@@ -208,7 +210,7 @@ TEST_CASE("a module that was set up is called after the callbacks, by its hooks 
   CHECK(trace == std::vector<std::string>{"callback.on_x", "module.on_x", "module.on_train_start"});
 }
 
-TEST_CASE("setup tells callbacks, gives several optimizers and refuses what doesn't belong") {
+TEST_CASE("Fabric::setup notifies callbacks, takes several optimizers and refuses foreign ones") {
   int told = 0;
   auto listener = std::make_shared<EventHandlers>();
   listener->on("on_after_setup", [&](ToyModule&) { ++told; }, {"module"});
@@ -227,7 +229,7 @@ TEST_CASE("setup tells callbacks, gives several optimizers and refuses what does
   CHECK_THROWS_WITH(fabric.setup_dataloader(nullptr), "the data loader to set up is null");
 }
 
-TEST_CASE("backward refuses what has no gradients") {
+TEST_CASE("Fabric::backward refuses a tensor without gradients") {
   Fabric fabric;
   CHECK_THROWS_WITH(fabric.backward(at::Tensor()),
                     Catch::Matchers::Contains("found an undefined tensor"));
@@ -236,7 +238,7 @@ TEST_CASE("backward refuses what has no gradients") {
   CHECK_THROWS_WITH(fabric.backward(at::ones({})), Catch::Matchers::Contains("without gradients"));
 }
 
-TEST_CASE("gradients are clipped by norm or by value") {
+TEST_CASE("Fabric clips gradients by norm or by value") {
   Fabric fabric;
   ToyModule net;
   auto optimizer = fabric.setup(net, sgd_of(net));
@@ -256,7 +258,7 @@ TEST_CASE("gradients are clipped by norm or by value") {
   CHECK_THROWS_AS(fabric.clip_gradients(optimizer, 0.0), ConfigError);
 }
 
-TEST_CASE("log goes to every logger, with a step of one's own or the next one") {
+TEST_CASE("Fabric::log reaches every logger, with the given step or the next one") {
   auto logger = std::make_shared<MemoryLogger>();
   Fabric fabric({.loggers = {logger}});
   fabric.log("a", 1.0);
@@ -271,7 +273,7 @@ TEST_CASE("log goes to every logger, with a step of one's own or the next one") 
   CHECK_THROWS_AS(fabric.log("a", at::ones({2})), MetricError);
 }
 
-TEST_CASE("hooks log to the loggers and to monitors, and their requests reach the loop") {
+TEST_CASE("under Fabric hooks log to loggers and monitors, and their requests reach the loop") {
   auto logger = std::make_shared<MemoryLogger>();
   auto standard = std::make_shared<Standard>();
   Fabric fabric({.callbacks = {standard}, .loggers = {logger}});
@@ -290,7 +292,7 @@ TEST_CASE("hooks log to the loggers and to monitors, and their requests reach th
   CHECK(fabric.trainer().granted_requests().at(0).author == "Standard");
 }
 
-TEST_CASE("a checkpoint holds the items and the callbacks' states, and puts them back") {
+TEST_CASE("a Fabric checkpoint saves and restores the items and the callbacks' states") {
   TempDir directory;
   const auto path = directory / "sub" / "loop.ckpt";
   StateDict weights;
@@ -329,7 +331,7 @@ TEST_CASE("a checkpoint holds the items and the callbacks' states, and puts them
   CHECK(rest.size() == 2);
 }
 
-TEST_CASE("a checkpoint that can't be put back leaves everything as it was") {
+TEST_CASE("a Fabric checkpoint that can't be loaded changes nothing") {
   TempDir directory;
   const auto path = directory / "loop.ckpt";
   auto standard = std::make_shared<Standard>();
@@ -347,7 +349,7 @@ TEST_CASE("a checkpoint that can't be put back leaves everything as it was") {
   CHECK(standard->batches == 2);
 }
 
-TEST_CASE("the state of a callback that is not here is kept where it asks for that") {
+TEST_CASE("Fabric keeps the state of an absent callback if its entry asks for that") {
   TempDir directory;
   struct Keeper : Callback {
     std::string state_key() const override { return "keeper"; }
@@ -369,7 +371,7 @@ TEST_CASE("the state of a callback that is not here is kept where it asks for th
   CHECK(again->value == 3);
 }
 
-TEST_CASE("a handler takes the place of a standard hook of the same name") {
+TEST_CASE("an event handler replaces a standard hook of the same name") {
   struct Both : Callback, EventHandlers {
     Both() {
       on("on_train_batch_end", [this](double loss) { handled += loss; }, {"loss"});
@@ -385,7 +387,7 @@ TEST_CASE("a handler takes the place of a standard hook of the same name") {
   CHECK(both->hooked == 0);
 }
 
-TEST_CASE("each loop over the batches is the next epoch, in the order that belongs to it") {
+TEST_CASE("each loop over a Fabric data loader is the next epoch, in that epoch's order") {
   struct Epochs : ToyLoader {
     using ToyLoader::ToyLoader;
     void start(int64_t epoch) override {
@@ -410,7 +412,7 @@ TEST_CASE("each loop over the batches is the next epoch, in the order that belon
   CHECK(loader->epochs == std::vector<int64_t>{0, 1, 7});
 }
 
-TEST_CASE("items that are not in the file, or are called as Fabric's own, are refused") {
+TEST_CASE("Fabric::load refuses items missing from the file, and names reserved by Fabric") {
   TempDir directory;
   const auto path = directory / "loop.ckpt";
   Fabric fabric;
@@ -423,7 +425,7 @@ TEST_CASE("items that are not in the file, or are called as Fabric's own, are re
   CHECK_THROWS_AS(fabric.save(path, {{"a", 1}, {"a", 2}}), ConfigError);
 }
 
-TEST_CASE("a seed makes two loops alike") {
+TEST_CASE("Fabric's seed and seed_everything give the same random numbers") {
   Fabric first({.seed = 7});
   const at::Tensor a = at::rand({4});
   CHECK(Fabric::seed_everything(7) == 7);
@@ -440,7 +442,7 @@ TEST_CASE("a Fabric may outlive the module that it set up") {
   CHECK_FALSE(fabric.trainer().has_module());
 }
 
-TEST_CASE("a callback that is null, or hidden behind its base, is refused") {
+TEST_CASE("Fabric refuses a null callback, and one given as a pointer to its base") {
   CHECK_THROWS_AS(Fabric({.callbacks = {std::shared_ptr<Standard>()}}), ConfigError);
   CHECK_THROWS_AS(Fabric({.callbacks = {std::shared_ptr<EventHandlers>()}}), ConfigError);
   const std::shared_ptr<Callback> base = std::make_shared<Standard>();

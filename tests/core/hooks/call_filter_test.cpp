@@ -58,7 +58,7 @@ std::map<std::string, int64_t> calls_with(const CallFilter& filter,
 
 }  // namespace
 
-TEST_CASE("every, after, first and last choose steps, and hold together") {
+TEST_CASE("the filters every, after, first and last choose steps, and must all hold") {
   CHECK(admitted_steps({.every = CallSpan::steps(3)}, 10) == std::vector<int64_t>{3, 6, 9});
   CHECK(admitted_steps({.after = CallSpan::steps(7)}, 10) == std::vector<int64_t>{8, 9, 10});
   CHECK(admitted_steps({.first = CallSpan::steps(2)}, 10) == std::vector<int64_t>{1, 2});
@@ -67,7 +67,7 @@ TEST_CASE("every, after, first and last choose steps, and hold together") {
         std::vector<int64_t>{6, 8, 10});
 }
 
-TEST_CASE("epochs choose the hooks of epochs, of their batches and of validation") {
+TEST_CASE("a filter in epochs applies to the hooks of epochs, of their batches and of validation") {
   const CallFilter filter{.every = CallSpan::epochs(4)};
   for (const Hook hook : {Hook::on_train_epoch_start, Hook::on_train_epoch_end,
                           Hook::on_train_batch_start, Hook::on_validation_epoch_end}) {
@@ -77,12 +77,12 @@ TEST_CASE("epochs choose the hooks of epochs, of their batches and of validation
         std::vector<int64_t>{10});
 }
 
-TEST_CASE("every so many steps leaves the hooks of epochs alone") {
+TEST_CASE("a filter in steps doesn't affect the hooks of epochs") {
   CHECK(admitted_epochs({.every = CallSpan::steps(7)}, Hook::on_train_epoch_end).size() == 10);
   CHECK(admitted_epochs({.every = CallSpan::steps(7)}, Hook::on_validation_end).size() == 10);
 }
 
-TEST_CASE("nothing is held back outside of fit, nor are setup, checkpoints, exceptions and ends") {
+TEST_CASE("filters don't affect runs other than fit, nor setup, checkpoints, exceptions and ends") {
   CallPosition outside = at(1, 1);
   outside.fitting = false;
   CHECK(admits({.after = CallSpan::epochs(5)}, Hook::on_validation_end, outside));
@@ -94,14 +94,14 @@ TEST_CASE("nothing is held back outside of fit, nor are setup, checkpoints, exce
   }
 }
 
-TEST_CASE("a filter is read from the keys beside a callback's parameters") {
+TEST_CASE("a filter is read from the keys next to a callback's parameters") {
   CHECK(parsed(R"({"every": {"steps": 100}})") == CallFilter{.every = CallSpan::steps(100)});
   CHECK(parsed(R"({"after": {"epochs": 2}, "once": true})") ==
         CallFilter{.after = CallSpan::epochs(2), .once = true});
   CHECK(to_string(parsed(R"({"after": {"epochs": 2}, "once": true})")) == "after 2 epochs, once");
 }
 
-TEST_CASE("a filter that is none is refused with its place") {
+TEST_CASE("an invalid filter is refused with its position") {
   const ParameterTable none("thing", "A thing.", {});
   const auto refusal = [&](const std::string& text) -> std::string {
     ConfigValue parameters = parse_json(text, "run.json");
@@ -120,7 +120,7 @@ TEST_CASE("a filter that is none is refused with its place") {
   CHECK_THAT(refusal(R"({"once": 1})"), Catch::Contains("callbacks.thing.once"));
 }
 
-TEST_CASE("a key that is a parameter of the callback's own is left to it") {
+TEST_CASE("a filter's key that the callback has as a parameter is left to the callback") {
   const ParameterTable own("thing", "A thing.",
                            {parameter::integer("every", 1).doc("Of its own.")});
   ConfigValue parameters = parse_json(R"({"every": 5})", "run.json");
@@ -128,7 +128,9 @@ TEST_CASE("a key that is a parameter of the callback's own is left to it") {
   CHECK(parameters.contains("every"));
 }
 
-TEST_CASE("in a training, a callback is called where its filter says, and set up all the same") {
+TEST_CASE(
+    "a training calls a filtered callback only where its filter allows, but always setup and "
+    "teardown") {
   const auto calls = calls_with({.every = CallSpan::steps(3)});
   CHECK(calls.at("on_train_batch_start") == 2);
   CHECK(calls.at("on_train_batch_end") == 2);
@@ -138,21 +140,21 @@ TEST_CASE("in a training, a callback is called where its filter says, and set up
   CHECK(calls.at("on_train_start") == 1);
 }
 
-TEST_CASE("the last epoch is known, and once is once") {
+TEST_CASE("the filter `last` knows the last epoch, and `once` allows one call") {
   CHECK(calls_with({.last = CallSpan::epochs(1)}).at("on_train_batch_end") == 3);
   const auto calls = calls_with({.after = CallSpan::epochs(1), .once = true});
   CHECK(calls.at("on_train_batch_end") == 1);
   CHECK(calls.at("on_train_epoch_start") == 1);
 }
 
-TEST_CASE("micro-batches belong to the step that their window ends with") {
+TEST_CASE("filters count micro-batches as part of the optimizer step that ends their window") {
   TrainerOptions options = quiet(1);
   options.accumulate_grad_batches = 2;
   // Three batches: a window of two, and the last one alone.
   CHECK(calls_with({.first = CallSpan::steps(1)}, options).at("on_train_batch_end") == 2);
 }
 
-TEST_CASE("last without a known end is refused before the training begins") {
+TEST_CASE("the filter `last` without a known end is refused before the training") {
   ToyModule module;
   Trace trace;
   TrainerOptions options = quiet(-1);
@@ -163,7 +165,7 @@ TEST_CASE("last without a known end is refused before the training begins") {
   CHECK_THROWS_WITH(trainer.fit(module, toy_data()), Catch::Contains("trainer.max_epochs"));
 }
 
-TEST_CASE("a resumed run remembers what came once") {
+TEST_CASE("a resumed run remembers which `once` calls were made") {
   const TempDir directory;
   const auto file = directory / "half.ckpt";
   const CallFilter filter{.once = true};

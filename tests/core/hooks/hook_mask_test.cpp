@@ -14,7 +14,7 @@ namespace hook_mask_test {
 using namespace grapnel;
 using namespace grapnel::test;
 
-TEST_CASE("a mask holds what was set, at both ends of its words") {
+TEST_CASE("a HookMask holds the bits that were set, at both ends of its words") {
   BitMask<130> mask;
   for (const size_t i : {size_t{0}, size_t{63}, size_t{64}, size_t{129}}) {
     CHECK_FALSE(mask.test(i));
@@ -28,7 +28,7 @@ TEST_CASE("a mask holds what was set, at both ends of its words") {
   CHECK(mask.test(63));
 }
 
-TEST_CASE("the hooks within a training batch are those that fire from its start to its end") {
+TEST_CASE("kWithinBatch has the hooks that fire from a training batch's start to its end") {
   Trace trace;
   ToyModule module;
   Trainer trainer(quiet(2), {std::make_shared<Recorder>(trace)});

@@ -25,7 +25,7 @@ std::string table_of(const CSVLogger& logger) {
 
 }  // namespace
 
-TEST_CASE("columns are in alphabetical order, cells that a call didn't have are empty") {
+TEST_CASE("CSVLogger writes columns in alphabetical order, with empty cells for missing values") {
   const TempDir directory;
   CSVLogger logger({.directory = directory_in(directory)});
   logger.log_metrics({{"tl", 3.0}, {"epoch", 0.0}}, 0);
@@ -40,7 +40,8 @@ TEST_CASE("columns are in alphabetical order, cells that a call didn't have are 
   CHECK(logger.metrics_file() == directory / "csv" / "version_0" / "metrics.csv");
 }
 
-TEST_CASE("numbers that are none, and names with commas, quotes and line breaks, survive") {
+TEST_CASE(
+    "CSVLogger writes NaN and infinity, and quotes names with commas, quotes and line breaks") {
   const TempDir directory;
   CSVLogger logger({.directory = directory_in(directory), .prefix = "run"});
   logger.log_metrics({{"a,\"b\"\n", std::nan("")}, {"big", 1e300}}, 0);
@@ -52,7 +53,7 @@ TEST_CASE("numbers that are none, and names with commas, quotes and line breaks,
         ",,-inf,1e-07,1\n");
 }
 
-TEST_CASE("a whole training leaves Lightning's table") {
+TEST_CASE("CSVLogger writes the table that Lightning writes for a whole training") {
   const TempDir directory;
   const auto logger = logger_in(directory);
   TrainerOptions options = quiet(2);
@@ -79,7 +80,7 @@ TEST_CASE("a whole training leaves Lightning's table") {
   CHECK(trainer.log_dir() == directory / "csv" / "version_0");
 }
 
-TEST_CASE("a run that was stopped and resumed leaves the table of one that was not") {
+TEST_CASE("CSVLogger's table of a resumed run equals that of an uninterrupted run") {
   const TempDir directory;
   TrainerOptions options = quiet(3);
   options.log_every_n_steps = 1;
@@ -124,7 +125,7 @@ TEST_CASE("a run that was stopped and resumed leaves the table of one that was n
   CHECK(fs::exists(directory / "part" / "csv" / "version_0" / "metrics-1.csv") == false);
 }
 
-TEST_CASE("what a crash left half written is no row") {
+TEST_CASE("CSVLogger drops a half-written row left by a crash") {
   const TempDir directory;
   const auto first = logger_in(directory);
   first->log_metrics({{"a", 1.0}}, 0);
@@ -142,7 +143,7 @@ TEST_CASE("what a crash left half written is no row") {
   CHECK(table_of(*second) == "a,b,step\n1.0,,0\n2.0,,1\n3.0,4.0,2\n");
 }
 
-TEST_CASE("the table of another run is moved aside, never overwritten") {
+TEST_CASE("CSVLogger moves another run's table aside and never overwrites it") {
   const TempDir directory;
   const CapturedLog log;
   for (int run = 0; run < 3; ++run) {
@@ -158,7 +159,7 @@ TEST_CASE("the table of another run is moved aside, never overwritten") {
   CHECK_THAT(log.text(), Catch::Contains("'metrics-1.csv'"));
 }
 
-TEST_CASE("hyper-parameters are kept beside it as YAML") {
+TEST_CASE("CSVLogger writes hyper-parameters as YAML next to its table") {
   const TempDir directory;
   const auto logger = logger_in(directory);
   StateDict nested{{"lr", 1e-5}, {"layers", StateList{1, 2}}, {"none", StateDict{}}};
@@ -176,7 +177,7 @@ TEST_CASE("hyper-parameters are kept beside it as YAML") {
         "\"off\": false\nnothing: null\nbad: .nan\n");
 }
 
-TEST_CASE("a directory that can't be written to is an error that names it") {
+TEST_CASE("CSVLogger's error about a directory that isn't writable names it") {
   const TempDir directory;
   directory.write("blocked", "a file");
   CSVLogger logger({.directory = {.save_dir = directory / "blocked", .name = "csv"}});

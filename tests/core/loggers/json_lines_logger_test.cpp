@@ -19,7 +19,7 @@ std::shared_ptr<JsonLinesLogger> logger_in(const TempDir& directory) {
 
 }  // namespace
 
-TEST_CASE("every call is one line of JSON") {
+TEST_CASE("JsonLinesLogger writes one line of JSON per call") {
   const TempDir directory;
   const auto logger = logger_in(directory);
   logger->start();
@@ -30,7 +30,7 @@ TEST_CASE("every call is one line of JSON") {
         "{\"step\":49,\"loss\":0.25,\"epoch\":1}\n{\"step\":50,\"loss\":\"nan\"}\n");
 }
 
-TEST_CASE("a resumed run goes on after the row of its checkpoint") {
+TEST_CASE("JsonLinesLogger of a resumed run continues after the row of its checkpoint") {
   const TempDir directory;
   const auto first = logger_in(directory);
   first->log_metrics({{"a", 1.0}}, 0);
@@ -45,7 +45,7 @@ TEST_CASE("a resumed run goes on after the row of its checkpoint") {
         "{\"step\":0,\"a\":1.0}\n{\"step\":1,\"a\":3.0}\n");
 }
 
-TEST_CASE("a state of another file, or of a newer format, is not gone on from") {
+TEST_CASE("JsonLinesLogger refuses a newer format's state, and starts over for another file's") {
   const TempDir directory;
   const auto first = logger_in(directory);
   first->log_metrics({{"a", 1.0}}, 0);

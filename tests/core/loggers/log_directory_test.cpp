@@ -14,7 +14,7 @@ using namespace grapnel;
 using namespace grapnel::test;
 namespace fs = std::filesystem;
 
-TEST_CASE("the next free version is taken, and one that was chosen is kept") {
+TEST_CASE("a log directory takes the next free version, or the one that was chosen") {
   const TempDir directory;
   fs::create_directories(directory / "logs" / "version_3");
   fs::create_directories(directory / "logs" / "version_x");
@@ -34,7 +34,7 @@ TEST_CASE("the next free version is taken, and one that was chosen is kept") {
   CHECK(nameless.path().lexically_normal() == directory / "mine");
 }
 
-TEST_CASE("runs that start at the same moment get different versions") {
+TEST_CASE("runs that start at the same time get different log directories") {
   const TempDir directory;
   std::vector<LogDirectory> runs(16, LogDirectory({.save_dir = directory.path(), .name = "logs"}));
   std::vector<std::thread> threads;
@@ -45,7 +45,7 @@ TEST_CASE("runs that start at the same moment get different versions") {
   CHECK(versions.size() == runs.size());
 }
 
-TEST_CASE("a name that leads out of the directory is refused") {
+TEST_CASE("a log directory's name that leads out of its parent is refused") {
   CHECK_THROWS_AS(LogDirectory({.name = "../up"}), ConfigError);
   CHECK_THROWS_AS(LogDirectory({.name = "a", .version = "/abs"}), ConfigError);
   CHECK_THROWS_AS(LogDirectory({.save_dir = ""}), ConfigError);

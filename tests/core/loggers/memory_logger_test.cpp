@@ -6,7 +6,7 @@ namespace memory_logger_test {
 
 using namespace grapnel;
 
-TEST_CASE("rows are kept in the order of the calls, and a loaded state drops the later ones") {
+TEST_CASE("MemoryLogger keeps rows in the order of calls, and a loaded state drops later ones") {
   MemoryLogger logger({.name = "mine", .version = "v"});
   CHECK(logger.name() == "mine");
   logger.log_metrics({{"a", 1.0}, {"b", 2.0}}, 3);

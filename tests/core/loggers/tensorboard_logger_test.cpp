@@ -59,7 +59,7 @@ std::vector<std::string> records(const fs::path& directory) {
 
 }  // namespace
 
-TEST_CASE("records have the checksums of TFRecord files") {
+TEST_CASE("TensorBoard event records have the checksums of TFRecord files") {
   REQUIRE(crc32c("123456789") == 0xE3069283u);  // the check value of CRC-32C
   const TempDir directory;
   ManualClock clock;
@@ -105,7 +105,7 @@ TEST_CASE("a resumed run tells TensorBoard which steps to forget") {
   CHECK_THROWS_AS(logger.load_state_dict(state), CheckpointError);
 }
 
-TEST_CASE("an undefined tensor has no histogram") {
+TEST_CASE("TensorBoardLogger writes no histogram for an undefined tensor") {
   const TempDir directory;
   TensorBoardLogger logger({.directory = {.save_dir = directory.path()}});
   CHECK_THROWS_AS(logger.log_histogram("w", {}, 0), ConfigError);

@@ -95,7 +95,7 @@ TEST_CASE("every scheduler computes what PyTorch's computes") {
   }
 }
 
-TEST_CASE("a schedule that is saved and loaded at any step goes on as if nothing had happened") {
+TEST_CASE("a scheduler saved and loaded at any step continues as if uninterrupted") {
   const ConfigValue recorded =
       read_json_file(std::filesystem::path(RECORDED) / "lr_schedulers.json");
   for (const ConfigValue& item : recorded.at("cases").as_array()) {
@@ -115,7 +115,7 @@ TEST_CASE("a schedule that is saved and loaded at any step goes on as if nothing
   }
 }
 
-TEST_CASE("every scheduler of the registry is recorded") {
+TEST_CASE("every scheduler of the registry has a recording of PyTorch's") {
   const ConfigValue recorded =
       read_json_file(std::filesystem::path(RECORDED) / "lr_schedulers.json");
   const std::string text = write_json(recorded);
@@ -142,7 +142,7 @@ TEST_CASE("LambdaLR scales the base rate, MultiplicativeLR the present one") {
   CHECK(multiplicative.type_name() == "MultiplicativeLR");
 }
 
-TEST_CASE("a group that is added later takes part with its own rate") {
+TEST_CASE("schedulers apply to a parameter group added later, with its own learning rate") {
   const auto optimizer = sgd();
   const ExponentialLR exponential(optimizer, 0.5);
   LambdaLR lambda(optimizer, [](int64_t epoch) { return epoch < 2 ? 1.0 : 0.1; });
@@ -153,7 +153,7 @@ TEST_CASE("a group that is added later takes part with its own rate") {
   CHECK(lambda.last_lr()[1] == Approx(0.08));
 }
 
-TEST_CASE("a custom cycle scale gets the cycle or the count of steps") {
+TEST_CASE("CyclicLR's custom scale function gets the cycle or the number of steps") {
   std::vector<double> seen;
   CyclicLR cyclic(sgd(), {.base_lr = {0.1},
                           .max_lr = {0.3},
@@ -171,7 +171,7 @@ TEST_CASE("a custom cycle scale gets the cycle or the count of steps") {
   CHECK(seen == std::vector{0.0, 1.0, 2.0});
 }
 
-TEST_CASE("ReduceLROnPlateau wants a metric and says so") {
+TEST_CASE("ReduceLROnPlateau without a metric is an error that says so") {
   ReduceLROnPlateau plateau(sgd());
   CHECK(plateau.wants_metric());
   CHECK_THROWS_WITH(plateau.step(), Contains("needs a metric"));
@@ -189,7 +189,7 @@ TEST_CASE("OneCycleLR refuses a step past its end") {
   CHECK_THROWS_WITH(cycle.step(), Contains("step 3") && Contains("2 steps"));
 }
 
-TEST_CASE("arguments out of range are refused with what is accepted") {
+TEST_CASE("scheduler arguments out of range are refused with the accepted range") {
   const auto optimizer = sgd();
   CHECK_THROWS_WITH(StepLR(optimizer, 0),
                     Contains("StepLR: step_size must be at least 1, found 0"));
@@ -235,7 +235,7 @@ TEST_CASE("a state of another scheduler is refused and nothing changes") {
   CHECK(step.last_epoch() == 1);
 }
 
-TEST_CASE("run.json says how the loop uses a scheduler") {
+TEST_CASE("run.json sets interval, frequency and monitor of a scheduler") {
   const SchedulerConfig config = make_scheduler_config(
       parse_json(
           R"({"name": "StepLR", "step_size": 2, "interval": "step", "frequency": 3, "label": "rate"})",

@@ -28,7 +28,7 @@ void fit(Logging& module, std::vector<CallbackHandle> callbacks = {}) {
 
 }  // namespace
 
-TEST_CASE("a mean over the epoch is weighted by the batch size") {
+TEST_CASE("a metric's mean over the epoch is weighted by the batch size") {
   Logging module;
   module.in_training_step = [](Logging& self, int64_t i) {
     self.log("m", static_cast<double>(i),
@@ -39,7 +39,9 @@ TEST_CASE("a mean over the epoch is weighted by the batch size") {
   CHECK(trainer.callback_metrics().at("m") == Approx((0 * 1 + 1 * 2 + 2 * 3) / 6.0));
 }
 
-TEST_CASE("step and epoch together get their names, and monitors see both and the bare one") {
+TEST_CASE(
+    "a metric logged per step and epoch has _step and _epoch names, and monitors see the bare name "
+    "too") {
   Logging module;
   module.in_training_step = [](Logging& self, int64_t i) {
     self.log("m", at::scalar_tensor(static_cast<double>(i)), {.on_step = true, .on_epoch = true});
@@ -51,7 +53,7 @@ TEST_CASE("step and epoch together get their names, and monitors see both and th
   CHECK(trainer.callback_metrics().at("m") == 1.0);
 }
 
-TEST_CASE("sum, min and max reduce over the epoch") {
+TEST_CASE("metrics can be reduced over the epoch by sum, min and max") {
   Logging module;
   module.in_training_step = [](Logging& self, int64_t i) {
     const double v = i == 1 ? 5.0 : 2.0;
@@ -76,7 +78,7 @@ TEST_CASE("logging where it has no meaning is refused, naming the metric and the
                     Catch::Contains("'m'") && Catch::Contains("on_fit_start"));
 }
 
-TEST_CASE("the same name with other options in one function is refused") {
+TEST_CASE("logging one name twice in a function with different options is refused") {
   Logging module;
   module.in_training_step = [](Logging& self, int64_t) {
     self.log("m", 1.0, {.prog_bar = true});
@@ -85,13 +87,13 @@ TEST_CASE("the same name with other options in one function is refused") {
   CHECK_THROWS_WITH(fit(module), Catch::Contains("'m'") && Catch::Contains("training_step"));
 }
 
-TEST_CASE("a value that isn't one number is refused") {
+TEST_CASE("logging a value that isn't one number is refused") {
   Logging module;
   module.in_training_step = [](Logging& self, int64_t) { self.log("m", at::ones({3})); };
   CHECK_THROWS_WITH(fit(module), Catch::Contains("3 elements"));
 }
 
-TEST_CASE("a missing metric's error names the nearest one") {
+TEST_CASE("the error about a missing metric names the nearest one") {
   MetricDict metrics;
   metrics.set("val_loss", 1.0, 0);
   try {
@@ -104,7 +106,7 @@ TEST_CASE("a missing metric's error names the nearest one") {
   }
 }
 
-TEST_CASE("each metric carries the step it was made at") {
+TEST_CASE("each metric has the step at which it was logged") {
   Logging module;
   module.in_training_step = [](Logging& self, int64_t i) {
     if (i == 0) self.log("once", 1.0);
@@ -116,7 +118,7 @@ TEST_CASE("each metric carries the step it was made at") {
   CHECK(trainer.callback_metrics().find("always")->global_step == 2);
 }
 
-TEST_CASE("what a validation had logged before it failed is not in the next fit's metrics") {
+TEST_CASE("metrics of a failed validation are not in the next fit's") {
   class Net final : public ToyModule {
    public:
     StepOutput validation_step(Batch&, int64_t index, int64_t) override {

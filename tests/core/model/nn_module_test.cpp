@@ -54,7 +54,7 @@ class Late final : public NNModule {
 
 }  // namespace
 
-TEST_CASE("a network's parameters and buffers are seen by their dotted names, live") {
+TEST_CASE("NNModule's state view has a network's live parameters and buffers by dotted names") {
   NNModule module(small());
   CHECK(names(module.state_view().entries()) ==
         std::vector<std::string>{"0.weight", "0.bias", "1.weight", "1.bias", "3.weight", "3.bias",
@@ -65,7 +65,7 @@ TEST_CASE("a network's parameters and buffers are seen by their dotted names, li
   CHECK(module.type_name() == "Sequential");
 }
 
-TEST_CASE("a tensor at two places of a network is one entry") {
+TEST_CASE("a tensor shared by two layers is one entry of NNModule's state view") {
   NNModule module(std::make_shared<TiedImpl>());
   CHECK(names(module.state_view().parameters()) ==
         std::vector<std::string>{"first.weight", "first.bias", "second.weight", "second.bias"});
@@ -73,7 +73,7 @@ TEST_CASE("a tensor at two places of a network is one entry") {
   CHECK(module.type_name() == "Tied");
 }
 
-TEST_CASE("forward is that of a pointer, a holder or an AnyModule") {
+TEST_CASE("NNModule::forward works with a pointer, a module holder and an AnyModule") {
   torch::nn::Linear linear(3, 2);
   const at::Tensor input = at::ones({1, 3});
   const at::Tensor expected = linear->forward(input);
@@ -86,7 +86,7 @@ TEST_CASE("forward is that of a pointer, a holder or an AnyModule") {
   CHECK_THROWS_WITH(tied.forward(input), Contains("TiedImpl has no forward of one tensor"));
 }
 
-TEST_CASE("what a derived class overrides is seen, what NNModule adapts is not mistaken for it") {
+TEST_CASE("the override mask of an NNModule has only what the derived class overrides") {
   const ModuleMask mask = overridden_module_functions<Net>();
   CHECK(mask.has(ModuleMethod::training_step));
   CHECK_FALSE(mask.has(ModuleMethod::configure_optimizers));
@@ -97,7 +97,7 @@ TEST_CASE("what a derived class overrides is seen, what NNModule adapts is not m
   CHECK(net.predict_step(batch, 0, 0).tensor.size(1) == 2);
 }
 
-TEST_CASE("each submodule gets back the mode that it had") {
+TEST_CASE("NNModule restores the train or eval mode of each submodule") {
   NNModule module(small());
   module.train(true);
   module.network().named_modules()["1"]->eval();  // a frozen batch norm
@@ -110,7 +110,7 @@ TEST_CASE("each submodule gets back the mode that it had") {
   CHECK_FALSE(module.network().named_modules()["1"]->is_training());
 }
 
-TEST_CASE("moving to a device keeps the parameters' identity") {
+TEST_CASE("moving an NNModule to a device keeps the parameters' identity") {
   NNModule module(small());
   SGD sgd(module.parameters());
   module.state_view().set_mask("0.weight", at::ones({4, 3}));
@@ -123,7 +123,8 @@ TEST_CASE("moving to a device keeps the parameters' identity") {
   CHECK(module.state_view().find("0.weight")->mask.device() == device);
 }
 
-TEST_CASE("a network may come late, and a missing one is named") {
+TEST_CASE(
+    "NNModule's network may be set late, and a missing one is an error that names the class") {
   Late late;
   CHECK(late.state_view().entries().empty());
   CHECK_THROWS_WITH(late.network(), Contains("Late has no network"));

@@ -75,7 +75,7 @@ TEST_CASE(
   CHECK_FALSE(module.autocast_after_backward);
 }
 
-TEST_CASE("64-true and bf16-true convert the model, its input and what a step makes") {
+TEST_CASE("64-true and bf16-true convert the model, its input and the tensors made in a step") {
   const auto [precision, type] = GENERATE(std::pair{Precision::f64_true, at::kDouble},
                                           std::pair{Precision::bf16_true, at::kBFloat16});
   const TypesModule module = fitted(precision);
@@ -88,7 +88,7 @@ TEST_CASE("64-true and bf16-true convert the model, its input and what a step ma
   CHECK(module.made_in_hook == at::kFloat);
 }
 
-TEST_CASE("32-true leaves everything as it is") {
+TEST_CASE("32-true converts nothing") {
   const TypesModule module = fitted(Precision::f32_true);
   CHECK(module.product == at::kFloat);
   CHECK(module.weight.scalar_type() == at::kFloat);

@@ -29,7 +29,7 @@ StateView example() {
 
 }  // namespace
 
-TEST_CASE("parameters come first, then buffers, each in the order in which they were added") {
+TEST_CASE("a state view has parameters first, then buffers, each in the order they were added") {
   const StateView view = example();
   CHECK(names(view.entries()) ==
         std::vector<std::string>{"layer.weight", "layer.bias", "layer.mean"});
@@ -37,7 +37,7 @@ TEST_CASE("parameters come first, then buffers, each in the order in which they 
   CHECK(names(view.buffers()) == std::vector<std::string>{"layer.mean"});
 }
 
-TEST_CASE("entries are the live tensors") {
+TEST_CASE("a state view's entries are the live tensors") {
   StateView view = example();
   const at::Tensor same = view.find("layer.bias")->tensor;
   view.find("layer.bias")->tensor.fill_(3.0);
@@ -45,7 +45,7 @@ TEST_CASE("entries are the live tensors") {
   CHECK(view.find("layer") == nullptr);
 }
 
-TEST_CASE("renaming keeps the place and raises the generation") {
+TEST_CASE("renaming an entry of a state view keeps its position and raises the generation") {
   StateView view = example();
   const uint64_t before = view.generation();
   view.rename("layer.weight", "layer.kernel");
@@ -56,7 +56,7 @@ TEST_CASE("renaming keeps the place and raises the generation") {
   CHECK(view.buffers().empty());
 }
 
-TEST_CASE("a mask is given to a parameter of its shape, and raises the generation") {
+TEST_CASE("StateView::set_mask takes a mask of the parameter's shape and raises the generation") {
   StateView view = example();
   const uint64_t before = view.generation();
   view.set_mask("layer.weight", at::ones({2, 2}));
@@ -76,7 +76,7 @@ TEST_CASE("a mask is given to a parameter of its shape, and raises the generatio
                     Contains("did you mean 'layer.weight'"));
 }
 
-TEST_CASE("a name that occurs twice or is not there is an error that names it") {
+TEST_CASE("a duplicate or missing name in a state view is an error that names it") {
   StateView view = example();
   CHECK_THROWS_AS(view.add({.name = "layer.bias", .tensor = at::zeros({1})}), ConfigError);
   CHECK_THROWS_WITH(view.rename("layer.bias", "layer.mean"), Contains("'layer.mean'"));

@@ -52,21 +52,21 @@ TEST_CASE("an MLP takes inputs of any shape with as many numbers") {
   CHECK(mlp.type_name() == "MLP");
 }
 
-TEST_CASE("a CNN takes images of any size that its blocks leave something of") {
+TEST_CASE("a CNN takes images of any size that is at least 1 pixel after its blocks") {
   CNN cnn({.in_channels = 3, .channels = {4, 8}, .classes = 5, .dropout = 0.1});
   CHECK(cnn.forward(at::rand({2, 3, 8, 8})).sizes() == at::IntArrayRef({2, 5}));
   CHECK(cnn.forward(at::rand({2, 3, 33, 28})).sizes() == at::IntArrayRef({2, 5}));
   CHECK(cnn.state_view().find("block1_norm.running_mean") != nullptr);
 }
 
-TEST_CASE("sizes that make no network are refused") {
+TEST_CASE("MLP and CNN refuse sizes that make no network") {
   CHECK_THROWS_WITH(MLP({.hidden = {0}}), Contains("MLP: hidden must be at least 1, found 0"));
   CHECK_THROWS_WITH(MLP({.dropout = 1.0}), Contains("dropout"));
   CHECK_THROWS_WITH(CNN({.channels = {}}), Contains("channels"));
   CHECK_THROWS_AS(MLP({.training = {.optimizer = "Adamm"}}), ConfigError);
 }
 
-TEST_CASE("models learn the digits") {
+TEST_CASE("MLP and CNN learn the digits") {
   at::manual_seed(7);
   MLP mlp;
   CHECK(accuracy_after(mlp, overridden_module_functions<MLP>(), 12) > 0.9);
@@ -74,7 +74,7 @@ TEST_CASE("models learn the digits") {
   CHECK(accuracy_after(cnn, overridden_module_functions<CNN>(), 8) > 0.9);
 }
 
-TEST_CASE("each stage logs what is promised") {
+TEST_CASE("MLP and CNN log their promised metrics in each stage") {
   MLP mlp;
   DigitsDataModule data({.batch_size = 200});
   Trainer trainer({.max_epochs = 1, .num_sanity_val_steps = 0, .enable_checkpointing = false});
@@ -89,7 +89,7 @@ TEST_CASE("each stage logs what is promised") {
   CHECK(trainer.predict(mlp, data).at(0).at(0).tensor.sizes() == at::IntArrayRef({180, 10}));
 }
 
-TEST_CASE("the rate can be changed by name, under any optimizer and schedule") {
+TEST_CASE("a model's lr can be changed by name, with any optimizer and scheduler") {
   const auto made =
       from(R"({"name": "mlp", "optimizer": {"name": "SGD", "lr": 0.25, "momentum": 0.9},
                             "scheduler": {"name": "StepLR", "step_size": 2, "interval": "step"}})");
@@ -103,7 +103,7 @@ TEST_CASE("the rate can be changed by name, under any optimizer and schedule") {
   CHECK(config.schedulers.at(0).interval == Interval::step);
 }
 
-TEST_CASE("run.json chooses a model by name, and keeps what it was made with") {
+TEST_CASE("run.json chooses a model by name, and its hyper-parameters are kept") {
   const MadeModel made = from(R"({"name": "cnn", "channels": [4], "optimizer": "SGD"})");
   CHECK(made.module->type_name() == "CNN");
   CHECK(made.mask.has(ModuleMethod::training_step));
@@ -128,7 +128,7 @@ TEST_CASE("a batch without a target and a loss without a name are refused") {
   CHECK(parse_loss("bce_with_logits") == Loss::bce_with_logits);
 }
 
-TEST_CASE("losses are LibTorch's means") {
+TEST_CASE("supervised losses are LibTorch's with mean reduction") {
   const at::Tensor a = at::tensor({1.0F, 2.0F});
   const at::Tensor b = at::tensor({0.0F, 4.0F});
   CHECK(compute_loss(Loss::mse, a, b).item().toDouble() == Approx(2.5));

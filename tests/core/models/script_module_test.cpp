@@ -59,7 +59,7 @@ TEST_CASE("a TorchScript file is a module: forward, parameters, buffers, modes")
   CHECK_FALSE(module.training_modes()[0].second);
 }
 
-TEST_CASE("its weights can be optimized, and saved as TorchScript again") {
+TEST_CASE("a ScriptModule's weights can be trained and saved as TorchScript") {
   const TempDir directory;
   ScriptModule module(
       write_script(directory, kLinear),
@@ -76,7 +76,7 @@ TEST_CASE("its weights can be optimized, and saved as TorchScript again") {
   CHECK_THROWS_AS(module.save(directory / "missing" / "x.pt"), IoError);
 }
 
-TEST_CASE("a file that is no TorchScript module is refused with the reason") {
+TEST_CASE("a file that is not a TorchScript module is refused with the reason") {
   const TempDir directory;
   CHECK_THROWS_AS(ScriptModule(directory / "none.pt"), ConfigError);
   CHECK_THROWS_WITH(ScriptModule(directory / "none.pt"),

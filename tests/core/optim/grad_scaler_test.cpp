@@ -26,7 +26,7 @@ struct Parameter {
 
 }  // namespace
 
-TEST_CASE("a loss is multiplied by the scale, gradients are divided by it") {
+TEST_CASE("GradScaler multiplies the loss by its scale and divides the gradients") {
   GradScaler scaler(at::kCPU, {.init_scale = 1024});
   CHECK(scaler.scale(at::full({}, 0.5)).item<float>() == 512);
   Parameter parameter;
@@ -36,7 +36,7 @@ TEST_CASE("a loss is multiplied by the scale, gradients are divided by it") {
   CHECK_FALSE(scaler.found_inf());
 }
 
-TEST_CASE("an overflow lowers the scale, good steps in a row raise it") {
+TEST_CASE("an overflow lowers GradScaler's scale, a number of good steps in a row raises it") {
   GradScaler scaler(at::kCPU, {.init_scale = 8, .growth_interval = 3});
   Parameter parameter;
   const auto step = [&](float value) {
@@ -59,7 +59,7 @@ TEST_CASE("an overflow lowers the scale, good steps in a row raise it") {
   CHECK(scaler.current_scale() == 4);
 }
 
-TEST_CASE("the defaults are those of torch.amp.GradScaler") {
+TEST_CASE("GradScaler's defaults are those of torch.amp.GradScaler") {
   const StateDict state = GradScaler(at::kCPU).state_dict();
   CHECK(state.at("scale").to_double() == 65536.0);
   CHECK(state.at("growth_factor").to_double() == 2.0);
@@ -68,7 +68,7 @@ TEST_CASE("the defaults are those of torch.amp.GradScaler") {
   CHECK(state.at("growth_tracker").to_int() == 0);
 }
 
-TEST_CASE("its state goes on where it stood") {
+TEST_CASE("GradScaler's state is restored") {
   GradScaler scaler(at::kCPU, {.init_scale = 16, .growth_interval = 2});
   Parameter parameter;
   parameter.set_grad({1, 1});
@@ -87,7 +87,7 @@ TEST_CASE("its state goes on where it stood") {
   CHECK(other.current_scale() == 32);
 }
 
-TEST_CASE("float16 gradients and options out of range are refused") {
+TEST_CASE("GradScaler refuses float16 gradients and options out of range") {
   GradScaler scaler(at::kCPU);
   const at::Tensor half = at::ones({2}, at::kHalf).set_requires_grad(true);
   SGD optimizer(std::vector<at::Tensor>{half}, SGDOptions{.lr = 1.0});

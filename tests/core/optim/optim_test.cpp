@@ -86,7 +86,7 @@ TEST_CASE("every optimizer computes what torch.optim computes") {
   }
 }
 
-TEST_CASE("a run that is saved and loaded goes on with the same bits") {
+TEST_CASE("every optimizer saved and loaded continues with the same bits") {
   const ConfigValue recorded = read_json_file(std::filesystem::path(RECORDED) / "optim.json");
   for (const ConfigValue& item : recorded.at("cases").as_array()) {
     const ConfigValue& config = item.at("config");
@@ -114,7 +114,7 @@ TEST_CASE("a run that is saved and loaded goes on with the same bits") {
   }
 }
 
-TEST_CASE("parameters without a gradient are left alone and may get one later") {
+TEST_CASE("optimizers skip parameters without a gradient, which may get one later") {
   const auto params = make_params();
   const auto reference = make_params();
   for (const char* name : {"SGD", "Adam"}) {
@@ -140,7 +140,7 @@ TEST_CASE("parameters without a gradient are left alone and may get one later") 
   }
 }
 
-TEST_CASE("parameters of several dtypes share a group") {
+TEST_CASE("an optimizer's group may have parameters of several dtypes") {
   const at::Tensor one = param_of({1.0F, 2.0F});
   const at::Tensor two = at::ones({2}, at::kDouble).requires_grad_();
   Adam adam({one, two}, AdamOptions{.lr = 0.1});
@@ -151,7 +151,7 @@ TEST_CASE("parameters of several dtypes share a group") {
   CHECK(two[0].item().toDouble() == Approx(0.9));
 }
 
-TEST_CASE("a gradient in another memory layout is read element by element") {
+TEST_CASE("optimizers handle gradients in another memory layout") {
   const at::Tensor param = at::zeros({2, 3}).requires_grad_();
   const at::Tensor expanded = at::tensor({1.0F, 2.0F, 3.0F}).expand({2, 3});
   const at::Tensor transposed = at::tensor({1.0F, 2.0F, 3.0F, 4.0F, 5.0F, 6.0F}).view({3, 2}).t();
@@ -164,7 +164,7 @@ TEST_CASE("a gradient in another memory layout is read element by element") {
   CHECK(values(param) == std::vector<float>{-2, -5, -8, -3, -6, -9});
 }
 
-TEST_CASE("options may change between steps, also those that need more state") {
+TEST_CASE("optimizer options may change between steps, also those that need more state") {
   const at::Tensor param = param_of({1.0F});
   SGD sgd({param}, SGDOptions{.lr = 0.5});
   const auto step = [&] {
@@ -182,7 +182,7 @@ TEST_CASE("options may change between steps, also those that need more state") {
   CHECK(step() == Approx(-0.625));
 }
 
-TEST_CASE("a group that is added later has its own options and the defaults") {
+TEST_CASE("a parameter group added later has its own options and the optimizer's defaults") {
   const at::Tensor first = param_of({1.0F});
   const at::Tensor second = param_of({1.0F});
   SGD sgd({first}, SGDOptions{.lr = 0.5, .momentum = 0.1});
@@ -195,7 +195,7 @@ TEST_CASE("a group that is added later has its own options and the defaults") {
   CHECK(values(second)[0] == 0.875F);
 }
 
-TEST_CASE("the closure runs with gradients and may skip the update") {
+TEST_CASE("an optimizer's closure runs with gradients enabled and may skip the update") {
   const at::Tensor param = param_of({2.0F});
   SGD sgd({param}, SGDOptions{.lr = 0.5});
   bool skip = false;
@@ -226,7 +226,7 @@ TEST_CASE("zero_grad drops gradients, or fills them with zeros") {
   CHECK_FALSE(params[1].grad().defined());
 }
 
-TEST_CASE("a step keeps no gradient alive") {
+TEST_CASE("an optimizer step keeps no gradient alive") {
   const at::Tensor param = param_of({1.0F});
   Adam adam({param});
   param.mutable_grad() = at::ones({1});
@@ -236,7 +236,7 @@ TEST_CASE("a step keeps no gradient alive") {
   CHECK(grad.expired());
 }
 
-TEST_CASE("what can't be optimized is refused with the reason") {
+TEST_CASE("tensors that can't be optimized are refused with the reason") {
   const at::Tensor param = param_of({1.0F});
   CHECK_THROWS_WITH(SGD(std::vector<at::Tensor>{}), Contains("no parameters"));
   CHECK_THROWS_WITH(SGD({at::Tensor()}), Contains("undefined"));
@@ -264,7 +264,7 @@ TEST_CASE("what can't be optimized is refused with the reason") {
   CHECK_NOTHROW(sgd.add_group({.params = {param_of({1.0F})}, .options = {{"initial_lr", 0.1}}}));
 }
 
-TEST_CASE("a gradient that no kernel takes is refused before anything is updated") {
+TEST_CASE("an unsupported gradient is refused before any parameter is updated") {
   const auto params = make_params();
   SGD sgd(params);
   const auto before = values(params[0]);
@@ -274,7 +274,7 @@ TEST_CASE("a gradient that no kernel takes is refused before anything is updated
   CHECK(values(params[0]) == before);
 }
 
-TEST_CASE("a state that doesn't fit is refused and nothing changes") {
+TEST_CASE("an optimizer state that doesn't fit is refused and nothing changes") {
   const auto params = make_params();
   Adam adam(params);
   set_gradients(params, 0);

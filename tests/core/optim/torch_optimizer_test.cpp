@@ -76,7 +76,7 @@ double rosenbrock_step(Optimizer& optimizer, const at::Tensor& x) {
 
 }  // namespace
 
-TEST_CASE("LibTorch's own classes compute what ours do") {
+TEST_CASE("LibTorch's own optimizers compute what ours do") {
   const auto a = two_params();
   const auto b = two_params();
   TorchOptimizer theirs(
@@ -93,7 +93,7 @@ TEST_CASE("LibTorch's own classes compute what ours do") {
   for (int k = 0; k < 3; ++k) CHECK(values(a[0])[k] == Approx(values(b[0])[k]).epsilon(1e-5));
 }
 
-TEST_CASE("saved and loaded, LibTorch's own classes go on with the same bits") {
+TEST_CASE("LibTorch's own optimizers, saved and loaded, continue with the same bits") {
   for (const Make& make : kMakers) {
     const auto whole_params = two_params();
     TorchOptimizer whole(make(whole_params));
@@ -118,7 +118,7 @@ TEST_CASE("saved and loaded, LibTorch's own classes go on with the same bits") {
   }
 }
 
-TEST_CASE("LBFGS finds a minimum, and goes on after loading with the same bits") {
+TEST_CASE("LBFGS finds a minimum, and continues after loading with the same bits") {
   const auto make = [](const at::Tensor& over) {
     return std::make_shared<torch::optim::LBFGS>(
         std::vector{over},
@@ -162,8 +162,7 @@ TEST_CASE(
   CHECK(values(x)[0] == 2.0F);
 }
 
-TEST_CASE(
-    "a group's options are those that it was given, even where they equal LibTorch's defaults") {
+TEST_CASE("TorchOptimizer keeps a group's given options even if they equal LibTorch's defaults") {
   // torch::optim::Adam itself would take 0.001 for a value that was left out, and use 0.1.
   const auto first = two_params();
   const auto second = two_params();
@@ -187,7 +186,7 @@ TEST_CASE("Adagrad takes a group that is added later") {
   CHECK(values(second[0])[0] == Approx(0.9));
 }
 
-TEST_CASE("schedulers move LibTorch's rates") {
+TEST_CASE("schedulers change the learning rates of LibTorch's optimizers") {
   const auto params = two_params();
   const auto held = std::make_shared<torch::optim::SGD>(params, torch::optim::SGDOptions(0.5));
   const auto sgd = std::make_shared<TorchOptimizer>(held);
@@ -197,7 +196,7 @@ TEST_CASE("schedulers move LibTorch's rates") {
   CHECK(held->param_groups()[0].options().get_lr() == 0.25);
 }
 
-TEST_CASE("what doesn't fit is refused and nothing changes") {
+TEST_CASE("a state that doesn't fit a LibTorch optimizer is refused and nothing changes") {
   const auto params = two_params();
   TorchOptimizer adam(std::make_shared<torch::optim::Adam>(params, torch::optim::AdamOptions(0.1)));
   set_gradients(params, 0);

@@ -120,7 +120,7 @@ using Lines = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a bar says what, how far, how long, how fast and with which metrics") {
+TEST_CASE("a progress bar shows its description, progress, times, rate and metrics") {
   Fixture fixture(76);  // of which the last column stays free
   const auto bar = fixture.bar("Epoch 3");
   bar->set_n(0);
@@ -132,7 +132,7 @@ TEST_CASE("a bar says what, how far, how long, how fast and with which metrics")
   CHECK(fixture.terminal.column() == 0);
 }
 
-TEST_CASE("a wide terminal gets a long bar, a narrow one a short one and then a shortened line") {
+TEST_CASE("a progress bar adapts to the terminal's width and is cut on a very narrow one") {
   for (const size_t columns : {200, 80, 60, 45, 20, 8, 3}) {
     Fixture fixture(columns);
     const auto bar = fixture.bar("Epoch 3");
@@ -142,7 +142,7 @@ TEST_CASE("a wide terminal gets a long bar, a narrow one a short one and then a 
   }
 }
 
-TEST_CASE("a metric that doesn't fit is left out whole") {
+TEST_CASE("a progress bar leaves out whole metrics that don't fit") {
   Fixture fixture(64);
   const auto bar = fixture.bar("Epoch 3");
   bar->set_n(7);
@@ -158,7 +158,8 @@ TEST_CASE("a metric that doesn't fit is left out whole") {
 }
 
 TEST_CASE(
-    "count and postfix are drawn at once, and a count that gets none is drawn with the next") {
+    "a progress bar draws count and postfix together, and a count without a postfix with the next "
+    "one") {
   Fixture fixture;
   const auto bar = fixture.bar("Epoch 3");
   REQUIRE(bar->set_n(1));
@@ -175,7 +176,7 @@ TEST_CASE(
   CHECK_THAT(fixture.terminal.lines().at(0), Catch::Contains("| 4/100 "));
 }
 
-TEST_CASE("a pause after the last count does not slow its rate down") {
+TEST_CASE("a pause after a progress bar's last count doesn't lower its rate") {
   Fixture fixture;
   const auto bar = fixture.bar("Epoch 0");
   bar->set_n(1);
@@ -186,7 +187,7 @@ TEST_CASE("a pause after the last count does not slow its rate down") {
   CHECK_THAT(fixture.terminal.lines().at(0), Catch::Contains("[01:49<01:30, 1.00it/s]"));
 }
 
-TEST_CASE("steps that come fast are drawn ten times a second") {
+TEST_CASE("a progress bar with fast steps is drawn ten times a second") {
   Fixture fixture;
   const auto bar = fixture.bar("Epoch 0", 0, true, 10000);
   int seen = 0;
@@ -199,7 +200,7 @@ TEST_CASE("steps that come fast are drawn ten times a second") {
   CHECK(fixture.writes <= 11);
 }
 
-TEST_CASE("slow steps are drawn each, with the metrics that belong to them") {
+TEST_CASE("a progress bar with slow steps is drawn at each step, with that step's metrics") {
   Fixture fixture;
   const auto bar = fixture.bar("Epoch 0", 0, true, 3);
   for (int step = 1; step <= 3; ++step) {
@@ -214,7 +215,7 @@ TEST_CASE("slow steps are drawn each, with the metrics that belong to them") {
              Catch::Contains("100%") && Catch::Contains("2.00s/it"));
 }
 
-TEST_CASE("text is printed above the bars, which stay below it") {
+TEST_CASE("text is printed above the progress bars") {
   Fixture fixture;
   const auto bar = fixture.bar("Epoch 0");
   bar->set_n(10);
@@ -232,7 +233,7 @@ TEST_CASE("text is printed above the bars, which stay below it") {
   CHECK(lines[3] == "after it");
 }
 
-TEST_CASE("a bar below another comes and goes; one that is left keeps its last line") {
+TEST_CASE("a nested progress bar disappears when closed; one with leave keeps its last line") {
   Fixture fixture;
   const auto training = fixture.bar("Epoch 0");
   training->set_n(100);
@@ -254,7 +255,7 @@ TEST_CASE("a bar below another comes and goes; one that is left keeps its last l
   CHECK(fixture.terminal.row() == 1);
 }
 
-TEST_CASE("bars further down leave the lines above them alone") {
+TEST_CASE("lower progress bars don't touch the lines above them") {
   Fixture fixture;
   const auto bar = fixture.bar("Epoch 0", 2);
   bar->set_n(1);
@@ -266,7 +267,7 @@ TEST_CASE("bars further down leave the lines above them alone") {
   CHECK(fixture.terminal.raw.find("\x1b[K") == fixture.terminal.raw.rfind("\x1b[K"));
 }
 
-TEST_CASE("a terminal that becomes narrower is drawn anew") {
+TEST_CASE("progress bars are redrawn when the terminal becomes narrower") {
   Fixture fixture(100);
   const auto bar = fixture.bar("Epoch 0");
   bar->set_n(1);
@@ -278,7 +279,7 @@ TEST_CASE("a terminal that becomes narrower is drawn anew") {
   CHECK(fixture.terminal.lines().size() == 1);
 }
 
-TEST_CASE("without UTF-8 everything is ASCII") {
+TEST_CASE("progress bars are ASCII without UTF-8") {
   Fixture fixture(60, true, false);
   const auto bar = fixture.bar("Epoch 0");
   bar->set_n(50);
@@ -286,7 +287,7 @@ TEST_CASE("without UTF-8 everything is ASCII") {
   CHECK_THAT(fixture.terminal.lines().at(0), Catch::Contains("|###") && Catch::Contains("# "));
 }
 
-TEST_CASE("an unknown length, and one that is exceeded, show the count alone") {
+TEST_CASE("a progress bar with an unknown or exceeded length shows only the count") {
   Fixture fixture;
   const auto open = fixture.bar("Epoch 0", 0, true, std::nullopt);
   fixture.clock.advance(1.0);
@@ -298,7 +299,8 @@ TEST_CASE("an unknown length, and one that is exceeded, show the count alone") {
   CHECK_THAT(fixture.terminal.lines().at(1), Catch::StartsWith("Testing: 4it ["));
 }
 
-TEST_CASE("texts can't drive the terminal, and wide characters count twice") {
+TEST_CASE(
+    "text in a progress bar can't control the terminal, and wide characters count as two columns") {
   Fixture fixture(40);
   const auto bar = fixture.bar("\x1b[2J\r\n");
   bar->set_n(1);
@@ -313,7 +315,7 @@ TEST_CASE("texts can't drive the terminal, and wide characters count twice") {
   CHECK(characters == 38);
 }
 
-TEST_CASE("without a terminal there is a plain line per interval and one at the end") {
+TEST_CASE("without a terminal a progress bar prints a plain line per interval and one at the end") {
   Fixture fixture(80, /*is_terminal=*/false);
   const auto bar = fixture.bar("Epoch 0", 0, true, 1000);
   for (int step = 1; step <= 1000; ++step) {
@@ -332,7 +334,7 @@ TEST_CASE("without a terminal there is a plain line per interval and one at the 
   CHECK(fixture.terminal.lines().back() == "a line of the log");
 }
 
-TEST_CASE("a bar that is never closed leaves its line, one that showed nothing leaves nothing") {
+TEST_CASE("an unclosed progress bar leaves its line, one that was never drawn leaves nothing") {
   Fixture fixture;
   {
     const auto unused = fixture.bar("Training");
@@ -344,7 +346,7 @@ TEST_CASE("a bar that is never closed leaves its line, one that showed nothing l
   CHECK(fixture.terminal.row() == 1);
 }
 
-TEST_CASE("an epoch that is resumed in its middle has the rate of what it did itself") {
+TEST_CASE("the rate of an epoch resumed midway counts only its own steps") {
   Fixture fixture;
   const auto bar = fixture.bar("Epoch 5", 0, true, 1000);
   fixture.clock.advance(1.0);

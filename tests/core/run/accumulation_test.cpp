@@ -87,7 +87,9 @@ Steps steps_without(const std::set<int64_t>& skipped, bool by_request) {
 
 }  // namespace
 
-TEST_CASE("a window whose first batch is left out does not add to the gradients of the last one") {
+TEST_CASE(
+    "an accumulation window whose first batch is skipped doesn't add to the previous window's "
+    "gradients") {
   for (const bool by_request : {true, false}) {
     INFO((by_request ? "skip_batch" : "an empty batch"));
     const Steps steps = steps_without({2}, by_request);
@@ -98,7 +100,8 @@ TEST_CASE("a window whose first batch is left out does not add to the gradients 
   }
 }
 
-TEST_CASE("a window whose last batch is left out is stepped with the others' gradients") {
+TEST_CASE(
+    "an accumulation window whose last batch is skipped steps with the other batches' gradients") {
   for (const bool by_request : {true, false}) {
     INFO((by_request ? "skip_batch" : "an empty batch"));
     const Steps steps = steps_without({1, 3}, by_request);
@@ -109,7 +112,7 @@ TEST_CASE("a window whose last batch is left out is stepped with the others' gra
   }
 }
 
-TEST_CASE("a window that is left out as a whole has no step") {
+TEST_CASE("an accumulation window whose batches are all skipped has no step") {
   CHECK(steps_without({0, 1}, true).gradients.size() == 1);
   CHECK(steps_without({0, 1}, false).gradients.size() == 1);
 }

@@ -135,7 +135,7 @@ TEST_CASE("resuming from the middle of a batch neither loses nor doubles gradien
   }
 }
 
-TEST_CASE("a fit that follows a failed one is resumed like any other") {
+TEST_CASE("a fit after a failed fit can be resumed like any other") {
   const Setup setup{.epochs = 3, .accumulate = 2};
   TempDir directory;
   const auto file = directory.path() / "a.ckpt";
@@ -173,7 +173,7 @@ TEST_CASE("a fit that follows a failed one is resumed like any other") {
   }
 }
 
-TEST_CASE("metrics that were logged without the loader's number go on after a resume") {
+TEST_CASE("metrics logged with add_dataloader_idx=false continue after a resume") {
   class Net final : public ToyModule {
    public:
     StepOutput training_step(Batch& batch, int64_t index) override {

@@ -33,7 +33,7 @@ class Holder : public Callback {
 
 }  // namespace
 
-TEST_CASE("a module that several trainers ran is forgotten by all of them when it goes") {
+TEST_CASE("a destroyed module is forgotten by all trainers that ran it") {
   Trainer fitter(quiet(1));
   Trainer validator(quiet(1));
   {
@@ -51,7 +51,7 @@ TEST_CASE("a module that several trainers ran is forgotten by all of them when i
   CHECK(&fitter.module() == &other);
 }
 
-TEST_CASE("so is a data module") {
+TEST_CASE("a data module that several trainers ran is forgotten by all of them when it goes") {
   ToyModule module;
   Trainer first(quiet(1));
   Trainer second(quiet(1));
@@ -66,7 +66,7 @@ TEST_CASE("so is a data module") {
   first.fit(module, toy_data());
 }
 
-TEST_CASE("when the trainer that ran a module last goes, the one before it has it") {
+TEST_CASE("when the last trainer of a module is destroyed, module.trainer() is the one before it") {
   ToyModule module;
   Trainer first(quiet(1));
   first.fit(module, toy_data());
@@ -97,7 +97,7 @@ TEST_CASE("a copy of a module belongs to no trainer") {
   CHECK(&module.trainer() == &trainer);
 }
 
-TEST_CASE("a Fabric may outlive its module, whatever was leased of it") {
+TEST_CASE("a Fabric may outlive its module, also with leased weights") {
   auto holder = std::make_shared<Holder>();
   {
     Fabric fabric({.callbacks = {holder}});
@@ -114,7 +114,7 @@ TEST_CASE("a Fabric may outlive its module, whatever was leased of it") {
   CHECK(holder->undone == 0);
 }
 
-TEST_CASE("a module that outlives its Fabric has everything back") {
+TEST_CASE("a module that outlives its Fabric has its own weights and modes back") {
   ToyModule net;
   const at::Tensor before = net.weight.detach().clone();
   auto holder = std::make_shared<Holder>();

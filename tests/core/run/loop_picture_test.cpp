@@ -212,7 +212,7 @@ TEST_CASE("fit calls the hooks in the order that the picture above Callback draw
   CHECK(trace.size() == expected.size());
 }
 
-TEST_CASE("every hook of hooks.def stands in the comment above Callback") {
+TEST_CASE("every hook of hooks.def is in the comment above Callback") {
   std::ifstream header(GRAPNEL_CALLBACK_HEADER);
   std::stringstream text;
   text << header.rdbuf();

@@ -83,7 +83,7 @@ class Plateau : public ToyModule {
 
 }  // namespace
 
-TEST_CASE("a name that the model doesn't log is found out before the first epoch") {
+TEST_CASE("a monitor of a metric that the model doesn't log is reported before the first epoch") {
   for (const bool sanity : {false, true}) {
     const CapturedLog log;
     auto listening = std::make_shared<Listening>(log);
@@ -101,7 +101,7 @@ TEST_CASE("a name that the model doesn't log is found out before the first epoch
   }
 }
 
-TEST_CASE("where nothing else can log it, a name that the model doesn't log ends the run at once") {
+TEST_CASE("a monitor of a metric that nothing can log ends the run at once") {
   const CapturedLog log;
   const auto fit = [](std::vector<CallbackHandle> callbacks, bool fast = false) {
     MLP model({.hidden = {4}});
@@ -144,7 +144,7 @@ TEST_CASE("where nothing else can log it, a name that the model doesn't log ends
   fit({stopping("val_los", {}), std::make_shared<Logging>()});
 }
 
-TEST_CASE("every built-in callback tells the metrics that it makes") {
+TEST_CASE("every built-in callback declares the metrics that it logs") {
   for (const CallbackRegistry::Entry& entry : callback_registry()) {
     INFO(entry.name());
     const TempDir directory;
@@ -174,7 +174,7 @@ TEST_CASE("every built-in callback tells the metrics that it makes") {
   }
 }
 
-TEST_CASE("names that are logged are never warned of") {
+TEST_CASE("monitors of logged metrics cause no warning") {
   const CapturedLog log;
   TempDir directory;
   CNN model({.channels = {2}});
@@ -201,7 +201,8 @@ TEST_CASE("names that are logged are never warned of") {
   CHECK_THAT(log.text(), !Contains("monitors"));
 }
 
-TEST_CASE("a slip in a name is found out by the sanity check; other names wait for the training") {
+TEST_CASE(
+    "the sanity check reports a likely typo in a monitor; other names wait for the training") {
   const CapturedLog log;
   auto listening = std::make_shared<Listening>(log);
   ToyModule module;
@@ -216,7 +217,7 @@ TEST_CASE("a slip in a name is found out by the sanity check; other names wait f
   CHECK_THAT(log.text(), !Contains("monitors 'loss'"));
 }
 
-TEST_CASE("a metric that is logged only later fails nothing; its monitor is warned of once") {
+TEST_CASE("a metric that is logged only later is no error; its monitor is warned about once") {
   const CapturedLog log;
   auto listening = std::make_shared<Listening>(log);
   Late module;
@@ -229,7 +230,9 @@ TEST_CASE("a metric that is logged only later fails nothing; its monitor is warn
   CHECK(count(log.text(), "monitors 'late'") == 1);
 }
 
-TEST_CASE("a schedule's metric is found out after the first epoch, not when the schedule looks") {
+TEST_CASE(
+    "a scheduler's missing metric is reported after the first epoch, before the scheduler needs "
+    "it") {
   const CapturedLog log;
   Plateau module("val_loos");
   Trainer trainer(quiet(2), {});
@@ -239,7 +242,7 @@ TEST_CASE("a schedule's metric is found out after the first epoch, not when the 
                       "you mean 'val_loss'? (there is "));
 }
 
-TEST_CASE("before the first validation nothing is said of what it may log") {
+TEST_CASE("metrics of the validation are not reported missing before the first validation") {
   const CapturedLog log;
   auto listening = std::make_shared<Listening>(log);
   ToyModule module;
@@ -252,7 +255,7 @@ TEST_CASE("before the first validation nothing is said of what it may log") {
   CHECK_THAT(listening->texts.at(2), Contains("monitors 'val_acc1'") && !Contains("'val_loss',"));
 }
 
-TEST_CASE("without validation data a model says that it logs no metric of one") {
+TEST_CASE("without validation data a model declares no validation metrics") {
   const CapturedLog log;
   MLP model({.in_features = 3, .hidden = {}, .classes = 2});
   class Classes final : public ToyLoader {
@@ -270,7 +273,7 @@ TEST_CASE("without validation data a model says that it logs no metric of one") 
              Contains("is not among the metrics that MLP logs in this fit ('train_loss')"));
 }
 
-TEST_CASE("a model that is derived from a ready one is not judged by what that logs") {
+TEST_CASE("a class derived from a built-in model isn't limited to that model's metrics") {
   class More final : public MLP {
    public:
     using MLP::MLP;

@@ -44,7 +44,7 @@ int count(const Trace& trace, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("skip_batch leaves out the step of one batch, whose end hook still fires") {
+TEST_CASE("skip_batch skips the step of one batch, whose end hook still fires") {
   const Asked asked = ask(RequestKind::skip_batch, "on_train_batch_start", 1);
   CHECK(asked.global_step == 5);
   CHECK(count(asked.trace, "cb.on_train_batch_start") == 6);
@@ -74,24 +74,24 @@ TEST_CASE("skip_step computes the gradients but leaves the weights alone") {
   CHECK(trainer.global_step() == 3);
 }
 
-TEST_CASE("end_epoch at a batch's start leaves that batch and the rest of the epoch out") {
+TEST_CASE("end_epoch at a batch's start skips that batch and the rest of the epoch") {
   const Asked asked = ask(RequestKind::end_epoch, "on_train_batch_start", 1);
   CHECK(asked.global_step == 4);  // one step in the first epoch, three in the second
   CHECK(count(asked.trace, "cb.on_train_epoch_end") == 2);
 }
 
-TEST_CASE("end_epoch at a batch's end leaves the rest of the epoch out") {
+TEST_CASE("end_epoch at a batch's end skips the rest of the epoch") {
   const Asked asked = ask(RequestKind::end_epoch, "on_train_batch_end", 2);
   CHECK(asked.global_step == 5);
   CHECK(count(asked.trace, "cb.on_train_epoch_end") == 2);
 }
 
-TEST_CASE("evaluate runs the validation after the batch although none is due") {
+TEST_CASE("an evaluate request runs a validation after the batch although none is due") {
   const Asked asked = ask(RequestKind::evaluate, "on_train_batch_end", 1);
   CHECK(count(asked.trace, "cb.on_validation_start") == 3);
 }
 
-TEST_CASE("save writes a checkpoint after the batch") {
+TEST_CASE("a save request writes a checkpoint after the batch") {
   TempDir directory;
   TrainerOptions options = quiet(2);
   options.default_root_dir = directory.path();
@@ -103,7 +103,7 @@ TEST_CASE("save writes a checkpoint after the batch") {
   CHECK(asked.granted[0].author == "Recorder");
 }
 
-TEST_CASE("a request where it has no meaning is refused and says where it has one") {
+TEST_CASE("a request in a hook where it has no meaning is refused, naming the hooks where it has") {
   CHECK_THROWS_WITH(
       ask(RequestKind::skip_batch, "on_train_batch_end", 1),
       Catch::Contains("on_train_batch_end") && Catch::Contains("on_train_batch_start"));
@@ -117,7 +117,7 @@ TEST_CASE("a stop is deferred until min_epochs are done") {
   CHECK(asked.global_step == 6);
 }
 
-TEST_CASE("what comes after a batch is refused where no batch is to come") {
+TEST_CASE("end_epoch, evaluate and save requests are refused when no batch follows") {
   for (const std::string hook : {"on_fit_start", "on_train_start", "on_train_epoch_end"}) {
     INFO(hook);
     const int64_t step = hook == "on_train_epoch_end" ? 3 : 0;
@@ -129,7 +129,7 @@ TEST_CASE("what comes after a batch is refused where no batch is to come") {
   CHECK_THROWS_WITH(ask(RequestKind::save, "on_train_end", 6), Catch::Contains("on_train_end"));
 }
 
-TEST_CASE("an evaluation without validation data is not granted") {
+TEST_CASE("a requested evaluation without validation data is not granted") {
   Trace trace;
   auto recorder = std::make_shared<Recorder>(trace);
   recorder->script = [](const std::string& hook, Trainer& trainer) {
@@ -141,7 +141,7 @@ TEST_CASE("an evaluation without validation data is not granted") {
   CHECK(trainer.granted_requests().empty());
 }
 
-TEST_CASE("an evaluation that is asked for where the epoch is ended comes all the same") {
+TEST_CASE("a requested evaluation runs even if the epoch is ended at the same place") {
   Trace trace;
   auto recorder = std::make_shared<Recorder>(trace);
   recorder->script = [](const std::string& hook, Trainer& trainer) {
@@ -156,7 +156,7 @@ TEST_CASE("an evaluation that is asked for where the epoch is ended comes all th
   CHECK(trainer.granted_requests().size() == 2);
 }
 
-TEST_CASE("skip_batch is about its batch alone, also when that ends the epoch") {
+TEST_CASE("skip_batch applies only to its batch, also with end_epoch") {
   Trace trace;
   auto recorder = std::make_shared<Recorder>(trace);
   bool asked = false;
@@ -172,7 +172,7 @@ TEST_CASE("skip_batch is about its batch alone, also when that ends the epoch") 
   CHECK(trainer.global_step() == 4);  // one step in the first epoch, three in the second
 }
 
-TEST_CASE("an epoch that is ended moves the schedulers of epochs, wherever that was asked") {
+TEST_CASE("end_epoch steps the epoch schedulers, wherever it was requested") {
   class Net final : public ToyModule {
    public:
     OptimizerConfig configure_optimizers() override {
@@ -198,7 +198,7 @@ TEST_CASE("an epoch that is ended moves the schedulers of epochs, wherever that 
   }
 }
 
-TEST_CASE("the first stop is the run's reason, and those after it are not granted again") {
+TEST_CASE("the first stop request is the run's reason, and later ones are not granted") {
   Trace trace;
   auto recorder = std::make_shared<Recorder>(trace);
   recorder->script = [](const std::string& hook, Trainer& trainer) {

@@ -29,7 +29,7 @@ class TestedModule : public ToyModule {
 
 }  // namespace
 
-TEST_CASE("validate and test log their results, one line per data loader, unless told not to") {
+TEST_CASE("validate and test log their results, one line per data loader, unless verbose is off") {
   TestedModule module;
   Trainer trainer(quiet(1));
   const CapturedLog log;
@@ -44,7 +44,7 @@ TEST_CASE("validate and test log their results, one line per data loader, unless
   CHECK(log.text().substr(before).find("test_loss") == std::string::npos);
 }
 
-TEST_CASE("a logger that is null is refused") {
+TEST_CASE("a Trainer refuses a null logger") {
   TrainerOptions options = quiet(1);
   options.loggers = {nullptr};
   CHECK_THROWS_WITH(Trainer(options), Contains("a logger is null"));
@@ -61,7 +61,7 @@ TEST_CASE("a checkpoint whose directory can't be made is an IoError that names i
                     Contains("cannot create directory") && Contains("below"));
 }
 
-TEST_CASE("an evaluation doesn't keep the checkpoint that it loaded") {
+TEST_CASE("an evaluation doesn't keep the loaded checkpoint in memory") {
   const TempDir directory;
   const std::string file = (directory / "a.ckpt").string();
   using Weak = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
@@ -114,7 +114,7 @@ TEST_CASE("weights are leased all together or not at all") {
   CHECK(failures == 1);
 }
 
-TEST_CASE("leases of one weight stack, with masks on top, and end in any order") {
+TEST_CASE("leases of one weight stack, with masks on top, and can end in any order") {
   ToyModule module;
   Trace trace;
   auto recorder = std::make_shared<Recorder>(trace);
@@ -145,7 +145,7 @@ TEST_CASE("leases of one weight stack, with masks on top, and end in any order")
   CHECK(seen);
 }
 
-TEST_CASE("predict gives every sample, also from a loader that drops its last batch") {
+TEST_CASE("predict returns every sample, also with a loader that has drop_last") {
   const auto loader =
       std::make_shared<TensorLoader>(std::vector<at::Tensor>{at::ones({5, 3})},
                                      TensorLoaderOptions{.batch_size = 2, .drop_last = true});
@@ -166,7 +166,7 @@ TEST_CASE("predict gives every sample, also from a loader that drops its last ba
   CHECK(loader->size() == 2);
 }
 
-TEST_CASE("a summary of the model is there unless it is turned off, or one is given") {
+TEST_CASE("a Trainer adds ModelSummary unless it is turned off or one is given") {
   const auto count = [](const Trainer& trainer) {
     int64_t found = 0;
     for (const CallbackHandle& handle : trainer.callbacks()) {

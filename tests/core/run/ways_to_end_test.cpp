@@ -35,7 +35,7 @@ class OutcomeWatch : public Callback {
 
 }  // namespace
 
-TEST_CASE("a run that ends as planned tells finished, once") {
+TEST_CASE("a run that ends as planned reports the outcome finished, once") {
   Trace trace;
   auto watch = std::make_shared<OutcomeWatch>();
   ToyModule module;
@@ -165,7 +165,7 @@ TEST_CASE("leased weights are put back, last first, before on_exception") {
   CHECK_FALSE(inner.active());
 }
 
-TEST_CASE("every start of a run that ends well has its end") {
+TEST_CASE("in a run that ends well every _start hook has its _end") {
   Trace trace;
   ToyModule module;
   TrainerOptions options = quiet(2);

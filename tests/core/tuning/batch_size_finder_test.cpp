@@ -35,7 +35,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("power doubles until memory fails and takes the half") {
+TEST_CASE("BatchSizeFinder's power mode doubles the size until memory runs out, then takes half") {
   Fixture fixture;
   fixture.module.largest = 20;
   CHECK(fixture.fit(one_step())->optimal_batch_size() == 16);
@@ -43,7 +43,7 @@ TEST_CASE("power doubles until memory fails and takes the half") {
   CHECK(fixture.data.batch_size == 16);
 }
 
-TEST_CASE("binsearch finds the very size, less its margin") {
+TEST_CASE("BatchSizeFinder's binsearch mode finds the largest size, less its margin") {
   Fixture fixture;
   fixture.module.largest = 37;
   CHECK(fixture.fit(one_step(BatchSizeSearch::binsearch))->optimal_batch_size() == 37);
@@ -56,7 +56,7 @@ TEST_CASE("binsearch finds the very size, less its margin") {
   CHECK(with_margin.module.sizes.back() == 33);
 }
 
-TEST_CASE("the search ends at the size of the data, even when that doesn't fit") {
+TEST_CASE("BatchSizeFinder stops at the data set's size, even if that doesn't fit") {
   Fixture all;
   all.data = TunedData(10);
   CHECK(all.fit(one_step(BatchSizeSearch::binsearch))->optimal_batch_size() == 16);
@@ -66,7 +66,7 @@ TEST_CASE("the search ends at the size of the data, even when that doesn't fit")
   CHECK(too_much.fit(one_step(BatchSizeSearch::binsearch))->optimal_batch_size() == 33);
 }
 
-TEST_CASE("max_trials and max_val bound it") {
+TEST_CASE("max_trials and max_val limit BatchSizeFinder") {
   Fixture trials;
   auto options = one_step();
   options.max_trials = 3;
@@ -77,7 +77,7 @@ TEST_CASE("max_trials and max_val bound it") {
   CHECK(value.fit(options)->optimal_batch_size() == 48);
 }
 
-TEST_CASE("the training after the search is as if there had been none") {
+TEST_CASE("a training after BatchSizeFinder's search equals one without it") {
   const auto trained = [](bool search) {
     TunedModule module;
     module.largest = 20;
@@ -93,7 +93,8 @@ TEST_CASE("the training after the search is as if there had been none") {
   CHECK(trained(true) == trained(false));
 }
 
-TEST_CASE("another error passes through, and the old size is set again") {
+TEST_CASE(
+    "an error other than out of memory leaves BatchSizeFinder, and the old size is restored") {
   Fixture fixture;
   fixture.module.fails_at = 4;
   const auto before = fixture.module.state();
@@ -102,7 +103,7 @@ TEST_CASE("another error passes through, and the old size is set again") {
   CHECK(fixture.module.state() == before);
 }
 
-TEST_CASE("evaluations are tried too, and go on with what was found") {
+TEST_CASE("BatchSizeFinder searches for evaluations too, which then use the size found") {
   TunedModule module;
   module.largest = 20;
   TunedData data(40);
@@ -117,7 +118,7 @@ TEST_CASE("evaluations are tried too, and go on with what was found") {
   CHECK(predictions[0].size() == 3);
 }
 
-TEST_CASE("a size that is only a hyper-parameter is found and set") {
+TEST_CASE("BatchSizeFinder sets a batch size that is only a hyper-parameter") {
   class Hyper : public TunedModule {
    public:
     std::shared_ptr<DataLoader> train_dataloader() override {
@@ -136,7 +137,7 @@ TEST_CASE("a size that is only a hyper-parameter is found and set") {
   CHECK(module.hyper_parameters.at("bs").to_int() == 8);
 }
 
-TEST_CASE("what can't be searched is refused with the reason") {
+TEST_CASE("BatchSizeFinder refuses what it can't search, with the reason") {
   TunedModule module;
   Trainer trainer(quiet(1), {std::make_shared<BatchSizeFinder>()});
   CHECK_THROWS_WITH(trainer.fit(module, toy_data()), Contains("dataloaders"));
@@ -158,7 +159,7 @@ TEST_CASE("what can't be searched is refused with the reason") {
       Contains("'fast'") && Contains("binsearch"));
 }
 
-TEST_CASE("fast_dev_run skips it") {
+TEST_CASE("fast_dev_run skips BatchSizeFinder") {
   const CapturedLog log;
   TunedModule module;
   TunedData data;

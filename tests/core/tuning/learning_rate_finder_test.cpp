@@ -38,7 +38,7 @@ class Later final : public LearningRateFinder {
 
 }  // namespace
 
-TEST_CASE("a fit after a search is the fit without it, but for the rate that was found") {
+TEST_CASE("a fit after a learning-rate search equals one without it, but for the rate found") {
   const auto trained = [](bool search, std::vector<CallbackHandle> callbacks) {
     TunedModule module;
     module.lr = 0.03;
@@ -63,7 +63,7 @@ TEST_CASE("a fit after a search is the fit without it, but for the rate that was
   CHECK(std::equal(without.second.rbegin(), without.second.rend(), with.second.rbegin()));
 }
 
-TEST_CASE("the rate that was found is set in the module and in the optimizer") {
+TEST_CASE("the learning rate found is set in the module and the optimizer") {
   TunedModule module;
   module.hyper_parameters["lr"] = 0.5;
   const CapturedLog log;
@@ -83,7 +83,7 @@ TEST_CASE("the rate that was found is set in the module and in the optimizer") {
   CHECK_THAT(log.text(), Contains("the learning rate is set to"));
 }
 
-TEST_CASE("a search within a fit starts from the trained weights and gives them back") {
+TEST_CASE("a learning-rate search within a fit starts from the trained weights and restores them") {
   TunedModule module;
   auto options = short_search();
   options.update_attr = false;
@@ -104,7 +104,7 @@ TEST_CASE("a search within a fit starts from the trained weights and gives them 
   CHECK(module.state() == plain.state());
 }
 
-TEST_CASE("an error in the search passes through, and everything is as before") {
+TEST_CASE("an error in a learning-rate search passes through and everything is restored") {
   TunedModule module;
   module.fails_at = 5;
   const auto before = module.state();
@@ -122,7 +122,7 @@ TEST_CASE("an error in the search passes through, and everything is as before") 
   CHECK(trainer.global_step() == data.batches());
 }
 
-TEST_CASE("a loss that diverges ends the search") {
+TEST_CASE("a diverging loss ends the learning-rate search") {
   TunedModule module;
   const CapturedLog log;
   const auto finder = std::make_shared<LearningRateFinder>(LearningRateFinderOptions{
@@ -137,7 +137,7 @@ TEST_CASE("a loss that diverges ends the search") {
   CHECK_THAT(log.text(), Contains("diverges"));
 }
 
-TEST_CASE("a signal during the search interrupts the run") {
+TEST_CASE("a signal during a learning-rate search interrupts the run") {
   TunedModule module;
   module.interrupts_at = 3;
   Trainer trainer(quiet(1), {std::make_shared<LearningRateFinder>(short_search())});
@@ -147,7 +147,7 @@ TEST_CASE("a signal during the search interrupts the run") {
   CHECK(trainer.global_step() == 0);
 }
 
-TEST_CASE("a run whose rate can't be searched is refused with the reason") {
+TEST_CASE("LearningRateFinder refuses a run whose rate can't be searched, with the reason") {
   TunedData data;
   {
     ToyModule module;  // has no rate to set
@@ -173,7 +173,7 @@ TEST_CASE("a run whose rate can't be searched is refused with the reason") {
   CHECK_NOTHROW(from(R"({"mode": "Linear", "early_stop_threshold": null})"));
 }
 
-TEST_CASE("the suggestion is where the loss falls fastest, past the points that are skipped") {
+TEST_CASE("the suggested learning rate is where the loss falls fastest, past the skipped points") {
   LRFindResult found;
   for (int i = 0; i < 30; ++i) {
     found.lr.push_back(1e-4 * std::pow(1.3, i));
@@ -190,7 +190,7 @@ TEST_CASE("the suggestion is where the loss falls fastest, past the points that 
   CHECK_FALSE(LRFindResult().suggested_index().has_value());
 }
 
-TEST_CASE("the picture has both axes, the line with its gaps, and the suggestion") {
+TEST_CASE("the learning-rate plot has both axes, the line with its gaps, and the suggestion") {
   const TempDir directory;
   TunedModule module;
   auto options = short_search();

@@ -9,7 +9,7 @@ using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
 
-TEST_CASE("a search by the tuner trains nothing, and the fit takes what it found") {
+TEST_CASE("Tuner::lr_find trains nothing, and the fit uses the rate found") {
   TunedModule module;
   TunedData data;
   const auto before = module.state();
@@ -38,7 +38,7 @@ TEST_CASE("a search by the tuner trains nothing, and the fit takes what it found
   CHECK(trainer.optimizers()[0]->groups()[0].options.at("lr") == module.lr);
 }
 
-TEST_CASE("a batch size is searched for any kind of run, and modes are put back") {
+TEST_CASE("Tuner::scale_batch_size works for any kind of run and restores train and eval modes") {
   class Moody : public TunedModule {
    public:
     void train(bool on) override { training = on; }
@@ -63,7 +63,7 @@ TEST_CASE("a batch size is searched for any kind of run, and modes are put back"
   CHECK_THROWS_AS(tuner.scale_batch_size(module, data, {}, RunKind::none), ConfigError);
 }
 
-TEST_CASE("the trainer's own finder and the tuner don't mix") {
+TEST_CASE("Tuner refuses a trainer that has a finder callback") {
   TunedModule module;
   TunedData data;
   Trainer trainer(quiet(1), {std::make_shared<LearningRateFinder>()});
@@ -71,7 +71,7 @@ TEST_CASE("the trainer's own finder and the tuner don't mix") {
   CHECK(Tuner(trainer).scale_batch_size(module, data, {.steps_per_trial = 1, .max_val = 8}) == 8);
 }
 
-TEST_CASE("after an error the trainer has its own callbacks again") {
+TEST_CASE("after an error in Tuner the trainer has its own callbacks again") {
   TunedModule module;
   module.fails_at = 2;
   TunedData data;

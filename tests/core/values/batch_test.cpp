@@ -23,7 +23,7 @@ TEST_CASE("tensors of a batch are found by index and by name") {
   CHECK_THROWS_WITH(batch["lable"], Contains("'lable'") && Contains("'image' and 'label'"));
 }
 
-TEST_CASE("names are optional") {
+TEST_CASE("a batch's tensor names are optional") {
   const Batch batch({at::zeros({3})});
   CHECK(batch.name(0).empty());
   CHECK_THROWS_WITH(batch[""], Contains("1 without names"));
@@ -39,7 +39,7 @@ TEST_CASE("the batch size is that of the first tensor with a dimension, else 1")
   CHECK(Batch().batch_size() == 1);
 }
 
-TEST_CASE("replacing a tensor leaves the data set's own alone") {
+TEST_CASE("replacing a batch's tensor leaves the data set's tensor alone") {
   const at::Tensor data = at::zeros({2});
   Batch batch({data}, {"x"});
   batch.replace(0, at::ones({3}));
@@ -56,7 +56,7 @@ TEST_CASE("a batch with only a payload is not empty") {
   CHECK(std::any_cast<std::string>(batch.payload) == "mine");
 }
 
-TEST_CASE("the loss is fetched once and then kept") {
+TEST_CASE("StepOutput's loss value is fetched once and then kept") {
   StepOutput output(at::ones({}));
   CHECK(output.loss_value() == 1.0);
   output.loss.fill_(5.0);

@@ -49,7 +49,7 @@ int operations_of(F&& call) {
 
 }  // namespace
 
-TEST_CASE("numbers of the CPU are taken at once and follow arithmetic") {
+TEST_CASE("a DeviceScalar takes CPU numbers at once and computes with them") {
   const DeviceScalar a(at::scalar_tensor(3, at::kLong));
   const DeviceScalar b(0.5);
   CHECK_FALSE(a.on_device());
@@ -61,7 +61,7 @@ TEST_CASE("numbers of the CPU are taken at once and follow arithmetic") {
   CHECK(DeviceScalar::min(a, b).number() == 0.5);
 }
 
-TEST_CASE("a NaN wins over every number, from either side") {
+TEST_CASE("DeviceScalar's min and max with a NaN are NaN, from either side") {
   const DeviceScalar nan(std::numeric_limits<double>::quiet_NaN());
   CHECK(std::isnan(DeviceScalar::max(nan, 1.0).number()));
   CHECK(std::isnan(DeviceScalar::max(1.0, nan).number()));
@@ -69,7 +69,7 @@ TEST_CASE("a NaN wins over every number, from either side") {
   CHECK(std::isnan(DeviceScalar::min(1.0, nan).number()));
 }
 
-TEST_CASE("on a device each step of arithmetic is one operation, whose result is not copied") {
+TEST_CASE("DeviceScalar arithmetic on a device is one operation each, without a copy to the CPU") {
   const DeviceScalar a = somewhere();
   const DeviceScalar b = somewhere();
   CHECK(a.on_device());

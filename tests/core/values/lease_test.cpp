@@ -9,12 +9,12 @@
 namespace lease_test {
 
 using namespace grapnel;
-using grapnel::test::CapturedLog;
 using Catch::Contains;
+using grapnel::test::CapturedLog;
 
 namespace {}  // namespace
 
-TEST_CASE("a lease is undone once: when ended, when its handle goes, or with all others") {
+TEST_CASE("a lease is undone once: when ended, when its handle is destroyed, or with all others") {
   Leases leases;
   int undone = 0;
   {
@@ -50,7 +50,7 @@ TEST_CASE("all leases are undone last first") {
   CHECK(leases.active().empty());
 }
 
-TEST_CASE("an undo that throws is logged and the others still run") {
+TEST_CASE("a lease's undo that throws is logged and the others still run") {
   const CapturedLog log;
   Leases leases;
   bool undone = false;
@@ -62,7 +62,7 @@ TEST_CASE("an undo that throws is logged and the others still run") {
   CHECK_THAT(log.text(), Contains("'second'") && Contains("stuck") && Contains("'third'"));
 }
 
-TEST_CASE("an undo may take and end leases itself") {
+TEST_CASE("a lease's undo may take and end leases") {
   Leases leases;
   std::string order;
   std::optional<Lease> inner;
@@ -76,7 +76,7 @@ TEST_CASE("an undo may take and end leases itself") {
   CHECK(order == "bac");
 }
 
-TEST_CASE("moving a handle hands the lease on; assigning ends the one before") {
+TEST_CASE("moving a lease's handle transfers it; assigning to a handle ends its lease") {
   Leases leases;
   std::string order;
   Lease a = leases.take("a", [&] { order += "a"; });
@@ -88,7 +88,7 @@ TEST_CASE("moving a handle hands the lease on; assigning ends the one before") {
   CHECK(order == "ab");
 }
 
-TEST_CASE("a change that is kept is not undone, neither by its handle nor with the others") {
+TEST_CASE("a lease that is kept is not undone, neither by its handle nor with the others") {
   Leases leases;
   int undone = 0;
   {
@@ -101,7 +101,7 @@ TEST_CASE("a change that is kept is not undone, neither by its handle nor with t
   CHECK(leases.active().empty());
 }
 
-TEST_CASE("what is still leased when the run is gone is kept, and so is what is dropped") {
+TEST_CASE("leases are not undone after their run is gone, nor when they are dropped") {
   int undone = 0;
   Lease lease;
   {

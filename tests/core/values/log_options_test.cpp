@@ -8,7 +8,7 @@ namespace log_options_test {
 using namespace grapnel;
 using Catch::Contains;
 
-TEST_CASE("reductions are known by Lightning's names") {
+TEST_CASE("metric reductions have Lightning's names") {
   CHECK(parse_reduce("mean") == Reduce::mean);
   CHECK(parse_reduce("avg") == Reduce::mean);
   CHECK(parse_reduce("min") == Reduce::min);

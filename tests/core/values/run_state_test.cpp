@@ -7,7 +7,7 @@ namespace run_state_test {
 
 using namespace grapnel;
 
-TEST_CASE("runs, stages, outcomes and requests have names for people and files") {
+TEST_CASE("run kinds, stages, outcomes and requests have names") {
   CHECK(to_string(RunKind::fit) == "fit");
   CHECK(to_string(RunKind::predict) == "predict");
   CHECK(to_string(Stage::sanity_check) == "sanity_check");
@@ -19,7 +19,7 @@ TEST_CASE("runs, stages, outcomes and requests have names for people and files")
   CHECK(to_string(RequestKind::save) == "save");
 }
 
-TEST_CASE("work that had begun when a checkpoint was written is done again") {
+TEST_CASE("a batch that was in progress when a checkpoint was written is repeated") {
   Progress progress;
   progress.ready();
   progress.started();

@@ -12,7 +12,7 @@ namespace state_dict_test {
 using namespace grapnel;
 using Catch::Contains;
 
-TEST_CASE("a state keeps its keys in the order in which they came") {
+TEST_CASE("a StateDict keeps its keys in insertion order") {
   StateDict state = {{"b", 1}, {"a", 2.5}, {"c", "text"}};
   state["a"] = true;
   state["d"] = StateList{1, StateDict{{"x", {}}}};
@@ -26,13 +26,13 @@ TEST_CASE("a state keeps its keys in the order in which they came") {
   CHECK(state.at("d").to_list()[1].to_dict().at("x").is_null());
 }
 
-TEST_CASE("a repeated key of an initializer list keeps the last value") {
+TEST_CASE("a StateDict from an initializer list keeps the last value of a repeated key") {
   const StateDict state = {{"a", 1}, {"a", 2}};
   CHECK(state.size() == 1);
   CHECK(state.at("a").to_int() == 2);
 }
 
-TEST_CASE("what is appended stands last and is found") {
+TEST_CASE("StateDict::append adds a key at the end, and it is found") {
   StateDict state = {{"b", 1}};
   state.append("a", 2.5);
   state.append("list", StateList{1});
@@ -41,7 +41,7 @@ TEST_CASE("what is appended stands last and is found") {
   CHECK((state.end() - 1)->first == "list");
 }
 
-TEST_CASE("asking for what isn't there names the key and the nearest one") {
+TEST_CASE("StateDict::at of a missing key is an error that names it and the nearest one") {
   const StateDict state = {{"wait_count", 1}, {"best_score", 0.5}};
   CHECK_THROWS_AS(state.at("wait_cuont"), CheckpointError);
   CHECK_THROWS_WITH(state.at("wait_cuont"),
@@ -50,7 +50,7 @@ TEST_CASE("asking for what isn't there names the key and the nearest one") {
   CHECK_THROWS_WITH(StateDict().at("xyz"), Contains("empty"));
 }
 
-TEST_CASE("asking for another type says what was expected and what was found") {
+TEST_CASE("reading a state value as another type says what was expected and what was found") {
   const StateDict state = {{"text", "five"}, {"list", StateList{1, 2}},     {"none", {}},
                            {"flag", true},   {"tensor", at::zeros({2, 3})}, {"int", 3},
                            {"half", 0.5}};
@@ -65,7 +65,7 @@ TEST_CASE("asking for another type says what was expected and what was found") {
   CHECK(StateValue(at::Tensor()).describe() == "an undefined tensor");
 }
 
-TEST_CASE("a snapshot is not touched by what happens to the original") {
+TEST_CASE("a StateDict snapshot doesn't change with the original") {
   const at::Tensor tensor = at::zeros({2}).requires_grad_();
   StateDict state = {{"list", StateList{tensor, 1}},
                      {"dict", StateDict{{"t", tensor}, {"u", at::Tensor()}}}};
@@ -80,7 +80,7 @@ TEST_CASE("a snapshot is not touched by what happens to the original") {
   CHECK_FALSE(copy.at("dict").to_dict().at("u").to_tensor().defined());
 }
 
-TEST_CASE("a snapshot that is taken in inference mode can be trained with") {
+TEST_CASE("a StateDict snapshot taken in inference mode can be trained with") {
   const c10::InferenceMode inference;
   const StateDict copy = snapshot({{"t", at::ones({2})}});
   CHECK_FALSE(copy.at("t").to_tensor().is_inference());

@@ -7,7 +7,7 @@ using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
 
-TEST_CASE("callbacks list has the built-in ones, and those of enabled plugins") {
+TEST_CASE("callbacks list shows the built-in callbacks and those of enabled plugins") {
   const Trainee user;
   user.drop_in("ema");
   CHECK_THAT(user.answer({"callbacks", "list"}),
@@ -20,7 +20,7 @@ TEST_CASE("callbacks list has the built-in ones, and those of enabled plugins") 
   }));
 }
 
-TEST_CASE("callbacks show tells parameters with type, default and meaning") {
+TEST_CASE("callbacks show describes parameters with type, default and meaning") {
   const Trainee user;
   CHECK_THAT(user.answer({"callbacks", "show", "early_stopping"}),
              Contains("patience") && Contains("integer") && Contains("monitor"));
@@ -31,7 +31,7 @@ TEST_CASE("callbacks show tells parameters with type, default and meaning") {
   CHECK_THAT(unknown.error, Contains("did you mean 'early_stopping'?"));
 }
 
-TEST_CASE("a callback is found by its former names, which list and show tell") {
+TEST_CASE("callbacks list and show give former names, which are accepted") {
   const Trainee user;
   CHECK_THAT(user.answer({"callbacks", "list"}), Contains("Once learning_rate_logger, lr_logger."));
   CHECK_THAT(user.answer({"callbacks", "show", "LearningRateLogger"}),
@@ -41,7 +41,7 @@ TEST_CASE("a callback is found by its former names, which list and show tell") {
   CHECK(shown.at("former_names").as_array().size() == 2);
 }
 
-TEST_CASE("every command has a help with an example") {
+TEST_CASE("every callbacks command has a help with an example") {
   const Trainee user;
   for (const char* command : {"fit", "validate", "test", "predict"}) {
     INFO(command);

@@ -79,7 +79,7 @@ TEST_CASE("a wrong type or value says what was found and what is accepted") {
       Contains("stands in 'model' too"));
 }
 
-TEST_CASE("what is no JSON, or no file, is said as such") {
+TEST_CASE("a configuration that is not JSON, or not a file, is an error that says so") {
   const Complaint comma = complaint("{\"trainer\": {},\n}");
   CHECK(comma.exit_code == 3);
   CHECK_THAT(comma.error, Contains("run.json:2:1: "));
@@ -97,7 +97,7 @@ TEST_CASE("an error in --set names the option") {
              Contains("--set trainer.max_epochs: ") && Contains("'abc'"));
 }
 
-TEST_CASE("a plugin that is not enabled is not taken for a slip") {
+TEST_CASE("run.json naming a plugin that is not enabled is an error that says how to enable it") {
   const Trainee user;
   user.drop_in("ema");
   user.write("run.json", R"({"callbacks": {"ema": {"decay": 0.9}}})");
@@ -119,7 +119,7 @@ TEST_CASE("an unknown option, command or checkpoint is refused with what was pro
   CHECK_THAT(none.error, Contains("train one with 'grapnel fit'"));
 }
 
-TEST_CASE("a file that is no checkpoint is refused, with its own exit code") {
+TEST_CASE("--ckpt with a file that is not a checkpoint has its own exit code") {
   const Trainee user;
   user.write("not.ckpt", "this is not a checkpoint");
   const ProcessResult result = user.run({"fit", "--ckpt", "not.ckpt"});

@@ -13,7 +13,7 @@ using namespace grapnel::test;
 using Catch::Contains;
 namespace fs = std::filesystem;
 
-TEST_CASE("validate finds the latest run, its model and its weights") {
+TEST_CASE("grapnel validate finds the latest run, its model and its weights") {
   const Trainee user;
   const ConfigValue trained =
       user.fit_json(2, {"--set", "model.name=mlp", "--set", "model.hidden=[12]"});
@@ -24,7 +24,7 @@ TEST_CASE("validate finds the latest run, its model and its weights") {
   CHECK(!fs::exists(user.here("runs/mlp-digits-1")));
 }
 
-TEST_CASE("test has metrics of its own, for people and for programs") {
+TEST_CASE("grapnel test prints its metrics as a table and as JSON") {
   const Trainee user;
   user.fit_json(3);
   const ProcessResult text = user.run({"test"});
@@ -34,7 +34,7 @@ TEST_CASE("test has metrics of its own, for people and for programs") {
   CHECK(user.json({"test", "--ckpt", "last"}).at("metrics").contains("test_loss"));
 }
 
-TEST_CASE("the best checkpoint is the one that the run remembers, the last one is there too") {
+TEST_CASE("--ckpt best is the checkpoint that the run remembers, --ckpt last the newest") {
   const Trainee user;
   user.fit_json(3, {"--set", "callbacks.model_checkpoint.monitor=val_loss", "--set",
                     "callbacks.model_checkpoint.mode=max"});
@@ -45,7 +45,7 @@ TEST_CASE("the best checkpoint is the one that the run remembers, the last one i
         last.at("metrics").at("val_loss").as_double());
 }
 
-TEST_CASE("predict writes one row per sample, or tensors") {
+TEST_CASE("grapnel predict writes one row per sample, or tensors") {
   const Trainee user;
   user.fit_json(1);
   const ProcessResult result = user.run({"predict"});

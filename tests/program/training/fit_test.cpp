@@ -10,7 +10,7 @@ using namespace grapnel::test;
 using Catch::Contains;
 namespace fs = std::filesystem;
 
-TEST_CASE("fit alone learns the embedded digits and ends with the accuracy") {
+TEST_CASE("grapnel fit without options learns the embedded digits and ends with the accuracy") {
   const Trainee user;
   const ProcessResult result = user.run({"fit", "--set", "trainer.max_epochs=8"});
   INFO(result.error);
@@ -26,7 +26,7 @@ TEST_CASE("fit alone learns the embedded digits and ends with the accuracy") {
   CHECK(fs::exists(user.here("runs/mlp-digits-0/checkpoints/last.ckpt")));
 }
 
-TEST_CASE("with --json standard output is one object, and progress goes elsewhere") {
+TEST_CASE("with --json standard output is one JSON object, and progress goes to standard error") {
   const Trainee user;
   const ConfigValue answer = user.fit_json(2);
   for (const char* key : {"metrics", "global_step", "epoch", "stop_reason", "checkpoint",
@@ -42,7 +42,7 @@ TEST_CASE("with --json standard output is one object, and progress goes elsewher
   CHECK(fs::exists(user.here(answer.at("checkpoint").as_string())));
 }
 
-TEST_CASE("every run has a directory of its own, and the same bits") {
+TEST_CASE("every run has its own directory, and the same seed gives the same bits") {
   const Trainee user;
   const ConfigValue first = user.fit_json(1), second = user.fit_json(1);
   CHECK(first.at("run_directory").as_string() == "runs/mlp-digits-0");
@@ -75,7 +75,8 @@ TEST_CASE("run.json chooses model, optimizer, callbacks, loggers and the directo
   CHECK(has_events);
 }
 
-TEST_CASE("a callback's former name is taken, and a misspelt metric told, before the training") {
+TEST_CASE(
+    "a callback's former name is accepted, and a misspelt metric reported, before the training") {
   const Trainee user;
   user.write("run.json", R"({
     "callbacks": ["lr_logger", {"name": "early_stopping", "monitor": "val_los", "strict": false}],
@@ -88,7 +89,7 @@ TEST_CASE("a callback's former name is taken, and a misspelt metric told, before
   CHECK_THAT(read_file(user.here("out/metrics.csv")), Contains("lr-Adam"));
 }
 
-TEST_CASE("a run says why it stopped") {
+TEST_CASE("the summary of a run says why it stopped") {
   const Trainee user;
   const ConfigValue answer =
       user.fit_json(50, {"--set", "callbacks.early_stopping.monitor=val_loss", "--set",
@@ -107,7 +108,7 @@ TEST_CASE("fast_dev_run leaves nothing behind") {
   CHECK(fs::is_empty(user.directories.project));
 }
 
-TEST_CASE("--quiet says nothing on standard error when nothing is wrong") {
+TEST_CASE("--quiet prints nothing to standard error when nothing is wrong") {
   const Trainee user;
   const ProcessResult result = user.fit(1, {"--quiet"});
   CHECK(result.exit_code == 0);
@@ -122,7 +123,7 @@ TEST_CASE("--quiet leaves out a progress bar that the configuration has") {
   CHECK(result.error.empty());
 }
 
-TEST_CASE("--explain tells who is there and whom each hook reaches, and runs nothing") {
+TEST_CASE("--explain lists the callbacks and which hooks reach them, and runs nothing") {
   const Trainee user;
   const ProcessResult text =
       user.run({"fit", "--explain", "--set", "callbacks.early_stopping.monitor=val_loss"});

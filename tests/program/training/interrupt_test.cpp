@@ -120,7 +120,7 @@ TEST_CASE("SIGINT and SIGTERM end a training with a checkpoint, a summary and 12
   }
 }
 
-TEST_CASE("an interrupted run that goes on ends with the bits of one that was not") {
+TEST_CASE("an interrupted and resumed run ends with the bits of an uninterrupted one") {
   const Trainee user;
   std::int64_t steps = 0;
   {

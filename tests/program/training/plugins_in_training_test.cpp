@@ -25,7 +25,8 @@ Arguments every_step(const Arguments& more) {
 }  // namespace
 
 TEST_CASE(
-    "a plugin that is dropped in is named, runs once it is enabled, and not after it is disabled") {
+    "a plugin in the project's directory is named, runs once enabled, and not after it is "
+    "disabled") {
   const Trainee user;
   user.drop_in("grad_norm");
   const ProcessResult first = user.fit(1);
@@ -47,7 +48,7 @@ TEST_CASE(
   CHECK(!has_grad_norm(user.fit_json(1, kEveryStep)));
 }
 
-TEST_CASE("--plugin and --no-plugin decide for one run") {
+TEST_CASE("--plugin and --no-plugin apply to one run") {
   const Trainee user;
   user.drop_in("grad_norm");
   CHECK(has_grad_norm(user.fit_json(1, every_step({"--plugin", "grad_norm"}))));

@@ -32,7 +32,7 @@ void check_resume(const Trainee& user, const Arguments& more = {}) {
 
 }  // namespace
 
-TEST_CASE("two epochs and two more are four, bit by bit") {
+TEST_CASE("two epochs and two more after a resume equal four, bit by bit") {
   const Trainee user;
   check_resume(user, {"--set", "model.name=mlp", "--set", "model.dropout=0.2"});
   // The table of metrics is that of one run, too.
@@ -40,14 +40,14 @@ TEST_CASE("two epochs and two more are four, bit by bit") {
         read_file(user.here("runs/mlp-digits-0/metrics.csv")));
 }
 
-TEST_CASE("an average that a plugin keeps goes on bit by bit, too") {
+TEST_CASE("a plugin's average continues after a resume, bit by bit") {
   const Trainee user;
   user.drop_in("ema");
   user.run({"plugin", "enable", "ema"});
   check_resume(user, {"--set", "callbacks.ema.decay=0.9"});
 }
 
-TEST_CASE("--ckpt last without a directory goes on with the latest run, as it was configured") {
+TEST_CASE("--ckpt last without --run-dir resumes the latest run with its configuration") {
   const Trainee user;
   user.fit_json(1, {"--set", "model.name=mlp", "--set", "model.hidden=[7]"});
   const ProcessResult result =

@@ -65,7 +65,7 @@ Trace only(const Trace& trace, const std::string& hook) {
 
 }  // namespace
 
-TEST_CASE("the mask of a class holds the hooks that it or a class between overrides") {
+TEST_CASE("a callback class's hook mask has the hooks that it or an intermediate base overrides") {
   CHECK(overridden_hooks<OnlyStart>().test(Hook::on_train_start));
   CHECK_FALSE(overridden_hooks<OnlyStart>().test(Hook::on_train_end));
   CHECK(overridden_hooks<Derived>().test(Hook::on_train_start));
@@ -74,7 +74,7 @@ TEST_CASE("the mask of a class holds the hooks that it or a class between overri
   CHECK(overridden_hooks<Callback>() == HookMask{});
 }
 
-TEST_CASE("only callbacks that want a hook are in its array") {
+TEST_CASE("the dispatcher's array of a hook has only callbacks that override it") {
   Trace trace;
   Dispatcher dispatcher;
   dispatcher.assign({std::make_shared<OnlyStart>(), std::make_shared<Narrowed>(trace)});
@@ -90,7 +90,7 @@ TEST_CASE("a callback given as a pointer to its base class is refused") {
   CHECK_THROWS_AS(CallbackHandle(std::shared_ptr<OnlyStart>()), ConfigError);
 }
 
-TEST_CASE("tuners come first, then the user's, the trainer's, plugins, and checkpoints last") {
+TEST_CASE("callbacks are ordered: tuners, the user's, the trainer's, plugins, checkpoints") {
   Trace trace;
   ToyModule module;
   TrainerOptions options = quiet(1);
@@ -109,7 +109,7 @@ TEST_CASE("tuners come first, then the user's, the trainer's, plugins, and check
                                                 "plugin.on_train_start", "saver.on_train_start"}));
 }
 
-TEST_CASE("callbacks that monitor get on_train_epoch_end after the module") {
+TEST_CASE("callbacks that monitor metrics get on_train_epoch_end after the module") {
   Trace trace;
   class Traced : public ToyModule {
    public:
@@ -128,7 +128,7 @@ TEST_CASE("callbacks that monitor get on_train_epoch_end after the module") {
   CHECK((only(trace, "on_train_start") == Trace{"cb.on_train_start", "saver.on_train_start"}));
 }
 
-TEST_CASE("two callbacks with state and the same key are refused, naming what to do") {
+TEST_CASE("two stateful callbacks with one state key are refused, saying what to do") {
   class Stateful : public Callback {
    public:
     StateDict state_dict() const override { return {{"a", 1}}; }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "../support/recorder.h"
+#include "captured_log.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
@@ -76,7 +77,7 @@ struct Profiled {
 
 }  // namespace
 
-TEST_CASE("every call and step is timed, and what each did itself adds up to the run") {
+TEST_CASE("the profile times every call and step, and their own times add up to the run") {
   const Profiled run(ProfilerKind::simple);
   const Profile& profile = run.profile;
   CHECK_FALSE(profile.sampled);
@@ -97,14 +98,14 @@ TEST_CASE("every call and step is timed, and what each did itself adds up to the
   CHECK(profile.rows.front().action == "training_step");
 }
 
-TEST_CASE("the table is logged when the run ends, with calls, mean, total and share") {
+TEST_CASE("the profile's table is logged when the run ends, with calls, mean, total and share") {
   const Profiled run(ProfilerKind::simple);
   CHECK_THAT(run.logged, Catch::Contains("module.training_step") && Catch::Contains("50.0 %") &&
                              Catch::Contains("2.000 s") && Catch::Contains("12.000 s"));
   CHECK(run.profile.table().find("Slow #2.on_train_batch_end") != std::string::npos);
 }
 
-TEST_CASE("without a profiler calls are counted and their time is estimated") {
+TEST_CASE("without a profiler hook calls are counted and their time is estimated") {
   const Profiled run(ProfilerKind::none, 300);
   CHECK(run.profile.sampled);
   const ProfileRow& slow = row(run.profile, "Slow", "on_train_batch_end");
@@ -114,7 +115,7 @@ TEST_CASE("without a profiler calls are counted and their time is estimated") {
   CHECK(run.logged.find("training_step") == std::string::npos);
 }
 
-TEST_CASE("advanced writes each call as a trace event, within those that called it") {
+TEST_CASE("profiler=advanced writes each call as a trace event, nested in its callers") {
   const Profiled run(ProfilerKind::advanced);
   const auto file = run.directory.path() / "profile-fit.json";
   const ConfigValue trace = parse_json(read_file(file, 1 << 20), "trace");
@@ -141,7 +142,7 @@ TEST_CASE("advanced writes each call as a trace event, within those that called 
   CHECK_THAT(run.logged, Catch::Contains(file.string()));
 }
 
-TEST_CASE("a run that fails has its profile, and the next one starts from nothing") {
+TEST_CASE("a failed run has a profile, and the next run starts a new one") {
   class Fails : public ToyModule {
    public:
     StepOutput training_step(Batch& batch, int64_t batch_idx) override {
@@ -163,14 +164,15 @@ TEST_CASE("a run that fails has its profile, and the next one starts from nothin
   CHECK_THROWS(row(trainer.profile(), "module", "training_step"));
 }
 
-TEST_CASE("barebones and a profiler contradict each other") {
+TEST_CASE("barebones with a profiler is refused") {
   TrainerOptions options;
   options.barebones = true;
   options.profiler = ProfilerKind::simple;
   CHECK_THROWS_WITH(Trainer(options), Catch::Contains("profiler=simple"));
 }
 
-TEST_CASE("barebones takes no count of logging or sanity steps, also not the default one") {
+TEST_CASE(
+    "barebones refuses log_every_n_steps and num_sanity_val_steps, also with their defaults") {
   TrainerOptions options;
   options.barebones = true;
   CHECK_NOTHROW(Trainer(options));

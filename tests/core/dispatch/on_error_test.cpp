@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "../support/recorder.h"
+#include "captured_log.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
@@ -51,7 +52,8 @@ int64_t saved_batches(Trainer& trainer) {
 
 }  // namespace
 
-TEST_CASE("a callback that throws is disabled, loudly and once, and the run goes on") {
+TEST_CASE(
+    "with on_error=disable a throwing callback is disabled with one error, and the run continues") {
   const CapturedLog log;
   const auto fragile = std::make_shared<Fragile>();
   Trace trace;
@@ -70,13 +72,13 @@ TEST_CASE("a callback that throws is disabled, loudly and once, and the run goes
   CHECK(trainer.dispatcher().disabled(fragile.get()));
 }
 
-TEST_CASE("without that policy what a callback throws ends the run") {
+TEST_CASE("without on_error=disable an exception in a callback ends the run") {
   ToyModule module;
   Trainer trainer(quiet(2), {std::make_shared<Fragile>()});
   CHECK_THROWS_WITH(trainer.fit(module, toy_data(3)), "broken");
 }
 
-TEST_CASE("a disabled callback's last good state stays in checkpoints") {
+TEST_CASE("checkpoints keep a disabled callback's last good state") {
   const auto fragile = std::make_shared<Fragile>();
   Trace trace;
   const auto saver = std::make_shared<Recorder>(trace, "saver");
@@ -92,7 +94,7 @@ TEST_CASE("a disabled callback's last good state stays in checkpoints") {
   CHECK(saved_batches(trainer) == 1);
 }
 
-TEST_CASE("a state that can't be saved or loaded disables its callback too") {
+TEST_CASE("with on_error=disable a state that can't be saved or loaded disables its callback") {
   const TempDir directory;
   const auto file = directory.path() / "one.ckpt";
   ToyModule module;
@@ -113,7 +115,7 @@ TEST_CASE("a state that can't be saved or loaded disables its callback too") {
   CHECK(saved_batches(trainer) == 2);
 }
 
-TEST_CASE("a signal is nobody's failure") {
+TEST_CASE("an interrupt by a signal disables no callback") {
   class Interrupts : public Callback {
    public:
     void on_train_batch_end(TrainBatchEnd&) override { throw Interrupted(15); }
