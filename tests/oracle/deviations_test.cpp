@@ -221,7 +221,7 @@ TEST_CASE("the default displays must be the plain ones, in their places") {
   CHECK_FALSE(applies(name, asked));
 }
 
-TEST_CASE("of two errors the first must be thrown, and the run be in no stage") {
+TEST_CASE("of two errors the first must be thrown, with the run in no stage") {
   const char* name = "first_error_is_thrown";
   Case test = made_up(
       R"({"trainer": {"max_epochs": 1}, "callbacks": [{"type": "TraceA"}, {"type": "TraceB"}],
@@ -245,7 +245,23 @@ TEST_CASE("of two errors the first must be thrown, and the run be in no stage") 
   CHECK_FALSE(holds(name, test, with(good, "exception", Json())));
 }
 
-TEST_CASE("an option and its value are found as words, not within others") {
+TEST_CASE("an unknown key of a scheduler must be refused by name") {
+  const char* name = "unknown_scheduler_keys";
+  const auto with_scheduler = [](const std::string& spec) {
+    return made_up(R"({"trainer": {}, "callbacks": [], "model": {"schedulers": [)" + spec + "]}}",
+                   R"({"exception": null})");
+  };
+  const Case test = with_scheduler(R"({"type": "StepLR", "foo": 1})");
+  REQUIRE(applies(name, test));
+  CHECK(holds(name, test,
+              json(R"({"exception": {"type": "ConfigError", "message": "unknown key 'foo'"}})")));
+  CHECK_FALSE(holds(name, test,
+                    json(R"({"exception": {"type": "ConfigError", "message": "unknown key"}})")));
+  CHECK_FALSE(holds(name, test, json(R"({"exception": null})")));
+  CHECK_FALSE(applies(name, with_scheduler(R"({"type": "StepLR", "interval": "step"})")));
+}
+
+TEST_CASE("a rule finds an option and its value as whole words") {
   CHECK(names("min_epochs must be at least 0, got -1", "-1"));
   CHECK(names("min_epochs must be at least 0, got -1", "min_epochs"));
   CHECK(names("got 0.", "0"));
