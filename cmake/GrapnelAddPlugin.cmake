@@ -1,16 +1,16 @@
 # grapnel_add_plugin(NAME SOURCE... [MANIFEST FILE] [LIBRARIES LIBRARY...] [DESTINATION DIR] [NO_INSTALL])
 #
 # Builds a plugin of Grapnel: the target NAME, a library NAME.so (.dll, .dylib) that any host of the same
-# ABI can load. It holds its manifest, and has it beside it as NAME.grapnel.json.
+# ABI can load. The library contains its manifest, which is also written next to it as NAME.grapnel.json.
 #
-#   MANIFEST     plugin.json of this folder unless told; the format is in the SDK's MANIFEST.md. Its id is
+#   MANIFEST     plugin.json of this folder by default; the format is in the SDK's MANIFEST.md. Its id is
 #                NAME, or ends in ".NAME"
-#   LIBRARIES    what the plugin links, static for preference: it goes where the plugin goes
-#   DESTINATION  where to install, lib/grapnel/plugins unless told
+#   LIBRARIES    what the plugin links, preferably static, so that the plugin is one file
+#   DESTINATION  where to install, lib/grapnel/plugins by default
 #   NO_INSTALL   for tests
 #
-# The library is sealed, so that it neither disturbs nor is disturbed by whatever else is in the process:
-# it exports its entry alone, carries its own C++ runtime (libstdc++ or libc++), resolves everything when
+# The library is sealed, so that it doesn't interfere with other libraries in the process: it exports only
+# its entry, carries its own C++ runtime (libstdc++ or libc++), resolves everything when
 # it is linked, and has no symbols that the loader unifies across libraries. GRAPNEL_PLUGIN_OUTPUT_DIRECTORY
 # says where to build it; else the current binary directory.
 include_guard(GLOBAL)
@@ -51,7 +51,7 @@ function(grapnel_add_plugin name)
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   _grapnel_seal(${name})
 
-  # The same bytes beside the library, as an installed plugin has them.
+  # The same bytes next to the library, as for an installed plugin.
   add_custom_command(TARGET ${name} POST_BUILD VERBATIM
     COMMAND "${CMAKE_COMMAND}" -E copy_if_different
       "${manifest}" "$<TARGET_FILE_DIR:${name}>/${name}.grapnel.json")
@@ -67,10 +67,10 @@ function(grapnel_add_plugin name)
   endif()
 endfunction()
 
-# What can be told of a manifest without the host: `grapnel plugin validate` checks the rest.
+# Checks of a manifest that need no host: `grapnel plugin validate` does the rest.
 function(_grapnel_check_manifest name manifest)
   if(NOT EXISTS "${manifest}")
-    message(FATAL_ERROR "grapnel_add_plugin(${name}): there is no ${manifest}; every plugin has one")
+    message(FATAL_ERROR "grapnel_add_plugin(${name}): ${manifest} doesn't exist; every plugin needs one")
   endif()
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${manifest}")
   file(SIZE "${manifest}" size)

@@ -1,5 +1,5 @@
-# What every target of the project shares: language level, optimization, where built files land and how
-# they find each other, the compiler's cache, the linker, sanitizers, warnings.
+# Settings of all targets: language level, optimization, output directories and run paths, the compiler
+# cache, the linker, sanitizers, warnings.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -15,7 +15,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
 endif()
-# The arithmetic is LibTorch's: -O3 would only add to the time that compiling takes.
+# LibTorch does the arithmetic: -O3 would only make compiling slower.
 string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 string(REPLACE "-O3" "-O2" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 
@@ -25,8 +25,8 @@ set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 set(GRAPNEL_PLUGIN_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
 
-# Built programs find the build tree's libraries, installed ones those beside them wherever the prefix
-# is moved; both find LibTorch where it was at configure time.
+# Built programs find the build tree's libraries, installed ones those of their prefix, which may be moved.
+# Both find LibTorch where it was at configure time.
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 if(NOT APPLE AND NOT WIN32)
@@ -46,7 +46,7 @@ if(GRAPNEL_HAVE_MOLD)
   add_link_options($<$<LINK_LANGUAGE:C,CXX>:-fuse-ld=mold>)
 endif()
 
-set(GRAPNEL_SANITIZE "" CACHE STRING "Sanitizers for all that is built, as -fsanitize= takes them")
+set(GRAPNEL_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 if(GRAPNEL_SANITIZE)
   add_compile_options(-fsanitize=${GRAPNEL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${GRAPNEL_SANITIZE})
@@ -60,10 +60,10 @@ target_compile_options(grapnel_warnings INTERFACE
   $<$<COMPILE_LANG_AND_ID:C,GNU,Clang,AppleClang>:-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion>
   $<$<CXX_COMPILER_ID:MSVC>:/W4>)
 
-# The release preset compiles about a dozen files of a target as one (CMake's unity build), which takes
-# less than half of the time from nothing: the inline code of shared headers is instantiated once for all
-# of them. So helpers in anonymous namespaces have names of their own within a target. Files with the
-# heaviest headers come first, so that few of those units include them.
+# The release preset compiles about a dozen files of a target as one (CMake's unity build), which halves a
+# full build: the inline code of shared headers is instantiated once for all of them. So names in anonymous
+# namespaces must be unique within a target. Files with the heaviest headers come first, so that few of
+# those units include them.
 function(grapnel_heaviest_first list_of_sources)
   set(heaviest "")
   set(heavy "")
@@ -82,8 +82,8 @@ function(grapnel_heaviest_first list_of_sources)
   set(${list_of_sources} ${heaviest} ${heavy} ${light} PARENT_SCOPE)
 endfunction()
 
-# Precompiled headers make a build from nothing two to three times as fast. They are on in the presets,
-# and off elsewhere, where a compiler cache serves repeated builds better.
+# Precompiled headers make a full build two to three times as fast. They are on in the presets, and off
+# elsewhere, where a compiler cache makes repeated builds faster.
 option(GRAPNEL_PCH "Precompile the headers that most files of a folder include" OFF)
 function(grapnel_precompile target)
   if(GRAPNEL_PCH)

@@ -2,10 +2,10 @@
 # Installs what is missing (Debian packages, LibTorch), builds everything and runs every test:
 #
 #   bash cmake/test.sh            all tests; the last lines are ctest's summary
-#   bash cmake/test.sh -R trainer what is given is passed on to ctest
+#   bash cmake/test.sh -R trainer arguments are passed to ctest
 #
-# Run it from anywhere, as often as you like: it does only what is left to do. A LibTorch of your own is
-# taken through LIBTORCH=DIR or CMAKE_PREFIX_PATH. cmake/README.md says more.
+# Run it from anywhere, as often as you like: it does only what is left to do. LIBTORCH=DIR or
+# CMAKE_PREFIX_PATH name your own LibTorch. cmake/README.md says more.
 set -Eeuo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 source "$here/setup/phases.sh"

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Sourced by the set-up scripts: LibTorch. One that the user has (CMAKE_PREFIX_PATH, LIBTORCH) is taken;
-# else the one in a lock file (cmake/libtorch.lock explains its lines) is downloaded and unpacked once in
-# the user's cache, where FindLibTorch.cmake finds it.
+# Sourced by the set-up scripts: LibTorch. The user's own (CMAKE_PREFIX_PATH, LIBTORCH) is used if there is
+# one. Otherwise the one in a lock file (cmake/libtorch.lock explains its lines) is downloaded and unpacked
+# once in the user's cache, where FindLibTorch.cmake finds it.
 #
-# Rules: what is below the lock's name is whole, because it was renamed into place; a download goes on
-# where the last one stopped; nothing is unpacked before its SHA-256 is right; runs wait for each other.
+# Rules: the directory with the lock's name is complete, because it is renamed into place; an interrupted
+# download resumes; nothing is unpacked before its SHA-256 is verified; runs wait for each other.
 
 libtorch_directory=""  # what libtorch_install found or installed: the one with include and lib
 
@@ -33,7 +33,7 @@ libtorch_of_user() {
   done
   [[ -n ${LIBTORCH:-} ]] || return 1
   libtorch_at "$LIBTORCH" ||
-    die "LIBTORCH is '$LIBTORCH', where there is no LibTorch (no lib/libtorch_cpu.so and include/ATen)" \
+    die "LIBTORCH is '$LIBTORCH', which has no LibTorch (no lib/libtorch_cpu.so and include/ATen)" \
       "correct it, or unset it to have LibTorch downloaded"
   say "-- LibTorch: $libtorch_directory (LIBTORCH)"
 }
@@ -51,7 +51,7 @@ libtorch_install() {
   local lock=$1 cache name
   ! libtorch_of_user || return 0
   cache=$(user_cache)
-  [[ -n $cache ]] || die "neither XDG_CACHE_HOME nor HOME says where to keep LibTorch" "set one of them"
+  [[ -n $cache ]] || die "neither XDG_CACHE_HOME nor HOME is set, one of which says where to keep LibTorch" "set one of them"
   name=$(sed -n 's/^name //p' "$lock")
   if [[ -d $cache/$name ]]; then
     say "-- LibTorch: $cache/$name"
@@ -98,7 +98,7 @@ libtorch_download() {
 
 size_of() { stat -c %s -- "$1" 2>/dev/null || say 0; }
 
-# download_part URL FIRST-BYTE BYTES SHA-256 FILE: resumes; tries three times; keeps what came.
+# download_part URL FIRST-BYTE BYTES SHA-256 FILE: resumes, tries three times, keeps partial downloads.
 download_part() {
   local url=$1 first=$2 bytes=$3 expected=$4 file=$5 have attempt found
   local header=$file.header errors=$file.errors
@@ -113,7 +113,7 @@ download_part() {
     if grep -q '^HTTP/[0-9.]* 200' "$header"; then
       rm -f -- "$file"
       die "$url: the server does not send parts of a file" \
-        "set GRAPNEL_LIBTORCH_MIRROR to one that does (or to file:///DIR), or LIBTORCH to a LibTorch of your own"
+        "set GRAPNEL_LIBTORCH_MIRROR to one that does (or to file:///DIR), or LIBTORCH to your own LibTorch"
     fi
   done
   have=$(size_of "$file")
@@ -121,24 +121,24 @@ download_part() {
     need_space "$(dirname -- "$file")" $((bytes - have)) "the download"
     sed 's/^/   | /' "$errors" >&2
     die "$url: the download stopped after $have of $bytes bytes" \
-      "check the network (a proxy: https_proxy; a mirror: GRAPNEL_LIBTORCH_MIRROR) and run this again: it goes on from there"
+      "check the network (a proxy: https_proxy; a mirror: GRAPNEL_LIBTORCH_MIRROR) and run this again: the download resumes"
   fi
   found=$(sha256sum -- "$file")
   if [[ ${found%% *} != "$expected" ]]; then
     rm -f -- "$file"
-    die "$url: bytes $first to $((first + bytes - 1)) have SHA-256 ${found%% *}, not $expected; they were thrown away" \
-      "run this again to download them again; if that fails too, the mirror or a proxy changes the file"
+    die "$url: bytes $first to $((first + bytes - 1)) have SHA-256 ${found%% *}, not $expected; the download was deleted" \
+      "run this again; if that fails too, the mirror or a proxy changes the file"
   fi
 }
 
-# download_range URL FIRST-BYTE LAST-BYTE HEADER-FILE: to standard output. A stalled server is given up.
+# download_range URL FIRST-BYTE LAST-BYTE HEADER-FILE: to standard output. Gives up on a stalled server.
 download_range() {
   : >"$4"
   curl --silent --show-error --fail --location --connect-timeout 20 --speed-limit 1000 --speed-time 30 \
     --dump-header "$4" --range "$2-$3" -- "$1"
 }
 
-# libtorch_unpack LOCK-FILE CACHE TARGET: unpacks beside the target, renames, deletes the downloads.
+# libtorch_unpack LOCK-FILE CACHE TARGET: unpacks next to the target, renames, deletes the downloads.
 libtorch_unpack() {
   local lock=$1 cache=$2 target=$3 key first second third wheel="" take=() scratch
   rm -rf -- "$cache"/unpack.*  # of a run that was killed; the lock says that no other is at work

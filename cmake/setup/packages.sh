@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the set-up scripts: Debian packages. apt runs only when something is missing, as root or by
-# sudo; without either the command to run is named.
+# Sourced by the set-up scripts: Debian packages. apt runs only when something is missing, as root or with
+# sudo; without either the message gives the command to run.
 
 # packages_in FILE...: the names in lists such as cmake/packages.txt (one per line, # comments).
 packages_in() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' -- "$@"; }
@@ -17,7 +17,7 @@ packages_installed=
 packages_install() {
   local names missing as_root=() install
   if ! command -v dpkg-query >/dev/null; then
-    say "-- packages: no dpkg here, so what $(basename -a -- "$@" | paste -sd' ') name is taken to be installed"
+    say "-- packages: no dpkg here, so the packages of $(basename -a -- "$@" | paste -sd' ') are assumed to be installed"
     return
   fi
   mapfile -t names < <(packages_in "$@")
@@ -30,10 +30,10 @@ packages_install() {
   install="apt-get install -y --no-install-recommends ${missing[*]}"
   if (($(id -u) != 0)); then
     if ! command -v sudo >/dev/null; then
-      die "missing packages, and neither root's rights nor sudo to install them" \
+      die "packages are missing, and there are neither root rights nor sudo to install them" \
         "run as root: apt-get update && $install"
     elif [[ ! -t 0 ]] && ! sudo -n true 2>/dev/null; then
-      die "missing packages, and sudo wants a password that nobody can type here" \
+      die "packages are missing, and sudo needs a password, but there is no terminal to type it" \
         "run: sudo apt-get update && sudo $install"
     fi
     as_root=(sudo)

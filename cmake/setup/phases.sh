@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the set-up scripts: how they say what they do, how long it took, and what to do when it
-# failed. Output of other programs goes to a log file; its end is shown only when something failed.
+# Sourced by the set-up scripts: messages about each step, its duration, and what to do when it failed. The
+# output of other programs goes to a log file; its end is shown only when something failed.
 #
 #   phase_begin "building"; run_logged "the build" "see the errors above" cmake --build ...; phase_end
 
@@ -13,11 +13,11 @@ cleanup_paths=()
 
 say() { printf '%s\n' "$*"; }
 
-# die WHAT-FAILED WHAT-TO-DO: the last lines of a run that failed.
+# die WHAT-FAILED HOW-TO-FIX-IT: the last lines of a run that failed.
 die() {
   trap - ERR
   printf '\nfailed: %s\n' "$1" >&2
-  printf 'to do:  %s\n' "$2" >&2
+  printf 'fix:    %s\n' "$2" >&2
   exit 1
 }
 
@@ -39,11 +39,11 @@ phase_end() {
   say "   ${1:+$1, }$(seconds_since "$phase_started") s"
 }
 
-# Starts a script: its log file, and a word about whatever stops it without a message of its own.
+# Starts a script: opens its log file, and reports errors that no command reports itself.
 script_begin() {
   script_name=$1
   script_started=$(now_ms)
-  trap 'die "$BASH_COMMAND (line $LINENO, in ${FUNCNAME[0]:-$script_name.sh})" "this is a fault of the script; its log is $log_file"' ERR
+  trap 'die "$BASH_COMMAND (line $LINENO, in ${FUNCNAME[0]:-$script_name.sh})" "this is a bug in the script; its log is $log_file"' ERR
   trap 'script_cleanup' EXIT
   mkdir -p "$repository/build" 2>/dev/null ||
     die "cannot create $repository/build" "make $repository writable, or free space on its disk"

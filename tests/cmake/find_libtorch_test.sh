@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# cmake/FindLibTorch.cmake: which LibTorch is taken, and what is said when there is none.
+# cmake/FindLibTorch.cmake: which LibTorch is used, and the message when there is none.
 source "$(dirname -- "${BASH_SOURCE[0]}")/testing.sh"
 
 # A project that prints what it found; no compiler is needed to find things.

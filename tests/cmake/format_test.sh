@@ -21,4 +21,4 @@ fi
 git -c safe.directory="$PWD" ls-files -z -- '*.h' '*.hpp' '*.c' '*.cc' '*.cpp' |
   while IFS= read -r -d '' file; do [[ ! -e $file ]] || printf '%s\0' "$file"; done |
   xargs -0 --no-run-if-empty "$formatter" --dry-run -Werror ||
-  { echo "to do: git ls-files '*.h' '*.hpp' '*.c' '*.cc' '*.cpp' | xargs $formatter -i"; exit 1; }
+  { echo "fix: git ls-files '*.h' '*.hpp' '*.c' '*.cc' '*.cpp' | xargs $formatter -i"; exit 1; }

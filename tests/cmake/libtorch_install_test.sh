@@ -71,7 +71,7 @@ FAKE
   expect_status 1
   expect_output "the download stopped after 300000 of 310000 bytes"
   expect_output "curl: (56) connection reset"
-  expect_output "goes on from there"
+  expect_output "the download resumes"
   [[ ! -e $installed ]]
 
   fake curl <<FAKE
@@ -83,7 +83,7 @@ FAKE
   expect_installed
   grep -q -- '--range 300000-309999' curl-calls
 }
-it "goes on with a broken download where it stopped" cut_connection
+it "resumes an interrupted download" cut_connection
 
 other_bytes() {
   mirror
@@ -109,7 +109,7 @@ no_network() {
   expect_output "the download stopped after 0 of 310000 bytes"
   expect_output "check the network"
 }
-it "says what to do without network" no_network
+it "says how to fix a missing network" no_network
 
 no_ranges() {
   mirror
@@ -120,7 +120,7 @@ no_ranges() {
   expect_output "the server does not send parts of a file"
   [[ -z $(ls "$XDG_CACHE_HOME/grapnel/download") ]]
 }
-it "tells a server that ignores ranges from a broken download" no_ranges
+it "reports a server that ignores ranges" no_ranges
 
 no_space() {
   mirror
@@ -184,9 +184,9 @@ users_own() {
   [[ ! -e $XDG_CACHE_HOME ]]
   LIBTORCH=/nowhere run setup libtorch_install lock
   expect_status 1
-  expect_output "LIBTORCH is '/nowhere', where there is no LibTorch"
+  expect_output "LIBTORCH is '/nowhere', which has no LibTorch"
 }
-it "takes the user's own LibTorch, and says when it is none" users_own
+it "uses the user's own LibTorch, and refuses a directory without one" users_own
 
 real_lock() {
   # Every part names bytes of its wheel, and the digests look like SHA-256.

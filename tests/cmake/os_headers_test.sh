@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Headers of an operating system stand in the files that are for it alone: NAME_posix.cpp, NAME_windows.cpp and
-# windows_NAME.{h,cpp}. (Plugins are not looked at: each stands alone and has no such layer to share.)
+# windows_NAME.{h,cpp}. (Plugins are not checked: each is independent and has no such layer to share.)
 source "$(dirname -- "${BASH_SOURCE[0]}")/testing.sh"
 
 posix='unistd|fcntl|poll|pwd|grp|dlfcn|spawn|signal|termios|pthread|sched|semaphore|dirent|ftw|glob|fnmatch'
@@ -32,7 +32,7 @@ finds_them() {
   expect_output 'src/c.hpp:2:#include <windows.h>'
   expect_output 'src/d.c:1:#include <dlfcn.h>'
 }
-it "an operating system's header is found wherever it stands" finds_them
+it "finds an operating system's header in any file" finds_them
 
 # The digest is the system's own on Windows and OpenSSL's elsewhere, in one file with what both share.
 only_there() {

@@ -62,7 +62,7 @@ sudo_with_password() {
   expect_output "run: sudo apt-get update && sudo apt-get install -y --no-install-recommends unzip"
   [[ ! -e apt-calls ]]
 }
-it "names the command when sudo would ask for a password and nobody is there" sudo_with_password
+it "gives the command when sudo needs a password and there is no terminal" sudo_with_password
 
 neither_root_nor_sudo() {
   machine
@@ -91,6 +91,6 @@ apt_fails() {
   expect_output "check the network and apt's sources"
   expect_output "$PWD/build/test.log"
 }
-it "shows apt's last words and says what to do when apt fails" apt_fails
+it "shows the end of apt's output and how to fix it when apt fails" apt_fails
 
 finish

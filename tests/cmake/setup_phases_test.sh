@@ -21,16 +21,16 @@ failure_with_reason() {
   expect_output "   | line 40"
   expect_no_output "line 10"
   expect_output "failed: the work (the whole log: $PWD/build/test.log)"
-  expect_output "to do:  mend the work"
+  expect_output "fix:    mend the work"
 }
 it "shows the end of the log, the log's name and what to do when a phase fails" failure_with_reason
 
 own_fault() {
   run setup false
   expect_status 1
-  expect_output "this is a fault of the script"
+  expect_output "this is a bug in the script"
 }
-it "does not stop without a word" own_fault
+it "never stops without a message" own_fault
 
 no_log() {
   touch build
@@ -81,7 +81,7 @@ LIBTORCH=two --preset release
 LIBTORCH=two --build --preset release --target all
 CALLS
 }
-it "configures when that was not done yet, or was done for another LibTorch" configures_once
+it "configures if that was not done yet, or was done for another LibTorch" configures_once
 
 build_fails() {
   fake_cmake

@@ -16,7 +16,7 @@ tests=0
 it() {
   local sentence=$1 directory=$work/$((++tests)) status=0
   mkdir "$directory"
-  # Not `( ... ) || status=$?`: bash would go on after a failed command in there.
+  # Not `( ... ) || status=$?`: bash would continue after a failed command in there.
   set +e
   (
     set -Eeuo pipefail

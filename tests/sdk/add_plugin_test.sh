@@ -62,7 +62,7 @@ absent() {
   rm my_plugin/plugin.json
   run_cmake
   expect_status 1
-  expect_output "every plugin has one"
+  expect_output "every plugin needs one"
 }
 it "refuses to build a plugin without a manifest" absent
 

@@ -7,18 +7,18 @@
 #   grapnel_add_test(run_json_test run_json_test.cpp LIBS grapnel::base)
 #
 # The files of a folder are one program, `tests/bin/FOLDER_tests`: the release preset compiles several of
-# them together, which takes a quarter of the time. Hence each file has a namespace of its own, named as
-# the file. ctest runs the test cases of one file at a time, in a process of its own.
+# them together, which takes a quarter of the time. Hence each file has its own namespace, named like the
+# file. ctest runs the test cases of each file in a separate process.
 #
-# PROGRAM      another program than the folder's, for files that link something else
-# LIBS         what the test links, besides Catch2 and tests/support
+# PROGRAM      another program than the folder's, for files with other libraries
+# LIBS         what the test links in addition to Catch2 and tests/support
 # DEPENDS      targets that the test runs or loads (programs, plugins); built with it
 # DEFINITIONS  compile definitions, for instance EMA_PLUGIN="$<TARGET_FILE:ema>"; of the whole program
-# TIMEOUT      seconds until ctest gives up; 120 unless told
-# LABELS       for `ctest -L`; the folder's name is always one
+# TIMEOUT      seconds until ctest gives up; 120 by default
+# LABELS       for `ctest -L`, in addition to the folder's name
 
-# What every test runs with: nothing of the user's own settings, one thread per process because ctest
-# runs many side by side.
+# The environment of every test: no settings of the user, one thread per process because ctest runs many in
+# parallel.
 function(grapnel_test_properties name)
   cmake_parse_arguments(arg "" "TIMEOUT" "ENVIRONMENT;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
@@ -58,7 +58,7 @@ function(grapnel_reuse_test_headers name)
   target_precompile_headers(${name} REUSE_FROM ${holder})
 endfunction()
 
-# A program that tests run, but that is none.
+# A program that tests run.
 function(grapnel_add_test_helper name)
   cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
@@ -70,7 +70,7 @@ function(grapnel_add_test_helper name)
   endif()
 endfunction()
 
-# The program of a folder's tests, made at the first of them.
+# The program of a folder's tests, added with the first of them.
 function(grapnel_test_program program)
   if(TARGET ${program})
     return()

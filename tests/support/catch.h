@@ -8,7 +8,7 @@
 // the string matchers Contains, StartsWith, EndsWith and Equals of namespace Catch.
 #pragma once
 
-// LibTorch has a macro CHECK of its own, which aborts. It is let in first, so that Catch's wins.
+// LibTorch has its own macro CHECK, which aborts. It is included first, so that Catch's replaces it.
 #if __has_include(<c10/util/Logging.h>)
 #include <c10/util/Logging.h>
 #undef CHECK

@@ -1,6 +1,5 @@
-// A directory of the test's own: created empty under the system's temporary directory, removed with
-// all that is in it when the object goes. Tests run in parallel and leave no trace, so whatever a
-// test writes belongs in one of these.
+// A temporary directory for a test: created empty, and removed with its contents when the object is
+// destroyed. Tests run in parallel and leave nothing behind, so all files that a test writes belong in one.
 #pragma once
 
 #include <filesystem>
@@ -29,7 +28,7 @@ class TempDir {
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
   ~TempDir() {
-    std::error_code ignored;  // a destructor has nobody to tell
+    std::error_code ignored;  // a destructor cannot report it
     std::filesystem::remove_all(path_, ignored);
   }
 

@@ -1,5 +1,5 @@
-// The training that the tests of core, the bridge and the plugins share: y = x w + b on fixed data, so
-// that every run of it is the same.
+// The training that the tests of core, the bridge and the plugins share: y = x w + b on fixed data, the
+// same in every run.
 #pragma once
 
 #include <ATen/ATen.h>

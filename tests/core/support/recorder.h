@@ -1,5 +1,4 @@
-// The one recording callback and module that core's tests use: they note the name of every hook and
-// function that is called, in one shared list.
+// The recording callback of core's tests: it notes the name of every hook that is called in a shared list.
 #pragma once
 
 #include <memory>
@@ -12,7 +11,7 @@ namespace grapnel::test {
 
 using Trace = std::vector<std::string>;
 
-// Notes "who.hook" for every hook. With a script it does something when a hook comes up.
+// Notes "who.hook" for every hook. script, if set, is then called.
 class Recorder : public Callback {
  public:
   explicit Recorder(Trace& trace, std::string who = "cb") : trace_(trace), who_(std::move(who)) {}
