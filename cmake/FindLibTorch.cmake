@@ -1,17 +1,19 @@
-# Finds LibTorch's CPU part and gives it as the imported target grapnel::libtorch (torch_cpu and c10 only;
+# Finds LibTorch's CPU part and defines the imported target grapnel::libtorch (torch_cpu and c10 only;
 # never libtorch_cuda, which a program that wants a GPU loads at run time).
 #
-# Looked for, the first that is there and new enough wins:
+# Searched in this order; the first that exists and is new enough is used:
 #   1. LibTorch_ROOT          a CMake variable: -DLibTorch_ROOT=DIR
 #   2. CMAKE_PREFIX_PATH      variable or environment
 #   3. LIBTORCH               environment
-#   4. what the last configure found
+#   4. the one of the last configure
 #   5. $XDG_CACHE_HOME/grapnel/<name in libtorch.lock>, where cmake/quickstart.sh unpacks it
+#   6. in the installed package: the LibTorch that Grapnel was built with
 # DIR is the directory with LibTorch's include and lib (an official zip's `libtorch`, a wheel's `torch`),
 # its parent, or its share/cmake, as PyTorch's own documentation passes to CMAKE_PREFIX_PATH.
 #
-# Sets LibTorch_FOUND, LibTorch_VERSION and LibTorch_DIRECTORY, or LibTorch_NOT_FOUND_MESSAGE. find_package(Torch) is not used: it wants
-# the CUDA toolkit when the wheel was built with CUDA, and it links libtorch_cuda.
+# Sets LibTorch_FOUND, LibTorch_VERSION and LibTorch_DIRECTORY, or LibTorch_NOT_FOUND_MESSAGE.
+# find_package(Torch) is not used: it wants the CUDA toolkit when the wheel was built with CUDA, and it
+# links libtorch_cuda.
 
 # The version in a directory's headers, or "".
 function(_libtorch_version directory result)
@@ -76,6 +78,7 @@ _libtorch_look_at("CMAKE_PREFIX_PATH" ${CMAKE_PREFIX_PATH} ${_libtorch_prefixes}
 _libtorch_look_at("LIBTORCH in the environment" $ENV{LIBTORCH})
 _libtorch_look_at("the last configure" ${GRAPNEL_LIBTORCH_FOUND_AT})
 _libtorch_look_at("the user's cache" "${_libtorch_cache}")
+_libtorch_look_at("the LibTorch that Grapnel was built with" ${_grapnel_built_with_libtorch})
 
 set(LibTorch_DIRECTORY "")
 set(_libtorch_tried "")
@@ -113,7 +116,7 @@ else()
     "LibTorch ${LibTorch_FIND_VERSION} or newer was not found. Looked at:${_libtorch_tried}\n"
     "Do one of these:\n"
     "  - `bash cmake/quickstart.sh` of Grapnel's sources, which installs ${_libtorch_name} in the user's cache\n"
-    "  - pass a LibTorch of your own: -DCMAKE_PREFIX_PATH=DIR, or LIBTORCH=DIR in the environment\n"
+    "  - pass your own LibTorch: -DCMAKE_PREFIX_PATH=DIR, or LIBTORCH=DIR in the environment\n"
     "  - build without training (plugins and the SDK only): -DGRAPNEL_TRAINING=OFF")
   if(LibTorch_FIND_REQUIRED)
     message(FATAL_ERROR "${LibTorch_NOT_FOUND_MESSAGE}")

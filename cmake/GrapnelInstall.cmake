@@ -4,8 +4,9 @@
 #   cmake --install build/release --component plugin_sdk    headers, grapnel_add_plugin(), the package
 #   cmake --install build/release                           all: also libraries, programs and plugins
 #
-# What the package gives to whom is said at the top of grapnelConfig.cmake.in. Programs and plugins are
-# installed by the folders that build them.
+# The top of grapnelConfig.cmake.in says what the package offers. Programs and plugins are installed by the
+# folders that build them. The targets `programs` and `plugins` build all that is installed, so that it can
+# be installed after quickstart.sh (tests/cmake/install_test.sh).
 include(CMakePackageConfigHelpers)
 set(GRAPNEL_INSTALL_CMAKEDIR "${CMAKE_INSTALL_LIBDIR}/cmake/grapnel")
 
@@ -19,7 +20,7 @@ function(grapnel_install_libraries export component)
       set(exported TRUE)
       get_target_property(target grapnel::${name} ALIASED_TARGET)
       set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
-      # Our warnings are no consumer's business, and they are not exported.
+      # Consumers don't get our warnings, which are not exported.
       get_target_property(links ${target} INTERFACE_LINK_LIBRARIES)
       if(links)
         list(REMOVE_ITEM links grapnel_warnings "$<LINK_ONLY:grapnel_warnings>")
@@ -50,13 +51,15 @@ grapnel_install_libraries(grapnelTraining libraries
 
 # What the static libraries among them need to be linked.
 set(GRAPNEL_LIBRARIES_NEED "\"fmt 9\" OpenSSL Threads")
+# Below package/, where find_package() doesn't look: the package works only where it is installed.
+set(package "${PROJECT_BINARY_DIR}/package")
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/grapnelConfig.cmake.in"
-  "${PROJECT_BINARY_DIR}/grapnelConfig.cmake" INSTALL_DESTINATION "${GRAPNEL_INSTALL_CMAKEDIR}")
-write_basic_package_version_file("${PROJECT_BINARY_DIR}/grapnelConfigVersion.cmake"
+  "${package}/grapnelConfig.cmake" INSTALL_DESTINATION "${GRAPNEL_INSTALL_CMAKEDIR}")
+write_basic_package_version_file("${package}/grapnelConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion)
 install(FILES
-  "${PROJECT_BINARY_DIR}/grapnelConfig.cmake"
-  "${PROJECT_BINARY_DIR}/grapnelConfigVersion.cmake"
+  "${package}/grapnelConfig.cmake"
+  "${package}/grapnelConfigVersion.cmake"
   "${CMAKE_CURRENT_LIST_DIR}/GrapnelAddPlugin.cmake"
   DESTINATION "${GRAPNEL_INSTALL_CMAKEDIR}" COMPONENT plugin_sdk)
 install(FILES "${CMAKE_CURRENT_LIST_DIR}/FindLibTorch.cmake" "${CMAKE_CURRENT_LIST_DIR}/libtorch.lock"

@@ -1,0 +1,5 @@
+// A few statements.
+
+void run() {
+  // @block@
+}

@@ -1,0 +1,26 @@
+// docs/lightning.md compares every built-in callback with Lightning's, and no other.
+#include <grapnel/callbacks/registry.h>
+
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "catch.h"
+#include "temp_dir.h"
+
+namespace lightning_test {
+
+using namespace grapnel;
+
+TEST_CASE("docs/lightning.md has a row for every registered callback, and for no other name") {
+  std::istringstream page(test::read_file(LIGHTNING_PAGE));
+  std::set<std::string> rows;
+  for (std::string line; std::getline(page, line) && line != "In C++ only:";) {
+    if (line.starts_with("| `")) rows.insert(line.substr(3, line.find('`', 3) - 3));
+  }
+  std::set<std::string> registered;
+  for (const CallbackEntry& entry : callback_registry()) registered.insert(entry.name());
+  CHECK(rows == registered);
+}
+
+}  // namespace lightning_test
