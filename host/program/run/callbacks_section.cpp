@@ -98,7 +98,13 @@ bridge::PluginCallbackConfig plugin_config(const bridge::PluginCallbackRef& ref,
   for (std::string& name : bridge::plugin_callback_names(selection)) {
     known.push_back(std::move(name));
   }
-  throw unknown_name(item.position, item.context, "callback", item.name, known);
+  const std::optional<std::string> meant = nearest(item.name, known);
+  throw ConfigError(
+      item.position,
+      fmt::format("there is no callback {}{} No plugin of that id is found either: 'grapnel plugin "
+                  "path' shows where plugins are searched. Known callbacks: {}",
+                  quote(item.name), meant ? did_you_mean(meant) : ".", join(known)),
+      item.context, meant.value_or(""));
 }
 
 }  // namespace

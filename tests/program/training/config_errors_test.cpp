@@ -97,6 +97,15 @@ TEST_CASE("an error in --set names the option") {
              Contains("--set trainer.max_epochs: ") && Contains("'abc'"));
 }
 
+TEST_CASE(
+    "run.json naming a plugin that is not found is an error that says where it was searched") {
+  const Complaint said = complaint(R"({"callbacks": {"ema": {"decay": 0.9}}})");
+  CHECK(said.exit_code == 3);
+  CHECK_THAT(said.error, Contains("run.json:1:16: ") && Contains("there is no callback 'ema'") &&
+                             Contains("No plugin of that id is found") &&
+                             Contains("grapnel plugin path"));
+}
+
 TEST_CASE("run.json naming a plugin that is not enabled is an error that says how to enable it") {
   const Trainee user;
   user.drop_in("ema");
