@@ -1,5 +1,5 @@
-// A training loop of one's own that others can extend: Fabric calls their callbacks at the places and
-// with the variables that the loop chooses.
+// A hand-written training loop that others can extend: Fabric calls their callbacks at the places and with
+// the variables that the loop chooses.
 #include "iteration_timer.h"
 
 #include <ATen/ops/cross_entropy_loss.h>
@@ -44,7 +44,7 @@ int main() {
     const at::Tensor loss = at::cross_entropy_loss(output, batch["target"]);
     fabric.backward(loss);
     optimizer.step();
-    // Each callback gets those of the variables that it names.
+    // Each callback gets the variables that it names.
     fabric.call("on_train_batch_end", arg("loss", loss), arg("output", output),
                 arg("batch", std::ref(batch)));
   }

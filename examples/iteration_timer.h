@@ -1,8 +1,7 @@
-// Prints the time that each iteration took: the exercise of Lightning's guide to callbacks in a loop of
-// one's own.
+// Prints the time that each iteration took: the exercise of Lightning's guide to callbacks in your own loop.
 //
 // The hooks are standard ones, so that it works in a Trainer and in a Fabric's loop, which calls them
-// by name. Time is that of the trainer's clock, so that a test can make it pass.
+// by name. It reads the trainer's clock, which a test can set.
 #pragma once
 
 #include <grapnel/base/clock.h>

@@ -1,7 +1,7 @@
-// The first callback there is to write: it says when something begins and when it ends.
+// A first callback: it prints when something begins and when it ends.
 //
-// Two of them, as the oldest and the newest edition of Lightning's documentation have it; the Trainer
-// calls both in the order they are given.
+// There are two, those of the oldest and the newest edition of Lightning's documentation; the Trainer calls
+// both in the order they are given.
 #include <grapnel/callback.h>
 #include <grapnel/data/digits.h>
 #include <grapnel/models/mlp.h>

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdio>
 
-// Tells how long the iterations of a user's own loop take. The loop calls the two events:
+// Measures the iterations of a hand-written loop. The loop calls two events:
 //
 //   fabric.call("on_iteration_start");
 //   fabric.call("on_iteration_end", arg("iteration", i), arg("loss", loss));
