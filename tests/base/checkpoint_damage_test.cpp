@@ -91,7 +91,7 @@ TEST_CASE("the tensors whose data changed are named, by both ways of checking") 
              Catch::Contains("the checksum of tensor 'model.a' differs"));
 }
 
-TEST_CASE("a changed whole-file checksum is found and told from changed data") {
+TEST_CASE("a changed whole-file checksum is distinguished from changed data") {
   const TempDir dir;
   std::string changed = sample(dir);
   changed.back() ^= 1;
@@ -131,7 +131,8 @@ TEST_CASE("a file that is not a checkpoint is refused, saying what it is") {
                              "did not write"));
 }
 
-TEST_CASE("a newer format version says to update, whatever else the file holds") {
+TEST_CASE(
+    "a checkpoint of a newer format is refused with the advice to update, whatever else it holds") {
   const TempDir dir;
   CHECK_THAT(
       verdict(dir.write("c", with_metadata({{"grapnel", R"({"format_version":2,"new":[]})"}}))),

@@ -85,7 +85,7 @@ TEST_CASE("a checkpoint is a plain safetensors file with aligned data") {
   CHECK(file.metadata("grapnel")->starts_with("{\"format_version\":1,"));
 }
 
-TEST_CASE("the same content gives the same file, byte for byte") {
+TEST_CASE("the same content gives the same checkpoint file, byte for byte") {
   const TempDir dir;
   write_checkpoint_file(dir / "a", sample_tensors(), sample_document());
   write_checkpoint_file(dir / "b", sample_tensors(), sample_document(), Durability::fast);
@@ -112,7 +112,7 @@ TEST_CASE("a missing tensor names the nearest one") {
                     Catch::Contains("no tensor 'model.wieght'; the nearest is 'model.weight'"));
 }
 
-TEST_CASE("what the container cannot hold is refused before anything is written") {
+TEST_CASE("content that a checkpoint file cannot hold is refused before anything is written") {
   const TempDir dir;
   const auto path = dir.write("c.ckpt", "old");
   const std::vector<TensorView> reserved = {{"grapnel.checksum", "U8", {3}, rng()}};

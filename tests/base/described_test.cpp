@@ -38,7 +38,7 @@ inline constexpr std::array grapnel::enum_spellings<described_test::Color> = {
 
 namespace described_test {
 
-TEST_CASE("an enumerator's text is its name or its spelling, and leads back to it") {
+TEST_CASE("a described enumerator converts to its name or spelling and back") {
   CHECK(enum_text(Color::red) == "red");
   CHECK(enum_text(Color::dark_green) == "dark green");
   CHECK(enum_text(static_cast<Color>(9)).empty());
@@ -49,13 +49,13 @@ TEST_CASE("an enumerator's text is its name or its spelling, and leads back to i
   CHECK(enum_texts<Color>() == std::vector<std::string>{"red", "dark green", "blue"});
 }
 
-TEST_CASE("a description that lacks an enumerator is noticed when it is compiled") {
+TEST_CASE("a description that lacks an enumerator doesn't compile") {
   enum class Gap : std::uint8_t { first, second = 5 };
   CHECK(detail::count_enumerators<Color>() == 3);
   CHECK(detail::count_enumerators<Gap>() == 2);
 }
 
-TEST_CASE("a described struct becomes an object in the order of its description, and comes back") {
+TEST_CASE("a described struct converts to a JSON object in the described order and back") {
   const Drawing drawing{.name = "map",
                         .color = Color::dark_green,
                         .file = "a/b",
@@ -84,7 +84,7 @@ TEST_CASE("an optional without a value is null, and may be left out") {
   CHECK_FALSE(from_json<Drawing>(json).frame);
 }
 
-TEST_CASE("what from_json() refuses is named with its place in the text") {
+TEST_CASE("from_json()'s errors name the position in the text") {
   const auto read = [](std::string_view text) {
     return from_json<Drawing>(parse_json(text, "drawing.json"));
   };

@@ -140,7 +140,7 @@ TEST_CASE("a pretty-printed document is indented by two spaces and ends in a lin
         "{}\n}\n");
 }
 
-TEST_CASE("written text has no control characters and is UTF-8 whatever the strings hold") {
+TEST_CASE("written JSON is UTF-8 without control characters, whatever the strings contain") {
   CHECK(write_json(ConfigValue("\x1b[2J\x7f")) == "\"\\u001b[2J\\u007f\"");
   CHECK(write_json(ConfigValue("a\xff\x62")) ==
         "\"a\xef\xbf\xbd"

@@ -154,7 +154,7 @@ using Refusal = std::pair<std::string, std::string>;
 
 }  // namespace
 
-TEST_CASE("a row's type and default come from the struct's member") {
+TEST_CASE("an options table's row gets type and default from the struct's member") {
   const auto shown = [](const char* name) {
     const ParameterSpec& spec = *table().parameters().find(name);
     return spec.type_text() + " = " + write_json(spec.default_value.value());
@@ -190,7 +190,7 @@ TEST_CASE("an empty section of run.json gives the struct's defaults") {
   CHECK_FALSE(read("{}").checkpointing.has_value());  // shown as true, and left unset
 }
 
-TEST_CASE("every type of member is read from run.json") {
+TEST_CASE("an options table reads every type of member from run.json") {
   const Options options = read(R"({
       "verbose": false, "window": 5, "factor": 2, "label": "x", "directory": "/tmp",
       "delimiter": ";", "mode": "min", "profile": "full", "atol": 0.25, "every": null,
@@ -227,7 +227,7 @@ TEST_CASE("every type of member is read from run.json") {
   CHECK(read(R"({"profile": null})").profile == Profile::none);
 }
 
-TEST_CASE("run.json and C++ get the same answer for a value out of range") {
+TEST_CASE("run.json and C++ get the same error for an option out of range") {
   CHECK(refusal(R"({"window": 0})") ==
         "run.json:1:12: things.thing.window must be at least 1 and at most 100, found the integer "
         "0");
@@ -242,7 +242,7 @@ TEST_CASE("run.json and C++ get the same answer for a value out of range") {
         Refusal("every", "Thing: every must be at least 1, found the integer 0"));
 }
 
-TEST_CASE("check() finds a mistake in every type of member") {
+TEST_CASE("an options table's check() finds values out of range in every type of member") {
   const auto key = [](auto set) { return refusal_after(set).first; };
   CHECK(refusal(Options{}).first.empty());
   CHECK(key([](Options& o) { o.factor = std::numeric_limits<double>::quiet_NaN(); }) == "factor");
@@ -261,7 +261,7 @@ TEST_CASE("check() finds a mistake in every type of member") {
   CHECK(key([](Options& o) { o.split.share = 1.0; }) == "share");
 }
 
-TEST_CASE("a value that JSON cannot express is left unchecked") {
+TEST_CASE("an options table doesn't check a value that JSON cannot express") {
   CHECK(refusal_after([](Options& o) { o.rate = [](int64_t) { return -1.0; }; }).first.empty());
   // Past int64, which run.json can't have.
   CHECK(refusal_after([](Options& o) { o.split.seed = ~uint64_t{0}; }).first.empty());
@@ -276,7 +276,7 @@ TEST_CASE("an option that must be finite refuses infinity from both sides") {
   CHECK(refusal_after([=](Options& o) { o.atol = infinity; }).first == "atol");
 }
 
-TEST_CASE("a rule of a row's type holds for run.json and for C++") {
+TEST_CASE("a range in an options table applies to run.json and C++") {
   struct Pair {
     int64_t even = 2;
     std::optional<int64_t> maybe_even = {};
@@ -303,14 +303,14 @@ TEST_CASE("a rule of a row's type holds for run.json and for C++") {
                     "run.json:1:1: the key 'name' is required in pair (string): Name.");
 }
 
-TEST_CASE("a default outside of its own range is a mistake of the table") {
+TEST_CASE("an option's default outside its range is a programming error") {
   CHECK_THROWS_AS(
       OptionsTable<Theme>("theme", "Looks.",
                           {option("width", &Theme::width).at_least(41).doc("Too wide.")}),
       std::logic_error);
 }
 
-TEST_CASE("the defaults of a struct in a struct are those of the outer one") {
+TEST_CASE("the defaults of a nested options struct are those of the outer struct") {
   struct Outer {
     Split split = {.share = 0.25};
   };

@@ -59,7 +59,7 @@ TEST_CASE("parameters that are not given get their defaults") {
   CHECK_FALSE(p.was_given("patience"));
 }
 
-TEST_CASE("given values replace defaults, and null stands for an empty object") {
+TEST_CASE("given parameters replace defaults, and null means an empty object") {
   const Parameters p = read(R"({"patience": 0, "threshold": 0.25, "max_time": "01:00:00:00",
     "scheduling": {"8": 2, "-1": 3}, "every": {"steps": 7}, "theme": {"bar": "red"}})");
   CHECK(p.get<std::int64_t>("patience") == 0);

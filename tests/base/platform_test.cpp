@@ -59,7 +59,7 @@ TEST_CASE("the user's directories follow the XDG specification") {
   CHECK(user_cache_directory() == "/home/somebody/.cache/grapnel");
 }
 
-TEST_CASE("without HOME the account's home directory is taken") {
+TEST_CASE("without HOME the account's home directory is used") {
   const Variable home("HOME", nullptr);
   const Variable config("XDG_CONFIG_HOME", nullptr);
   CHECK(user_config_directory().is_absolute());

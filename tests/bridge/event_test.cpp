@@ -23,7 +23,7 @@ using namespace grapnel::bridge;
 using namespace grapnel::test;
 using Catch::Matchers::Contains;
 
-TEST_CASE("a plugin's library handles the events of a loop of one's own") {
+TEST_CASE("a plugin handles the events of a Fabric loop") {
   PluginHome home;
   home.drop_in(ITERATION_TIMER);
   home.enable("iteration_timer");

@@ -41,7 +41,7 @@ TEST_CASE("the host offers exactly the extensions that its manifest check promis
   CHECK(std::is_sorted(offered.begin(), offered.end()));
 }
 
-TEST_CASE("the host tells its name, its version and its ABI") {
+TEST_CASE("a plugin can read the host's name, version and ABI") {
   InProcessPlugin plugin;
   plugin.create = [](const Caller& caller) {
     CHECK(caller.host->struct_size == sizeof(grapnel_host));

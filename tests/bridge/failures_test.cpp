@@ -65,7 +65,7 @@ TEST_CASE("a hook that fails ends the run with plugin, version, callback, hook a
   CHECK(exit_code_of(error) == 1);
 }
 
-TEST_CASE("a failure without a reason says that there is none") {
+TEST_CASE("a hook's failure without a reason says that it gave none") {
   InProcessPlugin plugin;
   answer(plugin, GRAPNEL_ERROR);
   CHECK_THAT(failure_of(plugin).what(), Catch::Contains("it gave no reason"));
@@ -97,7 +97,7 @@ TEST_CASE("a C++ exception that crosses the boundary stays an error of the plugi
   CHECK_THAT(failure_of(odd).what(), Catch::Contains("a type unknown to the host"));
 }
 
-TEST_CASE("a hook that passes a service's failure on has the original rethrown") {
+TEST_CASE("a service's failure that a hook passes on is rethrown as the original") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_start,
             [](const Caller& caller, const grapnel_Event*) { return failing_service(caller); });
@@ -125,7 +125,7 @@ TEST_CASE("a service's failure that create or init passes on refuses the plugin 
   }
 }
 
-TEST_CASE("a hook that swallows a service's failure has it logged, and the run goes on") {
+TEST_CASE("a service's failure that a hook swallows is logged, and the run continues") {
   CapturedLog log;
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {

@@ -120,7 +120,7 @@ TEST_CASE("thread modes are restored after a failing hook, too") {
   CHECK(!c10::GradMode::is_enabled());
 }
 
-TEST_CASE("what create and init change in the process is put back, and named") {
+TEST_CASE("changes to the process by create and init are undone and named") {
   TempDir elsewhere;
   CapturedLog log;
   InProcessPlugin plugin;

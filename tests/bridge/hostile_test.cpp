@@ -131,7 +131,7 @@ TEST_CASE("denormals survive a plugin that flips them") {
   CHECK(log.count("changed the floating-point environment") == 1);
 }
 
-TEST_CASE("what a library changes in the process while it is loaded or created is put back") {
+TEST_CASE("changes to the process while a library is loaded or created are undone") {
   const auto directory = std::filesystem::current_path();
   const std::string locale = std::setlocale(LC_ALL, nullptr);
   CapturedLog log;

@@ -7,7 +7,7 @@
 #include "catch.h"
 #include "support/in_process_plugin.h"
 #include "support/plugin_home.h"
-#include "support/toy.h"
+#include "support/toy_training.h"
 #include "temp_dir.h"
 
 namespace make_fabric_test {

@@ -186,7 +186,7 @@ TEST_CASE("a module's FLOPs are given if it knows them, else NOT_FOUND") {
   CHECK(flops == 1e9);
 }
 
-TEST_CASE("validation runs on leased weights and training goes on with its own") {
+TEST_CASE("validation runs on leased weights and training continues with its own") {
   Swapper swapper;
   Toy toy;
   std::vector<Values> seen;
@@ -228,7 +228,8 @@ TEST_CASE("an exception in a validation step undoes the swap before on_exception
 }
 
 TEST_CASE(
-    "a checkpoint written during a lease has the training weights, and the leased ones beside") {
+    "a checkpoint written during a lease has the training weights and, separately, the leased "
+    "ones") {
   TempDir directory;
   Swapper swapper;
   Toy toy;
@@ -248,7 +249,7 @@ TEST_CASE(
   CHECK((leased == 7).all().item<bool>());
 }
 
-TEST_CASE("of several leases of an entry the last taken counts, and they end in any order") {
+TEST_CASE("the last of several leases of an entry counts, and they can end in any order") {
   Swapper swapper;
   Toy toy;
   std::vector<double> seen;

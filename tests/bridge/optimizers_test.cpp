@@ -85,7 +85,7 @@ TEST_CASE("an optimizer option set by a plugin takes effect with the next step")
   CHECK(toy.trainer->optimizers()[0]->groups()[0].options.at("lr") == 0.0);
 }
 
-TEST_CASE("under loss scaling gradients are true right before the step, unless one overflowed") {
+TEST_CASE("with loss scaling gradients are unscaled right before the step, unless one overflowed") {
   GradScaler scaler(at::kCPU, {.init_scale = 8});
   bridge::Call before_step, after_backward, custom;
   before_step.hook = custom.hook = Hook::on_before_optimizer_step;

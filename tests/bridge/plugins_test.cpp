@@ -32,8 +32,7 @@ PluginCallbackConfig configured(const std::string& name, const std::string& para
 
 }  // namespace
 
-TEST_CASE(
-    "a plugin that was dropped in does not run until it is enabled, and its user is told how") {
+TEST_CASE("a plugin in a search directory does not run until it is enabled, and the log says how") {
   PluginHome home;
   home.drop_in(EMA);
   CapturedLog log;

@@ -144,7 +144,7 @@ TEST_CASE("plugin state of every type is restored from a checkpoint file bit by 
   CHECK(loaded);
 }
 
-TEST_CASE("a resumed plugin goes on where it stood, and learns which version wrote") {
+TEST_CASE("a resumed plugin has its state, and gets the version that wrote it") {
   TempDir directory;
   const std::filesystem::path file = directory / "a.ckpt";
   Counting first("1.0.0"), second("2.0.0");

@@ -176,7 +176,7 @@ TEST_CASE("a call that makes and releases tensors in a loop reuses its first han
   CHECK(until == bridge::TensorHandles::kMostResting);
 }
 
-TEST_CASE("one instance does not release another's tensor") {
+TEST_CASE("a plugin instance cannot release another instance's tensor") {
   bridge::TensorHandles mine, theirs;
   grapnel_tensor* handle = theirs.own(at::ones({1}));
   CHECK_FALSE(mine.release(handle));

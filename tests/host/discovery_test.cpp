@@ -34,7 +34,7 @@ const Candidate& only(const Discovery& discovery) {
 
 }  // namespace
 
-TEST_CASE("a plugin is found with its manifest in it, beside it, or both") {
+TEST_CASE("a plugin is found with an embedded manifest, one next to it, or both") {
   const PluginWorld world;
   fs::copy_file(NAN_GUARD, world.plugins() / "inside.so");
   world.add_plugin("beside");
@@ -86,7 +86,7 @@ TEST_CASE("a directory listed twice in the search path, or under two names, is s
   CHECK(only(discover(options)).usable());
 }
 
-TEST_CASE("of two plugins with one id the first is taken, the other is listed as shadowed") {
+TEST_CASE("of two plugins with one id the first is used, the other is listed as shadowed") {
   const PluginWorld world;
   const fs::path first = world.add_plugin("ema");
   world.add_plugin("ema", {.version = "2.0.0"}, world.directories.data / "plugins");
@@ -233,7 +233,7 @@ TEST_CASE("a link to a plugin is followed, and what it leads to is checked") {
   CHECK_THAT(only(discover(world.discovery())).refused, Contains("plugins' can be written"));
 }
 
-TEST_CASE("a file named by its path is examined with the manifest beside it") {
+TEST_CASE("a plugin named by its path is examined with the manifest next to it") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   for (const fs::path& named : {library, world.plugins() / "ema.grapnel.json"}) {

@@ -89,7 +89,7 @@ TEST_CASE("enabling another version replaces the one before, in its place") {
   CHECK(enabled.plugins[0].version == "2.0.0");
 }
 
-TEST_CASE("another build under the same version is an update too") {
+TEST_CASE("enabling another build of the same version updates the record") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   enable(world, library);

@@ -66,7 +66,7 @@ TEST_CASE("a refused plugin is shown as far as it can be read") {
   CHECK_FALSE(inspect_plugin("ema", world.discovery()).manifest);
 }
 
-TEST_CASE("an unknown id names the nearest, an absent file is an error of its own") {
+TEST_CASE("inspecting an unknown id names the nearest one, a missing file is another error") {
   const PluginWorld world;
   world.add_plugin("grad_norm");
   CHECK_THROWS_WITH(inspect_plugin("grad-norm", world.discovery()),

@@ -75,7 +75,7 @@ TEST_CASE("a plugin of another ABI major is recognized without loading it") {
   CHECK(facts.abi_majors == std::vector<std::int64_t>{99});
 }
 
-TEST_CASE("a library that is no plugin has neither entry nor manifest") {
+TEST_CASE("a library that is not a plugin has neither entry nor manifest") {
   const LibraryFacts facts = read_library_file(NO_PLUGIN);
   CHECK(facts.abi_majors.empty());
   CHECK_FALSE(facts.manifest);

@@ -61,7 +61,7 @@ TEST_CASE("zeros between the ELF notes of two sections are skipped") {
   CHECK(find(manifest_note("{}") + std::string(7, '\0')) == "{}");
 }
 
-TEST_CASE("another type, another name or a name without its end is another note") {
+TEST_CASE("an ELF note with another type or name is not the manifest's") {
   CHECK(find(note(our_name, GRAPNEL_NOTE_TYPE + 1, "{}")) == std::nullopt);
   CHECK(find(note(std::string("Grapnex\0", 8), GRAPNEL_NOTE_TYPE, "{}")) == std::nullopt);
   CHECK(find(note("Grapnel", GRAPNEL_NOTE_TYPE, "{}")) == std::nullopt);

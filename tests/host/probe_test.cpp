@@ -75,7 +75,7 @@ TEST_CASE("a plugin that hangs is reported after the deadline") {
   CHECK_THAT(result.cause, Contains("loading it did not finish within"));
 }
 
-TEST_CASE("a plugin that ends the process has not passed, whatever code it ends with") {
+TEST_CASE("a plugin that ends the process fails the probe, whatever its exit code") {
   const ProbeResult result = probe_hostile("load_exits");
   CHECK(result.end == End::exited);
   CHECK(result.exit_code == 0);

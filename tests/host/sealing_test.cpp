@@ -56,7 +56,7 @@ TEST_CASE("every kind of leak in a plugin's sealing is named") {
   CHECK_THAT(found(facts, "has no executable stack"), Contains("noexecstack"));
 }
 
-TEST_CASE("of many leaking names the first few are shown") {
+TEST_CASE("only the first few of many leaking names are shown") {
   LibraryFacts facts;
   for (int i = 0; i < 40; ++i) facts.exported.push_back("f" + std::to_string(i));
   CHECK_THAT(found(facts, "exports only its entry"), Contains("'f4' and 35 more"));

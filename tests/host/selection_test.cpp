@@ -59,7 +59,7 @@ TEST_CASE("a discovered plugin does not run; one line says how to enable it") {
             "no more of it: grapnel plugin disable ema");
 }
 
-TEST_CASE("an enabled plugin runs from the store, whatever becomes of its file") {
+TEST_CASE("an enabled plugin runs from the store, whatever happens to its file") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   const EnabledPlugin enabled = world.enable("ema");
@@ -130,7 +130,7 @@ TEST_CASE("GRAPNEL_PLUGINS chooses the plugins of one run") {
   CHECK_THROWS_WITH(select(world, {.environment = "a,bb"}), Contains("there is no plugin 'bb'"));
 }
 
-TEST_CASE("GRAPNEL_PLUGINS=none runs whatever is wrong with the plugins and their record") {
+TEST_CASE("with GRAPNEL_PLUGINS=none a run works even if the plugins or their record are damaged") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema", {}, world.dir / "build");
   world.dir.write("config/plugins.json", "damaged");

@@ -41,7 +41,7 @@ TEST_CASE("a plugin made by grapnel_add_plugin() is valid in every respect") {
   CHECK(to_json(validation).at("ok").as_bool());
 }
 
-TEST_CASE("an unknown key and a manifest that is only beside the library are warnings") {
+TEST_CASE("an unknown manifest key and a manifest that is not embedded are warnings") {
   const PluginWorld world;
   const Validation validation =
       validate(world, world.add_plugin("ema", {.members = R"("icon": "x",)"}));

@@ -157,7 +157,7 @@ TEST_CASE("a spike detector's loaded state must lead to the end of a run without
   CHECK_FALSE(applies(name, test));
 }
 
-TEST_CASE("a pruned model's loaded weights must be evaluated as by a trainer of its own") {
+TEST_CASE("a pruned model's loaded weights must be evaluated as by a separate trainer") {
   const char* name = "saved_state_loads";
   const Case test = made_up(
       R"({"trainer": {"max_epochs": 1, "enable_checkpointing": true},
@@ -178,7 +178,7 @@ TEST_CASE("a pruned model's loaded weights must be evaluated as by a trainer of 
   CHECK_FALSE(holds(name, test, with(good, "results", Json::array())));
 }
 
-TEST_CASE("an evaluated checkpoint must give its average, whatever trainer evaluates it") {
+TEST_CASE("an evaluated checkpoint must use its average in any trainer") {
   const char* name = "average_is_evaluated";
   Case test = made_up(
       R"({"trainer": {"max_epochs": 2, "enable_checkpointing": true},
@@ -200,7 +200,7 @@ TEST_CASE("an evaluated checkpoint must give its average, whatever trainer evalu
   CHECK_FALSE(holds(name, test, with(good, "train_losses", without_last(good.at("train_losses")))));
 }
 
-TEST_CASE("the default displays must be the plain ones, in their places") {
+TEST_CASE("the default progress bar and summary must be the plain ones, at their positions") {
   const char* name = "default_displays";
   const Case test =
       made_up(R"({"trainer": {}, "callbacks": []})",

@@ -132,7 +132,7 @@ TEST_CASE("a model whose pruning becomes permanent ends with ema's average, as s
   CHECK(zeros_of(end) == 2);
 }
 
-TEST_CASE("a model that keeps its masks ends with ema's average beside them") {
+TEST_CASE("a model that keeps its masks ends with ema's average") {
   PrunedToy toy(false);
   toy.train();
   const Follower& run = *toy.follower;

@@ -67,7 +67,7 @@ TEST_CASE("a terminal gets colour, unless NO_COLOR is set or it is dumb") {
   CHECK_FALSE(has_color(user.answer({"plugin", "list"})));
 }
 
-TEST_CASE("a table fits the terminal's width, and is whole where there is none") {
+TEST_CASE("a table fits the terminal's width, and is complete without a terminal") {
   const GrapnelUser user;
   user.add_plugin("ema");
   std::string text = test::manifest_text("ema");

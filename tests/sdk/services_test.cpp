@@ -173,7 +173,7 @@ TEST_CASE("a plugin's lease swaps weights until it ends or its object is destroy
   CHECK(host.live_handles == 0);
 }
 
-TEST_CASE("of several leases of an entry the last taken counts, and they end in any order") {
+TEST_CASE("the last of a plugin's leases of an entry counts, and they can end in any order") {
   RecordingHost host;
   host.parameters = {{"w", FakeTensor::make({1}), nullptr}, {"v", FakeTensor::make({2}), nullptr}};
   CHECK(run(host, [&host](auto& event) {

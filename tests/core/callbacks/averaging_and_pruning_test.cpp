@@ -86,7 +86,7 @@ TEST_CASE("a pruned model that ends with an average is as sparse as without") {
   }
 }
 
-TEST_CASE("a pruned model is validated with its average under the masks, whatever the order") {
+TEST_CASE("a pruned model is validated with its masked average, in any order of the callbacks") {
   for (const bool average_first : {true, false}) {
     const Case each{false, true, average_first};
     INFO(each.text());

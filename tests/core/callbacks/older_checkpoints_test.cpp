@@ -83,7 +83,7 @@ void make_older(const std::filesystem::path& file) {
 
 }  // namespace
 
-TEST_CASE("a checkpoint that an earlier build wrote of a pruned training is resumed") {
+TEST_CASE("a checkpoint of a pruned training from an earlier build can be resumed") {
   for (const bool permanent : {true, false}) {
     INFO("permanent " << permanent);
     const std::string file =
@@ -102,7 +102,7 @@ TEST_CASE("a checkpoint that an earlier build wrote of a pruned training is resu
   }
 }
 
-TEST_CASE("a test runs with the weights and the masks of an earlier build's checkpoint") {
+TEST_CASE("test uses the weights and masks of an earlier build's checkpoint") {
   const std::string file = std::string(OLDER_CHECKPOINTS) + "/kept.ckpt";
   const StateDict saved = load_checkpoint_file(file);
   const StateDict& weights = saved.at("state_dict").to_dict();
@@ -115,7 +115,7 @@ TEST_CASE("a test runs with the weights and the masks of an earlier build's chec
   CHECK(at::equal(module.seen[0], module.tensor(kPruned) * module.mask(kPruned)));
 }
 
-TEST_CASE("a checkpoint with the older names resumes a training with the same bits as today's") {
+TEST_CASE("a checkpoint with the older names resumes with the same bits as a new one") {
   for (const bool permanent : {true, false}) {
     const ResumedTraining today{.callbacks = [=] { return older_callbacks(permanent); }};
     ResumedTraining older = today;
@@ -129,7 +129,7 @@ TEST_CASE("a checkpoint with the older names resumes a training with the same bi
   }
 }
 
-TEST_CASE("a finetuning that noted the older names is resumed with its groups") {
+TEST_CASE("a finetuning checkpoint with the older names is resumed with its groups") {
   const ResumedTraining training{
       .callbacks =
           [] {
@@ -147,7 +147,7 @@ TEST_CASE("a finetuning that noted the older names is resumed with its groups") 
   CHECK(made_older == 3);
 }
 
-TEST_CASE("a checkpoint with masks is refused by a model that nothing prunes") {
+TEST_CASE("a checkpoint with masks is refused for a model without pruning") {
   const std::string file = std::string(OLDER_CHECKPOINTS) + "/kept.ckpt";
   BackboneModule module;
   Trainer trainer(quiet(1));

@@ -1,15 +1,15 @@
-// What a Trainer grants every callback holds in a loop of one's own too: filters, on_error, counts.
+// Filters, on_error and the profile's counts work under Fabric as in a Trainer.
 #include <algorithm>
 #include <map>
 
+#include "captured_log.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
-#include "grapnel/base/log.h"
 #include "grapnel/callbacks/lambda_callback.h"
 #include "grapnel/dispatcher.h"
 #include "grapnel/fabric.h"
-#include "../support/toy.h"
 #include "temp_dir.h"
+#include "toy.h"
 
 namespace fabric_policy_test {
 
@@ -75,13 +75,6 @@ struct Filtered {
   Fabric fabric;
 };
 
-struct Errors : LogSink {
-  void write(LogLevel level, std::string_view text) override {
-    if (level == LogLevel::error) lines.emplace_back(text);
-  }
-  std::vector<std::string> lines;
-};
-
 uint64_t counted(const Profile& profile, const std::string& who, const std::string& action) {
   for (const ProfileRow& row : profile.rows) {
     if (row.who == who && row.action == action) return row.calls;
@@ -91,7 +84,7 @@ uint64_t counted(const Profile& profile, const std::string& who, const std::stri
 
 }  // namespace
 
-TEST_CASE("in a loop of one's own a filter's steps are its training batches") {
+TEST_CASE("under Fabric a filter's steps are the loop's training batches") {
   Filtered loop({.every = CallSpan::steps(3)});
   for (int i = 0; i < 7; ++i) loop.batch();
   CHECK(loop.calls("on_train_batch_start") == 2);
@@ -104,7 +97,7 @@ TEST_CASE("in a loop of one's own a filter's steps are its training batches") {
   CHECK(late.callback->batches == std::vector<int64_t>{2, 3, 4});
 }
 
-TEST_CASE("a batch is counted where only its end is called, with the optimizer's step before it") {
+TEST_CASE("a filter under Fabric counts a batch even if only its end hook is called") {
   Filtered loop({.every = CallSpan::steps(2)});
   ToyModule net;
   auto optimizer = loop.fabric.setup(
@@ -119,7 +112,7 @@ TEST_CASE("a batch is counted where only its end is called, with the optimizer's
   }
 }
 
-TEST_CASE("a filter's epochs begin with on_train_epoch_start, which may number them") {
+TEST_CASE("under Fabric a filter's epochs begin with on_train_epoch_start, which may number them") {
   Filtered loop({.every = CallSpan::epochs(2)});
   loop.fabric.call("setup");
   CHECK(loop.calls("setup") == 1);
@@ -143,7 +136,7 @@ TEST_CASE("a filter's epochs begin with on_train_epoch_start, which may number t
   CHECK(resumed.fabric.trainer().current_epoch() == 7);
 }
 
-TEST_CASE("in a user-defined event a filter's steps are its calls, each event for itself") {
+TEST_CASE("for user-defined events a filter's steps are the calls of each event") {
   Filtered loop({.every = CallSpan::steps(3)});
   for (int i = 0; i < 7; ++i) loop.fabric.call("on_x");
   loop.fabric.call("on_y");
@@ -151,7 +144,7 @@ TEST_CASE("in a user-defined event a filter's steps are its calls, each event fo
   CHECK(loop.calls("on_y") == 0);
 }
 
-TEST_CASE("once is once for each hook and each event") {
+TEST_CASE("the filter `once` under Fabric allows one call per hook and event") {
   Filtered loop({.once = true});
   for (int i = 0; i < 3; ++i) {
     loop.batch();
@@ -164,7 +157,7 @@ TEST_CASE("once is once for each hook and each event") {
   CHECK(once.at("Counting").to_list().size() == 3);
 }
 
-TEST_CASE("a filter that has no meaning in the loop is refused by what it lacks") {
+TEST_CASE("a filter that has no meaning under Fabric is refused, saying what is missing") {
   CHECK_THROWS_WITH(Filtered({.last = CallSpan::epochs(1)}),
                     Contains("Counting: the filter 'last'") && Contains("Fabric"));
   Filtered loop({.first = CallSpan::epochs(1)});
@@ -174,11 +167,9 @@ TEST_CASE("a filter that has no meaning in the loop is refused by what it lacks"
   CHECK(loop.calls("on_validation_end") == 1);
 }
 
-TEST_CASE("a callback that throws under 'disable' leaves the loop, loudly and once") {
-  const auto errors = std::make_shared<Errors>();
-  const ScopedLogSink sink(errors);
+TEST_CASE("under Fabric a throwing callback with on_error=disable is disabled with one error") {
   for (const std::string event : {"on_train_batch_end", "on_x"}) {
-    errors->lines.clear();
+    const CapturedLog log;
     const auto fragile = std::make_shared<Counting>();
     fragile->fails_in = event;
     const auto after = std::make_shared<Counting>();
@@ -189,16 +180,16 @@ TEST_CASE("a callback that throws under 'disable' leaves the loop, loudly and on
     CHECK(fragile->calls(event) == 1);
     CHECK(fragile->calls("on_y") == 0);
     CHECK(after->calls(event) == 3);
-    REQUIRE(errors->lines.size() == 1);
-    CHECK_THAT(errors->lines[0], Contains("Counting") && Contains("broken") && Contains(event) &&
-                                     Contains("disabled"));
+    const std::vector<std::string> errors = log.texts(LogLevel::error);
+    REQUIRE(errors.size() == 1);
+    CHECK_THAT(errors[0], Contains("Counting") && Contains("broken") && Contains(event) &&
+                              Contains("disabled"));
     CHECK(fabric.trainer().dispatcher().disabled(fragile.get()));
   }
 }
 
-TEST_CASE("an object that only has handlers can be disabled and filtered too") {
-  const auto errors = std::make_shared<Errors>();
-  const ScopedLogSink sink(errors);
+TEST_CASE("under Fabric an object with only event handlers can be disabled and filtered") {
+  const CapturedLog log;
   int called = 0;
   auto handlers = std::make_shared<EventHandlers>();
   handlers->on("on_x", [&] {
@@ -211,12 +202,13 @@ TEST_CASE("an object that only has handlers can be disabled and filtered too") {
   Fabric fabric({.callbacks = {callback}});
   for (int i = 0; i < 5; ++i) fabric.call("on_x");
   CHECK(called == 1);
-  REQUIRE(errors->lines.size() == 1);
-  CHECK_THAT(errors->lines[0], Contains("EventHandlers failed in on_x"));
+  const std::vector<std::string> errors = log.texts(LogLevel::error);
+  REQUIRE(errors.size() == 1);
+  CHECK_THAT(errors[0], Contains("EventHandlers failed in on_x"));
 }
 
-TEST_CASE("a disabled callback's last good state stays in the checkpoints of the loop") {
-  const ScopedLogSink sink(std::make_shared<Errors>());
+TEST_CASE("Fabric's checkpoints keep a disabled callback's last good state") {
+  const CapturedLog log;
   const TempDir directory;
   const auto fragile = std::make_shared<Counting>();
   {
@@ -237,7 +229,7 @@ TEST_CASE("a disabled callback's last good state stays in the checkpoints of the
   CHECK(reader->loaded == 1);
 }
 
-TEST_CASE("arguments that don't fit are the caller's mistake and disable nobody") {
+TEST_CASE("wrong event arguments are the caller's error and disable no callback") {
   const auto object = std::make_shared<Counting>();
   object->on("on_z", [](double) {}, {"loss"});
   Fabric fabric({.callbacks = {disabling(object)}});
@@ -246,15 +238,14 @@ TEST_CASE("arguments that don't fit are the caller's mistake and disable nobody"
   CHECK_THROWS_AS(fabric.call("on_train_batch_end", arg("batch", 3)), ArgumentError);
   CHECK_FALSE(fabric.trainer().dispatcher().disabled(object.get()));
   // The caller is a callback here.
-  const ScopedLogSink sink(std::make_shared<Errors>());
+  const CapturedLog log;
   object->on("on_x", [&] { fabric.call("on_z"); });
   CHECK_NOTHROW(fabric.call("on_x"));
   CHECK(fabric.trainer().dispatcher().disabled(object.get()));
 }
 
-TEST_CASE("hooks of the end reach every callback, whatever one of them throws") {
-  const auto errors = std::make_shared<Errors>();
-  const ScopedLogSink sink(errors);
+TEST_CASE("under Fabric on_run_end reaches every callback, even if one throws") {
+  const CapturedLog log;
   const auto bad = std::make_shared<Counting>();
   bad->fails_in = "on_run_end";
   const auto after = std::make_shared<Counting>();
@@ -262,11 +253,12 @@ TEST_CASE("hooks of the end reach every callback, whatever one of them throws") 
   Fabric fabric({.callbacks = {bad, after}});
   CHECK_NOTHROW(fabric.call("on_run_end"));
   CHECK(after->calls("on_run_end") == 1);
-  REQUIRE(errors->lines.size() == 1);
-  CHECK_THAT(errors->lines[0], Contains("Counting failed in on_run_end"));
+  const std::vector<std::string> errors = log.texts(LogLevel::error);
+  REQUIRE(errors.size() == 1);
+  CHECK_THAT(errors[0], Contains("Counting failed in on_run_end"));
 }
 
-TEST_CASE("the profile counts every call of a hook, a handler and an event") {
+TEST_CASE("Fabric's profile counts every call of a hook, a handler and an event") {
   ManualClock clock;
   const auto one = std::make_shared<Counting>();
   const auto two = std::make_shared<Counting>();
@@ -291,7 +283,7 @@ TEST_CASE("the profile counts every call of a hook, a handler and an event") {
   CHECK(profile.rows.front().seconds == Approx(5));
 }
 
-TEST_CASE("a Fabric's trainer can be looked at but not run") {
+TEST_CASE("a Fabric's trainer can be read but not run") {
   Fabric fabric;
   ToyModule net;
   CHECK_THROWS_WITH(fabric.trainer().fit(net, toy_data()), Contains("belongs to a Fabric"));

@@ -78,7 +78,7 @@ TEST_CASE("TensorBoard event records have the checksums of TFRecord files") {
   CHECK(found[1] == std::string(kExpected, sizeof kExpected - 1));
 }
 
-TEST_CASE("a resumed run tells TensorBoard which steps to forget") {
+TEST_CASE("TensorBoardLogger of a resumed run marks the steps that TensorBoard drops") {
   const TempDir directory;
   ManualClock clock;
   const TensorBoardLoggerOptions options{

@@ -189,7 +189,7 @@ TEST_CASE("a Trainer adds ModelSummary unless it is turned off or one is given")
   CHECK_THROWS_WITH(Trainer(options), Catch::Contains("enable_model_summary"));
 }
 
-TEST_CASE("a run says a message once, whatever other trainers run meanwhile") {
+TEST_CASE("a run logs a once-only message once, whatever other trainers do meanwhile") {
   class Lossless : public ToyModule {
    public:
     StepOutput training_step(Batch&, int64_t) override { return {}; }

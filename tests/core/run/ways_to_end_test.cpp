@@ -141,7 +141,7 @@ TEST_CASE("a signal ends the run at the next batch, with on_signal before on_exc
   CHECK(at("cb.on_exception") < at("cb.on_run_end"));
 }
 
-TEST_CASE("leased weights are put back, last first, before on_exception") {
+TEST_CASE("leased weights are restored, last first, before on_exception") {
   Trace trace;
   ToyModule module;
   const at::Tensor before = module.weight.detach().clone();

@@ -37,7 +37,7 @@ TEST_CASE("a lease is undone once: when ended, when its handle is destroyed, or 
   CHECK_FALSE(kept.active());
 }
 
-TEST_CASE("all leases are undone last first") {
+TEST_CASE("Leases::end_all undoes leases last first") {
   Leases leases;
   std::string order;
   const Lease a = leases.take("a", [&] { order += "a"; });
