@@ -27,11 +27,6 @@ std::vector<std::string> option_names(const CLI::App& command) {
   return names;
 }
 
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
-  const std::optional<std::string> meant = nearest(word, known);
-  return meant ? fmt::format("did you mean '{}'? ", *meant) : "";
-}
-
 }  // namespace
 
 const CLI::App& innermost(const CLI::App& app) {
@@ -52,13 +47,13 @@ std::string explain_usage(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> left = command.remaining();
   if (!left.empty() && left.front().starts_with('-')) {
     const std::string word = left.front().substr(0, left.front().find('='));
-    return fmt::format("'{}' has no option {}; {}--help shows those that there are",
-                       full_name(command), quote(word), did_you_mean(word, option_names(command)));
+    return fmt::format("'{}' has no option {}{}", full_name(command), quote(word),
+                       did_you_mean(word, option_names(command)));
   }
   if (!left.empty() && !known.empty()) {
-    return fmt::format("'{}' has no command {}; {}there are {}", full_name(command),
-                       quote(left.front()), did_you_mean(left.front(), known),
-                       join_quoted(known, "and"));
+    return fmt::format("'{}' has no command {}; it has {}{}", full_name(command),
+                       quote(left.front()), join_quoted(known, "and"),
+                       did_you_mean(left.front(), known));
   }
   if (!left.empty()) {
     return fmt::format("'{}' takes no argument {}", full_name(command), quote(left.front()));

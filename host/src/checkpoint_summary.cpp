@@ -17,15 +17,6 @@ namespace {
 
 constexpr std::string_view model_group = "model";
 
-// The member at the end of a path of keys; nullptr when there is none.
-template <class... Keys>
-const ConfigValue* find_path(const ConfigValue* value, Keys... keys) {
-  for (const std::string_view key : {std::string_view(keys)...}) {
-    value = value == nullptr ? nullptr : value->find(key);
-  }
-  return value;
-}
-
 std::optional<std::int64_t> integer(const ConfigValue* value) {
   if (value == nullptr || !value->is_integer()) return std::nullopt;
   return value->as_int();
@@ -108,24 +99,23 @@ CheckpointSummary summarize_checkpoint(const std::filesystem::path& path) {
   summary.sha256 = hex(file.sha256());
   summary.groups = group_tensors(file.tensors());
   try {
-    const ConfigValue* root = file.document().find("checkpoint");
-    if (const ConfigValue* version = find_path(root, "grapnel_version")) {
+    const auto find = [&](const char* keys) {
+      return find_by_path(file.document(), std::string("checkpoint.") + keys);
+    };
+    if (const ConfigValue* version = find("grapnel_version")) {
       summary.grapnel_version = version->as_string("grapnel_version");
     }
-    summary.epoch = integer(find_path(root, "epoch"));
-    summary.global_step = integer(find_path(root, "global_step"));
-    summary.batches =
-        integer(find_path(root, "loops", "fit_loop", "batch_progress", "current", "completed"));
-    if (const ConfigValue* optimizers = find_path(root, "optimizer_states")) {
+    summary.epoch = integer(find("epoch"));
+    summary.global_step = integer(find("global_step"));
+    summary.batches = integer(find("loops.fit_loop.batch_progress.current.completed"));
+    if (const ConfigValue* optimizers = find("optimizer_states")) {
       summary.optimizers = optimizers->size();
     }
-    if (const ConfigValue* schedulers = find_path(root, "lr_schedulers")) {
+    if (const ConfigValue* schedulers = find("lr_schedulers")) {
       summary.schedulers = schedulers->size();
     }
-    if (const ConfigValue* own = find_path(root, "hyper_parameters")) {
-      summary.hyper_parameters = *own;
-    }
-    const ConfigValue* callbacks = find_path(root, "callbacks");
+    if (const ConfigValue* own = find("hyper_parameters")) summary.hyper_parameters = *own;
+    const ConfigValue* callbacks = find("callbacks");
     if (callbacks != nullptr && callbacks->is_object()) {
       for (const auto& [key, values] : document::read_dict(*callbacks)) {
         summary.callbacks.push_back(callback_state(key, *values, file));

@@ -93,10 +93,9 @@ class ObjectReader {
                        std::vector<std::string>& warnings) const {
     for (const ConfigValue::Member& member : object_.as_object()) {
       if (std::ranges::find(known, member.key) != known.end()) continue;
-      const std::optional<std::string> meant = nearest(member.key, known);
       warnings.push_back(fmt::format("{}: {} has an unknown key {}, which is ignored{}",
                                      member.key_position().to_string(), what_, quote(member.key),
-                                     meant ? fmt::format("; did you mean '{}'?", *meant) : ""));
+                                     did_you_mean(member.key, known)));
     }
   }
 
@@ -178,10 +177,8 @@ void check_parameter_types(const ConfigValue& parameters) {
     if (std::ranges::find(parameter_types, name) != parameter_types.end()) continue;
     const std::optional<std::string> meant = nearest(name, parameter_types);
     throw type->error(
-        fmt::format("parameter {} has the type {}, which plugins cannot read{}; types: {}",
-                    quote(member.key), quote(name),
-                    meant ? fmt::format("; did you mean {}?", quote(*meant)) : "",
-                    join(parameter_types)),
+        fmt::format("parameter {} has the type {}, which plugins cannot read; types: {}{}",
+                    quote(member.key), quote(name), join(parameter_types), did_you_mean(meant)),
         "type", meant.value_or(""));
   }
 }

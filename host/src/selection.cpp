@@ -306,11 +306,10 @@ bool names_a_file(std::string_view argument) noexcept {
 }
 
 PluginError unknown_plugin(std::string_view id, std::vector<std::string> known) {
-  const std::optional<std::string> meant = nearest(id, known);
-  return {fmt::format("there is no plugin {}; {}'grapnel plugin list' shows all that were found, "
-                      "'grapnel plugin path' where they are looked for",
-                      quote(id), meant ? fmt::format("did you mean {}? ", quote(*meant)) : ""),
-          {std::string(id), {}, {}, {}}};
+  return {
+      fmt::format("there is no plugin {}; see 'grapnel plugin list' and 'grapnel plugin path'{}",
+                  quote(id), did_you_mean(id, known)),
+      {std::string(id), {}, {}, {}}};
 }
 
 }  // namespace grapnel::host

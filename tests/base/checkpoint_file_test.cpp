@@ -109,7 +109,7 @@ TEST_CASE("a missing tensor names the nearest one") {
   const CheckpointFile file = CheckpointFile::open(dir / "a");
   CHECK(file.find("model.wieght") == nullptr);
   CHECK_THROWS_WITH(file.at("model.wieght"),
-                    Catch::Contains("no tensor 'model.wieght'; the nearest is 'model.weight'"));
+                    Catch::Contains("no tensor 'model.wieght'; did you mean 'model.weight'?"));
 }
 
 TEST_CASE("content that a checkpoint file cannot hold is refused before anything is written") {

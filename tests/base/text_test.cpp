@@ -157,8 +157,6 @@ TEST_CASE("durations are read as DD:HH:MM:SS and nothing else") {
     INFO(bad);
     CHECK_FALSE(parse_duration(bad));
   }
-  CHECK(format_duration(93784) == "01:02:03:04");
-  CHECK(parse_duration(format_duration(1'000'000'000)) == 1'000'000'000);
 }
 
 }  // namespace text_test

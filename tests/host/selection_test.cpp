@@ -191,7 +191,8 @@ TEST_CASE("an id that no plugin has names the nearest") {
   const PluginWorld world;
   world.add_plugin("nan_guard_plus");
   CHECK_THROWS_WITH(select(world, {.plugins = {"nan_gard_plus"}}),
-                    Contains("there is no plugin 'nan_gard_plus'; did you mean 'nan_guard_plus'?"));
+                    "there is no plugin 'nan_gard_plus'; see 'grapnel plugin list' and 'grapnel "
+                    "plugin path'; did you mean 'nan_guard_plus'?");
   CHECK_THROWS_AS(select(world, {.no_plugins = {"nan_guard_pls"}}), PluginError);
 }
 

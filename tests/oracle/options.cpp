@@ -1,6 +1,6 @@
 #include "options.h"
 
-#include <grapnel/base/text.h>
+#include <fmt/format.h>
 
 #include <cmath>
 
@@ -25,7 +25,9 @@ TrainerOptions make_options(const Json& arguments, Journal& journal,
                            (key == "strategy" && text == "auto");
     if (elsewhere) continue;
     if (value.is_object()) {  // a span of time
-      values.set(key, format_duration(std::llround(timedelta_seconds(value))));
+      const auto seconds = std::llround(timedelta_seconds(value));
+      values.set(key, fmt::format("{:02}:{:02}:{:02}:{:02}", seconds / 86400, seconds / 3600 % 24,
+                                  seconds / 60 % 60, seconds % 60));
       continue;
     }
     // Python's True is one batch.

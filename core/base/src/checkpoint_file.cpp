@@ -247,9 +247,7 @@ const TensorEntry& CheckpointFile::at(std::string_view name) const {
   if (const TensorEntry* found = find(name)) return *found;
   std::vector<std::string> known;
   for (const TensorEntry& tensor : tensors_) known.push_back(tensor.name);
-  const auto meant = nearest(name, known);
-  throw CheckpointError(path(), "it has no tensor " + quote(name) +
-                                    (meant ? "; the nearest is " + quote(*meant) : std::string()));
+  throw CheckpointError(path(), "it has no tensor " + quote(name) + did_you_mean(name, known));
 }
 
 const std::string& CheckpointFile::checksum(const TensorEntry& tensor) const {

@@ -95,9 +95,4 @@ std::optional<std::int64_t> parse_duration(std::string_view text) {
   return *days * day + *hours * 3600 + *minutes * 60 + *seconds;
 }
 
-std::string format_duration(std::int64_t seconds) {
-  return two_digits(seconds / 86400) + ":" + two_digits(seconds / 3600 % 24) + ":" +
-         two_digits(seconds / 60 % 60) + ":" + two_digits(seconds % 60);
-}
-
 }  // namespace grapnel

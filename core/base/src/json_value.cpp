@@ -117,9 +117,8 @@ const ConfigValue& ConfigValue::at(std::string_view key) const {
   std::vector<std::string> known;
   for (const Member& member : as_object()) known.push_back(member.key);
   const auto meant = nearest(key, known);
-  throw error("the key " + quote(key) + " is missing" +
-                  (meant ? "; did you mean " + quote(*meant) + "?" : std::string()),
-              std::string(key), meant.value_or(""));
+  throw error("the key " + quote(key) + " is missing" + did_you_mean(meant), std::string(key),
+              meant.value_or(""));
 }
 
 std::size_t ConfigValue::size() const noexcept {

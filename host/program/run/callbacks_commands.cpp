@@ -120,13 +120,11 @@ void show(const CallbacksRequest& request) {
                              printable(callback.origin), printable(callback.summary), former,
                              help.empty() ? "It has no parameters.\n" : help));
   }
-  const std::string meant = nearest(name, names).value_or("");
-  throw ConfigError(
-      {},
-      fmt::format("there is no callback {}{}; 'grapnel callbacks list' shows all of "
-                  "them, those of enabled plugins too",
-                  quote(name), meant.empty() ? "" : "; did you mean " + quote(meant) + "?"),
-      name, meant);
+  const auto meant = nearest(name, names);
+  throw ConfigError({},
+                    fmt::format("there is no callback {}; see 'grapnel callbacks list'{}",
+                                quote(name), did_you_mean(meant)),
+                    name, meant.value_or(""));
 }
 
 CLI::App& add_command(CLI::App& parent, const char* name, const char* summary, const char* example,

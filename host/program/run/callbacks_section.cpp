@@ -35,8 +35,8 @@ void check_common_keys(const NamedItem& item, const ParameterTable& own) {
     const std::string meant = nearest(member.key, known).value_or("");
     if (std::find(common.begin(), common.end(), meant) == common.end()) continue;
     throw ConfigError(member.key_position(),
-                      fmt::format("unknown key {} in {}; did you mean {}? Known: {}",
-                                  quote(member.key), item.context, quote(meant), join(known)),
+                      fmt::format("unknown key {} in {}{} Known: {}", quote(member.key),
+                                  item.context, did_you_mean(meant), join(known)),
                       item.context + "." + member.key, meant);
   }
 }

@@ -65,7 +65,7 @@ Standing standing_of(const Session& session) {
   return {written.at("global_step").as_int(), written.at("epoch").as_int()};
 }
 
-std::string how_to_go_on(const Session& session) {
+std::string resume_command(const Session& session) {
   const std::string directory = display_path(session.run_directory());
   return fmt::format("grapnel fit --run-dir {} --ckpt last", directory);
 }
@@ -110,12 +110,9 @@ std::string report_text(const Session& session, std::string_view interrupted) {
   }
   const std::filesystem::path checkpoint = session.checkpoint();
   if (!checkpoint.empty()) line("checkpoint", display_path(checkpoint));
-  if (fit && !checkpoint.empty()) line("to go on", how_to_go_on(session));
+  if (fit && !checkpoint.empty()) line("resume", resume_command(session));
   if (!session.predictions_file().empty()) {
     line("predictions", display_path(session.predictions_file()));
-  }
-  if (const MetricDict::Entry* accuracy = session.metrics().find("val_acc")) {
-    text += fmt::format("val_acc {:.4f}\n", accuracy->value.number());
   }
   return text;
 }

@@ -15,8 +15,7 @@ namespace grapnel::program {
 // `interrupted`: what ended the run early; empty when nothing did.
 [[nodiscard]] ConfigValue report_json(const Session& session, std::string_view interrupted);
 
-// Metrics as a table, where the checkpoint is, how to go on. The last line is "val_acc 0.9778" where
-// there is that metric.
+// The metrics as a table, why the run ended, its checkpoint, and the command that resumes it.
 [[nodiscard]] std::string report_text(const Session& session, std::string_view interrupted);
 
 }  // namespace grapnel::program

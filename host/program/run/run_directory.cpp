@@ -36,8 +36,7 @@ fs::path newest_checkpoint(const fs::path& directory) {
 // "best_model_path" of the first ModelCheckpoint whose state is in the file; empty when none is.
 std::string recorded_best(const fs::path& checkpoint) {
   const CheckpointFile file = CheckpointFile::open(checkpoint, CheckpointCheck::on_use);
-  const ConfigValue* content = file.document().find("checkpoint");
-  const ConfigValue* callbacks = content == nullptr ? nullptr : content->find("callbacks");
+  const ConfigValue* callbacks = find_by_path(file.document(), "checkpoint.callbacks");
   if (callbacks == nullptr || !callbacks->is_object()) return {};
   for (const ConfigValue::Member& member : callbacks->as_object()) {
     const ConfigValue* best = member.value.find("best_model_path");

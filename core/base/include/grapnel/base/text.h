@@ -73,7 +73,4 @@ namespace grapnel {
 // when the text is anything else or does not fit.
 [[nodiscard]] GRAPNEL_BASE_API std::optional<std::int64_t> parse_duration(std::string_view text);
 
-// The inverse: 93784 -> "01:02:03:04". `seconds` must not be negative.
-[[nodiscard]] GRAPNEL_BASE_API std::string format_duration(std::int64_t seconds);
-
 }  // namespace grapnel
