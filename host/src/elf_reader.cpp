@@ -65,7 +65,7 @@ constexpr std::uint64_t max_table_bytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t flags_text_relocations = 4;
 constexpr std::uint64_t flags_1_program = 0x08000000;  // a position-independent program
 
-std::string machine_name(std::uint16_t machine) {
+std::string elf_machine_name(std::uint16_t machine) {
   switch (machine) {
     case 3:
       return "x86 (32-bit)";
@@ -109,7 +109,7 @@ class ElfReader {
     const auto byte = [&](std::size_t at) { return std::to_integer<unsigned>(ident[at]); };
     const bool big_endian = byte(5) == 2;
     const unsigned machine = big_endian ? byte(18) << 8 | byte(19) : byte(19) << 8 | byte(18);
-    facts_.machine = machine_name(static_cast<std::uint16_t>(machine));
+    facts_.machine = elf_machine_name(static_cast<std::uint16_t>(machine));
     facts_.unloadable = foreign_machine(facts_.machine);
     if (byte(4) != 2 || big_endian) {
       if (facts_.unloadable.empty()) {

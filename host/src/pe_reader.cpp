@@ -28,7 +28,7 @@ constexpr std::uint16_t is_library_flag = 0x2000;
 constexpr std::string_view manifest_section = ".grapnel";  // all of the 8 bytes, no NUL
 static_assert(manifest_section.size() == sizeof(SectionHeader::name));
 
-std::string machine_name(std::uint16_t machine) {
+std::string pe_machine_name(std::uint16_t machine) {
   switch (machine) {
     case 0x14c:
       return "x86 (32-bit)";
@@ -55,7 +55,7 @@ LibraryFacts read_pe(std::span<const std::byte> bytes) {
   }
   LibraryFacts facts;
   facts.format = LibraryFormat::pe;
-  facts.machine = machine_name(header.machine);
+  facts.machine = pe_machine_name(header.machine);
 #if defined(_WIN32)
   facts.unloadable = foreign_machine(facts.machine);
 #else

@@ -6,16 +6,16 @@
 namespace grapnel::host {
 namespace {
 
-bool is_digit(char c) {
+bool is_digit_character(char c) {
   return c >= '0' && c <= '9';
 }
 bool is_identifier_character(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+  return is_digit_character(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
 }
 
 // A number without leading zeros.
 bool is_number(std::string_view text) {
-  return !text.empty() && text.size() <= 18 && std::ranges::all_of(text, is_digit) &&
+  return !text.empty() && text.size() <= 18 && std::ranges::all_of(text, is_digit_character) &&
          (text == "0" || text.front() != '0');
 }
 
@@ -36,7 +36,7 @@ bool is_identifier(std::string_view part) {
 
 // Purely numeric identifiers of a pre-release have no leading zeros either.
 bool is_prerelease_identifier(std::string_view part) {
-  return is_identifier(part) && (!std::ranges::all_of(part, is_digit) || is_number(part));
+  return is_identifier(part) && (!std::ranges::all_of(part, is_digit_character) || is_number(part));
 }
 
 }  // namespace
