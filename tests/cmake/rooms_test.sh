@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The rooms of core/src: a room includes headers of its own and of lower floors alone. The floors, and the rooms of
+# The rooms of core/src: a room includes only its own headers and those of lower floors. The floors, and the rooms of
 # public headers without a source of their name, are those of the table in core/src/README.md.
 source "$(dirname -- "${BASH_SOURCE[0]}")/testing.sh"
 
@@ -80,13 +80,13 @@ TABLE
   expect_output 'src/README.md: its table has no row for attic/'
   expect_output 'src/attic: it has no README.md'
 }
-it "an include of a room beside or above, and a room without a floor, is found" finds_them
+it "finds an include of a room on the same or a higher floor, and a room without a floor" finds_them
 
 keeps_them() {
   (($(grep -c '^| [0-9]' "$sources/core/src/README.md") > 10))
   rooms "$sources/core" >run.out
   [[ ! -s run.out ]] || { echo "core/src/README.md says which rooms may include which:"; cat run.out; return 1; }
 }
-it "the rooms of core include lower rooms alone" keeps_them
+it "the rooms of core include only lower rooms" keeps_them
 
 finish

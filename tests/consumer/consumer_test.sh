@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the build into a prefix of its own, builds tests/consumer/program outside the tree against the
+# Installs the build into a temporary prefix, builds tests/consumer/program outside the tree against the
 # package that is found there, enables an installed plugin with the installed program, and trains with it.
 #
 #   consumer_test.sh BUILD-DIRECTORY CMAKE

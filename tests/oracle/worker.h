@@ -1,4 +1,4 @@
-// Cases in child processes: what crashes or hangs there is a failed case, and the run goes on.
+// Cases in child processes: one that crashes or hangs is a failed case, and the others still run.
 //
 // A child is this program again, with files of cases as arguments. It writes one line of JSON before
 // each case and one after it; the one that has a beginning but no end is the one that went wrong.

@@ -76,7 +76,7 @@ def all_blocks(repository):
 
 
 def cpp_source(block, contexts):
-    """A translation unit with the block in it, in a namespace of its own, and a test that runs it."""
+    """A translation unit with the block in its own namespace, and a test that runs it."""
     includes = "".join(line + "\n" for line in block.text.splitlines() if line.startswith("#include"))
     body = "".join(line + "\n" for line in block.text.splitlines() if not line.startswith("#include"))
     body = f'#line {block.line + 1 + includes.count(chr(10))} "{block.page}"\n{body}'

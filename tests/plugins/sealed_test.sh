@@ -12,6 +12,6 @@ sealed() { expect_sealed "$built_in/$plugin.so" "$sources/plugins/$plugin/plugin
 beside() { cmp "$built_in/$plugin.grapnel.json" "$sources/plugins/$plugin/plugin.json"; }
 for plugin in "${plugins[@]}"; do
   it "$plugin is sealed" sealed
-  it "$plugin has its manifest beside it, too" beside
+  it "$plugin has its manifest next to it, too" beside
 done
 finish

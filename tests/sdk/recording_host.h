@@ -134,7 +134,7 @@ class RecordingHost {
   std::vector<Request> requests;
   std::vector<Metric> metrics;
   std::vector<std::string> calls;  // operators, in order
-  bool pending = false;            // a service failed and nobody passed it on yet
+  bool pending = false;            // a service failed and its failure was not passed on yet
   std::string lease_reason;        // of the last lease that lasts; empty: none does
 
   /// Handles that plugins hold: 0 when none leaked.

@@ -1,4 +1,4 @@
-// A plugin made of classes in the test itself, without a library of its own.
+// A plugin made of classes in the test itself, without a library.
 #pragma once
 
 #include <array>

@@ -94,7 +94,7 @@ class InProcessPlugin {
   LifeFunction destroy;
   std::function<std::int32_t(const Caller&, const grapnel_state_writer*)> save;
   std::function<std::int32_t(const Caller&, const grapnel_state_reader*)> load;
-  std::string key;  // of the state; empty: none of its own
+  std::string key;  // of the state; empty: the default
   // The plugin's side of any other extension, by its id; NULL for none.
   std::function<const void*(std::string_view id)> extension;
 

@@ -17,7 +17,7 @@ namespace grapnel::test {
 
 class PluginHome : public PluginWorld {
  public:
-  // Copies a library, and the manifest beside it if there is one, into the plugin directory.
+  // Copies a library, and the manifest next to it if there is one, into the plugin directory.
   void drop_in(const std::filesystem::path& library) const {
     namespace fs = std::filesystem;
     fs::copy_file(library, plugins() / library.filename());

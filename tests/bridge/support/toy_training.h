@@ -14,8 +14,8 @@
 
 namespace grapnel::test {
 
-// A ToyModule with a buffer "seen" (int64, batches trained on), outputs besides the loss, predictions, and an
-// SGD with momentum, made from its name.
+// A ToyModule that also has a buffer "seen" (int64, batches trained on), extra outputs, predictions, and an
+// SGD with momentum, made by name.
 class PluginToyModule final : public ToyModule {
  public:
   PluginToyModule();

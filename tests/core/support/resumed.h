@@ -106,7 +106,7 @@ struct ResumedTraining {
   }
 };
 
-// Places within epoch and batch, beside the start and the end of a training.
+// Places within an epoch and a batch, not at the start and the end of a training.
 inline const std::vector<std::pair<std::string, int>>& places_to_be_killed() {
   static const std::vector<std::pair<std::string, int>> places = {
       {"on_train_epoch_start", 1}, {"on_train_epoch_start", 3}, {"on_train_batch_start", 5},
