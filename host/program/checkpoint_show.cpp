@@ -35,7 +35,7 @@ std::string describe_progress(const host::CheckpointSummary& summary) {
 }
 
 std::string describe_contents(const host::CheckpointSummary& summary) {
-  if (!summary.optimizers) return "the model's weights only; no training can go on from it";
+  if (!summary.optimizers) return "the model's weights only; a training cannot be resumed from it";
   return fmt::format("weights, {}, {}, {}", plural(*summary.optimizers, "optimizer"),
                      plural(summary.schedulers, "scheduler"),
                      plural(summary.callbacks.size(), "callback state"));
@@ -104,7 +104,7 @@ void add_checkpoint_show(CLI::App& parent, Context&) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* command = parent.add_subcommand("show", "Show what a checkpoint holds");
   command->add_option("FILE", options->file, "A .ckpt file")->required();
-  command->add_flag("--json", options->json, "Answer with JSON on standard output");
+  command->add_flag("--json", options->json, "Print JSON");
   command->footer(
       "Reads the file's document and the tensors' names, not their data; 'grapnel checkpoint "
       "verify'\n"

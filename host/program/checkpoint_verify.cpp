@@ -20,7 +20,7 @@ struct VerifyOptions {
   bool json = false;
 };
 
-// Adds what it found to `result`; true when the file is whole.
+// Adds the findings to `result`; true when the file is intact.
 bool verify(const std::string& path, const VerifyOptions& options, Context& context,
             ConfigValue& result) {
   result.set("path", path);
@@ -57,7 +57,7 @@ void run(const VerifyOptions& options, Context& context) {
   if (options.json) {
     print_json(results);
   } else if (options.files.size() > 1) {
-    print(fmt::format("{} files, {} of them not whole\n", options.files.size(), damaged));
+    print(fmt::format("{} files, {} damaged\n", options.files.size(), damaged));
   }
 }
 
@@ -67,10 +67,11 @@ void add_checkpoint_verify(CLI::App& parent, Context& context) {
   auto options = std::make_shared<VerifyOptions>();
   CLI::App* command = parent.add_subcommand("verify", "Check every byte of checkpoints");
   command->add_option("FILE", options->files, "One or more .ckpt files")->required();
-  command->add_flag("--json", options->json, "Answer with JSON on standard output");
+  command->add_flag("--json", options->json, "Print JSON");
   command->footer(
-      "Compares each file with the checksums in it. Ends with 5 when one is damaged or no\n"
-      "checkpoint.\n\n"
+      "Compares each file with the checksums in it. Exits with 5 when one is damaged or\n"
+      "not a checkpoint.\n"
+      "\n"
       "Example:\n"
       "  grapnel checkpoint verify runs/mlp-digits-0/checkpoints/*.ckpt");
   command->callback([options, &context] { run(*options, context); });

@@ -12,7 +12,7 @@ struct Group {
 
 constexpr Group groups[] = {
     {"plugin", "List, enable and check plugins"},
-    {"checkpoint", "Look into checkpoints"},
+    {"checkpoint", "Inspect checkpoints"},
 };
 
 struct Command {

@@ -1,9 +1,9 @@
-// The table of subcommands. One more is a file with a function add_...(), its declaration here, and
-// its line in commands.cpp.
+// The table of subcommands. To add one, write a file with a function add_...(), declare it here and
+// add a line to commands.cpp.
 //
-// Such a function makes the subcommand below `parent`, with its options, help and an example, and sets
-// as its CLI11 callback what runs. A command that fails throws (main turns it into a message and an
-// exit code) or, where the answer is an exit code, sets `exit_code`.
+// Such a function adds the subcommand to `parent`, with its options, help and an example, and sets
+// its CLI11 callback to the code that runs. A command that fails throws (main turns it into a
+// message and an exit code) or sets `exit_code`.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -26,7 +26,7 @@ void add_plugin_path(CLI::App& parent, Context& context);
 void add_plugin_validate(CLI::App& parent, Context& context);
 void add_probe_child(CLI::App& parent, Context& context);
 
-// Everything that `grapnel` understands.
+// Adds all commands of `grapnel`.
 void add_commands(CLI::App& app, Context& context);
 
 }  // namespace grapnel::program

@@ -1,5 +1,5 @@
-// grapnel: finds, enables and checks plugins, looks into checkpoints, and hands training to
-// grapnel-run. Links neither LibTorch nor core, so that it answers in milliseconds.
+// grapnel: finds, enables and checks plugins, inspects checkpoints, and runs grapnel-run for
+// training. Links neither LibTorch nor core, so that it answers in milliseconds.
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
@@ -61,7 +61,7 @@ int run(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   using namespace grapnel;
 #if !defined(_WIN32)
-  // Whoever started it may have it ignored, which is inherited: children could not be waited for.
+  // The parent process may ignore it, which is inherited: children could not be waited for.
   std::signal(SIGCHLD, SIG_DFL);
 #endif
   try {

@@ -1,5 +1,5 @@
-// How the program speaks: answers on standard output, everything else on standard error, colour only
-// on a terminal and only where NO_COLOR (no-color.org) is not set.
+// Output of the program: results go to standard output, everything else to standard error. Colour
+// only on a terminal, and only when NO_COLOR (no-color.org) is not set.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +16,15 @@ enum class Color : std::uint8_t { none, bold, dim, red, green, yellow };
 // The text in a colour, when the stream shows colours.
 [[nodiscard]] std::string paint(std::string_view text, Color color, Stream stream = Stream::output);
 
-// Columns of standard output; 0, no limit, where it is no terminal.
+// Columns of standard output; 0 (no limit) when it is not a terminal.
 [[nodiscard]] int output_width();
 
-// Writes to standard output. Throws IoError when nobody takes it (a full disk, a closed pipe).
+// Writes to standard output. Throws IoError when that fails (a full disk, a closed pipe).
 void print(std::string_view text);
 void print_json(const ConfigValue& value);
 
-// "grapnel: error: <text>" on standard error; "See '<command> --help'." below when that is given.
+// "grapnel: error: <text>" on standard error; "See '<command> --help'." below when `command` is
+// given.
 void print_error(std::string_view text, std::string_view command = {});
 
 // Sends the library's warnings and errors to standard error.

@@ -25,14 +25,14 @@ std::string describe(const std::string& id, host::DisableResult result) {
     case host::DisableResult::disabled:
       return fmt::format("disabled {}", quote(id));
     case host::DisableResult::noted:
-      return fmt::format("{} was not enabled; trainings will not mention it any more", quote(id));
+      return fmt::format("{} was not enabled; runs no longer mention it", quote(id));
     case host::DisableResult::unchanged:
-      return fmt::format("{} is disabled already", quote(id));
+      return fmt::format("{} is already disabled", quote(id));
   }
   return {};
 }
 
-// Ids that mean something: what is enabled, what was disabled before, what lies in the search path.
+// Valid ids: of enabled and disabled plugins, and of those in the search path.
 std::vector<std::string> known_ids(const host::EnabledPlugins& enabled,
                                    const host::DiscoveryOptions& options) {
   std::vector<std::string> ids = enabled.disabled;
@@ -78,8 +78,9 @@ void add_plugin_disable(CLI::App& parent, Context&) {
   command->add_flag("--all", options->all, "Every plugin that is enabled")->excludes(plugins);
   add_plugin_options(*command, *options);
   command->footer(
-      "Trainings that are running go on with the plugin; later ones start without it and do not\n"
-      "mention it. For one training alone, use grapnel fit --no-plugin ID.\n\n"
+      "Running trainings keep the plugin; later ones start without it and do not mention it.\n"
+      "To disable it for one run only, use grapnel fit --no-plugin ID.\n"
+      "\n"
       "Example:\n"
       "  grapnel plugin disable nan_guard");
   command->callback([options] {

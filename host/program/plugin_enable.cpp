@@ -30,7 +30,7 @@ std::string describe(const host::EnableResult& result) {
       return fmt::format("updated {}; {} ran before", plugin.describe(),
                          printable(result.previous_version));
     case Action::unchanged:
-      return fmt::format("{} is enabled already", plugin.describe());
+      return fmt::format("{} is already enabled", plugin.describe());
   }
   return {};
 }
@@ -46,7 +46,7 @@ ConfigValue to_json(const host::EnableResult& result) {
   return value;
 }
 
-// What --all means: every drop-in that the user has not decided about. What is left out is named.
+// --all: every drop-in that the user did not disable. Skipped plugins are reported.
 std::vector<host::Candidate> all_candidates(const host::DiscoveryOptions& options) {
   const host::EnabledPlugins enabled = read_enabled(options.directories);
   const host::Discovery discovery = discover(options);
@@ -54,18 +54,18 @@ std::vector<host::Candidate> all_candidates(const host::DiscoveryOptions& option
   for (const host::Candidate* candidate : discovery.drop_ins()) {
     if (enabled.is_disabled(candidate->summary.id)) continue;
     candidates.push_back(*candidate);
-    candidates.back().shadowed_by.clear();  // only one of the project may come first
+    candidates.back().shadowed_by.clear();  // only a plugin of the project can shadow it
   }
   for (const host::Candidate& candidate : discovery.candidates) {
     std::string reason = candidate.refused;
     if (candidate.usable() && enabled.is_disabled(candidate.summary.id)) {
-      reason = "it was disabled; to use it, name it: grapnel plugin enable " + candidate.summary.id;
+      reason = "it is disabled; to use it: grapnel plugin enable " + candidate.summary.id;
     } else if (candidate.usable() && candidate.origin == host::SearchOrigin::project) {
-      reason = "it comes with the project; to use it, name it: grapnel plugin enable " +
+      reason = "plugins of a project need your consent; to use it: grapnel plugin enable " +
                candidate.summary.id;
     }
     if (reason.empty()) continue;
-    print_error(fmt::format("plugin {} is left out: {}", candidate.describe(), printable(reason)));
+    print_error(fmt::format("plugin {} is skipped: {}", candidate.describe(), printable(reason)));
   }
   return candidates;
 }
@@ -74,7 +74,7 @@ void run_enable(const EnableOptions& options, Context& context) {
   const host::DiscoveryOptions discovery = options.discovery();
   std::vector<host::Candidate> candidates;
   if (options.all) candidates = all_candidates(discovery);
-  // All are looked up before the first is enabled, so that a slip changes nothing.
+  // All are looked up before the first is enabled, so that a typo changes nothing.
   for (const std::string& plugin : options.plugins) {
     candidates.push_back(host::find_candidate(plugin, discovery));
   }
@@ -85,13 +85,13 @@ void run_enable(const EnableOptions& options, Context& context) {
       results.append(to_json(result));
       if (!options.json) print(describe(result) + "\n");
     } catch (const Error& error) {
-      // What failed for one need not for the next, and what was done is told in any case.
+      // The others may still succeed, and their results are printed in any case.
       print_error(error.what());
       context.exit_code = exit_code_of(error);
     }
   }
   if (options.json) print_json(results);
-  if (candidates.empty() && !options.json) print("No plugin was found that could be enabled.\n");
+  if (candidates.empty() && !options.json) print("No plugin to enable was found.\n");
 }
 
 }  // namespace
@@ -102,13 +102,14 @@ void add_plugin_enable(CLI::App& parent, Context& context) {
   auto* plugins =
       command->add_option("PLUGIN", options->plugins, "Ids, or paths of libraries or manifests");
   command
-      ->add_flag("--all", options->all, "All that can be used, but the project's and disabled ones")
+      ->add_flag("--all", options->all,
+                 "All usable plugins, except the project's and disabled ones")
       ->excludes(plugins);
   add_plugin_options(*command, *options);
   command->footer(
-      "Copies the library into a private store, from which it is loaded: when the file changes, "
-      "the\n"
-      "copy goes on running until the new version is enabled in turn.\n\n"
+      "Copies the library into a private store, from which it is loaded. When the file changes,\n"
+      "the copy stays in use until the new version is enabled.\n"
+      "\n"
       "Examples:\n"
       "  grapnel plugin enable nan_guard grad_norm\n"
       "  grapnel plugin enable ./build/my_plugin.so");

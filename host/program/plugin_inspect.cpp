@@ -21,7 +21,7 @@ struct InspectOptions : PluginOptions {
   DeadlineOption deadline;
 };
 
-// Behind its name, wrapped below itself.
+// The name, then the value, wrapped and indented.
 void print_field(std::string_view name, const std::string& value) {
   constexpr int indent = 14;
   std::string lines = wrap(printable(value), output_width(), indent);
@@ -45,7 +45,7 @@ void print_library(const host::LibraryFacts& facts) {
   print_field("Needs", join(facts.needed));
   const std::vector<std::string> libtorch = host::libtorch_libraries(facts.needed);
   if (!libtorch.empty()) {
-    print_field("", fmt::format("it is linked with LibTorch ({}) and works with that release only",
+    print_field("", fmt::format("it is linked with LibTorch ({}) and works only with that release",
                                 join(libtorch)));
   }
 }
@@ -81,7 +81,7 @@ void print_text(const host::Inspection& inspection) {
   if (inspection.facts) print_library(*inspection.facts);
   print_field("Probe", inspection.probe ? fmt::format("{} ({})", describe_probe(*inspection.probe),
                                                       inspection.probe->probed_at)
-                                        : "not tried out yet; --probe does that");
+                                        : "not probed yet; use --probe");
   if (inspection.probe && !inspection.probe->ok()) print(probe_error_lines(*inspection.probe));
   if (!inspection.manifest) return;
   for (const std::string& warning : inspection.manifest->warnings) {
@@ -100,7 +100,7 @@ void run_inspect(const InspectOptions& options, Context& context) {
                          options.deadline.probe());
   }
   host::Inspection inspection = host::inspect_plugin(options.plugin, discovery);
-  if (probe) inspection.probe = probe;  // also where the cache can't be written
+  if (probe) inspection.probe = probe;  // even if the cache can't be written
   if (options.json) {
     print_json(to_json(inspection));
   } else {
@@ -117,12 +117,13 @@ void add_plugin_inspect(CLI::App& parent, Context& context) {
   command->add_option("PLUGIN", options->plugin, "An id, or the path of a library or manifest")
       ->required();
   command->add_flag("--probe", options->probe,
-                    "Try it out in a process of its own (this runs its code)");
+                    "Try it out in a separate process (this runs its code)");
   add_deadline_option(*command, options->deadline);
   add_plugin_options(*command, *options);
   command->footer(
       "Reads manifest and library; runs none of the plugin's code unless --probe is given. With\n"
-      "--probe it ends with 4 when the plugin failed.\n\n"
+      "--probe, exits with 4 when the plugin failed.\n"
+      "\n"
       "Example:\n"
       "  grapnel plugin inspect nan_guard --probe");
   command->callback([options, &context] { run_inspect(*options, context); });

@@ -37,7 +37,7 @@ Color color_of(PluginState state) {
 }
 
 std::string none_found(const host::PluginList& list) {
-  std::string text = "No plugins were found. They are looked for in:\n";
+  std::string text = "No plugins were found. The search path is:\n";
   for (const host::SearchDirectory& directory : list.directories) {
     text += fmt::format("  {}{}\n", printable(directory.path.string()),
                         directory.exists ? "" : "  (does not exist)");
@@ -103,12 +103,14 @@ void add_plugin_list(CLI::App& parent, Context&) {
   CLI::App* command = parent.add_subcommand("list", "List all plugins that were found");
   add_plugin_options(*command, *options);
   command->footer(
-      "Lists what lies in the search path ('grapnel plugin path') and what is enabled, without\n"
-      "running any of it.\n\n"
+      "Lists the plugins in the search path ('grapnel plugin path') and the enabled ones,\n"
+      "without running them.\n"
+      "\n"
       "States: enabled; disabled (found, not enabled); update waits (the file is another version\n"
-      "than the copy that runs); missing (the file is gone or out of reach, the copy runs);\n"
-      "damaged (the copy is gone); shadowed (another of the same id comes first); refused (with\n"
-      "the reason).\n\n"
+      "than the copy in use); missing (the file is gone or unreachable, the copy is used);\n"
+      "damaged (the copy is gone); shadowed (another plugin of the same id comes first); refused\n"
+      "(cannot be used, with the reason).\n"
+      "\n"
       "Example:\n"
       "  grapnel plugin list --plugin-path build/release/plugins");
   command->callback([options] { run_list(*options); });

@@ -19,13 +19,13 @@ void add_plugin_options(CLI::App& command, PluginOptions& options) {
       ->allow_extra_args(false)
       ->check(CLI::Validator(
           [](const std::string& list) -> std::string {
-            // A list may hold several; one that stands alone and is not there is a slip.
+            // A list may contain missing directories; a single missing one is an error.
             const bool is_list = list.find(path_list_separator()) != std::string::npos;
             if (is_list || std::filesystem::is_directory(list)) return {};
             return "there is no directory " + quote(list);
           },
           ""));
-  command.add_flag("--json", options.json, "Answer with JSON on standard output");
+  command.add_flag("--json", options.json, "Print JSON");
 }
 
 host::ProbeOptions DeadlineOption::probe() const {
@@ -35,7 +35,7 @@ host::ProbeOptions DeadlineOption::probe() const {
 void add_deadline_option(CLI::App& command, DeadlineOption& option) {
   command
       .add_option("--deadline", option.seconds,
-                  "Seconds after which a probe that hangs is ended (default 10)")
+                  "Kill a probe that takes longer, in seconds (default 10)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.01, 86400.0));
 }

@@ -29,7 +29,8 @@ struct DeadlineOption {
 // --deadline
 void add_deadline_option(CLI::App& command, DeadlineOption& option);
 
-// "passed after 12 ms", "crashed after 8 ms: the process was ended by SIGSEGV (11) while loading it"
+// "passed after 12 ms", "crashed after 8 ms: the process was ended by SIGSEGV (11) while loading
+// it"
 [[nodiscard]] std::string describe_probe(const host::ProbeResult& probe);
 // The last lines of its standard error, each behind a margin; empty when there are none.
 [[nodiscard]] std::string probe_error_lines(const host::ProbeResult& probe);

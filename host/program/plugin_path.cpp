@@ -52,7 +52,9 @@ void run_path(const PluginOptions& options) {
   }
   print(table.to_text(0));
   print(
-      fmt::format("\nThe first plugin of an id wins.\nEnabled plugins are recorded in {}\n"
+      fmt::format("\n"
+                  "If several plugins have the same id, the first one wins.\n"
+                  "Enabled plugins are recorded in {}\n"
                   "and run from their copies in {}\n",
                   printable(record), printable(store)));
 }
@@ -61,8 +63,7 @@ void run_path(const PluginOptions& options) {
 
 void add_plugin_path(CLI::App& parent, Context&) {
   auto options = std::make_shared<PluginOptions>();
-  CLI::App* command =
-      parent.add_subcommand("path", "Show where plugins are looked for, in which order");
+  CLI::App* command = parent.add_subcommand("path", "Show the search path for plugins, in order");
   add_plugin_options(*command, *options);
   command->footer(
       "The order: --plugin-path, GRAPNEL_PLUGIN_PATH (a list of directories), .grapnel/plugins in\n"

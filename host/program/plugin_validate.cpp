@@ -68,18 +68,16 @@ void run_validate(const ValidateOptions& options, Context& context) {
 
 void add_plugin_validate(CLI::App& parent, Context& context) {
   auto options = std::make_shared<ValidateOptions>();
-  CLI::App* command =
-      parent.add_subcommand("validate", "Check a plugin before it is handed to others");
+  CLI::App* command = parent.add_subcommand("validate", "Check a plugin before you distribute it");
   command->add_option("PLUGIN", options->plugin, "Path of a library or manifest, or an id")
       ->required();
   add_deadline_option(*command, options->deadline);
   add_plugin_options(*command, *options);
   command->footer(
-      "Checks manifest and library, and that the library keeps to itself; then loads it in a "
-      "process\n"
-      "of its own, where each callback is made with its default parameters and destroyed. Ends "
-      "with 4\n"
-      "when something failed.\n\n"
+      "Checks the manifest and the library, and that the library is sealed; then loads it in a\n"
+      "separate process, creates each callback with its default parameters and destroys it.\n"
+      "Exits with 4 when a check fails.\n"
+      "\n"
       "Example:\n"
       "  grapnel plugin validate build/release/plugins/nan_guard.so");
   command->callback([options, &context] { run_validate(*options, context); });

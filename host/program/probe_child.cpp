@@ -1,4 +1,4 @@
-// grapnel probe-child: the process in which a plugin is probed. For grapnel itself, not for people.
+// grapnel probe-child: the process in which a plugin is probed. Started only by grapnel itself.
 #include <memory>
 
 #include <grapnel/base/log.h>

@@ -19,7 +19,7 @@ struct RunCommand {
 };
 
 constexpr RunCommand run_commands[] = {
-    {"fit", "Train a model as a run.json says"},
+    {"fit", "Train a model described by a run.json"},
     {"validate", "Evaluate a model on its validation data"},
     {"test", "Evaluate a model on its test data"},
     {"predict", "Write a model's predictions"},
@@ -50,11 +50,12 @@ void run_program(const std::vector<std::string>& arguments) {
   for (const std::filesystem::path& place : places) {
     if (file_identity(place)) replace_process(place, arguments);
   }
-  throw Error(fmt::format(
-      "'grapnel {}' needs the program {}, which trains with LibTorch and is not installed; it was "
-      "looked for as {} and {}; build Grapnel with LibTorch (GRAPNEL_TRAINING=ON) and install it",
-      printable(arguments.front()), program_name, quote(places[0].string()),
-      quote(places[1].string())));
+  throw Error(
+      fmt::format("'grapnel {}' needs the program {}, which trains with "
+                  "LibTorch and is not installed; tried {} and {}; build "
+                  "Grapnel with LibTorch (GRAPNEL_TRAINING=ON) and install it",
+                  printable(arguments.front()), program_name, quote(places[0].string()),
+                  quote(places[1].string())));
 }
 
 }  // namespace grapnel::program

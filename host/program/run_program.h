@@ -1,5 +1,5 @@
-// The commands that train live in a second program, grapnel-run, so that this one starts without
-// LibTorch. They are handed over before their arguments are looked at.
+// The commands that train are in a second program, grapnel-run, so that this one starts without
+// LibTorch. Their arguments are passed on without being parsed.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -11,7 +11,7 @@ namespace grapnel::program {
 
 [[nodiscard]] bool is_run_command(std::string_view name);
 
-// Puts them into the help. They never run from there.
+// Adds them to the help only.
 void add_run_commands(CLI::App& app);
 
 // Replaces this process by `grapnel-run ARGUMENTS...`. Error when that program is not installed.

@@ -1,4 +1,4 @@
-// Reading little-endian structures out of a file's bytes, every access checked against their size.
+// Reads little-endian structures from a file's bytes; every access is bounds-checked.
 #pragma once
 
 #include <fmt/format.h>
@@ -23,8 +23,8 @@ class BytesReader {
                                                 std::string_view what) const {
     if (offset > bytes_.size() || size > bytes_.size() - offset) {
       throw DataError(
-          fmt::format("{} should be {} bytes at offset {}, but only {} bytes are there; "
-                      "the file is damaged or cut short",
+          fmt::format("{} should be {} bytes at offset {}, but only {} "
+                      "bytes are there; the file is damaged or truncated",
                       what, size, offset, bytes_.size()));
     }
     return bytes_.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));

@@ -48,7 +48,7 @@ std::vector<TensorGroup> group_tensors(const std::vector<TensorEntry>& tensors) 
   return groups;
 }
 
-// The document's names of the tensors in a state.
+// Names of the tensors in a state, as in the document.
 void collect_tensors(const ConfigValue& value, std::vector<std::string>& names) {
   if (value.is_array()) {
     for (const ConfigValue& item : value.as_array()) collect_tensors(item, names);
@@ -72,7 +72,7 @@ CallbackState callback_state(const std::string& key, const ConfigValue& values,
     ++state.tensors;
     if (const TensorEntry* tensor = file.find(name)) state.tensor_bytes += tensor->size();
   }
-  // What the bridge wraps around a plugin's own state.
+  // The bridge's wrapper around a plugin's state.
   const ConfigValue* version = state.state.find("version");
   const ConfigValue* content = state.state.find("state");
   const bool is_plugin = state.state.contains("keep_if_absent") && version && content;

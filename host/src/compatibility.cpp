@@ -1,4 +1,4 @@
-// Whether this host can run what a manifest describes: ABI, platform, extensions.
+// Checks whether this host can run a plugin: ABI, platform, extensions.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,12 +36,12 @@ std::string abi_mismatch(const AbiVersion& needed) {
   if (needed.major < host_abi.major) {
     return both + "; install a newer release of the plugin";
   }
-  // Within major 0 a minor may change anything (abi.h), so only the very same one fits.
+  // Within major 0 a minor may change anything (abi.h), so only the same one fits.
   if (needed.minor > host_abi.minor) {
     return both + "; update grapnel, or install an older release of the plugin";
   }
   if (host_abi.major == 0 && needed.minor < host_abi.minor) {
-    return both + "; install a newer release of the plugin, or build it anew";
+    return both + "; install a newer release of the plugin, or rebuild it";
   }
   return {};
 }
@@ -70,7 +70,7 @@ std::string incompatibility(const Manifest& manifest) {
   if (std::string reason = abi_mismatch(manifest.abi); !reason.empty()) return reason;
   if (!manifest.platforms.empty() &&
       std::ranges::find(manifest.platforms, this_platform()) == manifest.platforms.end()) {
-    return fmt::format("it runs on {} only, this system is {}", join_quoted(manifest.platforms),
+    return fmt::format("it runs only on {}, this system is {}", join_quoted(manifest.platforms),
                        this_platform());
   }
   for (const std::string& id : manifest.required_extensions) {

@@ -11,8 +11,8 @@ namespace grapnel::host {
 namespace {
 
 [[noreturn]] void refuse_changed(const Candidate& candidate) {
-  throw PluginError(fmt::format("the manifest of plugin {} was changed since it was looked at; "
-                                "look at it again, then repeat the command",
+  throw PluginError(fmt::format("the manifest of plugin {} changed while it was "
+                                "read; check it and repeat the command",
                                 candidate.describe()),
                     {candidate.summary.id, candidate.summary.version, {}, {}});
 }

@@ -9,9 +9,9 @@
 
 namespace grapnel::host {
 
-// The manifest of a candidate whose library was put into the store as `copy`: from the copy itself
-// where it is embedded, else from the file beside the library, which must be the one that was
-// examined. PluginError when it is not; ConfigError, DataError or IoError when it can't be read.
+// The manifest of a candidate whose library was put into the store as `copy`: from the copy if it
+// is embedded, else from the file next to the library, which must not have changed since it was
+// examined. PluginError when it has; ConfigError, DataError or IoError when it can't be read.
 [[nodiscard]] std::shared_ptr<const Manifest> manifest_of_copy(const Candidate& candidate,
                                                                const StoredFile& copy);
 

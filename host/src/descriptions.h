@@ -1,5 +1,5 @@
-// The descriptions (described.h) of host's structs and enums: their JSON, their texts, and the bytes
-// of the scan cache.
+// The descriptions (described.h) of host's structs and enums: their JSON, their texts, and the
+// bytes of the scan cache.
 #pragma once
 
 #include <grapnel/base/described.h>
@@ -26,7 +26,7 @@ GRAPNEL_DESCRIBE(AbiVersion, major, minor);
 GRAPNEL_DESCRIBE_ENUM(SearchOrigin, option, environment, project, user, installed, file);
 GRAPNEL_DESCRIBE(SearchDirectory, path, origin, exists);
 GRAPNEL_DESCRIBE(PluginSummary, id, name, version, license, summary, abi, aliases, callbacks);
-// What the bytes of the files say. Left out: manifest, origin, shadowed_by.
+// The facts from the files' bytes. Left out: manifest, origin, shadowed_by.
 GRAPNEL_DESCRIBE_ALL_BUT(3, Candidate, library, identity, manifest_file, manifest_identity, summary,
                          refused);
 
@@ -40,7 +40,7 @@ GRAPNEL_DESCRIBE_ENUM(PluginState, enabled, disabled, update_waits, missing, dam
 GRAPNEL_DESCRIBE(ListedPlugin, id, state, version, name, summary, license, callbacks, path, origin,
                  digest, enabled_at, note);
 GRAPNEL_DESCRIBE(PluginList, plugins, directories, trust_all_drop_ins);
-// Left out: manifest, facts, probe, whose JSON is made by hand.
+// Left out: manifest, facts, probe, which inspection.cpp adds.
 GRAPNEL_DESCRIBE_ALL_BUT(3, Inspection, state, note, path, manifest_path, digest, enabled_at,
                          enabled_version);
 
@@ -54,7 +54,7 @@ GRAPNEL_DESCRIBE(ValidationCheck, check, outcome, found);
 
 // Left out: fields, which are the keys of `state`.
 GRAPNEL_DESCRIBE_ALL_BUT(1, CallbackState, key, plugin_version, tensors, tensor_bytes, state);
-// Left out: groups, callbacks, hyper_parameters, which are added by hand.
+// Left out: groups, callbacks, hyper_parameters, which checkpoint_summary.cpp adds.
 GRAPNEL_DESCRIBE_ALL_BUT(3, CheckpointSummary, path, bytes, format_version, sha256, grapnel_version,
                          epoch, global_step, batches, optimizers, schedulers);
 

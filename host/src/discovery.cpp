@@ -41,7 +41,7 @@ class Scan {
     }
     std::ranges::sort(names);
     std::vector<std::optional<Candidate>> found(names.size());
-    // Manifests first: a library that one of them names does not stand for itself.
+    // Manifests first: a library named by one of them is not listed separately.
     for (const bool manifests : {true, false}) {
       for (std::size_t i = 0; i < names.size(); ++i) {
         if (is_manifest_name(names[i]) == manifests)
@@ -53,8 +53,8 @@ class Scan {
     }
   }
 
-  // nullopt when it was there and is gone, or was met before under another name. IoError when it
-  // can't be looked at.
+  // nullopt when it has disappeared or was already seen under another name. IoError when it can't
+  // be examined.
   std::optional<Candidate> file(const fs::path& path) {
     const std::optional<FileIdentity> identity = file_identity(path, Links::refuse);
     if (!identity) return std::nullopt;
@@ -63,10 +63,10 @@ class Scan {
     const fs::path target = fs::canonical(path, broken);
     const auto target_identity = broken ? std::nullopt : file_identity(target, Links::refuse);
     if (!target_identity) {
-      return Candidate{.library = path, .refused = "it is a symbolic link to nothing"};
+      return Candidate{.library = path, .refused = "it is a broken symbolic link"};
     }
     std::optional<Candidate> candidate = resolved_file(target, *target_identity);
-    // Whoever can exchange the link chooses the file.
+    // Whoever can replace the link chooses the file.
     std::string refusal = trust_.directory_refusal(path.parent_path());
     if (candidate && candidate->refused.empty()) candidate->refused = std::move(refusal);
     return candidate;
@@ -75,7 +75,7 @@ class Scan {
   std::vector<Candidate> take() { return std::move(found_); }
 
  private:
-  // One that can't be looked at hides none of the others.
+  // A file that can't be examined must not hide the others.
   std::optional<Candidate> file_or_refusal(const fs::path& path) {
     try {
       return file(path);
@@ -114,7 +114,7 @@ class Scan {
     return std::move(examined.candidate);
   }
 
-  // What nobody else may be able to change: the library, and the manifest file that names it.
+  // Checks the library, and the manifest file that names it.
   std::string trust_refusal(const Candidate& candidate) {
     if (!candidate.manifest_file.empty()) {
       std::string refusal = trust_.refusal(candidate.manifest_file, candidate.manifest_identity);
@@ -192,7 +192,7 @@ Candidate examine(const fs::path& file) {
   const fs::path beside = is_manifest ? fs::path() : manifest_beside(resolved);
   std::optional<Candidate> found;
   if (!beside.empty()) found = Scan(nullptr).file(beside);
-  // A manifest beside it that speaks for another library is none of this one's business.
+  // A manifest next to it may belong to another library.
   if (!found || found->library != resolved) found = Scan(nullptr).file(resolved);
   if (!found) throw IoError("find", file, ENOENT);
   found->origin = SearchOrigin::file;

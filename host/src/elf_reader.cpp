@@ -1,5 +1,5 @@
-// ELF, as far as the dynamic loader would look at it: program headers, notes, the dynamic section
-// and its symbol table. Section headers are not used; strip may have removed them.
+// ELF, the parts that the dynamic loader reads: program headers, notes, the dynamic section and its
+// symbol table. Section headers are not used; strip may have removed them.
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -113,7 +113,7 @@ class ElfReader {
     facts_.unloadable = foreign_machine(facts_.machine);
     if (byte(4) != 2 || big_endian) {
       if (facts_.unloadable.empty()) {
-        facts_.unloadable = "it is not a 64-bit little-endian library, and no other is accepted";
+        facts_.unloadable = "only 64-bit little-endian libraries are accepted";
       }
       return;
     }
@@ -159,7 +159,7 @@ class ElfReader {
       auto manifest = find_manifest_note(notes);
       if (!manifest) continue;
       if (facts_.manifest && *facts_.manifest != *manifest) {
-        throw DataError("it holds two manifests; it must be built anew with one");
+        throw DataError("it contains two manifests; rebuild it with one");
       }
       facts_.manifest = std::move(manifest);
     }
@@ -175,8 +175,7 @@ class ElfReader {
       const auto bytes = file_.part(segment.offset, segment.file_size, "a loaded segment");
       return BytesReader(bytes.subspan(static_cast<std::size_t>(address - segment.address)));
     }
-    throw DataError(
-        fmt::format("{} at address {:#x} lies in no segment of the file", what, address));
+    throw DataError(fmt::format("{} at address {:#x} is in no segment of the file", what, address));
   }
 
   void read_dynamic() {
@@ -218,7 +217,7 @@ class ElfReader {
   std::string_view name(std::uint64_t offset) {
     if (offset >= strings_.size()) {
       throw DataError(
-          fmt::format("a name at {} lies outside its table of {} bytes", offset, strings_.size()));
+          fmt::format("a name at {} is outside its table of {} bytes", offset, strings_.size()));
     }
     const std::string_view rest = strings_.substr(static_cast<std::size_t>(offset));
     const std::size_t end = rest.find('\0');
@@ -230,7 +229,7 @@ class ElfReader {
     return rest.substr(0, end);
   }
 
-  // The dynamic symbol table has no size of its own; its hash table knows.
+  // The size of the dynamic symbol table is known only from its hash table.
   std::uint64_t symbol_count() const {
     if (const auto address = find(tag_hash)) {
       return at_address(*address, "the hash table").read<std::uint32_t>(4, "the hash table");

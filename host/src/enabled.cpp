@@ -17,7 +17,7 @@
 namespace grapnel::host {
 namespace {
 
-// The name under which a manifest is kept, behind its digest.
+// The name of a stored manifest, after its digest.
 constexpr std::string_view stored_manifest_name = "plugin.json";
 
 [[noreturn]] void refuse(const Candidate& candidate, const std::string& reason) {
@@ -99,7 +99,7 @@ EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& di
     result.previous_version = old->version;
     if (is_same) result.plugin.enabled_at = old->enabled_at;
     *old = result.plugin;
-    // A plugin that was enabled under two of its names is one now.
+    // A plugin that was enabled under two of its names is recorded once.
     enabled.plugins.erase(
         std::remove_if(std::next(old), enabled.plugins.end(),
                        [&](const EnabledPlugin& p) { return stands_for(p, manifest); }),

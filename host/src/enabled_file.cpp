@@ -42,7 +42,7 @@ EnabledPlugin parse_plugin(const ConfigValue& value) {
 // The file's tree; null when there is no file.
 ConfigValue read_tree(const std::filesystem::path& file) {
   if (!file_identity(file)) return {};
-  // Whoever writes here says which code runs.
+  // Write access here decides which code runs.
   if (const std::string refusal = TrustChecker().refusal(real_path(file)); !refusal.empty()) {
     throw ConfigError({.file = file.string()}, refusal);
   }
@@ -59,21 +59,22 @@ void write_tree(const std::filesystem::path& file, const ConfigValue& tree) {
   out.commit();
 }
 
-// The same error, at the same place, with what to do about it.
+// The same error at the same position, with advice.
 [[noreturn]] void throw_damaged(const std::filesystem::path& file, const ConfigError& error) {
   const SourcePosition position{.file = error.file, .line = error.line, .column = error.column};
   std::string_view message = error.what();
   if (const std::string where = position.to_string(); message.starts_with(where + ": ")) {
     message.remove_prefix(where.size() + 2);
   }
-  throw ConfigError(position,
-                    fmt::format("the record of enabled plugins cannot be used: {}; correct it, or "
-                                "move {} away and enable the plugins again (it was left as it is)",
-                                message, quote(file.string())),
-                    error.key, error.nearest);
+  throw ConfigError(
+      position,
+      fmt::format("the record of enabled plugins cannot be used: {}; fix it, or move {} "
+                  "away and enable the plugins again (the file was not changed)",
+                  message, quote(file.string())),
+      error.key, error.nearest);
 }
 
-// Members of the plugin's old record that this version doesn't know.
+// Keeps members of the plugin's old record that this version doesn't know.
 void keep_unknown_keys(ConfigValue& plugin, const ConfigValue* old_plugins) {
   if (old_plugins == nullptr) return;
   for (const ConfigValue& old : old_plugins->as_array()) {
@@ -99,7 +100,7 @@ EnabledPlugins parse_enabled(const ConfigValue& root) {
   const std::int64_t format = root.at("format").as_int("format");
   if (format != file_format) {
     throw root.at("format").error(
-        fmt::format("format {} is not understood, this grapnel reads {}", format, file_format),
+        fmt::format("format {} is not supported, this grapnel reads {}", format, file_format),
         "format");
   }
   EnabledPlugins enabled;
@@ -115,7 +116,7 @@ EnabledPlugins parse_enabled(const ConfigValue& root) {
     for (const ConfigValue& value : plugins->as_array("plugins")) {
       EnabledPlugin plugin = parse_plugin(value);
       if (enabled.find(plugin.id) != nullptr) {
-        throw value.error(fmt::format("the plugin {} stands here twice", quote(plugin.id)));
+        throw value.error(fmt::format("the plugin {} is listed twice", quote(plugin.id)));
       }
       enabled.plugins.push_back(std::move(plugin));
     }
@@ -142,7 +143,7 @@ void edit_enabled_file(const HostDirectories& directories,
   EnabledPlugins enabled = parse_or_explain(file, tree);
   if (!change(enabled)) return;
 
-  // Into the tree as it was read, so that what this version doesn't know stays.
+  // Edits the tree as it was read, to keep what this version doesn't know.
   if (tree.is_null()) {
     tree.set("format", file_format);
     tree.set("trust_all_drop_ins", enabled.trust_all_drop_ins);

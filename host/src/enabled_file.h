@@ -13,7 +13,7 @@ namespace grapnel::host {
 [[nodiscard]] EnabledPlugins parse_enabled(const ConfigValue& root);
 
 // Reads the file, lets `change` edit it, writes it: all under the file's lock. Nothing is written
-// when `change` returns false or throws, or when the file cannot be understood.
+// when `change` returns false or throws, or when the file cannot be parsed.
 void edit_enabled_file(const HostDirectories& directories,
                        const std::function<bool(EnabledPlugins&)>& change);
 

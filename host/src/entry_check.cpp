@@ -21,8 +21,7 @@ std::string abi_fault(const grapnel_plugin& entry) {
   constexpr std::size_t needed = GRAPNEL_END_OF(grapnel_plugin, factories);
   if (entry.struct_size < needed) {
     return fmt::format("its entry " GRAPNEL_PLUGIN_SYMBOL_NAME
-                       " has {} bytes, at least {} are needed; the plugin was built wrongly, build "
-                       "it anew",
+                       " has {} bytes, at least {} are needed; rebuild the plugin",
                        entry.struct_size, needed);
   }
   const AbiVersion built{host_abi.major, entry.abi_minor};
@@ -33,13 +32,12 @@ std::string abi_fault(const grapnel_plugin& entry) {
                      host_abi.to_string(),
                      built.minor > host_abi.minor
                          ? "update grapnel, or install an older release of the plugin"
-                         : "install a newer release of the plugin, or build it anew");
+                         : "install a newer release of the plugin, or rebuild it");
 }
 
 std::string factory_fault(const grapnel_factory* factory, std::uint64_t index) {
   const auto fault = [&](std::string_view what) {
-    return fmt::format("its factory {} {}; the plugin was built wrongly, build it anew", index,
-                       what);
+    return fmt::format("its factory {} {}; rebuild the plugin", index, what);
   };
   if (factory == nullptr) return fault("is NULL");
   if (factory->struct_size < GRAPNEL_END_OF(grapnel_factory, create)) {
@@ -48,7 +46,7 @@ std::string factory_fault(const grapnel_factory* factory, std::uint64_t index) {
   }
   const bool has_name = factory->callback.data != nullptr && factory->callback.size > 0 &&
                         factory->callback.size <= max_factory_name;
-  if (!has_name || !is_utf8(name_of(*factory))) return fault("has no proper name");
+  if (!has_name || !is_utf8(name_of(*factory))) return fault("has an invalid name");
   if (factory->create == nullptr) return fault("has no function 'create'");
   return {};
 }
@@ -59,14 +57,13 @@ std::string entry_fault(const grapnel_plugin& entry, const Manifest& manifest) {
   if (std::string fault = abi_fault(entry); !fault.empty()) return fault;
   if (entry.factory_count > max_factories) {
     return fmt::format(
-        "its entry says that it has {} factories, at most {} are accepted; the plugin "
-        "was built wrongly, build it anew",
+        "its entry announces {} factories, at most {} are accepted; rebuild the plugin",
         entry.factory_count, max_factories);
   }
   if (entry.factory_count > 0 && entry.factories == nullptr) {
     return fmt::format(
-        "its entry says that it has {} factories, but where they are is NULL; the "
-        "plugin was built wrongly, build it anew",
+        "its entry announces {} factories, but its list "
+        "of factories is NULL; rebuild the plugin",
         entry.factory_count);
   }
   std::vector<std::string> names;
@@ -74,8 +71,7 @@ std::string entry_fault(const grapnel_plugin& entry, const Manifest& manifest) {
     if (std::string fault = factory_fault(entry.factories[i], i); !fault.empty()) return fault;
     std::string name(name_of(*entry.factories[i]));
     if (std::ranges::find(names, name) != names.end()) {
-      return fmt::format("two of its factories are called {}; the plugin was built wrongly",
-                         quote(name));
+      return fmt::format("two of its factories are called {}", quote(name));
     }
     names.push_back(std::move(name));
   }

@@ -1,4 +1,4 @@
-// Whether the constant that a plugin exports is what its manifest and the ABI promise.
+// Checks that the constant a plugin exports matches its manifest and the ABI.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace grapnel::host {
 
-// What is wrong with the entry, as the end of a sentence that names whose fault it is; empty when it
-// can be used: its size, ABI minor and every factory that the manifest's callbacks need.
+// What is wrong with the entry (its size, ABI minor, or a factory that the manifest's callbacks
+// need), as the end of a sentence; empty when it can be used.
 [[nodiscard]] std::string entry_fault(const grapnel_plugin& entry, const Manifest& manifest);
 
 // nullptr when the plugin has no such factory. The entry has passed entry_fault().

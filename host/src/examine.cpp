@@ -50,13 +50,13 @@ fs::path library_beside(const fs::path& manifest_file, std::string_view suffix) 
          (name.substr(0, name.size() - manifest_suffix.size()) + std::string(suffix));
 }
 
-// The library that a manifest speaks for, by its field or by its own name.
+// The library of a manifest, from its field or from the manifest's file name.
 fs::path named_library(const fs::path& manifest_file, const Manifest& manifest) {
   if (!manifest.library.empty()) {
     if (is_safe_relative(manifest.library)) return manifest_file.parent_path() / manifest.library;
     throw DataError(
-        fmt::format("its manifest {} names the library {}, which leads out of the manifest's "
-                    "directory; a relative path without '..' is accepted",
+        fmt::format("its manifest {} names the library {}, which is outside the "
+                    "manifest's directory; use a relative path without '..'",
                     quote(manifest_file.string()), quote(manifest.library)));
   }
   for (const std::string_view suffix : library_suffixes) {
@@ -67,7 +67,7 @@ fs::path named_library(const fs::path& manifest_file, const Manifest& manifest) 
 }
 
 // Replaces the library's path by the resolved one and checks that it is a file below the manifest's
-// directory. Which file a symbolic link means can change without a trace, so links aren't cached.
+// directory. A symbolic link's target can change unnoticed, so links aren't cached.
 FileIdentity resolve_library(const fs::path& manifest_file, fs::path& library, bool& is_cacheable) {
   is_cacheable = false;
   if (!file_identity(library)) {
@@ -90,7 +90,7 @@ FileIdentity resolve_library(const fs::path& manifest_file, fs::path& library, b
   return *identity;
 }
 
-// Both manifests say the same, but for where the library lies.
+// True when both manifests are the same except for the library's path.
 bool same_manifest(const std::string& beside, const std::string& embedded) {
   if (beside == embedded) return true;
   const JsonLimits limits{.max_bytes = max_manifest_bytes, .max_depth = max_manifest_depth};
@@ -108,8 +108,9 @@ void check_runs_here(const Manifest& manifest, const LibraryFacts& facts) {
   if (facts.format != LibraryFormat::elf || facts.exports_entry(host_abi.major)) return;
   if (facts.abi_majors.empty()) {
     throw DataError("it does not export the symbol " GRAPNEL_PLUGIN_SYMBOL_NAME
-                    ", by which a plugin is entered; in C++ that takes a line GRAPNEL_PLUGIN(...), "
-                    "and building it with grapnel_add_plugin()");
+                    ", the entry point of a plugin; in C++, add "
+                    "GRAPNEL_PLUGIN(...) and build it with "
+                    "grapnel_add_plugin()");
   }
   const std::int64_t found = facts.abi_majors.back();
   throw DataError(fmt::format(
@@ -120,7 +121,7 @@ void check_runs_here(const Manifest& manifest, const LibraryFacts& facts) {
                              : "install a newer release of the plugin"));
 }
 
-// What a check found against the file, as the end of a sentence; empty when it passed.
+// Why a check failed, as the end of a sentence; empty when it passed.
 template <class Check>
 std::string reason_against(Check check) {
   try {
@@ -137,12 +138,11 @@ std::string reason_against(Check check) {
 
 std::string no_manifest(const LibraryFacts& facts) {
   if (facts.format == LibraryFormat::elf && facts.abi_majors.empty()) {
-    return fmt::format("it is not a Grapnel plugin: it holds no manifest and does not export {}",
+    return fmt::format("it is not a Grapnel plugin: it contains no manifest and does not export {}",
                        GRAPNEL_PLUGIN_SYMBOL_NAME);
   }
-  return "it has no manifest: build it with grapnel_add_plugin(), which puts plugin.json into it, "
-         "or "
-         "put one beside it under the name NAME.grapnel.json";
+  return "it has no manifest: build it with grapnel_add_plugin(), which "
+         "embeds plugin.json, or put NAME.grapnel.json next to it";
 }
 
 }  // namespace
@@ -184,8 +184,8 @@ Examined examine_manifest(const fs::path& file, const FileIdentity& identity) {
     const LibraryFacts facts = read_library_file(candidate.library);
     if (facts.manifest && !same_manifest(manifest.text, *facts.manifest)) {
       throw DataError(
-          fmt::format("the manifest {} beside it says something else than the one inside "
-                      "it; install the plugin anew, or delete the file beside it",
+          fmt::format("the manifest {} next to it differs from the one inside it; "
+                      "reinstall the plugin, or delete the file next to it",
                       quote(file.string())));
     }
     check_runs_here(manifest, facts);

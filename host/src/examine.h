@@ -1,4 +1,4 @@
-// One file of the search path looked at: the part of discovery that opens files.
+// Examines one file of the search path: the part of discovery that opens files.
 #pragma once
 
 #include <filesystem>
@@ -10,13 +10,13 @@
 
 namespace grapnel::host {
 
-// What the bytes of the files say: a candidate without origin, trust and shadowing.
+// A candidate without origin, trust and shadowing: only what its files contain.
 struct Examined {
   Candidate candidate{};
-  bool is_cacheable = true;  // false: the bytes may become others without a changed identity
+  bool is_cacheable = true;  // false: the files can change without a changed identity
 };
 
-// A library without a manifest beside it. `file` is resolved and a regular file.
+// A library without a manifest next to it. `file` is resolved and a regular file.
 [[nodiscard]] Examined examine_library(const std::filesystem::path& file,
                                        const FileIdentity& identity);
 // A NAME.grapnel.json and the library that it names. `file` is resolved and a regular file.
@@ -26,7 +26,7 @@ struct Examined {
 // True for NAME.grapnel.json.
 [[nodiscard]] bool is_manifest_name(std::string_view file_name) noexcept;
 
-// The manifest beside a library that names it; empty when there is none.
+// The manifest file next to a library; empty when there is none.
 [[nodiscard]] std::filesystem::path manifest_beside(const std::filesystem::path& library);
 
 }  // namespace grapnel::host

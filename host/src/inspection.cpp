@@ -28,7 +28,7 @@ std::vector<std::string> labels(const Discovery& discovery) {
   return labels;
 }
 
-// What a candidate tells; leaves out what can't be read.
+// The facts about a candidate, as far as they can be read.
 Inspection inspect_candidate(const Candidate& candidate) {
   Inspection inspection;
   inspection.path = candidate.library;
@@ -41,7 +41,7 @@ Inspection inspect_candidate(const Candidate& candidate) {
     inspection.facts = read_library_file(candidate.library);
     inspection.digest = hex(sha256_file(candidate.library));
   } catch (const Error&) {
-    // candidate.refused says why
+    // candidate.refused has the reason
   }
   try {
     inspection.manifest = read_manifest(candidate);
@@ -55,7 +55,7 @@ Inspection inspect_copy(const EnabledPlugin& plugin, const Store& store) {
   inspection.state = PluginState::missing;
   inspection.path = store.path_of(plugin.digest, plugin.file);
   inspection.note =
-      fmt::format("its file {} is gone, the copy runs", quote(plugin.origin.string()));
+      fmt::format("its file {} is gone; its copy is used", quote(plugin.origin.string()));
   inspection.manifest = read_enabled_manifest(plugin, store);
   inspection.digest = plugin.digest;
   try {
@@ -106,12 +106,12 @@ ConfigValue to_json(const LibraryFacts& facts) {
 
 Candidate find_candidate(const std::string& argument, const DiscoveryOptions& options) {
   if (names_a_file(argument)) {
-    // "ema.so" may also be how the list shows a library without an id.
+    // "ema.so" may also be the label of a library without an id.
     if (file_identity(argument)) return examine(argument);
   }
   const Discovery discovery = discover(options);
   if (const Candidate* candidate = find_in(discovery, argument)) return *candidate;
-  if (names_a_file(argument)) return examine(argument);  // says that there is no such file
+  if (names_a_file(argument)) return examine(argument);  // throws that there is no such file
   throw unknown_plugin(argument, labels(discovery));
 }
 
@@ -134,8 +134,9 @@ Inspection inspect_plugin(const std::string& argument, const DiscoveryOptions& o
       if (inspection.state == PluginState::disabled) inspection.state = PluginState::enabled;
     } else if (inspection.state == PluginState::disabled) {
       inspection.state = PluginState::update_waits;
-      inspection.note = fmt::format("version {} runs; to use this one: grapnel plugin enable {}",
-                                    record->version, argument);
+      inspection.note =
+          fmt::format("version {} is in use; to use this one: grapnel plugin enable {}",
+                      record->version, argument);
     }
   }
   if (!inspection.digest.empty()) {

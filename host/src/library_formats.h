@@ -14,8 +14,8 @@ namespace grapnel::host {
 [[nodiscard]] LibraryFacts read_elf(std::span<const std::byte> bytes);
 [[nodiscard]] LibraryFacts read_pe(std::span<const std::byte> bytes);
 
-// The description of the note "Grapnel" among ELF notes; nullopt when it is not among them. DataError
-// when a note lies about its size.
+// The description of the note "Grapnel" among ELF notes; nullopt when there is none. DataError when
+// a note's size is wrong.
 [[nodiscard]] std::optional<std::string> find_manifest_note(std::span<const std::byte> notes);
 
 // "it was built for aarch64, this system is x86_64"; empty when both agree.

@@ -35,8 +35,8 @@ std::map<std::string, std::unique_ptr<const LoadedPlugin>>& loaded_plugins() {
                     {manifest.id, manifest.version, {}, {}});
 }
 
-// The words of the system's loader within what Boost.DLL made of them:
-// "boost::dll::shared_library::load() failed (dlerror system message: /path: undefined symbol: x): ..."
+// Extracts the dynamic loader's message from Boost.DLL's: "boost::dll::shared_library::load()
+// failed (dlerror system message: /path: undefined symbol: x): ..."
 std::string_view loader_words(std::string_view text, std::string_view library) {
   constexpr std::string_view before = "dlerror system message: ";
   if (const std::size_t at = text.find(before); at != std::string_view::npos) {
@@ -48,7 +48,7 @@ std::string_view loader_words(std::string_view text, std::string_view library) {
   return text;
 }
 
-// What the system's loader said, with what to do where that is known.
+// The dynamic loader's message, with advice for common cases.
 std::string explain(std::string_view what, std::string_view library) {
   const std::string_view text = loader_words(what, library);
   const auto says = [&](std::string_view part) {
@@ -57,20 +57,18 @@ std::string explain(std::string_view what, std::string_view library) {
   std::string hint;
   if (says("undefined symbol")) {
     hint =
-        "it wants a function that nothing here offers; a plugin is linked with everything that it "
-        "uses, which grapnel_add_plugin() sees to";
+        "it needs a function that nothing here provides; link a plugin "
+        "with everything it uses, as grapnel_add_plugin() does";
   } else if (says("version `GLIBC")) {
     hint =
         "it was built on a newer system than this one; build it here, or install a build for "
         "this system";
   } else if (says("failed to map segment")) {
-    hint = "the store's directory may lie on a file system that allows no programs (noexec)";
+    hint = "the store may be on a file system that is mounted noexec";
   } else if (says("cannot open shared object file")) {
-    hint =
-        "it is linked with a library that is not installed here; install that, or link the plugin "
-        "with it statically";
+    hint = "it needs a library that is not installed; install it, or link it statically";
   }
-  return fmt::format("the system's loader refuses it: {}{}{}", printable(text),
+  return fmt::format("the dynamic loader refused it: {}{}{}", printable(text),
                      hint.empty() ? "" : "; ", hint);
 }
 
@@ -78,7 +76,7 @@ const grapnel_plugin* load_entry(const SelectedPlugin& plugin) {
   // Leaked for the same reason as loaded_plugins().
   auto* const library = new boost::dll::shared_library;
   try {
-    // Throwing, because the loader's own words come with the exception only.
+    // The throwing overload: only the exception has the loader's message.
     library->load(plugin.library,
                   boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
   } catch (const boost::dll::fs::system_error& error) {
@@ -110,10 +108,9 @@ const LoadedPlugin& load_plugin(const SelectedPlugin& plugin) {
   if (const auto known = loaded_plugins().find(id); known != loaded_plugins().end()) {
     const LoadedPlugin& loaded = *known->second;
     if (loaded.digest() == plugin.digest) return loaded;
-    refuse(plugin,
-           fmt::format("version {} of it is loaded already and cannot be unloaded; load the "
-                       "other one in a new process",
-                       loaded.manifest().version));
+    refuse(plugin, fmt::format("version {} of it is already loaded and cannot be "
+                               "unloaded; load the other version in a new process",
+                               loaded.manifest().version));
   }
   if (const std::string damage = stored_file_damage(plugin.library, plugin.digest);
       !damage.empty()) {
@@ -127,8 +124,9 @@ const LoadedPlugin& load_plugin(const SelectedPlugin& plugin) {
   std::vector<std::string> changed = guard.restore();
   for (const std::string& what : changed) {
     log_warning(
-        "plugin '{}' changed {} while it was loaded, which plugins must not; it was put back", id,
-        what);
+        "plugin '{}' changed {} while it was loaded, "
+        "which plugins must not do; it was restored",
+        id, what);
   }
   if (const std::string fault = entry_fault(*entry, *plugin.manifest); !fault.empty()) {
     refuse(plugin, fault);

@@ -32,8 +32,8 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// Ids become parts of file names, of checkpoints' state keys ("<id>/<callback>/...") and of command
-// lines, hence so few characters.
+// Ids become part of file names, of state keys in checkpoints ("<id>/<callback>/...") and of
+// command lines, so few characters are allowed.
 bool is_id(std::string_view text) {
   const auto is_allowed = [](char c) { return is_lower(c) || is_digit(c) || c == '_' || c == '.'; };
   return !text.empty() && text.size() <= max_id_bytes && is_lower(text.front()) &&
@@ -48,7 +48,7 @@ bool is_callback_name(std::string_view text) {
   return !text.empty() && text.size() <= max_id_bytes && std::ranges::all_of(text, is_allowed);
 }
 
-// Reads the members of one object and collects warnings about keys that nobody asked for.
+// Reads the members of one object and collects warnings about unknown keys.
 class ObjectReader {
  public:
   ObjectReader(const ConfigValue& object, std::string_view what) : object_(object), what_(what) {
@@ -61,7 +61,7 @@ class ObjectReader {
                         std::string(key));
   }
 
-  // One line of text for people.
+  // One line of human-readable text.
   std::string text(std::string_view key) const {
     const ConfigValue& value = required(key);
     return checked_text(value, key);
@@ -131,7 +131,7 @@ class ObjectReader {
     for (const ConfigValue& item : value->as_array(key)) {
       std::string text = read(item);
       if (std::ranges::find(items, text) != items.end()) {
-        throw item.error(fmt::format("{} stands twice in '{}'", quote(text), key),
+        throw item.error(fmt::format("{} appears twice in '{}'", quote(text), key),
                          std::string(key));
       }
       items.push_back(std::move(text));
@@ -152,7 +152,7 @@ void check_manifest_version(const ObjectReader& reader) {
   const ConfigValue& value = reader.required("manifest_version");
   const std::int64_t version = value.as_int("manifest_version");
   if (version == manifest_version) return;
-  throw value.error(fmt::format("manifest version {} is not understood, this grapnel reads {}; {}",
+  throw value.error(fmt::format("manifest version {} is not supported, this grapnel reads {}; {}",
                                 version, manifest_version,
                                 version > manifest_version
                                     ? "update grapnel or install an older release of the plugin"
@@ -167,9 +167,9 @@ AbiVersion read_abi(const ConfigValue& value, std::vector<std::string>& warnings
 }
 
 // A plugin reads its parameters through ext/params.h, which knows fewer types than the tables of
-// built-in callbacks: one that it could never read is a slip in the manifest.
+// built-in callbacks: a type that it could not read is an error in the manifest.
 void check_parameter_types(const ConfigValue& parameters) {
-  if (!parameters.is_object()) return;  // from_manifest() says what it must be
+  if (!parameters.is_object()) return;  // from_manifest() reports this
   for (const ConfigValue::Member& member : parameters.as_object()) {
     const ConfigValue* type = member.value.is_object() ? member.value.find("type") : nullptr;
     if (type == nullptr) continue;
@@ -190,7 +190,7 @@ CallbackManifest read_callback(const ConfigValue& value, std::vector<std::string
   callback.name = reader.text("name");
   if (!is_callback_name(callback.name)) {
     throw value.at("name").error(
-        fmt::format("{} is not a name for a callback: 1 to {} letters, digits, '_', '-' and '.'",
+        fmt::format("{} is not a callback name: 1 to {} letters, digits, '_', '-' and '.'",
                     quote(callback.name), max_id_bytes),
         "name");
   }
@@ -206,7 +206,7 @@ void check_peers(const Manifest& manifest, const ConfigValue& root) {
   for (const std::string& id : manifest.before) {
     if (std::ranges::find(manifest.after, id) != manifest.after.end()) {
       throw root.at("after").error(
-          fmt::format("'{}' stands in both 'before' and 'after'; it can be only one", id), "after");
+          fmt::format("'{}' is in both 'before' and 'after'; remove one of them", id), "after");
     }
   }
   for (const std::string_view key : {"before", "after", "aliases"}) {
@@ -233,7 +233,7 @@ Manifest parse_manifest(std::string_view json, std::string_view source) {
   const JsonLimits limits{.max_bytes = max_manifest_bytes, .max_depth = max_manifest_depth};
   const ConfigValue root = parse_json(json, source, limits);
   const ObjectReader reader(root, "the manifest");
-  // First, because a later version may mean anything by the other keys.
+  // First, because the other keys may have another meaning in a later version.
   check_manifest_version(reader);
 
   Manifest manifest;

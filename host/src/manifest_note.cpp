@@ -27,7 +27,8 @@ class NoteScan {
     std::uint64_t at = 0;
     while (at + sizeof(NoteHeader) <= reader_.size()) {
       const auto header = reader_.read<NoteHeader>(at, "a note");
-      // Zeros stand between the notes of two sections, and after the last one; a note has a name.
+      // There are zeros between the notes of two sections, and after the last one; a note has a
+      // name.
       at = header.name_size == 0 ? at + 4 : read_note(at, header);
     }
     return std::move(manifest_);
@@ -42,7 +43,7 @@ class NoteScan {
     const auto description =
         reader_.part(description_at, header.description_size, "the text of a note");
     if (header.type == GRAPNEL_NOTE_TYPE && as_text(name) == note_name) {
-      if (manifest_) throw DataError("it holds two manifests; it must be built anew with one");
+      if (manifest_) throw DataError("it contains two manifests; rebuild it with one");
       if (description.size() > max_manifest_bytes) {
         throw DataError(fmt::format("its manifest has {} bytes, at most {} are accepted",
                                     description.size(), max_manifest_bytes));
@@ -64,15 +65,16 @@ class NoteScan {
 }  // namespace
 
 std::optional<std::string> find_manifest_note(std::span<const std::byte> notes) {
-  // The alignment of a segment tells nothing: linkers put sections of both kinds into one, aligned for
-  // the larger. Ours is padded to 4, and so are nearly all others, or have sizes that suit both.
+  // The alignment of a segment does not help: linkers put sections of both kinds into one, aligned
+  // for the larger. Ours is padded to 4, as nearly all others are, or they have sizes that suit
+  // both.
   try {
     return NoteScan(notes, 4).find();
   } catch (const DataError&) {
     try {
       return NoteScan(notes, 8).find();
     } catch (const DataError&) {
-      // Both fail: the first one's words are about the usual kind.
+      // Both fail: the first error is about the usual kind.
     }
     throw;
   }

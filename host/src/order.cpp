@@ -14,7 +14,7 @@
 namespace grapnel::host {
 namespace {
 
-// Who must come before whom, among the items that are there.
+// Predecessors of each item, among the given items.
 class Graph {
  public:
   explicit Graph(const std::vector<OrderedItem>& items)
@@ -38,8 +38,8 @@ class Graph {
     return predecessors_[item];
   }
 
-  // A cycle among `left`, each of whose items has a predecessor in it: going from predecessor to
-  // predecessor must come back somewhere.
+  // A cycle among `left`. Each of its items has a predecessor in it, so following predecessors must
+  // return to a visited item.
   [[nodiscard]] std::string describe_cycle(const std::set<std::size_t>& left) const {
     std::vector<std::size_t> walk = {*left.begin()};
     auto start = walk.end();
@@ -84,11 +84,10 @@ std::vector<OrderedPlace> plugin_order(const std::vector<OrderedItem>& items) {
       if (is_free(item) && (next == items.size() || items[item].id < items[next].id)) next = item;
     }
     if (next == items.size()) {
-      throw PluginError(
-          fmt::format("the plugins' 'before' and 'after' contradict each other: {}; leave one of "
-                      "them out with --no-plugin",
-                      graph.describe_cycle(left)),
-          {});
+      throw PluginError(fmt::format("the plugins' 'before' and 'after' contradict each "
+                                    "other: {}; omit one of them with --no-plugin",
+                                    graph.describe_cycle(left)),
+                        {});
     }
     std::vector<std::string> peers;
     for (const std::size_t item : graph.predecessors(next)) peers.push_back(items[item].id);

@@ -1,4 +1,4 @@
-// What has become of the file that an enabled plugin was copied from.
+// The state of the file that an enabled plugin was copied from.
 #pragma once
 
 #include <cstdint>
@@ -12,22 +12,22 @@ namespace grapnel::host {
 
 struct Origin {
   enum class State : std::uint8_t {
-    same,         // the search path holds the very version that is enabled
-    changed,      // it holds another one, or the file it came from is another one by now
+    same,         // the search path contains the enabled version
+    changed,      // it contains another one, or the original file has changed
     gone,         // neither is there
-    unreachable,  // it is not in the search path, and whether the file is there can't be told
+    unreachable,  // it is not in the search path, and the original file can't be examined
   };
   State state = State::same;
-  std::optional<Candidate> found{};  // what is there instead; empty when gone or unreachable
+  std::optional<Candidate> found{};  // the candidate found; empty when gone or unreachable
   std::string failure{};             // why it is unreachable: "cannot look at '/nfs/ema.so': ..."
 };
 
 // Looks for the plugin's id in the search path first, then at the path it came from. Reads a file
-// only when its identity is not the recorded one. The file is not needed for the plugin to run, so
-// whatever is wrong with it is an answer.
+// only when its identity is not the recorded one. The plugin runs without the file, so problems
+// with it are results, not errors.
 [[nodiscard]] Origin look_at_origin(const EnabledPlugin& plugin, const Discovery& discovery);
 
-// "grapnel plugin enable ema"; by its path where the search path does not lead to it.
+// "grapnel plugin enable ema"; by its path when it is not in the search path.
 [[nodiscard]] std::string enable_command(const Candidate& candidate);
 
 }  // namespace grapnel::host

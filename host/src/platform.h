@@ -1,8 +1,8 @@
-// What differs between Linux, macOS and Windows in the host beyond <grapnel/base/platform.h>: the parts of a
-// process that a plugin must leave alone, and what a file's group means.
+// The host's platform layer, in addition to <grapnel/base/platform.h>: process state that a plugin
+// must not change, and the meaning of a file's group.
 //
-// Rules: only platform_posix.cpp and platform_windows.cpp see headers of the operating system
-// (os_headers_test); where a system has no such thing, nothing is found and nothing changes.
+// Rules: only platform_posix.cpp and platform_windows.cpp include headers of the operating system
+// (os_headers_test). On systems without a feature its functions return nothing and do nothing.
 #pragma once
 
 #include <filesystem>
@@ -18,22 +18,22 @@ namespace grapnel::host {
 void set_environment_variable(const std::string& name, const std::string& value);
 void unset_environment_variable(const std::string& name);
 
-// Permission bits that new files don't get; 0 where that is no matter of the process.
+// Permission bits that new files don't get; 0 on systems where it is not a property of the process.
 [[nodiscard]] unsigned read_umask();
 void set_umask(unsigned mask);
 
-// A snapshot of what each signal does to the process.
+// A snapshot of the process's signal handlers.
 class SignalHandlers {
  public:
-  // Of now.
+  // The current handlers.
   SignalHandlers();
   ~SignalHandlers();
   SignalHandlers(const SignalHandlers&) = delete;
   SignalHandlers& operator=(const SignalHandlers&) = delete;
 
-  // The signals, ascending, that the other snapshot handles in another way.
+  // The signals, ascending, with another handler in the other snapshot.
   [[nodiscard]] std::vector<int> differing(const SignalHandlers& other) const;
-  // Handles the signal as in this snapshot again.
+  // Restores the signal's handler from this snapshot.
   void install(int signal) const;
 
  private:
@@ -41,10 +41,10 @@ class SignalHandlers {
   std::unique_ptr<Table> table_;
 };
 
-// Whether write permission for a file's group lets nobody in besides its owner: the group is the private
-// group of this user, its number is the user's own, it carries the user's name, lists nobody else, and no
-// access control list adds anybody. Many distributions give every user such a group and a umask of 002.
-// Always false for the administrator, and where a system can't be asked.
+// True when write permission for a file's group includes only its owner: it is this user's private
+// group (same number and name as the user, no other members), and no access control list adds
+// others. Many distributions give every user such a group and a umask of 002. Always false for the
+// administrator, and on systems that can't tell.
 [[nodiscard]] bool is_own_group_only(const std::filesystem::path& path);
 
 }  // namespace grapnel::host

@@ -39,8 +39,8 @@ std::optional<unsigned> umask_of_status() {
   return std::nullopt;
 }
 
-// The calling user's private group, or 0 when there is none. Looked up once: the answer may come from
-// the network.
+// The calling user's private group, or 0 when there is none. Looked up once: the answer may come
+// from the network.
 gid_t find_private_group() {
   const uid_t user = geteuid();
   if (user == 0) return 0;
@@ -95,8 +95,8 @@ void unset_environment_variable(const std::string& name) {
 
 unsigned read_umask() {
   if (const auto mask = umask_of_status()) return *mask;
-  // Elsewhere it can only be read by setting it, for the whole process: files that other threads make
-  // meanwhile are private ones.
+  // Elsewhere it can only be read by setting it, for the whole process: files that other threads
+  // create meanwhile are private.
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
   const mode_t mask = umask(077);
@@ -123,8 +123,8 @@ SignalHandlers::~SignalHandlers() = default;
 std::vector<int> SignalHandlers::differing(const SignalHandlers& other) const {
   std::vector<int> signals;
   for (int signal = 1; signal < NSIG; ++signal) {
-    // sa_handler and sa_sigaction are one place in memory. Flags mean nothing without a function, and
-    // the C library adds one of its own when it puts a default back.
+    // sa_handler and sa_sigaction share memory. Flags have no meaning without a function, and the C
+    // library adds one when it restores a default.
     const auto &a = table_->handlers[signal], &b = other.table_->handlers[signal];
     const bool is_function = a.sa_handler != SIG_DFL && a.sa_handler != SIG_IGN;
     if (a.sa_handler != b.sa_handler || (is_function && a.sa_flags != b.sa_flags)) {

@@ -1,4 +1,4 @@
-// platform.h on Windows, which has neither a umask nor POSIX groups, nor signal handlers to speak of.
+// platform.h on Windows, which has no umask, no POSIX groups and hardly any signal handlers.
 #include "platform.h"
 
 #include <cstdlib>

@@ -48,7 +48,7 @@ ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discover
       listed.state = PluginState::update_waits;
       listed.note =
           origin.found->refused.empty()
-              ? fmt::format("{} waits; to use it: {}",
+              ? fmt::format("{} is available; to use it: {}",
                             origin.found->summary.version == plugin.version
                                 ? fmt::format("another build of {}", plugin.version)
                                 : origin.found->summary.version,
@@ -58,11 +58,11 @@ ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discover
     case Origin::State::gone:
       listed.state = PluginState::missing;
       listed.note = fmt::format(
-          "its file is gone, the copy runs; to stop: grapnel plugin disable {}", plugin.id);
+          "its file is gone, its copy is used; to stop: grapnel plugin disable {}", plugin.id);
       break;
     case Origin::State::unreachable:
       listed.state = PluginState::missing;
-      listed.note = fmt::format("the copy runs: {}", origin.failure);
+      listed.note = fmt::format("its copy is used: {}", origin.failure);
       break;
   }
   if (!store.holds(plugin.digest, plugin.file)) {
@@ -87,7 +87,7 @@ ListedPlugin list_candidate(const Candidate& candidate) {
   return listed;
 }
 
-// By id, what can't be used last. Through pointers, because the elements are large.
+// By id, unusable ones last. Sorts pointers, because the elements are large.
 void sort(std::vector<ListedPlugin>& plugins) {
   std::vector<ListedPlugin*> order;
   for (ListedPlugin& plugin : plugins) order.push_back(&plugin);
@@ -133,7 +133,7 @@ PluginList list_plugins(const DiscoveryOptions& options) {
     ListedPlugin& listed = list.plugins.back();
     if (trusted.contains(&candidate) && enabled.find(listed.id) == nullptr) {
       listed.state = PluginState::enabled;
-      listed.note = "as every drop-in";
+      listed.note = "all drop-ins are trusted";
     }
   }
   sort(list.plugins);

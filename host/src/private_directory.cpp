@@ -9,7 +9,7 @@ void make_private_directory(const std::filesystem::path& path) {
   if (path.has_parent_path() && path.parent_path() != path) {
     make_private_directory(path.parent_path());
   }
-  // False when another process was faster, which is as good.
+  // False when another process created it first, which is fine.
   (void)create_private_directory(path);
 }
 

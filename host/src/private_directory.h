@@ -1,12 +1,12 @@
-// Directories of this user's own.
+// Creates directories that only this user can access.
 #pragma once
 
 #include <filesystem>
 
 namespace grapnel::host {
 
-// Makes the directory, readable by its owner only, and those above it that don't exist. One that
-// exists stays as it is. IoError.
+// Creates the directory, readable only by its owner, and missing parents. An existing one is not
+// changed. IoError.
 void make_private_directory(const std::filesystem::path& path);
 
 }  // namespace grapnel::host

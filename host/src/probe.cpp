@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t max_error_tail = 2000;
 constexpr std::size_t max_record_bytes = std::size_t{4} << 20;
 
-// What recorded results hold for: any other host probes again.
+// The host that a recorded result is valid for; any other probes again.
 std::string host_mark() {
   return fmt::format("grapnel {} abi {} {} with {}", GRAPNEL_VERSION, host_abi.to_string(),
                      this_platform(), join(offered_extensions()));
@@ -37,7 +37,7 @@ std::string tail(std::string_view text) {
   while (text.ends_with('\n')) text.remove_suffix(1);
   if (text.size() <= max_error_tail) return std::string(text);
   text.remove_prefix(text.size() - max_error_tail);
-  // From the start of a line on, where there is one.
+  // From the start of a line if there is one.
   const std::size_t line = text.find('\n');
   return std::string(line == std::string_view::npos ? text : text.substr(line + 1));
 }
@@ -76,13 +76,13 @@ ProbeResult judge(const ProcessResult& process, const ProbeReport& report) {
   if (!report.findings || process.exit_code != 0) {
     result.end = End::exited;
     result.exit_code = process.exit_code;
-    result.cause = fmt::format("the process {} while {}, which a plugin must never bring about",
+    result.cause = fmt::format("the process {} while {}; a plugin must not end the process",
                                process.describe(), step);
     return result;
   }
   result.cause = findings.failure.empty() ? first_failure(result.callbacks) : findings.failure;
   if (result.cause.empty() && !result.changed.empty()) {
-    result.cause = fmt::format("it changed {}, which plugins must not", join(result.changed));
+    result.cause = fmt::format("it changed {}, which plugins must not do", join(result.changed));
   }
   result.end = result.cause.empty() ? End::passed : End::failed;
   return result;
@@ -129,7 +129,7 @@ ProbeResult probe_plugin(const Candidate& candidate, const HostDirectories& dire
                    .deadline_seconds = options.deadline_seconds});
   const ProbeReport steps = read_probe_report(report);
   if (steps.last_step.empty()) {
-    // It did not get to the plugin, so the plugin is not to blame.
+    // It did not reach the plugin, which is not to blame.
     const std::string failure = steps.findings ? steps.findings->failure : std::string();
     throw Error(fmt::format("the probe could not start: {} {}: {}", quote(options.program.string()),
                             process.describe(),

@@ -33,7 +33,7 @@ std::string hook_name(std::uint32_t id) {
   }
 }
 
-// Makes one callback as a training would, and destroys it.
+// Creates one callback as a training would, and destroys it.
 class CallbackTrial {
  public:
   CallbackTrial(const LoadedPlugin& plugin, const CallbackManifest& callback,
@@ -70,8 +70,7 @@ class CallbackTrial {
                                  : "failed: " + said);
     if (host_.was_refused_a_service()) {
       probe_.failure +=
-          "; before that it called what only a training offers, so this need not mean "
-          "that it fails there";
+          "; it had called services that only a training offers, so it may work there";
     }
   }
 
@@ -82,7 +81,7 @@ class CallbackTrial {
     const std::int32_t status = factory->create(factory, host_.abi(), &instance);
     if (status != GRAPNEL_OK) return fail("create", status);
     probe_.failure = instance_fault(instance);
-    if (!probe_.failure.empty()) return;  // what it is can't be told, so it can't be destroyed
+    if (!probe_.failure.empty()) return;  // its layout is unknown, so it can't be destroyed
     step("initializing");
     const std::int32_t init_status = instance->init(instance, host_.abi());
     if (init_status == GRAPNEL_OK) {
@@ -97,7 +96,7 @@ class CallbackTrial {
 
   static std::string instance_fault(const grapnel_instance* instance) {
     constexpr std::size_t needed = GRAPNEL_END_OF(grapnel_instance, destroy);
-    if (instance == nullptr) return "create said that all is well, but made no instance";
+    if (instance == nullptr) return "create() returned OK but no instance";
     if (instance->struct_size < needed) {
       return fmt::format("its instance has {} bytes, at least {} are needed", instance->struct_size,
                          needed);
@@ -109,13 +108,13 @@ class CallbackTrial {
 
   void read_hooks(const grapnel_instance& instance) {
     if (instance.hook_count > max_hooks) {
-      probe_.failure = fmt::format("it says that it has {} hooks, at most {} are accepted",
+      probe_.failure = fmt::format("it announces {} hooks, at most {} are accepted",
                                    instance.hook_count, max_hooks);
       return;
     }
     if (instance.hook_count > 0 && instance.hooks == nullptr) {
-      probe_.failure = fmt::format("it says that it has {} hooks, but where they are is NULL",
-                                   instance.hook_count);
+      probe_.failure =
+          fmt::format("it announces {} hooks, but its list of hooks is NULL", instance.hook_count);
       return;
     }
     for (std::uint32_t i = 0; i < instance.hook_count; ++i) {
@@ -136,7 +135,7 @@ class CallbackTrial {
   const LoadedPlugin& plugin_;
   const CallbackManifest& callback_;
   ProbeReportWriter& report_;
-  CallbackProbe probe_;  // before host_, whose making may note why the callback is skipped
+  CallbackProbe probe_;  // before host_, whose constructor may set why the callback is skipped
   ProbeHost host_;
 };
 
@@ -147,7 +146,7 @@ void run_probe_child(const ProbeChildOptions& options) {
   ProbeFindings findings;
   try {
     const std::string digest = hex(sha256_file(options.library));
-    // Before the first step: where the copy lies is no fault of the plugin.
+    // Before the first step: the plugin is not responsible for its copy's directory.
     if (const std::string damage = stored_file_damage(options.library, digest); !damage.empty()) {
       throw Error(damage);
     }
@@ -166,7 +165,7 @@ void run_probe_child(const ProbeChildOptions& options) {
       findings.callbacks.push_back(CallbackTrial(plugin, callback, report).run());
       for (std::string& what : guard.restore()) findings.changed.push_back(std::move(what));
     }
-    // Static destructors run after this: a crash in them is one, too.
+    // Static destructors run after this; a crash in them counts too.
     report.step("ending the process");
   } catch (const std::exception& error) {
     findings.failure = error.what();

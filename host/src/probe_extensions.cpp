@@ -1,4 +1,4 @@
-// The extensions that a probed callback finds.
+// The extensions offered to a probed callback.
 #include <cstdio>
 #include <optional>
 #include <string_view>
@@ -17,7 +17,7 @@ std::string_view view(grapnel_string text) noexcept {
                         : std::string_view(text.data, static_cast<std::size_t>(text.size));
 }
 
-// ---- Services that need a training: a function of any signature that says "not now".
+// ---- Services that need a training: a function of any signature that returns GRAPNEL_NOT_NOW.
 
 template <class Function>
 struct NotNow;
@@ -35,7 +35,7 @@ void refuse_all(Functions&... functions) {
   ((functions = &NotNow<Functions>::call), ...);
 }
 
-// ---- log: to standard error, of which the probe shows the end.
+// ---- log: to standard error, whose end the probe shows.
 
 std::int32_t GRAPNEL_CALL write_log(const grapnel_host*, std::int32_t, grapnel_string text) {
   const std::string line = printable(view(text)) + "\n";
@@ -48,7 +48,7 @@ std::int32_t GRAPNEL_CALL write_log_once(const grapnel_host* host, std::int32_t 
   return write_log(host, level, text);
 }
 
-// ---- params: what the manifest gives as defaults.
+// ---- params: the defaults of the manifest.
 
 void read(const ConfigValue& value, std::int64_t& out) {
   out = value.as_int();

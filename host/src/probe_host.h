@@ -1,5 +1,5 @@
-// The small host under which a probed callback is made: parameters and log work, the run stands
-// before its first step, and whatever needs a model or tensors answers GRAPNEL_NOT_NOW.
+// The minimal host of a probed callback: parameters and log work, the run is before its first step,
+// and everything that needs a model or tensors returns GRAPNEL_NOT_NOW.
 #pragma once
 
 #include <atomic>

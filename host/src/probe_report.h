@@ -1,5 +1,5 @@
-// What the probing child tells its parent: a file of JSON lines. One per step, before it is taken, and
-// a last one with what was seen.
+// The report of the probing child to its parent: a file of JSON lines. One per step, written before
+// the step, and a last one with the findings.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,7 @@
 
 namespace grapnel::host {
 
-// What was seen in the child.
+// The findings in the child.
 struct ProbeFindings {
   std::string failure;  // why the library as a whole was refused; empty when it was not
   std::vector<std::string> changed;
@@ -36,10 +36,10 @@ class ProbeReportWriter {
 // The parent's side.
 struct ProbeReport {
   std::string last_step;
-  std::optional<ProbeFindings> findings;  // empty: the child did not get that far
+  std::optional<ProbeFindings> findings;  // empty when the child did not finish
 };
 
-// Whatever can be read: a plugin that crashed may have left half a line.
+// As much as can be read: a crash may leave half a line.
 [[nodiscard]] ProbeReport read_probe_report(const std::filesystem::path& file);
 
 }  // namespace grapnel::host

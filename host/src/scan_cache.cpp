@@ -23,11 +23,12 @@ namespace {
 
 constexpr std::uint64_t max_cache_bytes = std::uint64_t{64} << 20;
 constexpr std::size_t max_entries = 10'000;
-// A file changed again within one tick of the kernel's clock keeps its times: the younger is not kept.
+// A file that changes again within one tick of the kernel's clock keeps its times: younger files
+// are not cached.
 constexpr std::int64_t youngest_ns = 20'000'000;
 
-// Values as they are in memory, texts and lists behind their length, structs as their descriptions
-// (descriptions.h): the cache never leaves the machine.
+// Writes values as in memory (the cache never leaves the machine), texts and lists after their
+// length, and structs member by member, as described (descriptions.h).
 class Encoder {
  public:
   template <class T>
@@ -94,7 +95,8 @@ class Decoder {
   std::string_view rest_;
 };
 
-// What Encoder makes of a T: "{major:8,minor:8}". A cache whose layout was another one is not read.
+// The layout of a T written by Encoder: "{major:8,minor:8}". A cache with another layout is not
+// read.
 template <class T>
 std::string layout_of() {
   if constexpr (Described<T>) {
@@ -182,7 +184,7 @@ std::optional<Candidate> ScanCache::find(const std::string& path, const FileIden
   } catch (const Damaged&) {
     return std::nullopt;
   } catch (const IoError&) {
-    return std::nullopt;  // the library can't be looked at: examining the file anew says why
+    return std::nullopt;  // the library can't be examined: examining the file again reports why
   }
 }
 

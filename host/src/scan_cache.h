@@ -1,9 +1,9 @@
-// What was found out about each plugin file, kept between runs of the program.
+// Caches the examined plugin files between runs of the program.
 //
-// One small file, written whole. An entry counts only while the file it describes (and the library
-// that a manifest names) has the same device, inode, size, mtime and ctime; the whole cache only for
-// the host that wrote it. A damaged or foreign cache reads as an empty one. What depends on
-// directories (trust, shadowing) is never cached.
+// One small file, written atomically. An entry is valid only while the file it describes (and the
+// library that a manifest names) has the same device, inode, size, mtime and ctime; the cache is
+// valid only for the host that wrote it. A damaged or foreign cache is treated as empty. Facts that
+// depend on directories (trust, shadowing) are never cached.
 #pragma once
 
 #include <deque>
@@ -24,12 +24,12 @@ class ScanCache {
   // Reads <cache>/plugins.cache.
   explicit ScanCache(const std::filesystem::path& cache_directory);
 
-  // What was noted about the file found at `path`; nullopt when it must be examined again.
+  // The cached candidate of the file at `path`; nullopt when it must be examined.
   [[nodiscard]] std::optional<Candidate> find(const std::string& path,
                                               const FileIdentity& identity);
   void store(const std::string& path, const Examined& examined);
 
-  // Writes the file when anything changed. Failing is no error: the next run is slower.
+  // Writes the file when anything changed. Failing is not an error: the next run is slower.
   void save() noexcept;
 
  private:

@@ -72,7 +72,7 @@ std::vector<SealingCheck> check_sealing(const LibraryFacts& facts) {
       check("needs no LibTorch", libtorch_libraries(facts.needed), "it is linked with",
             "a plugin calls operators through the extension grapnel.aten, so that it works with "
             "every LibTorch"),
-      check("wants no LibTorch symbol", select(facts.undefined, is_libtorch_symbol), "it wants",
+      check("needs no LibTorch symbol", select(facts.undefined, is_libtorch_symbol), "it wants",
             "a plugin calls operators through the extension grapnel.aten, so that it works with "
             "every LibTorch"),
       check("finds its libraries anywhere", select(facts.search_paths, local_path),
@@ -82,14 +82,13 @@ std::vector<SealingCheck> check_sealing(const LibraryFacts& facts) {
   checks.push_back({.name = "has no text relocations",
                     .ok = !facts.text_relocations,
                     .found = facts.text_relocations
-                                 ? "its code is changed while it is loaded; compile with -fPIC"
+                                 ? "its code is modified while it is loaded; compile with -fPIC"
                                  : ""});
-  checks.push_back(
-      {.name = "has no executable stack",
-       .ok = !facts.executable_stack,
-       .found = facts.executable_stack
-                    ? "it asks for a stack that can be executed; link with -z noexecstack"
-                    : ""});
+  checks.push_back({.name = "has no executable stack",
+                    .ok = !facts.executable_stack,
+                    .found = facts.executable_stack
+                                 ? "it asks for an executable stack; link with -z noexecstack"
+                                 : ""});
   return checks;
 }
 

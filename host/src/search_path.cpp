@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 class SearchPath {
  public:
-  // An empty entry is dropped, a directory that came before too: the first origin counts.
+  // Skips empty entries and directories that were already added: the first origin counts.
   void add(const fs::path& path, SearchOrigin origin) {
     if (path.empty()) return;
     SearchDirectory directory{.path = fs::absolute(path).lexically_normal(), .origin = origin};
@@ -47,7 +47,7 @@ class SearchPath {
 }  // namespace
 
 HostDirectories HostDirectories::of_this_user() {
-  std::error_code gone;  // a working directory that was removed has no project
+  std::error_code gone;  // a removed working directory has no project
   return {.config = user_config_directory(),
           .data = user_data_directory(),
           .cache = user_cache_directory(),

@@ -44,7 +44,7 @@ class Selector {
         mode_(options.environment
                   ? *options.environment
                   : environment_variable(std::string(environment_name)).value_or("")) {
-    // Whoever wants no plugin is not stopped by what is wrong with one, or with the record.
+    // A user who wants no plugins is not stopped by a broken plugin or record.
     if (mode_ == "none" && !names_an_id()) return;
     discovery_ = discover(options.discovery);
     enabled_ = read_enabled(directories_);
@@ -53,7 +53,7 @@ class Selector {
 
   PluginSelection select() {
     resolve_excluded();
-    // Files first: one named by its file takes the place of the enabled one with its id.
+    // Files first: a plugin named by its file replaces the enabled one with its id.
     for (const std::string& argument : options_.plugins) {
       if (names_a_file(argument)) add_file(argument);
     }
@@ -80,7 +80,7 @@ class Selector {
     return !options_.no_plugins.empty() || !std::ranges::all_of(options_.plugins, names_a_file);
   }
 
-  // What --no-plugin names, by current ids.
+  // Maps the ids of --no-plugin to current ids.
   void resolve_excluded() {
     for (const std::string& id : options_.no_plugins) {
       const std::vector<std::string> meant = current_ids(id);
@@ -89,7 +89,7 @@ class Selector {
     }
   }
 
-  // The id itself where a plugin has it; those of the plugins that it is a former id of; or none.
+  // The id itself if a plugin has it, else the ids of plugins that formerly had it.
   std::vector<std::string> current_ids(const std::string& id) const {
     const auto has_id = [&](const Candidate& c) { return c.label() == id; };
     if (enabled_.find(id) != nullptr || std::ranges::any_of(discovery_.candidates, has_id)) {
@@ -109,7 +109,7 @@ class Selector {
     try {
       return read_enabled_manifest(plugin, store_)->aliases;
     } catch (const Error&) {
-      return {};  // damaged: reported where the plugin is used, and left out by its id
+      return {};  // damaged: reported where the plugin is used; --no-plugin accepts its id
     }
   }
 
@@ -139,7 +139,7 @@ class Selector {
   }
 
   void add_pinned(const EnabledPlugin& plugin, const std::string& reason) {
-    if (is_excluded(plugin.id)) return;  // so that a damaged one can be left out
+    if (is_excluded(plugin.id)) return;  // so that a damaged plugin can be excluded
     store_.note_use(plugin.digest, plugin.file);
     add({.manifest = read_enabled_manifest(plugin, store_),
          .library = store_.path_of(plugin.digest, plugin.file),
@@ -149,7 +149,7 @@ class Selector {
          .order_reason = {}});
   }
 
-  // One that is trusted for this run only: copied into the store, not recorded.
+  // A plugin trusted for this run only: copied into the store, not recorded.
   void add_candidate(const Candidate& candidate, const std::string& reason) {
     if (is_excluded(candidate.summary.id) || is_selected(candidate.summary.id)) return;
     if (!candidate.refused.empty()) {
@@ -177,7 +177,7 @@ class Selector {
     for (const Candidate& candidate : discovery_.candidates) {
       if (!candidate.refused.empty()) {
         notices_.push_back(
-            fmt::format("plugin {} is left out: {}", candidate.describe(), candidate.refused));
+            fmt::format("plugin {} is skipped: {}", candidate.describe(), candidate.refused));
       }
     }
     for (const Candidate* candidate : discovery_.drop_ins()) {
@@ -195,14 +195,14 @@ class Selector {
     if (is_selected(id)) return;
     if (const EnabledPlugin* plugin = enabled_.find(id)) return add_pinned(*plugin, reason);
     if (const Candidate* candidate = discovery_.find(id)) {
-      // Named by a former id: what is enabled under the new one counts.
+      // Named by a former id: the enabled plugin with the new id counts.
       if (const EnabledPlugin* plugin = enabled_.find(candidate->summary.id)) {
         return add_pinned(*plugin, reason);
       }
       return add_candidate(*candidate, reason);
     }
     for (const Candidate& candidate : discovery_.candidates) {
-      if (candidate.label() == id) return add_candidate(candidate, reason);  // says why not
+      if (candidate.label() == id) return add_candidate(candidate, reason);  // throws the reason
     }
     for (const EnabledPlugin& plugin : enabled_.plugins) {
       if (holds(aliases_of_copy(plugin), id)) return add_pinned(plugin, reason);
@@ -215,9 +215,9 @@ class Selector {
     const std::string reason = incompatibility(manifest);
     if (reason.empty()) return;
     throw PluginError(
-        fmt::format(
-            "cannot use plugin '{}' {} ({}): {}; or leave it out: grapnel plugin disable {}",
-            manifest.id, manifest.version, printable(plugin.origin.string()), reason, manifest.id),
+        fmt::format("cannot use plugin '{}' {} ({}): {}; or disable it: grapnel plugin disable {}",
+                    manifest.id, manifest.version, printable(plugin.origin.string()), reason,
+                    manifest.id),
         {manifest.id, manifest.version, {}, {}});
   }
 
@@ -228,10 +228,10 @@ class Selector {
           is_excluded(id) || enabled_.is_disabled(id)) {
         continue;
       }
-      notices_.push_back(fmt::format(
-          "plugin {} is left out: it comes with the project, and whoever made that is not trusted "
-          "unasked; to use it: --plugin {}, or grapnel plugin enable {}",
-          candidate.describe(), id, id));
+      notices_.push_back(
+          fmt::format("plugin {} is skipped: plugins of a project need your "
+                      "consent; to use it: --plugin {}, or grapnel plugin enable {}",
+                      candidate.describe(), id, id));
     }
   }
 
@@ -243,27 +243,26 @@ class Selector {
         continue;
       }
       notices_.push_back(
-          fmt::format("plugin {} is not enabled; to use it: grapnel plugin enable {}; "
-                      "to hear no more of it: grapnel plugin disable {}",
+          fmt::format("plugin {} is not enabled; to use it: grapnel plugin "
+                      "enable {}; to silence this: grapnel plugin disable {}",
                       candidate.describe(), id, id));
     }
     for (const EnabledPlugin& plugin : enabled_.plugins) {
       const Origin origin = look_at_origin(plugin, discovery_);
       if (origin.state == Origin::State::gone) {
         notices_.push_back(
-            fmt::format("plugin {} runs from its copy, the file it came from is gone; "
-                        "to use it no more: grapnel plugin disable {}",
+            fmt::format("plugin {} runs from its copy, because its file is "
+                        "gone; to stop using it: grapnel plugin disable {}",
                         plugin.describe(), plugin.id));
       } else if (origin.state == Origin::State::unreachable) {
         notices_.push_back(
-            fmt::format("plugin {} runs from its copy; whether an update waits is "
-                        "not known: {}",
+            fmt::format("plugin {} runs from its copy; cannot check for an update: {}",
                         plugin.describe(), origin.failure));
       } else if (origin.state == Origin::State::changed && origin.found->refused.empty()) {
-        notices_.push_back(fmt::format(
-            "plugin {} runs as it was enabled; an update to {} waits in {}; to use that: {}",
-            plugin.describe(), printable(origin.found->summary.version),
-            quote(origin.found->library.string()), enable_command(*origin.found)));
+        notices_.push_back(fmt::format("plugin {} has an update to {} in {}; to use it: {}",
+                                       plugin.describe(), printable(origin.found->summary.version),
+                                       quote(origin.found->library.string()),
+                                       enable_command(*origin.found)));
       }
     }
   }
@@ -285,10 +284,10 @@ class Selector {
   const SelectionOptions& options_;
   const HostDirectories& directories_;
   Store store_;
-  std::string mode_;  // of GRAPNEL_PLUGINS; empty: what is enabled
+  std::string mode_;  // of GRAPNEL_PLUGINS; empty: the enabled plugins
   Discovery discovery_;
   EnabledPlugins enabled_;
-  bool knows_record_ = false;  // false: enabled_ says nothing
+  bool knows_record_ = false;  // false: enabled_ is not set
   std::vector<std::string> excluded_;
   std::vector<SelectedPlugin> selected_;
   std::vector<std::string> notices_;

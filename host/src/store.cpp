@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t max_name_bytes = 180;  // with the digest before it still a file name
+constexpr std::size_t max_name_bytes = 180;  // short enough for a file name after the digest
 constexpr std::size_t digest_length = 64;
 constexpr double store_lock_timeout_seconds = 20.0;
 constexpr std::chrono::hours one_day{24};
@@ -37,13 +37,13 @@ fs::file_time_type::duration age_of(const fs::path& file, std::error_code& failu
 }
 
 void note_use_of(const fs::path& file) {
-  std::error_code failure;  // it may go sooner, and is put in again then
+  std::error_code failure;  // it may be removed sooner and stored again
   if (age_of(file, failure) > one_day) {
     fs::last_write_time(file, fs::file_time_type::clock::now(), failure);
   }
 }
 
-// A file in the making, gone again unless it was renamed to its final name.
+// A temporary file, removed unless it was renamed to its final name.
 class TemporaryCopy {
  public:
   explicit TemporaryCopy(const fs::path& directory)
@@ -75,7 +75,7 @@ bool is_plain_name(std::string_view name) {
 }
 
 Store::Store(fs::path directory) {
-  // Resolved once, so that what is checked and what is loaded is one path, whatever links lead there.
+  // Resolved once, so that the checked path is the loaded path even with links.
   std::error_code unreachable;
   directory_ = fs::weakly_canonical(directory, unreachable);
   if (unreachable) directory_ = std::move(directory);
@@ -85,13 +85,13 @@ Store::Store(const HostDirectories& directories) : Store(directories.data / "sto
 void Store::prepare() const {
   make_private_directory(directory_);
   const std::string refusal = TrustChecker().directory_refusal(real_path(directory_));
-  if (!refusal.empty()) throw PluginError("plugins cannot be kept: " + refusal, {});
+  if (!refusal.empty()) throw PluginError("cannot store plugins: " + refusal, {});
 }
 
 fs::path Store::path_of(std::string_view digest, std::string_view name) const {
   if (!is_digest(digest) || !is_plain_name(name)) {
     throw std::invalid_argument(
-        fmt::format("{} and {} are no digest and file name", quote(digest), quote(name)));
+        fmt::format("{} and {} are not a digest and a file name", quote(digest), quote(name)));
   }
   return directory_ / fmt::format("{}-{}", digest, name);
 }
@@ -105,7 +105,7 @@ StoredFile Store::keep(const fs::path& copy, std::string digest, std::string_vie
   const fs::path target = path_of(digest, name);
   const FileLock lock =
       FileLock::acquire(lock_file(), LockKind::shared, store_lock_timeout_seconds);
-  // One that is whole stays: it may be mapped by a run. One that is not is replaced.
+  // An intact copy stays: a run may have mapped it. A damaged one is replaced.
   if (!stored_file_damage(target, digest).empty()) {
     fs::permissions(copy, fs::perms::owner_read);
     replace_file(copy, target);
@@ -156,11 +156,10 @@ StoredFile Store::put_library(const Candidate& candidate) {
   File source = File::open(candidate.library, OpenMode::read, Links::refuse);
   const auto check_same = [&] {
     if (source.identity() == candidate.identity) return;
-    throw PluginError(
-        fmt::format("plugin {} was changed while it was being read; nothing was kept; "
-                    "look at it again, then repeat the command",
-                    candidate.describe()),
-        {candidate.summary.id, candidate.summary.version, {}, {}});
+    throw PluginError(fmt::format("plugin {} changed while it was copied; nothing "
+                                  "was stored; check it and repeat the command",
+                                  candidate.describe()),
+                      {candidate.summary.id, candidate.summary.version, {}, {}});
   };
   check_same();
   const TemporaryCopy copy(directory_);
@@ -196,10 +195,8 @@ std::string stored_file_damage(const fs::path& file, std::string_view digest) {
   }
   const std::string found = hex(sha256_file(file));
   if (found == digest) return {};
-  return fmt::format(
-      "its copy {} was changed: the SHA-256 of what is there is {}, of what was "
-      "enabled {}",
-      quote(file.string()), found, digest);
+  return fmt::format("its copy {} was changed: its SHA-256 is {}, that of the enabled plugin is {}",
+                     quote(file.string()), found, digest);
 }
 
 }  // namespace grapnel::host

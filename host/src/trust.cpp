@@ -12,22 +12,22 @@
 namespace grapnel::host {
 namespace {
 
-// "the directory '/srv/shared' can be written by others (mode 0777); ..."; empty when it is ours.
+// "the directory '/srv/shared' is writable by others (mode 0777); ..."; empty when it is trusted.
 std::string entry_refusal(const std::filesystem::path& path, const FileIdentity& identity,
                           std::string_view what) {
   const std::string name = quote(path.string());
   if (!identity.owned_by_us) {
     return fmt::format(
-        "the {} {} belongs to another user (id {}), who could exchange the plugin; copy the plugin "
-        "to a directory of your own, or make yourself or the administrator its owner",
+        "the {} {} belongs to another user (id {}), who could replace the plugin; copy "
+        "the plugin to a directory of yours, or change the owner to yourself or root",
         what, name, identity.owner);
   }
   if (!identity.writable_by_others || identity.sticky || is_own_group_only(path)) return {};
   const std::string mode =
       identity.mode == 0 ? std::string() : fmt::format(" (mode {:04o})", identity.mode);
   return fmt::format(
-      "the {} {} can be written by others{}, who could exchange the plugin; take that right away: "
-      "chmod go-w {}",
+      "the {} {} is writable by others{}, who could "
+      "replace the plugin; to prevent that: chmod go-w {}",
       what, name, mode, name);
 }
 
@@ -43,7 +43,7 @@ std::string TrustChecker::directory_refusal(const std::filesystem::path& directo
   if (refusal.empty()) {
     const std::optional<FileIdentity> identity = file_identity(directory, Links::refuse);
     if (!identity || identity->kind != FileKind::directory) {
-      refusal = fmt::format("{} is not a directory (any more)", quote(directory.string()));
+      refusal = fmt::format("{} is not a directory", quote(directory.string()));
     } else {
       refusal = entry_refusal(directory, *identity, "directory");
     }
@@ -65,7 +65,7 @@ std::string TrustChecker::refusal(const std::filesystem::path& file, const FileI
   }
   if (std::string refusal = directory_refusal(file.parent_path()); !refusal.empty()) return refusal;
   FileIdentity plain = identity;
-  plain.sticky = false;  // means something for directories only
+  plain.sticky = false;  // has a meaning only for directories
   return entry_refusal(file, plain, "file");
 }
 

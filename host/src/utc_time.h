@@ -1,4 +1,4 @@
-// The time of day for records.
+// Timestamps for records.
 #pragma once
 
 #include <fmt/chrono.h>

@@ -32,7 +32,7 @@ class Validator {
   }
 
  private:
-  // ok when nothing was found, else `outcome`.
+  // ok when `found` is empty, else `outcome`.
   void add(std::string name, Outcome outcome, std::string found) {
     result_.checks.push_back({.check = std::move(name),
                               .outcome = found.empty() ? Outcome::ok : outcome,
@@ -40,7 +40,7 @@ class Validator {
   }
 
   void check_manifest() {
-    if (candidate_.summary.id.empty()) return;  // its refusal says what is wrong with it
+    if (candidate_.summary.id.empty()) return;  // its refusal gives the reason
     try {
       const auto manifest = read_manifest(candidate_);
       add("its manifest has only known keys", Outcome::warning, join(manifest->warnings, "; "));
@@ -57,14 +57,13 @@ class Validator {
     try {
       facts = read_library_file(candidate_.library);
     } catch (const Error&) {
-      return;  // the refusal says why
+      return;  // the refusal gives the reason
     }
     if (facts.format != LibraryFormat::elf || !facts.unloadable.empty()) return;
-    add("holds its manifest", Outcome::warning,
-        facts.manifest
-            ? ""
-            : "plugin.json is only beside the library, so the library alone is no plugin; "
-              "grapnel_add_plugin() embeds it");
+    add("embeds its manifest", Outcome::warning,
+        facts.manifest ? ""
+                       : "plugin.json is only next to the library, so the library "
+                         "alone is not a plugin; grapnel_add_plugin() embeds it");
     for (SealingCheck& check : check_sealing(facts)) {
       add(std::move(check.name), Outcome::failed, std::move(check.found));
     }
@@ -73,7 +72,7 @@ class Validator {
   void probe() {
     result_.probe = probe_plugin(candidate_, directories_, options_);
     const ProbeResult& probe = *result_.probe;
-    add("can be loaded, and each callback made and destroyed", Outcome::failed, probe.cause);
+    add("can be loaded, and its callbacks created and destroyed", Outcome::failed, probe.cause);
     for (const CallbackProbe& callback : probe.callbacks) {
       if (callback.skipped.empty()) continue;
       add(fmt::format("callback '{}' was tried", callback.callback), Outcome::warning,

@@ -66,9 +66,9 @@ TEST_CASE("a malformed assignment is refused, showing the right form, and change
   CHECK_THROWS_WITH(set_by_path(root, "=1"), Catch::Contains("empty part"));
   CHECK_THROWS_WITH(set_by_path(root, "a.\"b=1"), Catch::Contains("'=' is missing"));
   CHECK_THROWS_WITH(set_by_path(root, "a.7=1"),
-                    "--set a.7: '7' is no index of an array of 1; write 0 and up, or its size to "
-                    "append");
-  CHECK_THROWS_WITH(set_by_path(root, "a.x=1"), Catch::Contains("no index"));
+                    "--set a.7: '7' is not an index of an array of "
+                    "1; write 0 and up, or its size to append");
+  CHECK_THROWS_WITH(set_by_path(root, "a.x=1"), Catch::Contains("not an index"));
   CHECK_THROWS_WITH(set_by_path(root, "n.x=1"),
                     "--set n.x: there is the integer 5 where an object with the key 'x' is needed");
   CHECK_THROWS_WITH(set_by_path(root, "new.b={\"x\":1"), Catch::StartsWith("--set new.b:1:7: "));

@@ -67,39 +67,39 @@ TEST_CASE("positions survive copies and are not part of equality") {
 }
 
 TEST_CASE("common JSON mistakes are named, with what to write instead") {
-  CHECK(slip("{\"a\": 1,\n}") == "2:1: a comma stands before this '}'; remove it");
-  CHECK(slip("[1,2,]") == "1:6: a comma stands before this ']'; remove it");
+  CHECK(slip("{\"a\": 1,\n}") == "2:1: there is a comma before this '}'; remove it");
+  CHECK(slip("[1,2,]") == "1:6: there is a comma before this ']'; remove it");
   CHECK(slip("{\"a\": 1 // one\n}") == "1:9: comments are not accepted in JSON; remove this one");
   CHECK(slip("# one\n{}") == "1:1: comments are not accepted in JSON; remove this one");
-  CHECK(slip("{'a': 1}") == "1:2: strings stand in double quotes, not in single ones");
+  CHECK(slip("{'a': 1}") == "1:2: strings need double quotes, not single quotes");
   CHECK(slip("{\"a\": NaN}") == "1:7: NaN is not JSON; write \"nan\" instead");
   CHECK(slip("{\"a\": nan}") == "1:7: nan is not JSON; write \"nan\" instead");
   CHECK(slip("{\"a\": -Infinity}") == "1:7: -Infinity is not JSON; write \"-inf\" instead");
   CHECK(slip("{\"a\": True}") == "1:7: True is not JSON; write true instead");
   CHECK(slip("{\"a\": None}") == "1:7: None is not JSON; write null instead");
   CHECK(slip("{\"a\": nul}") ==
-        "1:7: 'nul' is neither a number nor true, false or null; keys and strings stand in double "
-        "quotes");
+        "1:7: 'nul' is neither a number nor true, false or "
+        "null; keys and strings need double quotes");
   CHECK(slip("{\"mode\": min}") ==
-        "1:10: 'min' is neither a number nor true, false or null; keys and strings stand in double "
-        "quotes");
+        "1:10: 'min' is neither a number nor true, false or "
+        "null; keys and strings need double quotes");
   CHECK(slip("{\"a\": 1\n \"b\": 2}") ==
         "2:2: a comma (or, after a key, a colon) is missing before this");
   CHECK(slip("{\"a\" \"b\"}") == "1:6: a comma (or, after a key, a colon) is missing before this");
   CHECK(slip("[1 2]") == "1:4: a comma (or, after a key, a colon) is missing before this");
   CHECK(slip("{\"a\" 1}") == "1:6: a comma (or, after a key, a colon) is missing before this");
   CHECK(slip("{a: 1}") ==
-        "1:2: 'a' is neither a number nor true, false or null; keys and strings stand in double "
-        "quotes");
+        "1:2: 'a' is neither a number nor true, false or "
+        "null; keys and strings need double quotes");
   CHECK(slip("[tru ]") ==
-        "1:2: 'tru' is neither a number nor true, false or null; keys and strings stand in double "
-        "quotes");
+        "1:2: 'tru' is neither a number nor true, false or "
+        "null; keys and strings need double quotes");
   CHECK(slip("[01]") ==
-        "1:2: '01' is neither a number nor true, false or null; keys and strings stand in double "
-        "quotes");
+        "1:2: '01' is neither a number nor true, false or "
+        "null; keys and strings need double quotes");
   CHECK(slip("[1,,2]") == "1:4: unexpected ','");
   CHECK(slip("{\"a\": 1} {}") ==
-        "1:10: the document ended before this; one value is expected, not several");
+        "1:10: the document ended before this; only one value is expected");
   CHECK(slip("{\"a\": [1, 2") ==
         "1:12: the text ends in the middle of a value; a closing \", ] or } is missing");
   CHECK(slip("{\"a\": \"unclosed}") ==
@@ -107,8 +107,8 @@ TEST_CASE("common JSON mistakes are named, with what to write instead") {
   CHECK(slip("") == "1:1: the text is empty; a JSON document is expected");
   CHECK(slip(" \n ") == "2:2: the text is empty; a JSON document is expected");
   CHECK(slip("\"a\nb\"") ==
-        "1:3: a control character stands in a string; write \\n for a line break, \\t for a tab, "
-        "\\u00XX for others");
+        "1:3: there is a control character in a string; write \\n "
+        "for a line break, \\t for a tab, \\u00XX for others");
   CHECK(slip("\"a\xff\"") == "1:3: these bytes are not UTF-8");
 }
 
@@ -121,7 +121,8 @@ TEST_CASE("a number out of range is an error at its position") {
 
 TEST_CASE("a duplicate key is an error at its second position") {
   CHECK(slip("{\"a\": 1,\n \"b\": {\"a\": 1, \"a\": 2}}") ==
-        "2:16: the key 'a' stands twice in this object, first in line 2; remove one of them");
+        "2:16: the key 'a' appears twice in this "
+        "object, first on line 2; remove one of them");
 }
 
 TEST_CASE(

@@ -213,7 +213,7 @@ TEST_CASE("an object of very many keys is read and checked for duplicates in rea
   std::string text = "{";
   for (int i = 0; i < 200'000; ++i) text += "\"key" + std::to_string(i) + "\":0,";
   CHECK(parse(text + "\"last\":1}").size() == 200'001);
-  CHECK_THROWS_WITH(parse(text + "\"key77\":1}"), Catch::Contains("'key77' stands twice"));
+  CHECK_THROWS_WITH(parse(text + "\"key77\":1}"), Catch::Contains("'key77' appears twice"));
 }
 
 TEST_CASE("duplicate keys are refused, or the last one is kept where that is asked for") {

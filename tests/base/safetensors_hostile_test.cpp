@@ -132,7 +132,7 @@ TEST_CASE("headers that are not what the format says are refused") {
   CHECK_THAT(header_verdict(R"({"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},)"
                             R"("a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}})",
                             1),
-             Catch::Contains("stands twice"));
+             Catch::Contains("appears twice"));
   CHECK_THAT(header_verdict(R"({"__metadata__":{"k":5}})"), Catch::Contains("must be a string"));
   CHECK_THAT(header_verdict(R"({"__metadata__":[]})"), Catch::Contains("must be an object"));
   CHECK_THAT(header_verdict("{\"a\":{\"dtype\":\"\xff\"}}"), Catch::Contains("UTF-8"));

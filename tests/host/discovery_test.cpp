@@ -135,9 +135,9 @@ TEST_CASE("a manifest cannot name a library outside its own directory") {
     options.use_cache = false;
     return only(discover(options)).refused;
   };
-  CHECK_THAT(refusal_of("../outside.so"), Contains("leads out of the manifest's directory"));
-  CHECK_THAT(refusal_of((world.dir / "outside.so").string()), Contains("leads out"));
-  CHECK_THAT(refusal_of("sub/../../outside.so"), Contains("leads out"));
+  CHECK_THAT(refusal_of("../outside.so"), Contains("is outside the manifest's directory"));
+  CHECK_THAT(refusal_of((world.dir / "outside.so").string()), Contains("is outside"));
+  CHECK_THAT(refusal_of("sub/../../outside.so"), Contains("is outside"));
   fs::create_symlink("../outside.so", world.plugins() / "link");
   CHECK_THAT(refusal_of("link"), Contains("names a library outside its own directory"));
   fs::create_directory_symlink("..", world.plugins() / "up");
@@ -174,7 +174,7 @@ TEST_CASE("plugins that cannot be used are listed with the reason") {
   fs::create_directory(world.plugins() / "directory.so");
   CHECK_THAT(reason("directory.so"), Contains("not a regular file"));
   fs::create_symlink("/nowhere", world.plugins() / "dangling.so");
-  CHECK_THAT(reason("dangling.so"), Contains("symbolic link to nothing"));
+  CHECK_THAT(reason("dangling.so"), Contains("a broken symbolic link"));
   CHECK_THAT(reason("manifest_other.so"), Contains("not listed"));
 }
 
@@ -182,15 +182,14 @@ TEST_CASE("a manifest next to a library that contradicts the embedded one is ref
   const PluginWorld world;
   fs::copy_file(NAN_GUARD, world.plugins() / "nan_guard.so");
   world.dir.write("plugins/nan_guard.grapnel.json", test::manifest_text("nan_guard"));
-  CHECK_THAT(only(discover(world.discovery())).refused,
-             Contains("something else than the one inside"));
+  CHECK_THAT(only(discover(world.discovery())).refused, Contains("differs from the one inside"));
 }
 
 TEST_CASE("files and directories that others can write are refused, though all else is right") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
   fs::permissions(library, fs::perms{0646});
-  CHECK_THAT(only(discover(world.discovery())).refused, Contains("can be written by others"));
+  CHECK_THAT(only(discover(world.discovery())).refused, Contains("is writable by others"));
   CHECK(only(discover(world.discovery())).summary.id == "ema");
   fs::permissions(library, fs::perms{0644});
   CHECK(only(discover(world.discovery())).usable());
@@ -230,7 +229,7 @@ TEST_CASE("a link to a plugin is followed, and what it leads to is checked") {
   CHECK_THAT(only(discover(world.discovery())).refused, Contains("elsewhere"));
   fs::permissions(world.dir / "elsewhere", fs::perms{0755});
   fs::permissions(world.plugins(), fs::perms{0777});
-  CHECK_THAT(only(discover(world.discovery())).refused, Contains("plugins' can be written"));
+  CHECK_THAT(only(discover(world.discovery())).refused, Contains("plugins' is writable"));
 }
 
 TEST_CASE("a plugin named by its path is examined with the manifest next to it") {

@@ -136,8 +136,9 @@ TEST_CASE("a manifest that was exchanged since it was examined is not taken") {
   const PluginWorld world;
   const Candidate candidate = examine(world.add_plugin("ema"));
   world.dir.write("plugins/ema.grapnel.json", test::manifest_text("ema", {.version = "6.6.6"}));
-  CHECK_THROWS_WITH(enable_plugin(candidate, world.directories),
-                    Contains("the manifest of plugin 'ema' 1.0.0") && Contains("was changed"));
+  CHECK_THROWS_WITH(
+      enable_plugin(candidate, world.directories),
+      Contains("the manifest of plugin 'ema' 1.0.0") && Contains("changed while it was read"));
   CHECK_FALSE(fs::exists(enabled_file(world.directories)));
 }
 
@@ -172,7 +173,7 @@ TEST_CASE("a record of enabled plugins that others can write is not used") {
   const std::string content = test::read_file(record);
   CHECK_THROWS_WITH(read_enabled(world.directories),
                     Contains("the record of enabled plugins cannot be used") &&
-                        Contains("can be written by others (mode 0646)") && Contains("chmod go-w"));
+                        Contains("is writable by others (mode 0646)") && Contains("chmod go-w"));
   CHECK_THROWS_AS(disable_plugin("ema", world.directories), ConfigError);
   CHECK(test::read_file(record) == content);
   fs::permissions(record, fs::perms{0600});

@@ -40,7 +40,7 @@ TEST_CASE("inspecting a plugin says whether this version is the one that runs") 
   const Inspection inspection = inspect_plugin("ema", world.discovery());
   CHECK(inspection.state == PluginState::update_waits);
   CHECK(inspection.enabled_version == "1.0.0");
-  CHECK_THAT(inspection.note, Contains("version 1.0.0 runs"));
+  CHECK_THAT(inspection.note, Contains("version 1.0.0 is in use"));
 }
 
 TEST_CASE("an enabled plugin whose file is gone is inspected from its copy") {

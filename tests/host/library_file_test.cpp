@@ -141,7 +141,7 @@ TEST_CASE("a library that is cut short anywhere is refused, or read without what
     }
   }
   CHECK_THROWS_AS(read(whole.substr(0, 100)), DataError);
-  CHECK_THROWS_WITH(read(whole.substr(0, 1000)), Contains("cut short"));
+  CHECK_THROWS_WITH(read(whole.substr(0, 1000)), Contains("truncated"));
 }
 
 TEST_CASE("a small file cannot ask for much memory by naming one long name often") {

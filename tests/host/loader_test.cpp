@@ -73,7 +73,7 @@ TEST_CASE("a plugin with the id of a loaded one but another digest needs a new p
   test::change_library(library);
   CHECK_THROWS_WITH(load_plugin(selected(world, library)),
                     Contains("cannot load plugin 'twice' 2.0.0") &&
-                        Contains("version 1.0.0 of it is loaded already") &&
+                        Contains("version 1.0.0 of it is already loaded") &&
                         Contains("new process"));
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("an entry that breaks the ABI's promises is refused with what is wrong
   CHECK_THAT(refusal("entry_short"), Contains("has 4 bytes, at least 24 are needed"));
   CHECK_THAT(refusal("entry_other_minor"), Contains("compiled for ABI 0.999, this host offers " +
                                                     host_abi.to_string() + "; update grapnel"));
-  CHECK_THAT(refusal("entry_no_factories"), Contains("but where they are is NULL"));
+  CHECK_THAT(refusal("entry_no_factories"), Contains("its list of factories is NULL"));
   CHECK_THAT(refusal("factory_null"), Contains("factory 0 is NULL"));
   CHECK_THAT(refusal("factory_short"), Contains("its factory 0 has"));
   CHECK_THAT(refusal("factory_without_create"), Contains("has no function 'create'"));
@@ -107,7 +107,7 @@ TEST_CASE("a newer plugin's longer entry is accepted") {
 TEST_CASE("the system loader's error is passed on, with what to do") {
   CHECK_THAT(refusal("load_cannot_resolve"),
              Contains("undefined symbol: grapnel_hostile_function_that_is_nowhere") &&
-                 Contains("nothing here offers") && !Contains("boost"));
+                 Contains("nothing here provides") && !Contains("boost"));
   CHECK_THAT(
       refusal("links_libtorch"),
       Contains("libtorch_cpu.so: cannot open shared object file") && Contains("not installed"));

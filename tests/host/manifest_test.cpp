@@ -95,12 +95,12 @@ TEST_CASE("a wrong value in a manifest is refused with its line and what is acce
   CHECK_THAT(refusal("summary", R"("")"), Contains("1 to 1024 bytes, found 0"));
   CHECK_THAT(refusal("abi", R"({"major": -1, "minor": 0})"), Contains("must be at least 0"));
   CHECK_THAT(refusal("abi", R"("0.1")"), Contains("found the string '0.1'"));
-  CHECK_THAT(refusal("before", R"(["ema", "ema"])"), Contains("'ema' stands twice"));
+  CHECK_THAT(refusal("before", R"(["ema", "ema"])"), Contains("'ema' appears twice"));
   CHECK_THAT(refusal("before", R"(["nan_guard"])"), Contains("names the plugin itself"));
   CHECK_THAT(refusal("before", R"(["grad_norm"])"), Contains("both 'before' and 'after'"));
   CHECK_THAT(refusal("callbacks", "[]"), Contains("at least one callback"));
   CHECK_THAT(refusal("callbacks", R"([{"name": "a/b", "summary": "x"}])"),
-             Contains("'a/b' is not a name for a callback"));
+             Contains("'a/b' is not a callback name"));
   CHECK_THAT(
       refusal("callbacks", R"([{"name": "a", "summary": "x"}, {"name": "a", "summary": "y"}])"),
       Contains("two callbacks are called 'a'"));
@@ -135,7 +135,7 @@ TEST_CASE("a parameter of a type that no plugin can read is refused with those t
 TEST_CASE("a manifest of a later format is refused, saying what to update") {
   CHECK_THAT(refusal("manifest_version", "2"), Contains("update grapnel"));
   CHECK_THROWS_WITH(parse_manifest(R"({"manifest_version": 7, "id": 5})", "x"),
-                    Contains("manifest version 7 is not understood, this grapnel reads 1"));
+                    Contains("manifest version 7 is not supported, this grapnel reads 1"));
 }
 
 TEST_CASE("an unknown key in a manifest is ignored with a warning that names the nearest") {
@@ -182,7 +182,7 @@ TEST_CASE("a plugin for another ABI or platform is refused, naming both sides an
   CHECK_THAT(reason("abi", R"({"major": 0, "minor": 0})"),
              Contains("needs ABI 0.0") && Contains("newer release of the plugin"));
   CHECK_THAT(reason("platforms", R"(["plan9-mips"])"),
-             Contains("'plan9-mips' only") && Contains(std::string(this_platform())));
+             Contains("only on 'plan9-mips'") && Contains(std::string(this_platform())));
   CHECK_THAT(reason("requires", R"(["grapnel.tensor/1"])"),
              Contains("'grapnel.tensor/1'") && Contains("nearest is 'grapnel.tensors/1'"));
 }

@@ -48,7 +48,7 @@ TEST_CASE(
   const ListedPlugin plugin = find(world, "ema");
   CHECK(plugin.state == PluginState::update_waits);
   CHECK(plugin.version == "1.0.0");
-  CHECK(plugin.note == "1.1.0 waits; to use it: grapnel plugin enable ema");
+  CHECK(plugin.note == "1.1.0 is available; to use it: grapnel plugin enable ema");
 }
 
 TEST_CASE("a plugin file that was copied again or touched is not an update") {
@@ -64,7 +64,7 @@ TEST_CASE("another build of the same version is listed as an update") {
   world.add_plugin("ema");
   world.enable("ema");
   test::change_library(world.plugins() / "ema.so");
-  CHECK_THAT(find(world, "ema").note, Contains("another build of 1.0.0 waits"));
+  CHECK_THAT(find(world, "ema").note, Contains("another build of 1.0.0 is available"));
 }
 
 TEST_CASE("an update of a plugin outside the search path is enabled by its path") {
@@ -107,7 +107,7 @@ TEST_CASE("a plugin whose file is out of reach is missing and runs on, with the 
   fs::create_symlink(library, library);  // looking at it fails, as for a server that is down
   const ListedPlugin plugin = find(world, "ema");
   CHECK(plugin.state == PluginState::missing);
-  CHECK_THAT(plugin.note, Contains("the copy runs: cannot look at '" + library.string()));
+  CHECK_THAT(plugin.note, Contains("its copy is used: cannot look at '" + library.string()));
 }
 
 TEST_CASE("a plugin whose copy is gone is damaged") {

@@ -91,12 +91,12 @@ TEST_CASE("the probe reports what a callback refuses or gets wrong") {
   CHECK_THAT(cause("constructor_throws"),
              Contains("create failed: ") && Contains("not built today"));
   CHECK_THAT(cause("create_fails_silently"), Contains("gave no reason"));
-  CHECK_THAT(cause("create_makes_nothing"), Contains("made no instance"));
+  CHECK_THAT(cause("create_makes_nothing"), Contains("returned OK but no instance"));
   CHECK_THAT(cause("init_refuses"), Contains("init failed: this plugin wants a moon of cheese"));
   CHECK_THAT(cause("destroy_fails"), Contains("destroy failed"));
   CHECK_THAT(cause("instance_short"), Contains("its instance has"));
   CHECK_THAT(cause("instance_without_destroy"), Contains("no function 'init'"));
-  CHECK_THAT(cause("hooks_null"), Contains("where they are is NULL"));
+  CHECK_THAT(cause("hooks_null"), Contains("its list of hooks is NULL"));
   CHECK_THAT(cause("hook_twice"), Contains("lists setup twice"));
   CHECK_THAT(cause("hook_without_function"), Contains("has no function"));
   CHECK_THAT(cause("hook_unknown_required"), Contains("requires hook 9999"));
@@ -148,7 +148,7 @@ TEST_CASE("a copy that cannot be used is not the plugin's fault, and nothing is 
   fs::permissions(program, fs::perms::owner_all);
   CHECK_THROWS_WITH(
       probe_plugin(candidate, world.directories, {.program = program, .deadline_seconds = 60}),
-      Contains("the probe could not start") && Contains("can be written by others"));
+      Contains("the probe could not start") && Contains("is writable by others"));
   CHECK(recorded_probe(hex(sha256_file(candidate.library)), world.directories) == std::nullopt);
 }
 
@@ -164,8 +164,9 @@ TEST_CASE("a manifest that was exchanged since it was examined is not probed") {
   const PluginWorld world;
   const Candidate candidate = examine(world.add_plugin("ema"));
   world.dir.write("plugins/ema.grapnel.json", test::manifest_text("ema", {.version = "6.6.6"}));
-  CHECK_THROWS_WITH(probe_plugin(candidate, world.directories, {.program = GRAPNEL}),
-                    Contains("the manifest of plugin 'ema' 1.0.0") && Contains("was changed"));
+  CHECK_THROWS_WITH(
+      probe_plugin(candidate, world.directories, {.program = GRAPNEL}),
+      Contains("the manifest of plugin 'ema' 1.0.0") && Contains("changed while it was read"));
 }
 
 TEST_CASE("a refused plugin is not run at all") {

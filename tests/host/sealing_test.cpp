@@ -47,7 +47,7 @@ TEST_CASE("a plugin that is linked with LibTorch shows it") {
 TEST_CASE("every kind of leak in a plugin's sealing is named") {
   LibraryFacts facts;
   facts.undefined = {"_ZN2at4_ops3add4callERKNS_6TensorES4_RKN3c106ScalarE", "malloc"};
-  CHECK_THAT(found(facts, "wants no LibTorch symbol"), Contains("'_ZN2at4_ops3add"));
+  CHECK_THAT(found(facts, "needs no LibTorch symbol"), Contains("'_ZN2at4_ops3add"));
   facts.search_paths = {"$ORIGIN"};
   CHECK_THAT(found(facts, "finds its libraries anywhere"), Contains("'$ORIGIN'"));
   facts.text_relocations = true;

@@ -46,7 +46,7 @@ TEST_CASE("a file that was exchanged since it was examined is not kept") {
   const fs::path library = world.add_plugin("ema");
   const Candidate candidate = examine(library);
   test::change_library(library);
-  CHECK_THROWS_WITH(store.put_library(candidate), Contains("was changed while it was being read"));
+  CHECK_THROWS_WITH(store.put_library(candidate), Contains("changed while it was copied"));
   fs::remove(library);
   fs::create_symlink(PLAIN_PLUGIN, library);
   CHECK_THROWS_AS(store.put_library(candidate), Error);
@@ -65,7 +65,7 @@ TEST_CASE("a copy that was changed, or that others can write, is noticed") {
   CHECK(store.put_library(examine(world.plugins() / "ema.so")).digest == kept.digest);
   CHECK(stored_file_damage(kept.path, kept.digest).empty());
   fs::permissions(kept.path, fs::perms{0666});
-  CHECK_THAT(stored_file_damage(kept.path, kept.digest), Contains("can be written by others"));
+  CHECK_THAT(stored_file_damage(kept.path, kept.digest), Contains("is writable by others"));
   fs::remove(kept.path);
   CHECK_THAT(stored_file_damage(kept.path, kept.digest), Contains("is missing"));
 }
@@ -125,8 +125,7 @@ TEST_CASE("a store behind a symbolic link is used at the link's target") {
   CHECK(Store(world.dir / "home/data/store").path_of(kept.digest, "ema.so") == kept.path);
   // What the link leads to is what is checked.
   fs::permissions(world.dir / "disk", fs::perms{0777});
-  CHECK_THAT(stored_file_damage(kept.path, kept.digest),
-             Contains("disk' can be written by others"));
+  CHECK_THAT(stored_file_damage(kept.path, kept.digest), Contains("disk' is writable by others"));
 }
 
 TEST_CASE("names and digests that come from files cannot lead out of the store") {

@@ -35,11 +35,10 @@ TEST_CASE("a file that others can write is refused, with what to do") {
   const TempDir dir;
   const fs::path file = dir.write("ema.so", "x");
   set_mode(file, 0646);
-  CHECK(refusal(file) ==
-        "the file '" + file.string() +
-            "' can be written by others (mode 0646), who could exchange the plugin; "
-            "take that right away: chmod go-w '" +
-            file.string() + "'");
+  CHECK(refusal(file) == "the file '" + file.string() +
+                             "' is writable by others (mode 0646), who could replace the plugin; "
+                             "to prevent that: chmod go-w '" +
+                             file.string() + "'");
   set_mode(file, 0644);
   CHECK(refusal(file).empty());
 }
@@ -65,7 +64,7 @@ TEST_CASE("a file's sticky bit does not make it trusted") {
   const TempDir dir;
   const fs::path file = dir.write("ema.so", "x");
   set_mode(file, 01666);
-  CHECK_THAT(refusal(file), Contains("can be written by others"));
+  CHECK_THAT(refusal(file), Contains("is writable by others"));
 }
 
 TEST_CASE("a file writable by a group with other members is refused") {

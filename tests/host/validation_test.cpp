@@ -46,7 +46,7 @@ TEST_CASE("an unknown manifest key and a manifest that is not embedded are warni
   const Validation validation =
       validate(world, world.add_plugin("ema", {.members = R"("icon": "x",)"}));
   CHECK(find(validation, "only known keys").outcome == Outcome::warning);
-  CHECK(find(validation, "holds its manifest").outcome == Outcome::warning);
+  CHECK(find(validation, "embeds its manifest").outcome == Outcome::warning);
   CHECK(validation.ok());
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("a plugin that is refused is not probed, and the rest is checked never
   const Validation validation = validate(world, library);
   CHECK_FALSE(validation.ok());
   CHECK_FALSE(validation.probe);
-  CHECK_THAT(find(validation, "can be used").found, Contains("can be written by others"));
+  CHECK_THAT(find(validation, "can be used").found, Contains("is writable by others"));
   CHECK(find(validation, "no executable stack").outcome == Outcome::ok);
 }
 

@@ -99,7 +99,7 @@ TEST_CASE("checkpoint verify finds a single changed byte") {
   std::ofstream(damaged, std::ios::binary) << content;
   const ProcessResult result = user.run({"checkpoint", "verify", file.string(), damaged.string()});
   CHECK(result.exit_code == 5);
-  CHECK_THAT(result.output, Contains("ok ") && Contains("2 files, 1 of them not whole"));
+  CHECK_THAT(result.output, Contains("ok ") && Contains("2 files, 1 damaged"));
   CHECK_THAT(result.error, Contains("damaged.ckpt"));
   const ConfigValue json = user.json({"checkpoint", "verify", damaged.string()});
   CHECK_FALSE(json.as_array().at(0).at("ok").as_bool());

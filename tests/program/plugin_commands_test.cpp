@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 TEST_CASE("plugin list without plugins says where they are searched") {
   const GrapnelUser user;
   const std::string answer = user.answer({"plugin", "list"});
-  CHECK_THAT(answer, StartsWith("No plugins were found. They are looked for in:\n"));
+  CHECK_THAT(answer, StartsWith("No plugins were found. The search path is:\n"));
   CHECK_THAT(answer, Contains((user.dir / "project/.grapnel/plugins").string()));
   CHECK_THAT(answer, Contains((user.dir / "data/grapnel/plugins").string()));
 }
@@ -34,9 +34,9 @@ TEST_CASE("plugin list shows a plugin disabled, enabled and disabled again") {
   CHECK(user.answer({"plugin", "enable", "ema"}) ==
         "enabled 'ema' 1.2.0 (" + library.string() + "); its callbacks run in every training\n");
   CHECK_THAT(user.answer({"plugin", "list"}), Contains("1 plugin: 1 enabled\n"));
-  CHECK_THAT(user.answer({"plugin", "enable", "ema"}), Contains("is enabled already"));
+  CHECK_THAT(user.answer({"plugin", "enable", "ema"}), Contains("is already enabled"));
   CHECK(user.answer({"plugin", "disable", "ema"}) == "disabled 'ema'\n");
-  CHECK(user.answer({"plugin", "disable", "ema"}) == "'ema' is disabled already\n");
+  CHECK(user.answer({"plugin", "disable", "ema"}) == "'ema' is already disabled\n");
 }
 
 TEST_CASE("a library is enabled by its path, from anywhere") {
@@ -55,8 +55,8 @@ TEST_CASE("plugin enable takes several plugins or all, and names those that are 
   const ProcessResult all = user.run({"plugin", "enable", "--all"});
   CHECK(all.exit_code == 0);
   CHECK_THAT(all.output,
-             Contains("'a' 1.0.0") && Contains("is enabled already") && Contains("enabled 'c'"));
-  CHECK_THAT(all.error, Contains("plugin 'bad' 1.0.0") && Contains("is left out: it needs ABI 9."));
+             Contains("'a' 1.0.0") && Contains("is already enabled") && Contains("enabled 'c'"));
+  CHECK_THAT(all.error, Contains("plugin 'bad' 1.0.0") && Contains("is skipped: it needs ABI 9."));
   CHECK_THAT(user.answer({"plugin", "disable", "--all"}), Contains("disabled 'c'"));
 }
 
@@ -68,8 +68,9 @@ TEST_CASE("plugin enable --all skips disabled plugins and the project's") {
   const ProcessResult all = user.run({"plugin", "enable", "--all"});
   CHECK(all.exit_code == 0);
   CHECK_THAT(all.output, StartsWith("enabled 'a'") && !Contains("'b'") && !Contains("'c'"));
-  CHECK_THAT(all.error, Contains("'b' 1.0.0") && Contains("it was disabled") &&
-                            Contains("'c' 1.0.0") && Contains("it comes with the project"));
+  CHECK_THAT(all.error, Contains("'b' 1.0.0") && Contains("it is disabled") &&
+                            Contains("'c' 1.0.0") &&
+                            Contains("plugins of a project need your consent"));
   CHECK_THAT(user.answer({"plugin", "enable", "b", "c"}),
              Contains("enabled 'b'") && Contains("enabled 'c'"));
 }
@@ -125,7 +126,7 @@ TEST_CASE("each way to refuse a plugin says what was found, what is accepted and
   user.add_plugin("open_to_all");
   fs::permissions(user.plugins(), fs::perms{0777});
   CHECK_THAT(error("open_to_all"), Contains("the directory '" + user.plugins().string() +
-                                            "' can be written by others (mode 0777)") &&
+                                            "' is writable by others (mode 0777)") &&
                                        Contains("chmod go-w"));
 }
 
@@ -144,7 +145,8 @@ TEST_CASE("a library that changed since it was enabled is a pending update") {
   CHECK_THAT(
       user.answer({"plugin", "list"}),
       Contains("update waits") &&
-          Contains("    another build of 1.0.0 waits; to use it: grapnel plugin enable ema\n"));
+          Contains(
+              "    another build of 1.0.0 is available; to use it: grapnel plugin enable ema\n"));
   CHECK_THAT(user.answer({"plugin", "enable", "ema"}), StartsWith("updated 'ema' 1.0.0"));
   CHECK_THAT(user.answer({"plugin", "list"}), Contains("1 plugin: 1 enabled"));
 }
@@ -157,7 +159,8 @@ TEST_CASE("a damaged record of enabled plugins stops with its place, and is left
        {test::Arguments{"plugin", "list"}, {"plugin", "enable", "ema"}}) {
     const ProcessResult result = user.run(command);
     CHECK(result.exit_code == 3);
-    CHECK_THAT(result.error, Contains("plugins.json:2:13:") && Contains("was left as it is"));
+    CHECK_THAT(result.error,
+               Contains("plugins.json:2:13:") && Contains("the file was not changed"));
   }
   CHECK(test::read_file(user.dir / "config/grapnel/plugins.json") ==
         "{\"format\": 1,\n\"plugins\": [}");
@@ -188,7 +191,7 @@ TEST_CASE("plugin inspect shows manifest, library and parameters without running
   CHECK_THAT(answer, StartsWith("nan_guard ") && Contains("  State       disabled\n") &&
                          Contains("  Manifest    in the library\n") && Contains("libc.so.6") &&
                          Contains("Callback nan_guard") && Contains("patience: integer") &&
-                         Contains("not tried out yet"));
+                         Contains("not probed yet"));
   CHECK_THAT(user.answer({"plugin", "inspect", "nan_guard", "--probe"}),
              Contains("Probe       passed"));
   CHECK_THAT(user.answer({"plugin", "inspect", "nan_guard"}), Contains("Probe       passed"));
@@ -258,7 +261,7 @@ TEST_CASE("plugin path shows the search path in order, with what is wrong") {
   const std::size_t mine = answer.find("user");
   CHECK(environment < project);
   CHECK(project < mine);
-  CHECK_THAT(answer, Contains("can be written by others") && Contains("does not exist") &&
+  CHECK_THAT(answer, Contains("is writable by others") && Contains("does not exist") &&
                          Contains((user.dir / "config/grapnel/plugins.json").string()));
 }
 

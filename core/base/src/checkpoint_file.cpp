@@ -90,20 +90,20 @@ std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
 
-// What a file is that is no safetensors file, where its first bytes tell.
+// The kind of a file that is not safetensors, recognized by its first bytes.
 std::string_view known_format(const std::filesystem::path& path) {
   std::array<std::byte, 8> start{};
   File file = File::open(path, OpenMode::read);
   const std::size_t count = file.read(start);
   const std::string_view text(reinterpret_cast<const char*>(start.data()), count);
-  if (text.empty()) return "it is empty; the write that should have made it did not finish";
+  if (text.empty()) return "it is empty: writing it was interrupted";
   if (text.starts_with("PK\x03\x04")) {
-    return "it is a zip archive, as torch.save() and Lightning write; grapnel reads no pickles: "
-           "export the weights in Python with safetensors.torch.save_file()";
+    return "it is a zip archive as torch.save() and Lightning write; grapnel does not read "
+           "pickles: export the weights in Python with safetensors.torch.save_file()";
   }
   if (text.starts_with("\x80\x02") || text.starts_with("\x80\x04")) {
-    return "it is a Python pickle; grapnel reads no pickles: export the weights in Python with "
-           "safetensors.torch.save_file()";
+    return "it is a Python pickle; grapnel does not read pickles: export "
+           "the weights in Python with safetensors.torch.save_file()";
   }
   if (text.starts_with("\x89HDF")) return "it is an HDF5 file";
   if (text.starts_with("GGUF")) return "it is a GGUF file";
@@ -132,7 +132,7 @@ WrittenCheckpoint write_checkpoint_file(const std::filesystem::path& path,
   for (const TensorView& tensor : tensors) {
     if (tensor.name.starts_with(reserved_prefix)) {
       throw std::invalid_argument("tensor " + quote(tensor.name) +
-                                  ": names that start with 'grapnel.' are the container's");
+                                  ": names that start with 'grapnel.' are reserved");
     }
     writer.add(tensor);
     checksums +=

@@ -1,5 +1,5 @@
-// platform.h on Windows: mapped files and advisory locks. (LockFileEx locks bytes for others' reading
-// too; the byte taken lies far past the end of any lock file, so that nobody is hindered.)
+// platform.h on Windows: mapped files and advisory locks. (LockFileEx also keeps others from
+// reading the locked byte, so it is one far past the end of any lock file.)
 #include <grapnel/base/error.h>
 #include <grapnel/base/platform.h>
 

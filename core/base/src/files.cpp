@@ -74,14 +74,14 @@ AtomicFile::AtomicFile(const std::filesystem::path& target, Durability durabilit
   try {
     state_->file = File::open(state_->temporary, OpenMode::create_new);
   } catch (const IoError& error) {
-    throw IoError("write to", target, error.error_number);  // nobody asked for the temporary
+    throw IoError("write to", target, error.error_number);  // callers know the target only
   }
 }
 
 AtomicFile::~AtomicFile() {
   if (state_->temporary.empty()) return;
   state_->file.reset();
-  std::error_code ignored;  // a destructor has nobody to tell
+  std::error_code ignored;  // a destructor cannot report it
   std::filesystem::remove(state_->temporary, ignored);
 }
 
@@ -128,7 +128,7 @@ TemporaryDirectory::TemporaryDirectory(std::string_view prefix,
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;  // a destructor has nobody to tell
+  std::error_code ignored;  // a destructor cannot report it
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
 }
 

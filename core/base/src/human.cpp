@@ -46,7 +46,7 @@ std::string human_bytes(std::uint64_t bytes) {
 std::string human_count(std::uint64_t count) {
   static constexpr std::array<std::string_view, 4> units = {"K", "M", "B", "T"};
   if (count < 1000) return std::to_string(count);
-  // As Lightning's get_human_readable_count: from 100 up cut to whole numbers, below with one decimal.
+  // As Lightning's get_human_readable_count: whole numbers from 100 on, below with one decimal.
   size_t unit = 0;
   double value = static_cast<double>(count) / 1000.0;
   for (; value >= 1000.0 && unit + 1 < units.size(); ++unit) value /= 1000.0;

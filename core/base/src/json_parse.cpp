@@ -38,7 +38,7 @@ class Scanner {
     return start;
   }
 
-  // The place of any offset; the walk begins anew where that lies before the last token's end.
+  // The position of any offset; the scan restarts when it is before the end of the last token.
   Place place_of(std::size_t offset) {
     if (offset < at_.offset) at_ = Place();
     while (at_.offset < std::min(offset, text_.size())) advance();
@@ -221,7 +221,8 @@ class TreeBuilder {
     return true;
   }
 
-  // Once per object and by sorting, so that an object of a million keys is no quadratic trap.
+  // Once per object and by sorting, so that an object of a million keys does not take quadratic
+  // time.
   void check_duplicates(ConfigValue::Object& members) {
     std::vector<std::size_t> order(members.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -236,7 +237,7 @@ class TreeBuilder {
       if (limits_.duplicate_keys == DuplicateKeys::refuse) {
         throw ConfigError(later.key_position(),
                           "the key " + quote(later.key) +
-                              " stands twice in this object, first in line " +
+                              " appears twice in this object, first on line " +
                               std::to_string(earlier.line) + "; remove one of them",
                           later.key);
       }

@@ -89,7 +89,7 @@ ConfigValue& descend(ConfigValue& parent, const std::string& segment,
   if (parent.is_array()) {
     const auto index = index_of(segment);
     if (!index || *index > parent.size()) {
-      throw ConfigError({*source, 0, 0}, quote(segment) + " is no index of an array of " +
+      throw ConfigError({*source, 0, 0}, quote(segment) + " is not an index of an array of " +
                                              std::to_string(parent.size()) +
                                              "; write 0 and up, or its size to append");
     }

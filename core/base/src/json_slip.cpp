@@ -19,7 +19,7 @@ bool is_word(char c) {
          c == '.' || c == '+' || c == '-';
 }
 
-// The last character before `offset` that is no white space; '\0' at the start.
+// The last character before `offset` that is not white space; '\0' at the start.
 char before(std::string_view text, std::size_t offset) {
   while (offset > 0 && is_space(text[offset - 1])) --offset;
   return offset > 0 ? text[offset - 1] : '\0';
@@ -46,8 +46,7 @@ std::string about_word(std::string_view word) {
     }
   }
   return quote(word) +
-         " is neither a number nor true, false or null; keys and strings stand in "
-         "double quotes";
+         " is neither a number nor true, false or null; keys and strings need double quotes";
 }
 
 }  // namespace
@@ -69,19 +68,19 @@ JsonSlip explain_json_slip(std::string_view text, std::size_t offset,
   const char previous = before(text, offset);
   if (c < 0x20) {
     return {offset,
-            "a control character stands in a string; write \\n for a line break, \\t for a "
-            "tab, \\u00XX for others"};
+            "there is a control character in a string; write \\n for "
+            "a line break, \\t for a tab, \\u00XX for others"};
   }
   if (decode_utf8(text, offset).bytes == 0) return {offset, "these bytes are not UTF-8"};
   if ((c == '}' || c == ']') && previous == ',') {
     return {offset,
-            std::string("a comma stands before this '") + static_cast<char>(c) + "'; remove it"};
+            std::string("there is a comma before this '") + static_cast<char>(c) + "'; remove it"};
   }
   if (c == '/' || c == '#') return {offset, "comments are not accepted in JSON; remove this one"};
-  if (c == '\'') return {offset, "strings stand in double quotes, not in single ones"};
+  if (c == '\'') return {offset, "strings need double quotes, not single quotes"};
 
   if (parser_says == "extra data") {
-    return {offset, "the document ended before this; one value is expected, not several"};
+    return {offset, "the document ended before this; only one value is expected"};
   }
   if (parser_says == "syntax error") {
     // The parser may have stopped inside a word ("nan" starts like "null"), or just after it.

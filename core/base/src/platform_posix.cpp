@@ -1,4 +1,5 @@
-// platform.h on Linux and macOS: directories, terminals, files. Locks and mappings: file_views_posix.cpp.
+// platform.h on Linux and macOS: directories, terminals, files. Locks and mappings are in
+// file_views_posix.cpp.
 #include <grapnel/base/error.h>
 #include <grapnel/base/platform.h>
 
@@ -269,7 +270,7 @@ void sync_directory(const std::filesystem::path& directory) {
 
 void replace_file(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0) {
-    throw IoError("replace", to, errno, "it was to become '" + from.string() + "'");
+    throw IoError("replace", to, errno, "the new content is in '" + from.string() + "'");
   }
 }
 

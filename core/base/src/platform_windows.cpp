@@ -220,7 +220,7 @@ void sync_directory(const std::filesystem::path&) {}
 
 void replace_file(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (!MoveFileExW(from.c_str(), to.c_str(), MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
-    throw IoError("replace", to, last_errno(), "it was to become '" + from.string() + "'");
+    throw IoError("replace", to, last_errno(), "the new content is in '" + from.string() + "'");
   }
 }
 

@@ -88,7 +88,7 @@ std::vector<std::string> merged_environment(
   return entries;
 }
 
-// What posix_spawn() is told; freed at the end of the scope.
+// The arguments of posix_spawn(); freed at the end of the scope.
 struct SpawnSettings {
   posix_spawn_file_actions_t files{};
   posix_spawnattr_t attributes{};
@@ -155,14 +155,14 @@ void note_end(ProcessResult& result, int status) {
   }
 }
 
-// How a child ends is told only to a process that does not ignore it.
+// The exit status of a child is lost when the process ignores SIGCHLD.
 void require_child_ends_are_told(const std::filesystem::path& program) {
   struct sigaction action {};
   sigaction(SIGCHLD, nullptr, &action);
   if (action.sa_handler == SIG_IGN || (action.sa_flags & SA_NOCLDWAIT) != 0) {
     throw IoError("start", program, ECHILD,
-                  "this process ignores SIGCHLD, so how its children end cannot be known; set "
-                  "that signal to its default first");
+                  "this process ignores SIGCHLD, so the exit status of its "
+                  "children is lost; reset that signal to its default first");
   }
 }
 
@@ -191,7 +191,7 @@ class Child {
     } while (ended < 0 && errno == EINTR);
     if (ended < 0) {
       throw IoError("wait for", "a child process", errno,
-                    "something else in this process took notice of its end");
+                    "something else in this process already waited for it");
     }
     ended_ = ended == id_;
     return ended_;

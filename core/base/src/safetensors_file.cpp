@@ -1,4 +1,4 @@
-// Reading safetensors files that may come from anybody.
+// Reads untrusted safetensors files.
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/json.h>
@@ -15,8 +15,8 @@
 namespace grapnel {
 namespace {
 
-// The header's JSON costs memory many times its size, so its parts are counted as well: a tensor has
-// at least 8 of them in 60 bytes.
+// The header's JSON costs memory many times its size, so its parts are counted as well: a tensor
+// has at least 8 of them in 60 bytes.
 constexpr std::size_t max_header_values = 16'000'000;
 constexpr std::size_t max_dimensions = 64;
 
@@ -71,7 +71,8 @@ SafetensorsFile::SafetensorsFile(std::filesystem::path path, std::span<const std
     : path_(std::move(path)), bytes_(bytes), owner_(std::move(owner)) {
   if (bytes_.size() < 8) {
     throw DataError("a safetensors file has at least 8 bytes, found " +
-                        std::to_string(bytes_.size()) + "; it is truncated or something else",
+                        std::to_string(bytes_.size()) +
+                        "; it is truncated or not a safetensors file",
                     path_);
   }
   const std::uint64_t length = read_length(bytes_);

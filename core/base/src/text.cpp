@@ -8,7 +8,7 @@
 namespace grapnel {
 namespace {
 
-// What is free to differ between a slip and the name that was meant.
+// Differences between a typo and a name that cost nothing: upper case, '-' for '_'.
 std::string folded(std::string_view name) {
   std::string out(name);
   for (char& c : out) {
@@ -24,7 +24,7 @@ bool is_word_edge(std::string_view text, std::size_t at) {
   return separates(text[at]) || separates(text[at - 1]);
 }
 
-// True when `part` stands in `whole` as one or several whole words.
+// True when `part` is one or several whole words of `whole`.
 bool contains_words(std::string_view whole, std::string_view part) {
   if (part.size() < 3 || part.size() >= whole.size()) return false;
   for (auto at = whole.find(part); at != std::string_view::npos; at = whole.find(part, at + 1)) {

@@ -7,7 +7,7 @@ namespace grapnel::detail {
 
 struct FileAccessFacts {
   bool owned_by_us = false;         // by this user, the administrators or the system
-  bool writable_by_others = false;  // by anybody but those
+  bool writable_by_others = false;  // by any other account
 };
 
 // What the access control list of an open file or directory (READ_CONTROL) says. A list that cannot

@@ -1,4 +1,4 @@
-// grapnel callbacks list, grapnel callbacks show: what run.json may name under "callbacks".
+// grapnel callbacks list, grapnel callbacks show: the callbacks that run.json may name.
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
@@ -30,7 +30,7 @@ struct CallbacksRequest {
   bool json = false;
 };
 
-// One callback, built in or of an enabled plugin.
+// A callback that is built in or of an enabled plugin.
 struct Known {
   std::string name;
   std::string origin;  // "built in", "ema 1.0.0"
@@ -88,7 +88,7 @@ void list(const CallbacksRequest& request) {
   for (const Known& callback : known_callbacks(selection)) {
     std::string summary = callback.summary;
     if (!callback.former_names.empty()) {
-      summary += fmt::format(" Once {}.", fmt::join(callback.former_names, ", "));
+      summary += fmt::format(" Formerly {}.", fmt::join(callback.former_names, ", "));
     }
     table.add({printable(callback.name), printable(callback.origin), printable(summary)});
   }
@@ -100,7 +100,7 @@ void show(const CallbacksRequest& request) {
   const std::vector<Known> known = known_callbacks(selection);
   const auto is_known = [&](const Known& callback) { return callback.name == request.name; };
   const CallbackRegistry::Entry* entry =
-      callback_registry().find(request.name);  // by its class's name, too
+      callback_registry().find(request.name);  // also by its class name
   if (entry == nullptr && std::none_of(known.begin(), known.end(), is_known)) {
     entry = callback_registry().find_renamed(request.name);
   }
@@ -114,7 +114,7 @@ void show(const CallbacksRequest& request) {
     std::string former;
     if (!callback.former_names.empty()) {
       former =
-          fmt::format("Former names, still taken: {}\n", fmt::join(callback.former_names, ", "));
+          fmt::format("Former names, still accepted: {}\n", fmt::join(callback.former_names, ", "));
     }
     return print(fmt::format("{} ({})\n{}\n{}\n{}", printable(callback.name),
                              printable(callback.origin), printable(callback.summary), former,
@@ -131,13 +131,15 @@ CLI::App& add_command(CLI::App& parent, const char* name, const char* summary, c
                       const std::shared_ptr<CallbacksRequest>& request,
                       void (*run)(const CallbacksRequest&)) {
   CLI::App& command = *parent.add_subcommand(name, summary);
-  command.add_flag("--json", request->json, "Answer with JSON on standard output");
-  command.add_option("--plugin", request->plugins, "A plugin that is not enabled, too; repeatable")
+  command.add_flag("--json", request->json, "Print JSON");
+  command
+      .add_option("--plugin", request->plugins,
+                  "Also use this plugin, which need not be enabled; repeatable")
       ->type_name("ID|FILE")
       ->allow_extra_args(false);
   command
       .add_option("--plugin-path", request->plugin_path,
-                  "Look for plugins in this directory first; repeatable")
+                  "Search this directory for plugins first; repeatable")
       ->type_name("DIR")
       ->allow_extra_args(false);
   command.footer(fmt::format("Example:\n  {}", example));
@@ -151,9 +153,9 @@ void add_callbacks(CLI::App& app, Context&) {
   CLI::App& group = *app.add_subcommand("callbacks", "List the callbacks that a run.json can name");
   group.require_subcommand(1);
   const auto request = std::make_shared<CallbacksRequest>();
-  add_command(group, "list", "All of them, one line each", "grapnel callbacks list", request,
+  add_command(group, "list", "List all callbacks, one line each", "grapnel callbacks list", request,
               &list);
-  add_command(group, "show", "One of them with its parameters",
+  add_command(group, "show", "Show one callback with its parameters",
               "grapnel callbacks show early_stopping", request, &show)
       .add_option("name", request->name, "Its name")
       ->required()

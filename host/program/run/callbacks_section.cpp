@@ -24,7 +24,7 @@ ConfigValue take(ConfigValue& object, std::string_view key) {
   return value;
 }
 
-// A slip in a key that any callback takes: its own table knows nothing of these.
+// Reports a misspelt common key: the callback's own table does not know those.
 void check_common_keys(const NamedItem& item, const ParameterTable& own) {
   static const std::vector<std::string> common = {"every", "after",    "first", "last",
                                                   "once",  "on_error", "label"};
@@ -41,7 +41,7 @@ void check_common_keys(const NamedItem& item, const ParameterTable& own) {
   }
 }
 
-// What any callback takes beside its own parameters; a parameter of the same name is its own.
+// The keys that every callback accepts; a parameter of the same name takes precedence.
 struct CommonKeys {
   std::string label;
   OnError on_error = OnError::fail;
@@ -89,8 +89,8 @@ bridge::PluginCallbackConfig plugin_config(const bridge::PluginCallbackRef& ref,
                                  const host::DiscoveryOptions& discovery) {
   if (const host::Candidate* candidate = host::discover(discovery).find(item.name)) {
     throw ConfigError(item.position,
-                      fmt::format("'{}' is a plugin that is not enabled; to use it: grapnel plugin "
-                                  "enable {}, or --plugin {} for this run alone",
+                      fmt::format("'{}' is a plugin that is not enabled; to use it: grapnel "
+                                  "plugin enable {}, or --plugin {} for this run only",
                                   item.name, candidate->summary.id, candidate->summary.id),
                       item.context);
   }
@@ -99,12 +99,11 @@ bridge::PluginCallbackConfig plugin_config(const bridge::PluginCallbackRef& ref,
     known.push_back(std::move(name));
   }
   const std::optional<std::string> meant = nearest(item.name, known);
-  throw ConfigError(
-      item.position,
-      fmt::format("there is no callback {}{} No plugin of that id is found either: 'grapnel plugin "
-                  "path' shows where plugins are searched. Known callbacks: {}",
-                  quote(item.name), meant ? did_you_mean(meant) : ".", join(known)),
-      item.context, meant.value_or(""));
+  throw ConfigError(item.position,
+                    fmt::format("there is no callback {}{} There is no plugin of that id either; "
+                                "'grapnel plugin path' shows the search path. Known callbacks: {}",
+                                quote(item.name), meant ? did_you_mean(meant) : ".", join(known)),
+                    item.context, meant.value_or(""));
 }
 
 }  // namespace

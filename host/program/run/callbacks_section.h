@@ -1,8 +1,8 @@
-// "callbacks" of run.json: which of them are built in, and which are of an enabled plugin.
+// Reads "callbacks" of run.json: built-in callbacks and those of enabled plugins.
 //
 // A built-in callback runs when it is named. A plugin's callbacks run in every training; naming one
-// changes its parameters. Beside its own parameters each takes "label", which tells two of one kind
-// apart, and "on_error": "fail" or "disable".
+// changes its parameters. In addition to its parameters, each accepts "label", which distinguishes
+// two of one kind, and "on_error": "fail" or "disable".
 #pragma once
 
 #include <vector>
@@ -19,8 +19,8 @@ struct CallbacksSection {
   std::vector<bridge::PluginCallbackConfig> plugins;
 };
 
-// ConfigError, positioned: a name that isn't known names the nearest, or says that the plugin has to
-// be enabled first.
+// ConfigError with a position; for an unknown name it suggests the nearest one, or the command that
+// enables the plugin.
 [[nodiscard]] CallbacksSection read_callbacks(const ConfigValue& section,
                                               const host::PluginSelection& selection,
                                               const host::DiscoveryOptions& discovery);

@@ -1,5 +1,5 @@
-// The table of grapnel-run's subcommands. One more is a file with a function add_...(), its
-// declaration here, and its line in main.cpp; and, for `grapnel` to hand it over, its line in
+// The table of grapnel-run's subcommands. To add one, write a file with a function add_...(),
+// declare it here, and add a line to main.cpp and, so that `grapnel` forwards it, to
 // ../run_program.cpp.
 #pragma once
 

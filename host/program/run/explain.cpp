@@ -30,10 +30,10 @@ std::string origin_of(const CallbackHandle& handle) {
   return "";
 }
 
-// Why a callback stands where it does: "enabled, after 'nan_guard'", "last: it writes checkpoints".
+// Why a callback is at its position: "enabled, after 'nan_guard'", "last: writes checkpoints".
 std::string reason_of(const Session& session, const CallbackHandle& handle) {
-  if (handle.callback->place() == Callback::Place::checkpoint) return "last: it writes checkpoints";
-  if (handle.callback->place() == Callback::Place::tuner) return "first: it tunes";
+  if (handle.callback->place() == Callback::Place::checkpoint) return "last: writes checkpoints";
+  if (handle.callback->place() == Callback::Place::tuner) return "first: tunes";
   const auto* plugin = dynamic_cast<const bridge::PluginCallback*>(handle.callback.get());
   if (plugin == nullptr) return "";
   for (const host::SelectedPlugin& selected : session.selection().plugins) {
@@ -44,14 +44,14 @@ std::string reason_of(const Session& session, const CallbackHandle& handle) {
   return "";
 }
 
-// The same, with the filter that it has.
+// The same, with its filter.
 std::string why_there(const Session& session, const CallbackHandle& handle) {
   const std::string reason = reason_of(session, handle);
   if (!handle.filter) return reason;
   return reason + (reason.empty() ? "called " : "; called ") + to_string(*handle.filter);
 }
 
-// Whom a hook reaches, the module included where it overrides the hook.
+// The callbacks that get a hook, and the module if it overrides the hook.
 std::vector<std::string> receivers_of(const Session& session, Hook hook) {
   std::vector<std::string> names;
   const bool in_module = session.model().mask.has(hook);
@@ -86,7 +86,7 @@ std::string explain_text(const Session& session) {
     callbacks.add({std::to_string(++number), label_of(*handle.callback), origin_of(handle),
                    printable(handle.source), printable(why_there(session, handle))});
   }
-  TextTable hooks({"hook", "reaches, in this order"});
+  TextTable hooks({"hook", "called, in this order"});
   for (std::size_t hook = 0; hook < kHookCount; ++hook) {
     const auto names = receivers_of(session, static_cast<Hook>(hook));
     if (!names.empty()) hooks.add({std::string(kHookNames[hook]), join(names)});

@@ -1,5 +1,5 @@
-// --explain: the plan of a run. Which callbacks it has, in which order, from where and why there; and for
-// each hook whom it reaches, in order.
+// --explain: the plan of a run. Its callbacks in order, with their origin and the reason for their
+// position; and for each hook the callbacks that get it, in order.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// "loggers" of run.json: which they are, checked before anything is made.
+// Reads "loggers" of run.json and checks them before any is created.
 #pragma once
 
 #include <filesystem>
@@ -17,10 +17,10 @@ struct LoggerPlan {
   std::string context;
 };
 
-// ConfigError, positioned, for a name that isn't known and for parameters that are not acceptable.
+// ConfigError with a position for an unknown name or unacceptable parameters.
 [[nodiscard]] std::vector<LoggerPlan> read_loggers(const ConfigValue& section);
 
-// Those that say nothing of a directory write into the run's.
+// Loggers without a directory write to the run directory.
 [[nodiscard]] std::vector<std::shared_ptr<Logger>> make_loggers(
     const std::vector<LoggerPlan>& plans, const std::filesystem::path& run_directory);
 

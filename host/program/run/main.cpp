@@ -1,4 +1,4 @@
-// grapnel-run: trains, and evaluates, as run.json says. `grapnel` hands its commands over to it.
+// grapnel-run: trains and evaluates the model that run.json describes. Started by `grapnel`.
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   program::RunLog log;
   try {
     return program::run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const c10::Error& error) {  // without its stack of addresses
+  } catch (const c10::Error& error) {  // without its backtrace
     program::print_error(error.what_without_backtrace());
     return exit_code_of(error);
   } catch (const std::exception& error) {

@@ -13,7 +13,7 @@ namespace {
                     context);
 }
 
-// One of a list: a name, or an object with one.
+// An item of a list: a name, or an object with a name.
 NamedItem read_listed(const ConfigValue& value, const std::string& context) {
   if (value.is_string()) {
     return {value.as_string(), ConfigValue::object(), true, value.position(), context};
@@ -25,7 +25,7 @@ NamedItem read_listed(const ConfigValue& value, const std::string& context) {
   return item;
 }
 
-// A member of the object by name.
+// A member of an object keyed by name.
 NamedItem read_member(const ConfigValue::Member& member, const std::string& context) {
   NamedItem item{member.key, ConfigValue::object(), true, member.key_position(),
                  context + "." + member.key};
@@ -34,7 +34,7 @@ NamedItem read_member(const ConfigValue::Member& member, const std::string& cont
   } else if (member.value.is_bool()) {
     item.enabled = member.value.as_bool();
   } else if (!member.value.is_null()) {
-    refuse(member.value, item.context, "an object of its parameters, or false for none");
+    refuse(member.value, item.context, "an object with its parameters, or false");
   }
   return item;
 }
@@ -56,7 +56,7 @@ std::vector<NamedItem> read_named_items(const ConfigValue& section, std::string_
       items.push_back(read_member(member, path));
     }
   } else {
-    refuse(section, path, "a name, a list, or an object by name");
+    refuse(section, path, "a name, a list, or an object keyed by name");
   }
   return items;
 }

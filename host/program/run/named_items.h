@@ -1,4 +1,4 @@
-// The shape that "callbacks" and "loggers" of run.json share: things by name, each with parameters.
+// The format shared by "callbacks" and "loggers" of run.json: named items with parameters.
 //
 //   "csv"                                        one, with its defaults
 //   ["csv", {"name": "csv", "prefix": "a"}]      several, also of one name
@@ -21,7 +21,7 @@ struct NamedItem {
   std::string context;      // "callbacks.ema", "callbacks.1": for error texts
 };
 
-// In the order of the file. ConfigError, positioned, for another shape.
+// In the order of the file. ConfigError with a position for any other format.
 [[nodiscard]] std::vector<NamedItem> read_named_items(const ConfigValue& section,
                                                       std::string_view context);
 

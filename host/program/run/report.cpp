@@ -50,7 +50,7 @@ ConfigValue plugins_json(const Session& session) {
   return plugins;
 }
 
-// Where the training stood: now, or when the weights that were evaluated were written.
+// Progress of the training: now, or when the evaluated weights were written.
 struct Standing {
   std::int64_t global_step = 0;
   std::int64_t epoch = 0;

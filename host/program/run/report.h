@@ -1,4 +1,4 @@
-// What a run ends with on standard output: a short summary for people, or one JSON object.
+// The report on standard output at the end of a run: a short summary, or one JSON object.
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@
 
 namespace grapnel::program {
 
-// {"metrics": {...}, "global_step", "epoch", "stop_reason", "checkpoint", "run_directory", "plugins":
-// [{"id", "version", "callback", "source", "disabled"}]}, and "predictions" after predict.
-// `interrupted`: what ended the run early; empty when nothing did.
+// {"metrics": {...}, "global_step", "epoch", "stop_reason", "checkpoint", "run_directory",
+// "plugins": [{"id", "version", "callback", "source", "disabled"}]}, and "predictions" after
+// predict. `interrupted`: why the run ended early; empty when it did not.
 [[nodiscard]] ConfigValue report_json(const Session& session, std::string_view interrupted);
 
 // The metrics as a table, why the run ended, its checkpoint, and the command that resumes it.

@@ -21,10 +21,9 @@ namespace grapnel::program {
 namespace {
 
 constexpr const char* kFitFooter =
-    "Without --config a small network learns the embedded digits. Everything of a run goes into "
-    "its\n"
-    "run directory, runs/NAME-N unless told otherwise: run.json as it ran, metrics.csv, and\n"
-    "checkpoints/ with the best and the last state, from which a run goes on bit by bit.\n"
+    "Without --config, a small network learns the embedded digits. A run writes everything\n"
+    "to its run directory, by default runs/NAME-N: run.json as it ran, metrics.csv, and\n"
+    "checkpoints/ with the best and the last state, from which a run resumes bit for bit.\n"
     "\n"
     "Examples:\n"
     "  grapnel fit\n"
@@ -35,14 +34,14 @@ constexpr const char* kFitFooter =
     "  grapnel fit --plugin ./my_plugin.so --profile";
 
 constexpr const char* kEvaluationFooter =
-    "The model, its data and its best checkpoint are those of the latest run below runs/, unless\n"
-    "--run-dir, --config or --ckpt say otherwise.\n"
+    "Uses the model, the data and the best checkpoint of the latest run in runs/, unless\n"
+    "--run-dir, --config or --ckpt are given.\n"
     "\n"
     "Examples:\n"
     "  grapnel {0}\n"
     "  grapnel {0} --run-dir runs/mlp-digits-0 --ckpt last --json";
 
-// A run that a signal ended: what there is, and the exit code that says so.
+// After a signal: reports the results so far and sets the exit code.
 void report_interrupt(const Session& session, const Interrupted& interrupt, Context& context) {
   if (session.request().json) {
     print_json(report_json(session, interrupt.what()));
@@ -68,7 +67,7 @@ void run(const RunRequest& request, Context& context) {
     RunLog::show(LogLevel::warning, nullptr);
     return report_interrupt(session, interrupt, context);
   } catch (...) {
-    RunLog::show(LogLevel::warning, nullptr);  // the bar stays above what main says
+    RunLog::show(LogLevel::warning, nullptr);  // the bar stays above main's message
     throw;
   }
   RunLog::show(request.quiet ? LogLevel::warning : LogLevel::info, nullptr);
@@ -81,47 +80,46 @@ void run(const RunRequest& request, Context& context) {
 
 void add_run_options(CLI::App& command, RunRequest& request) {
   const auto several = [](CLI::Option* option) { option->allow_extra_args(false); };
-  command.add_option("--config", request.config, "The file that says what to run")
+  command.add_option("--config", request.config, "The file that describes the run")
       ->type_name("run.json");
   several(command
               .add_option("--set", request.assignments,
-                          "Set a value of the file, as in trainer.max_epochs=5; repeatable")
+                          "Override a value, for example trainer.max_epochs=5; repeatable")
               ->type_name("PATH=VALUE"));
   command
       .add_option("--ckpt", request.checkpoint,
                   request.kind == RunKind::fit
-                      ? "Go on from this checkpoint; 'last' or 'best': of the run directory, else "
-                        "of the latest run"
+                      ? "Resume from this checkpoint; 'last' or 'best': of "
+                        "the run directory, else of the latest run"
                       : "Use this checkpoint's weights; 'last' or 'best' (the default): of the run "
                         "directory, else of the latest run")
       ->type_name("PATH|last|best");
-  command.add_option("--run-dir", request.run_directory, "Where everything of the run goes")
+  command.add_option("--run-dir", request.run_directory, "Directory for everything the run writes")
       ->type_name("DIR");
-  several(
-      command
-          .add_option("--plugin", request.plugins, "Use this plugin too, for this run; repeatable")
-          ->type_name("ID|FILE"));
+  several(command
+              .add_option("--plugin", request.plugins,
+                          "Also use this plugin, for this run only; repeatable")
+              ->type_name("ID|FILE"));
   several(command
               .add_option("--no-plugin", request.no_plugins,
-                          "Leave out this enabled plugin; repeatable")
+                          "Do not use this enabled plugin; repeatable")
               ->type_name("ID"));
   several(command
               .add_option("--plugin-path", request.plugin_path,
-                          "Look for plugins in this directory first; repeatable")
+                          "Search this directory for plugins first; repeatable")
               ->type_name("DIR"));
   command
       .add_option("--threads", request.threads,
                   "Threads per operator (default 1, the fastest for small models)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024));
-  command.add_flag("--json", request.json, "End with one JSON object on standard output");
-  command.add_flag("--quiet", request.quiet,
-                   "No progress, and of the log only warnings and errors");
+  command.add_flag("--json", request.json, "Print one JSON object at the end");
+  command.add_flag("--quiet", request.quiet, "Show no progress bar, and only warnings and errors");
   command.add_flag("--profile", request.profile,
                    "Time every hook and step: a table in the log, and profile-*.json for "
                    "chrome://tracing");
   command.add_flag("--explain", request.explain,
-                   "Print which callbacks the run has and what reaches them, and end");
+                   "Print the run's callbacks and the hooks each gets, and exit");
 }
 
 CLI::App& add_run_command(CLI::App& app, Context& context, const char* name, const char* summary,
@@ -152,7 +150,7 @@ CLI::App& add_run_command(CLI::App& app, Context& context, const char* name, con
 }  // namespace
 
 void add_fit(CLI::App& app, Context& context) {
-  add_run_command(app, context, "fit", "Train a model as a run.json says", RunKind::fit);
+  add_run_command(app, context, "fit", "Train a model described by a run.json", RunKind::fit);
 }
 
 void add_validate(CLI::App& app, Context& context) {

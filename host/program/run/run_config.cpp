@@ -11,7 +11,7 @@
 namespace grapnel::program {
 namespace {
 
-// What runs without a file: a second or two, and nineteen of twenty digits right.
+// The run without a file: a second or two, 95 % of the digits correct.
 constexpr std::string_view kDefaultRun = R"({
   "model": {"name": "mlp", "hidden": [64]},
   "data": {"name": "digits", "batch_size": 32},
@@ -19,7 +19,7 @@ constexpr std::string_view kDefaultRun = R"({
   "trainer": {"max_epochs": 20, "log_every_n_steps": 10}
 })";
 
-// "AdamW" or {"name": "AdamW", ...} as the latter; its place in the file stays known.
+// "AdamW" or {"name": "AdamW", ...} as an object that keeps its position in the file.
 ConfigValue as_object(const ConfigValue& config) {
   if (!config.is_string()) return config;
   ConfigValue object = ConfigValue::object();
@@ -30,13 +30,13 @@ ConfigValue as_object(const ConfigValue& config) {
   return object;
 }
 
-// The name in such a config, when it is of the right shape.
+// The name in such a config; empty when it is malformed.
 std::string name_in(const ConfigValue& config) {
   const ConfigValue* name = config.is_object() ? config.find("name") : &config;
   return name != nullptr && name->is_string() ? name->as_string() : std::string();
 }
 
-// A name that is a file's, too: letters, digits, '-', '_' and '.'.
+// The text as a file name: letters, digits, '-', '_' and '.'.
 std::string file_name(const std::string& text) {
   std::string name;
   for (const char c : text) {
@@ -57,23 +57,24 @@ bool takes_seed(const std::string& data) {
 const ParameterTable& run_parameters() {
   using namespace parameter;
   static const ParameterTable table(
-      "run.json", "What to train, on what, how long and with what around it.",
+      "run.json", "Model, data, training and everything attached to it.",
       {any("model", "mlp").doc("The model: its name, or an object with its parameters."),
-       any("data", "digits").doc("The data: their name, or an object with their parameters."),
-       any("optimizer").nullable().doc("The optimizer, unless it stands in the model."),
-       any("scheduler").nullable().doc("The learning-rate scheduler, unless it stands there."),
+       any("data", "digits").doc("The data: its name, or an object with its parameters."),
+       any("optimizer").nullable().doc("The optimizer, unless it is in 'model'."),
+       any("scheduler").nullable().doc("The learning-rate scheduler, unless it is in 'model'."),
        object("trainer", trainer_options_table().parameters())
-           .doc("How long, on how much data and with what around it."),
+           .doc("Length, limits, validation and logging of the training."),
        any("callbacks", ConfigValue::object())
-           .doc("Callbacks by name with their parameters, or a list of such; those of enabled "
-                "plugins too, which false turns off."),
+           .doc("Callbacks by name with their parameters, or a list of "
+                "them; false turns off one of an enabled plugin."),
        any("loggers", "csv").doc("Loggers: a name, a list of names, or an object by name."),
        integer("seed", 0).nullable().at_least(0).doc(
-           "Of everything random: weights, order of the data, dropout; null: from the clock."),
+           "Seed of all randomness: weights, data order, dropout; null: from the clock."),
        parameter::string("name", "")
-           .doc("Of the run directory; empty: the model's and the data's."),
+           .doc("Name of the run directory; empty: from the model and the data."),
        parameter::string("run_dir", "")
-           .doc("Where everything of the run goes; empty: runs/NAME-N, the next free one.")});
+           .doc(
+               "Directory for everything the run writes; empty: runs/NAME-N, the next free one.")});
   return table;
 }
 
@@ -91,8 +92,7 @@ ConfigValue RunConfig::model() const {
   for (const char* key : {"optimizer", "scheduler"}) {
     if (parameters.is_null(key)) continue;
     if (model.contains(key)) {
-      throw parameters.error(key,
-                             fmt::format("'{}' stands in 'model' too; keep one of the two", key));
+      throw parameters.error(key, fmt::format("'{}' is also in 'model'; remove one of them", key));
     }
     if (model.is_object()) model.set(key, parameters.get<ConfigValue>(key));
   }

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The newest checkpoint file in a directory, links followed; empty when there is none.
+// The newest checkpoint file in a directory, following links; empty when there is none.
 fs::path newest_checkpoint(const fs::path& directory) {
   fs::path newest;
   fs::file_time_type newest_time{};
@@ -23,7 +23,7 @@ fs::path newest_checkpoint(const fs::path& directory) {
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
     if (entry.path().extension() != ".ckpt" || !entry.is_regular_file(error)) continue;
     const fs::file_time_type time = entry.last_write_time(error);
-    // Of a file and the link to it, the file.
+    // Prefers a file to a link to it.
     const bool newer = newest.empty() || time > newest_time ||
                        (time == newest_time && fs::is_symlink(newest, error));
     if (error || !newer) continue;
@@ -33,7 +33,8 @@ fs::path newest_checkpoint(const fs::path& directory) {
   return newest;
 }
 
-// "best_model_path" of the first ModelCheckpoint whose state is in the file; empty when none is.
+// "best_model_path" of the first ModelCheckpoint whose state is in the file; empty when there is
+// none.
 std::string recorded_best(const fs::path& checkpoint) {
   const CheckpointFile file = CheckpointFile::open(checkpoint, CheckpointCheck::on_use);
   const ConfigValue* callbacks = find_by_path(file.document(), "checkpoint.callbacks");
@@ -55,7 +56,7 @@ fs::path make_run_directory(const std::string& name) {
   if (error) throw IoError("make the directory", kRunsDirectory, error.value());
   for (std::int64_t number = 0;; ++number) {
     const fs::path directory = fs::path(kRunsDirectory) / fmt::format("{}-{}", name, number);
-    if (fs::create_directory(directory, error)) return directory;  // taken by making it
+    if (fs::create_directory(directory, error)) return directory;  // creating it reserves it
     if (error) throw IoError("make the directory", directory, error.value());
   }
 }
@@ -84,17 +85,16 @@ std::optional<fs::path> run_directory_of(const fs::path& checkpoint) {
 fs::path last_checkpoint(const fs::path& run_directory) {
   const fs::path newest = newest_checkpoint(run_directory / kCheckpointsDirectory);
   if (!newest.empty()) return newest;
-  throw CheckpointError(
-      run_directory / kCheckpointsDirectory,
-      "there is no checkpoint in this directory; give the path of one with --ckpt, or name the "
-      "directory of another run with --run-dir");
+  throw CheckpointError(run_directory / kCheckpointsDirectory,
+                        "there is no checkpoint in this directory; give a "
+                        "checkpoint with --ckpt, or another run with --run-dir");
 }
 
 fs::path best_checkpoint(const fs::path& run_directory) {
   const fs::path newest = last_checkpoint(run_directory);
   const std::string recorded = recorded_best(newest);
   if (recorded.empty()) return newest;
-  // The run may have been moved since: its own directory comes first.
+  // The run directory may have been moved, so it is searched first.
   const fs::path here = run_directory / kCheckpointsDirectory / fs::path(recorded).filename();
   std::error_code error;
   if (fs::exists(here, error)) return here;

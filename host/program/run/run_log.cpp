@@ -45,7 +45,7 @@ class ScreenSink final : public LogSink {
   std::shared_ptr<ProgressSink> progress_;
 };
 
-// The log outlives whoever logs at the end of the process.
+// Never destroyed: other code may log at the end of the process.
 const std::shared_ptr<ScreenSink>& screen() {
   static const auto* const sink = new std::shared_ptr<ScreenSink>(std::make_shared<ScreenSink>());
   return *sink;

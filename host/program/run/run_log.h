@@ -1,5 +1,4 @@
-// Where the library's log goes while the program runs: to standard error, above the progress bar when
-// there is one.
+// Sends the library's log to standard error, above the progress bar if there is one.
 #pragma once
 
 #include <memory>
@@ -17,7 +16,7 @@ class RunLog {
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;
 
-  // From which level on messages are shown, and above which bar; nullptr: no bar.
+  // Shows messages from this level on, above this bar; nullptr: no bar.
   static void show(LogLevel level, std::shared_ptr<ProgressSink> progress);
 };
 

@@ -32,8 +32,8 @@ bool is_in_a_run(const std::string& checkpoint) {
   return checkpoint == "last" || checkpoint == "best";
 }
 
-// Adds what a run needs so that there is always a last state to go on from: the ModelCheckpoint that the
-// trainer would add, or one beside those of run.json when they keep only the best.
+// Ensures that a run can always be resumed from its last state: adds the ModelCheckpoint that the
+// trainer would add, or another one if those of run.json keep only the best.
 void keep_last_state(std::vector<CallbackHandle>& callbacks) {
   bool has_checkpoint = false;
   for (const CallbackHandle& handle : callbacks) {
@@ -54,7 +54,7 @@ void keep_last_state(std::vector<CallbackHandle>& callbacks) {
   callbacks.emplace_back(keeper, CallbackOrigin::trainer_default, "grapnel");
 }
 
-// Metrics of all loaders; those of several have the loader's number in their names.
+// Metrics of all loaders; with several loaders, their names contain the loader's index.
 MetricDict merged(const std::vector<MetricDict>& results) {
   MetricDict all;
   for (const MetricDict& result : results) all.update(result);
@@ -75,8 +75,8 @@ Session::Session(const RunRequest& request) : request_(request) {
   make_parts();
 }
 
-// Where the run goes, and which checkpoint it begins with. The directory of a new fit is made later, once
-// everything else is known to be right.
+// Chooses the run directory and the checkpoint to start from. The directory of a new fit is created
+// later, after everything else has been checked.
 void Session::choose_directory() {
   const std::string& wanted = request_.checkpoint;
   const bool fit = request_.kind == RunKind::fit;
@@ -107,7 +107,7 @@ void Session::load_config() {
   std::optional<fs::path> file = request_.config;
   std::error_code error;
   if (!file && !run_directory_.empty() && fs::exists(run_directory_ / kRunFile, error)) {
-    file = run_directory_ / kRunFile;  // a run that goes on, or its model that is looked at
+    file = run_directory_ / kRunFile;  // a run that is resumed or evaluated
   }
   config_ = read_run_config(file, request_.assignments);
   const std::string configured = config_.parameters.get<std::string>("run_dir");
@@ -115,7 +115,7 @@ void Session::load_config() {
 }
 
 void Session::make_parts() {
-  // Small models are faster on one thread than on many that wait for each other.
+  // Small models are faster on one thread.
   at::set_num_threads(request_.threads > 0 ? request_.threads : 1);
   if (!config_.parameters.is_null("seed")) {
     at::manual_seed(static_cast<std::uint64_t>(config_.parameters.get<std::int64_t>("seed")));
@@ -130,7 +130,7 @@ std::vector<CallbackHandle> Session::make_callbacks() {
   CallbacksSection section = read_callbacks(config_.parameters.get<ConfigValue>("callbacks"),
                                             selection_, {.plugin_path = request_.plugin_path});
   std::vector<CallbackHandle> callbacks = std::move(section.built_in);
-  if (request_.quiet) {  // whatever bar the configuration asks for
+  if (request_.quiet) {  // regardless of the configured bar
     std::erase_if(callbacks, [](const CallbackHandle& handle) {
       return dynamic_cast<const ProgressBar*>(handle.callback.get()) != nullptr;
     });

@@ -1,4 +1,4 @@
-// One run of the program, from what the user asked for to what came out of it.
+// One run of the program, from the command line to the results.
 #pragma once
 
 #include <filesystem>
@@ -35,13 +35,13 @@ struct RunRequest {
   bool profile = false;
 };
 
-// Everything that is needed for the run, made and checked; nothing has run yet.
+// Creates and checks everything the run needs, without running it.
 class Session {
  public:
-  // ConfigError, PluginError, CheckpointError, IoError: whatever keeps the run from starting.
+  // ConfigError, PluginError, CheckpointError, IoError: when the run cannot start.
   explicit Session(const RunRequest& request);
 
-  // Runs, with signals turned into an orderly end. What the run throws passes through.
+  // Runs; signals stop it in an orderly way. Passes on exceptions of the run.
   void run();
 
   const RunRequest& request() const { return request_; }
@@ -49,7 +49,7 @@ class Session {
   const MadeModel& model() const { return model_; }
   const host::PluginSelection& selection() const { return selection_; }
   const std::filesystem::path& run_directory() const { return run_directory_; }
-  // The metrics of the run: those that monitors see after fit, what validate or test returned.
+  // The metrics of the run: callback metrics after fit, else the result of validate or test.
   const MetricDict& metrics() const { return metrics_; }
   // The checkpoint to remember: the best of a fit, else the newest, else the one that was loaded.
   std::filesystem::path checkpoint() const;

@@ -7,7 +7,7 @@ namespace grapnel::program {
 namespace {
 
 std::atomic<Trainer*> running = nullptr;
-static_assert(std::atomic<Trainer*>::is_always_lock_free);  // as a signal handler needs it
+static_assert(std::atomic<Trainer*>::is_always_lock_free);  // required in a signal handler
 
 extern "C" void on_signal(int number) {
   std::signal(number, SIG_DFL);  // the next one ends the process

@@ -1,5 +1,5 @@
-// Ctrl-C and SIGTERM while a trainer runs: the first asks it to stop in an orderly way, the second of
-// the same kind ends the process at once.
+// Ctrl-C and SIGTERM while a trainer runs: the first requests an orderly stop, the second of the
+// same kind ends the process immediately.
 #pragma once
 
 #include <grapnel/trainer.h>

@@ -33,9 +33,11 @@ TEST_CASE("callbacks show describes parameters with type, default and meaning") 
 
 TEST_CASE("callbacks list and show give former names, which are accepted") {
   const Trainee user;
-  CHECK_THAT(user.answer({"callbacks", "list"}), Contains("Once learning_rate_logger, lr_logger."));
-  CHECK_THAT(user.answer({"callbacks", "show", "LearningRateLogger"}),
-             Contains("learning_rate_monitor") && Contains("Former names, still taken: learning_"));
+  CHECK_THAT(user.answer({"callbacks", "list"}),
+             Contains("Formerly learning_rate_logger, lr_logger."));
+  CHECK_THAT(
+      user.answer({"callbacks", "show", "LearningRateLogger"}),
+      Contains("learning_rate_monitor") && Contains("Former names, still accepted: learning_"));
   const ConfigValue shown = user.json({"callbacks", "show", "lr_logger"});
   CHECK(shown.at("name").as_string() == "learning_rate_monitor");
   CHECK(shown.at("former_names").as_array().size() == 2);

@@ -76,7 +76,7 @@ TEST_CASE("a wrong type or value says what was found and what is accepted") {
   CHECK_THAT(complaint(R"({"model": {"hidden": [1]}})").error, Contains("\"name\""));
   CHECK_THAT(
       complaint(R"({"model": {"name": "mlp", "optimizer": "SGD"}, "optimizer": "SGD"})").error,
-      Contains("stands in 'model' too"));
+      Contains("is also in 'model'"));
 }
 
 TEST_CASE("a configuration that is not JSON, or not a file, is an error that says so") {
@@ -102,7 +102,7 @@ TEST_CASE(
   const Complaint said = complaint(R"({"callbacks": {"ema": {"decay": 0.9}}})");
   CHECK(said.exit_code == 3);
   CHECK_THAT(said.error, Contains("run.json:1:16: ") && Contains("there is no callback 'ema'") &&
-                             Contains("No plugin of that id is found") &&
+                             Contains("There is no plugin of that id either") &&
                              Contains("grapnel plugin path"));
 }
 

@@ -130,7 +130,7 @@ TEST_CASE("--explain lists the callbacks and which hooks reach them, and runs no
       user.run({"fit", "--explain", "--set", "callbacks.early_stopping.monitor=val_loss"});
   INFO(text.error);
   REQUIRE(text.exit_code == 0);
-  CHECK_THAT(text.output, Contains("EarlyStopping") && Contains("last: it writes checkpoints") &&
+  CHECK_THAT(text.output, Contains("EarlyStopping") && Contains("last: writes checkpoints") &&
                               Contains("on_validation_end"));
   CHECK(fs::is_empty(user.directories.project));
   const ConfigValue plan = user.json({"fit", "--explain"});

@@ -1,7 +1,7 @@
-// What a checkpoint holds, told without LibTorch: for `grapnel checkpoint show`.
+// Summarizes a checkpoint without LibTorch, for `grapnel checkpoint show`.
 //
-// The form of the document is core's (core/include/grapnel/checkpoint.h). What is missing in it is
-// left out here: a checkpoint is edited by callbacks and modules, and may hold anything.
+// The document's format is core's (core/include/grapnel/checkpoint.h). Missing parts are skipped:
+// callbacks and modules edit checkpoints, which may contain anything.
 #pragma once
 
 #include <cstdint>

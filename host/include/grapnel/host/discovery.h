@@ -1,10 +1,10 @@
-// Which plugins lie in the search path: found, described and checked without running their code.
+// Finds, describes and checks the plugins in the search path, without running their code.
 //
-// A directory holds libraries, manifests NAME.grapnel.json that name a library beside or below
-// them, or both. Directories are looked at in order and the first plugin of an id wins; later ones
-// are listed as shadowed. Whatever cannot be used is listed too, with the reason. Descriptions are
-// cached by path, size, inode, mtime and ctime, so that listing a thousand plugins is a matter of
-// milliseconds; a damaged or missing cache only costs time.
+// A directory contains libraries, manifests NAME.grapnel.json that name a library in the same
+// directory or below, or both. Directories are searched in order and the first plugin of an id
+// wins; later ones are listed as shadowed. Plugins that cannot be used are listed too, with the
+// reason. Descriptions are cached by path, size, inode, mtime and ctime, so that listing a thousand
+// plugins takes milliseconds; a damaged or missing cache only costs time.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 
 namespace grapnel::host {
 
-// Where the host keeps and looks for things. Absolute; need not exist.
+// The host's directories. Absolute; need not exist.
 struct HostDirectories {
   std::filesystem::path config;     // the record of enabled plugins
   std::filesystem::path data;       // the store; drop-in plugins in data/plugins
@@ -27,8 +27,7 @@ struct HostDirectories {
   std::filesystem::path project;    // its .grapnel/plugins is searched; the working directory
   std::filesystem::path installed;  // plugins installed with grapnel: <prefix>/lib/grapnel/plugins
 
-  // This user's (XDG on Linux), the working directory, and what is installed beside this
-  // program.
+  // The user's directories (XDG on Linux), the working directory, and those of this installation.
   [[nodiscard]] static HostDirectories of_this_user();
 };
 
@@ -70,7 +69,7 @@ struct PluginSummary {
 struct Candidate {
   std::filesystem::path library{};  // absolute, links resolved; where it should be when missing
   FileIdentity identity{};          // of the library when it was read; all zero when missing
-  std::filesystem::path manifest_file{};  // beside the library; empty: embedded in the library
+  std::filesystem::path manifest_file{};  // next to the library; empty: embedded in the library
   FileIdentity manifest_identity{};  // of manifest_file when it was read; all zero when embedded
   PluginSummary summary{};           // its id is empty when no manifest could be read
   std::string refused{};             // why it can't be used: "it needs ABI 1.4, ..."; or empty
@@ -98,22 +97,22 @@ struct Discovery {
   std::vector<SearchDirectory> directories;
   std::vector<Candidate> candidates;  // in order of directory, then of file name
 
-  // The candidate that the id (or a former id) stands for; nullptr when none is usable.
+  // The usable candidate with the id or former id; nullptr when there is none.
   [[nodiscard]] const Candidate* find(std::string_view id) const noexcept;
-  // What "all plugins" means: every id's first candidate that is not refused, those of the project
-  // left out. Whoever made the project put them there, so they run only when the user names them.
+  // "All plugins": the first candidate of each id that is not refused, except those of the project,
+  // which somebody else may have put there: they run only when the user names or enables them.
   [[nodiscard]] std::vector<const Candidate*> drop_ins() const;
 };
 
-// Looks at every directory of the search path. Never throws for what a directory holds.
+// Searches every directory of the search path. Never throws because of a directory's contents.
 [[nodiscard]] Discovery discover(const DiscoveryOptions& options);
 
-// One library or manifest named by path. IoError when there is no such file; everything else that
-// is wrong with it stands in `refused`.
+// One library or manifest named by path. IoError when there is no such file; every other problem is
+// reported in `refused`.
 [[nodiscard]] Candidate examine(const std::filesystem::path& file);
 
-// The candidate's manifest: `candidate.manifest`, or else read from its file. ConfigError, DataError
-// or IoError when it can't be read.
+// `candidate.manifest`, or the manifest read from its file. ConfigError, DataError or IoError when
+// it can't be read.
 [[nodiscard]] std::shared_ptr<const Manifest> read_manifest(const Candidate& candidate);
 
 }  // namespace grapnel::host

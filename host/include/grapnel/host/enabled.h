@@ -3,9 +3,9 @@
 //
 //   {"format": 1,
 //    "trust_all_drop_ins": false,
-//    "plugins": [{"id": "ema", "version": "1.2.0", "digest": "9f86...", "manifest_digest": "2c26...",
-//                 "file": "ema.so", "origin": "/home/.../ema.so", "origin_stamp": "...",
-//                 "enabled_at": "2026-01-31T09:00:00Z"}],
+//    "plugins": [{"id": "ema", "version": "1.2.0", "digest": "9f86...",
+//                 "manifest_digest": "2c26...", "file": "ema.so", "origin": "/home/.../ema.so",
+//                 "origin_stamp": "...", "enabled_at": "2026-01-31T09:00:00Z"}],
 //    "disabled": ["spike_watch"]}
 //
 // Rules: written whole or not at all, under a lock, so that two programs never lose each other's
@@ -43,8 +43,8 @@ struct EnabledPlugin {
 
 struct EnabledPlugins {
   std::vector<EnabledPlugin> plugins;  // in the order in which they were enabled
-  std::vector<std::string> disabled;   // ids that the user does not want to hear of any more
-  // Every drop-in of the search path counts as enabled (Discovery::drop_ins()), but for `disabled`.
+  std::vector<std::string> disabled;   // ids that runs do not mention
+  // Every drop-in of the search path (Discovery::drop_ins()) counts as enabled, except `disabled`.
   bool trust_all_drop_ins = false;
 
   [[nodiscard]] const EnabledPlugin* find(std::string_view id) const noexcept;
@@ -56,11 +56,11 @@ struct EnabledPlugins {
 // <config>/plugins.json
 [[nodiscard]] std::filesystem::path enabled_file(const HostDirectories& directories);
 
-// What is recorded; nothing when there is no file. ConfigError when it is damaged or may be somebody
-// else's words.
+// What is recorded; nothing when there is no file. ConfigError when it is damaged or
+// writable by others.
 [[nodiscard]] EnabledPlugins read_enabled(const HostDirectories& directories);
 
-// What enabling one plugin did.
+// The result of enable_plugin().
 struct EnableResult {
   enum class Action : std::uint8_t { enabled, updated, unchanged };
   Action action = Action::enabled;
@@ -71,20 +71,20 @@ struct EnableResult {
 // "enabled", "updated", "unchanged"
 [[nodiscard]] std::string_view to_string(EnableResult::Action action) noexcept;
 
-// Copies the candidate into the store and records it, in the place of a plugin with its id or one of
-// its former ids. PluginError when it is refused, shadowed, or not what was examined.
+// Copies the candidate into the store and records it, replacing a plugin with its id or one of its
+// former ids. PluginError when it is refused, shadowed, or changed since it was examined.
 [[nodiscard]] EnableResult enable_plugin(const Candidate& candidate,
                                          const HostDirectories& directories);
 
 enum class DisableResult : std::uint8_t {
-  disabled,   // it was enabled; its copy stays in the store for 30 days, for runs that go on
+  disabled,   // it was enabled; its copy stays in the store for 30 days, for running trainings
   noted,      // it was not enabled; runs no longer mention it
   unchanged,  // it was disabled before
 };
 // "disabled", "noted", "unchanged"
 [[nodiscard]] std::string_view to_string(DisableResult result) noexcept;
 
-// Works for any id: only the caller knows whether it is one of a plugin.
+// Accepts any id: only the caller knows whether a plugin has it.
 [[nodiscard]] DisableResult disable_plugin(std::string_view id, const HostDirectories& directories);
 
 // The manifest of an enabled plugin, from its copy. PluginError when it is missing or was changed.

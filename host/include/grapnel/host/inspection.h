@@ -1,5 +1,5 @@
-// Everything that is known about one plugin, for `grapnel plugin inspect`: its manifest, its library's
-// facts, whether it is enabled, and how it did when it was probed. Runs none of its code.
+// Everything known about one plugin, for `grapnel plugin inspect`: its manifest, facts about its
+// library, whether it is enabled, and the result of its last probe. Runs none of its code.
 #pragma once
 
 #include <filesystem>
@@ -17,17 +17,17 @@
 
 namespace grapnel::host {
 
-// The plugin that a command's argument means: an id in the search path, or the path of a library or
+// The plugin named by a command's argument: an id in the search path, or the path of a library or
 // manifest. PluginError for an unknown id, naming the nearest; IoError when there is no such file.
-// One that can't be used is returned too, with the reason in `refused`.
+// A plugin that can't be used is returned with the reason in `refused`.
 [[nodiscard]] Candidate find_candidate(const std::string& argument,
                                        const DiscoveryOptions& options);
 
 struct Inspection {
   PluginState state = PluginState::disabled;
-  std::string note;                     // what to know about the state
-  std::filesystem::path path;           // of the library
-  std::filesystem::path manifest_path;  // of the file beside it; empty: embedded in the library
+  std::string note;                          // what to know about the state
+  std::filesystem::path path;                // of the library
+  std::filesystem::path manifest_path;       // next to the library; empty: embedded in it
   std::shared_ptr<const Manifest> manifest;  // null when it can't be read; then `note` says why
   std::optional<LibraryFacts> facts;
   std::string digest;      // SHA-256 of the library; empty when it can't be read

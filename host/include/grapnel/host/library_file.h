@@ -1,4 +1,4 @@
-// What a shared library's bytes tell before anything is loaded: format and machine, the embedded
+// Reads facts from a shared library's bytes without loading it: format and machine, the embedded
 // plugin.json, the entry symbol's ABI major, which libraries it needs, what it exports.
 //
 // Nothing is mapped or executed; every offset that the file claims is checked against its size, so
@@ -34,7 +34,7 @@ struct LibraryFacts {
   std::vector<std::string> search_paths;  // DT_RPATH and DT_RUNPATH
   std::vector<std::string> exported;      // defined dynamic symbols, the entry symbol included
   std::vector<std::string> unique;        // those of binding STB_GNU_UNIQUE
-  std::vector<std::string> undefined;     // dynamic symbols it wants from others
+  std::vector<std::string> undefined;     // dynamic symbols it needs from others
   bool text_relocations = false;          // its code must be writable while it is loaded
   bool executable_stack = false;
 

@@ -1,10 +1,10 @@
-// Maps a selected plugin's library into this process and hands out its factories.
+// Loads a selected plugin's library into this process and gives access to its factories.
 //
-// The store's copy is hashed again and its manifest's demands held against this host; only then is
-// it loaded, through Boost.DLL, symbols resolved at once and kept local, and its entry compared with
-// the manifest. It stays for the life of the process: static
-// destructors, thread locals and exceptions in flight make unloading a trap. Loading the same
-// plugin again gives the same object; the same id under another digest needs a new process.
+// The store's copy is hashed again and its manifest's requirements are checked against this host;
+// only then is it loaded (Boost.DLL, symbols resolved immediately and kept local) and its entry
+// compared with the manifest. It is never unloaded: static destructors, thread locals and
+// exceptions in flight make that unsafe. Loading the same plugin again returns the same object; the
+// same id with another digest needs a new process.
 #pragma once
 
 #include <filesystem>

@@ -1,9 +1,9 @@
-// What a plugin says about itself: plugin.json, read and checked without running any of its code.
+// A plugin's description of itself: plugin.json, read and checked without running any of its code.
 //
-// The format is described in plugin-sdk/MANIFEST.md. A manifest may come from anybody: it is at
-// most 256 KiB, nested at most 16 deep, without duplicate keys; what it contradicts itself in is a
-// ConfigError with line and column, unknown keys are warnings. Where the text comes from (a file
-// beside the library, a note inside it) is library_file.h's and discovery.h's business.
+// The format is described in plugin-sdk/MANIFEST.md. Manifests are untrusted: at most 256 KiB,
+// nested at most 16 deep, without duplicate keys. Contradictions are a ConfigError with line and
+// column, unknown keys are warnings. library_file.h and discovery.h find the text (in a file next
+// to the library, or in a note inside it).
 #pragma once
 
 #include <compare>
@@ -51,12 +51,12 @@ struct Manifest {
   AbiVersion abi;       // compiled for this major, needs at least this minor
   std::vector<std::string> required_extensions;  // "grapnel.trainer/1"
   std::vector<std::string> optional_extensions;
-  std::vector<std::string> before;     // ids whose callbacks come after this plugin's
-  std::vector<std::string> after;      // ids whose callbacks come before this plugin's
-  std::vector<std::string> aliases;    // former ids of this plugin
-  std::vector<std::string> platforms;  // "linux-x86_64"; empty: whatever the library was built for
+  std::vector<std::string> before;          // ids whose callbacks come after this plugin's
+  std::vector<std::string> after;           // ids whose callbacks come before this plugin's
+  std::vector<std::string> aliases;         // former ids of this plugin
+  std::vector<std::string> platforms;       // "linux-x86_64"; empty: the platform of the library
   std::vector<CallbackManifest> callbacks;  // at least one
-  std::string library;  // relative path of the library; only in manifests beside one; may be empty
+  std::string library;  // relative path of the library; only in manifest files; may be empty
 
   std::string text;                   // the JSON as it was read
   std::vector<std::string> warnings;  // a sentence for each unknown key

@@ -1,7 +1,7 @@
-// The order of plugins among each other: by id, changed as little as before/after ask for.
+// Orders plugins by id, subject to before/after.
 //
-// The result depends only on the set of ids and their constraints, never on the order of discovery.
-// A peer that is not there is satisfied. Aliases count as ids.
+// The result depends only on the ids and their constraints, never on the order of discovery.
+// Constraints on absent plugins are ignored. Aliases count as ids.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ struct OrderedPlace {
   std::string reason;     // "after 'ema'": peers that had to come before; empty: none
 };
 
-// Each item once. PluginError naming the whole cycle when there is one: "'a' after 'b' after 'a'".
+// Each item once. PluginError with the whole cycle if there is one: "'a' after 'b' after 'a'".
 [[nodiscard]] std::vector<OrderedPlace> plugin_order(const std::vector<OrderedItem>& items);
 
 }  // namespace grapnel::host

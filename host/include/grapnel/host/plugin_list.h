@@ -1,4 +1,4 @@
-// What `grapnel plugin list` shows: everything discovered and everything enabled, in one list.
+// The list of `grapnel plugin list`: all discovered and all enabled plugins.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace grapnel::host {
 enum class PluginState : std::uint8_t {
   enabled,       // runs in every training
   disabled,      // discovered, not enabled
-  update_waits,  // enabled; the file in the search path is another one than the copy that runs
-  missing,       // enabled; the file it came from is gone or out of reach, the copy runs
+  update_waits,  // enabled; the file in the search path differs from the copy that runs
+  missing,       // enabled; its file is gone or unreachable, the copy runs
   damaged,       // enabled; the copy in the store is missing or was changed: runs refuse to start
   shadowed,      // another plugin of the same id comes first in the search path
   refused,       // can't be used
@@ -38,7 +38,7 @@ struct ListedPlugin {
   SearchOrigin origin = SearchOrigin::user;
   std::string digest;      // of the enabled copy; empty when not enabled
   std::string enabled_at;  // empty when not enabled
-  std::string note;        // what to know or do: the reason of a refusal, the new version
+  std::string note;        // why it is refused, the new version, what to do
 
   // The id; the file's name where there is none.
   [[nodiscard]] std::string label() const;
@@ -53,7 +53,7 @@ struct PluginList {
 // ConfigError when the record of enabled plugins is damaged.
 [[nodiscard]] PluginList list_plugins(const DiscoveryOptions& options);
 
-// The same as `grapnel plugin list --json` prints it.
+// As `grapnel plugin list --json` prints it.
 [[nodiscard]] ConfigValue to_json(const PluginList& list);
 
 }  // namespace grapnel::host

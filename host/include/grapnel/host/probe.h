@@ -1,10 +1,8 @@
-// Tries a plugin out in a process of its own: loads it, makes each callback with its default
-// parameters under a small host, and destroys it. A crash, a hang or an exit ends that process
-// only, and is a result.
+// Tries a plugin in a child process: loads it, creates each callback with its default parameters in
+// a minimal host, and destroys it. A crash, a hang or an exit ends only the child, and is a result.
 //
 // The child is a program that calls run_probe_child(): `grapnel` itself, with the hidden subcommand
-// `probe-child`. Results are
-// kept in the cache by the library's digest and the host's version.
+// `probe-child`. Results are cached by the library's digest and the host's version.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +17,18 @@
 
 namespace grapnel::host {
 
-// What one callback did.
+// The result for one callback.
 struct CallbackProbe {
   std::string callback;
-  std::string failure;             // "init failed: ..."; empty when it was made and destroyed
+  std::string failure;             // "init failed: ..."; empty when it was created and destroyed
   std::string skipped;             // why it was not tried: a parameter has no default; else empty
-  std::vector<std::string> hooks;  // those it wants, by name
-  std::vector<std::string> extensions;  // those it asked the host for
+  std::vector<std::string> hooks;  // the hooks it implements, by name
+  std::vector<std::string> extensions;  // the extensions it asked the host for
 };
 
 struct ProbeResult {
   enum class End : std::uint8_t {
-    passed,   // everything was made and destroyed
+    passed,   // every callback was created and destroyed
     failed,   // the library or a callback refused
     crashed,  // ended by a signal
     hung,     // did not finish before the deadline
@@ -64,7 +62,7 @@ struct ProbeOptions {
                                        const HostDirectories& directories,
                                        const ProbeOptions& options);
 
-// The recorded result for this very library and this version of the host; nullopt when there is none.
+// The recorded result for this library and this version of the host; nullopt when there is none.
 [[nodiscard]] std::optional<ProbeResult> recorded_probe(const std::string& digest,
                                                         const HostDirectories& directories);
 
@@ -73,13 +71,13 @@ struct ProbeOptions {
 
 // The arguments of `probe-child`, in this order.
 struct ProbeChildOptions {
-  std::filesystem::path library;   // a copy that nobody else can change
+  std::filesystem::path library;   // a copy that only this user can change
   std::filesystem::path manifest;  // plugin.json
   std::filesystem::path report;    // to be written
   std::filesystem::path origin;    // where the copy came from, for messages
 };
 
-// What the child does: loads the library, makes and destroys its callbacks, and writes each step to
+// Runs in the child: loads the library, creates and destroys its callbacks, and writes each step to
 // the report before it is taken, so that the last one is known if the process dies.
 void run_probe_child(const ProbeChildOptions& options);
 

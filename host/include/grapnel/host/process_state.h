@@ -1,5 +1,5 @@
-// What a plugin must leave alone in the process: locale, signal handlers, working directory,
-// environment. A guard remembers them around foreign code, names what changed, and puts it back.
+// Process state that a plugin must not change: locale, signal handlers, working directory,
+// environment. A guard saves it around foreign code, reports what changed, and restores it.
 #pragma once
 
 #include <memory>
@@ -16,10 +16,11 @@ class ProcessStateGuard {
   ProcessStateGuard(const ProcessStateGuard&) = delete;
   ProcessStateGuard& operator=(const ProcessStateGuard&) = delete;
 
-  // What differs now, one part of a sentence each: "the locale (C to de_DE.UTF-8)", "the handler of
-  // SIGINT", "the working directory (/a to /b)", "the umask (022 to 000)", "the environment variable OMP_NUM_THREADS".
+  // The changes so far, each as part of a sentence: "the locale (C to de_DE.UTF-8)", "the handler
+  // of SIGINT", "the working directory (/a to /b)", "the umask (022 to 000)", "the environment
+  // variable OMP_NUM_THREADS".
   [[nodiscard]] std::vector<std::string> changes() const;
-  // Puts everything back as it was and returns what had changed.
+  // Restores everything and returns what had changed.
   std::vector<std::string> restore();
 
  private:

@@ -1,5 +1,5 @@
-// Whether a plugin's library keeps to itself: what grapnel_add_plugin() takes care of, read from
-// the file. A library that does not may bind to another plugin's or LibTorch's functions.
+// Checks that a plugin's library is sealed, as grapnel_add_plugin() builds it, from its file. An
+// unsealed library may bind to functions of other plugins or of LibTorch.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace grapnel::host {
 struct SealingCheck {
   std::string name;  // "exports only its entry"
   bool ok = true;
-  std::string found;  // what speaks against it, and what to do; empty when ok
+  std::string found;  // why it fails, and what to do; empty when ok
 };
 
 // Every check, in a fixed order, for a library that this system can load.

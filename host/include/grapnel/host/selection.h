@@ -1,15 +1,15 @@
-// Which plugins a run loads, in which order, and what its user should know about the others.
+// Selects and orders the plugins of a run, and reports what the user should know about the others.
 //
-//   enabled plugins, and every drop-in where the user set trust_all_drop_ins; those of the project's
+//   enabled plugins, and every drop-in when trust_all_drop_ins is set; those of the project's
 //                                        directory run only when they are named or enabled
-//   GRAPNEL_PLUGINS=all | none | a,b     replaces them for this run; none looks for nothing
+//   GRAPNEL_PLUGINS=all | none | a,b     replaces them for this run; "none" skips the search
 //   --plugin ID|FILE                     adds one; naming it is consent for this run
-//   --no-plugin ID                       takes one away; a former id stands for the current one
+//   --no-plugin ID                       removes one; accepts former ids
 //
-// An enabled plugin runs as the version that was enabled, whatever lies in the search path by now; one
-// named by its file runs as that file. Whatever is selected lies in the store when this returns;
-// loader.h verifies it again. The order depends only on ids and their before/after, so it is the same
-// on every machine.
+// An enabled plugin runs in the version that was enabled, even if its file has changed since; one
+// named by its file runs as that file. Every selected plugin is in the store when this returns;
+// loader.h verifies it again. The order depends only on ids and their before/after, so it is the
+// same on every machine.
 #pragma once
 
 #include <filesystem>
@@ -39,13 +39,13 @@ struct SelectedPlugin {
   std::string digest;                        // its SHA-256, 64 hexadecimal digits
   std::filesystem::path origin;              // where it was copied from, for messages
   std::string reason;        // why it runs: "enabled", "--plugin ema", "GRAPNEL_PLUGINS=all"
-  std::string order_reason;  // why it stands here: "after 'ema'"; empty: by its id
+  std::string order_reason;  // why it is at this position: "after 'ema'"; empty: by its id
 };
 
 struct PluginSelection {
   std::vector<SelectedPlugin> plugins;  // in the order in which their callbacks are added
   // One line each, for the log: a discovered plugin that is not enabled, with the command that
-  // enables it; an update that waits; a plugin that runs though its file is gone.
+  // enables it; an available update; a plugin that runs although its file is gone.
   std::vector<std::string> notices;
 };
 
@@ -54,8 +54,8 @@ struct PluginSelection {
 // plugins or a manifest is not acceptable.
 [[nodiscard]] PluginSelection select_plugins(const SelectionOptions& options);
 
-// True when the argument of --plugin is a file and not an id: it has a directory separator or ends as
-// libraries and manifests do.
+// True when the argument of --plugin is a file, not an id: it has a directory separator or the
+// suffix of a library or manifest.
 [[nodiscard]] bool names_a_file(std::string_view argument) noexcept;
 
 // The error for an id that no plugin has: names the nearest of `known`, and the command that lists.

@@ -1,12 +1,12 @@
-// The private copies that plugins are loaded from: files named by their SHA-256, in a directory that
-// only this user can use.
+// The private copies that plugins are loaded from: files named by their SHA-256, in a directory
+// that only this user can access.
 //
-// Whatever happens to the file that was enabled, the copy stays as it was; its name says what must be
-// in it, and it is verified again each time before it is loaded. Hashing happens on the bytes being
-// copied, so what was looked at is what is kept.
+// Changes to the original file do not affect the copy. Its name contains its digest, which is
+// verified each time before it is loaded. The digest is computed from the bytes being copied, so
+// the bytes that were examined are the bytes that are stored.
 //
-// A copy's time of modification is that of its last use, to the day. What nobody has enabled or used
-// for 30 days goes, so that builds which were tried out once don't fill the disk.
+// A copy's modification time is the day of its last use. Copies that are not enabled and were not
+// used for 30 days are removed, so that builds that were tried once don't fill the disk.
 #pragma once
 
 #include <filesystem>
@@ -25,41 +25,42 @@ struct StoredFile {
 
 class Store {
  public:
-  // `directory` is made (0700) by the first put. Symbolic links in its path are resolved here.
+  // `directory` is created (0700) by the first put. Symbolic links in its path are resolved here.
   explicit Store(std::filesystem::path directory);
   // The user's: <data>/store.
   explicit Store(const HostDirectories& directories);
 
-  // Copies a candidate's library in. PluginError when it is not the file any more that was examined;
-  // IoError.
+  // Stores a copy of a candidate's library. PluginError when the file changed since it was
+  // examined; IoError.
   [[nodiscard]] StoredFile put_library(const Candidate& candidate);
-  // Keeps a text (a manifest) under its digest and this name. IoError.
+  // Stores a text (a manifest) under its digest and this name. IoError.
   [[nodiscard]] StoredFile put_text(std::string_view text, std::string_view name);
 
-  // Where the file with this digest and original name lies, whether it is there or not. Both may
-  // come from a file: std::invalid_argument unless they are a digest and a plain file name.
+  // The path for this digest and original name; the file need not exist. Both may come from a file:
+  // std::invalid_argument unless they are a digest and a plain file name.
   [[nodiscard]] std::filesystem::path path_of(std::string_view digest, std::string_view name) const;
   [[nodiscard]] bool holds(std::string_view digest, std::string_view name) const;
 
-  // Says that a run uses this copy. Failing is no error: the copy may go sooner.
+  // Records that a run uses this copy. Failing is not an error: the copy may be removed sooner.
   void note_use(std::string_view digest, std::string_view name) const;
-  // Removes copies that were not used for 30 days, but for those with one of these digests, and what
-  // a program that was killed left half written. What can't be removed stays; nothing is removed
-  // while another program puts something in.
+  // Removes copies that were not used for 30 days, except those with one of these digests, and
+  // files that a killed program left incomplete. Files that can't be removed stay; nothing is
+  // removed while another program stores a copy.
   void remove_unused(const std::vector<std::string>& enabled_digests) const;
 
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
  private:
   void prepare() const;
-  // Beside the store, which holds nothing but copies.
+  // Next to the store, which contains only copies.
   [[nodiscard]] std::filesystem::path lock_file() const;
   StoredFile keep(const std::filesystem::path& copy, std::string digest, std::string_view name);
   std::filesystem::path directory_;
 };
 
-// Reads a stored file again, at its path_of(). Why it must not be used, as the end of a sentence: "it is missing", "it
-// was changed: ..."; empty when it is whole and only this user could have written it.
+// Reads a stored file at its path_of() and checks it. Why it must not be used, as the end of a
+// sentence: "its copy '...' is missing", "its copy '...' was changed: ..."; empty when it is intact
+// and only this user could have written it.
 [[nodiscard]] std::string stored_file_damage(const std::filesystem::path& file,
                                              std::string_view digest);
 

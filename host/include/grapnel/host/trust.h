@@ -1,10 +1,10 @@
-// Who else could have put code into a file: the check before Grapnel takes a plugin from a path.
+// Checks that nobody else could have put code into a file, before Grapnel takes a plugin from it.
 //
-// A plugin runs with the rights of whoever trains, so its file and every directory above it must
-// belong to this user or the administrator and must not be writable by anybody else. A directory
-// with the sticky bit (/tmp) counts as not writable: others can't replace what is in it. So does a
-// group that is the user's own (same name, nobody else in it), which some distributions make the
-// default. Symbolic links are resolved first, and what they point to is checked.
+// A plugin runs with the user's rights, so its file and every directory above it must belong to
+// this user or the administrator and must not be writable by anyone else. A directory with the
+// sticky bit (/tmp) counts as not writable: others can't replace files in it. Write access for a
+// group is accepted when the user is its only member and it has the user's name, the default of
+// some distributions. Symbolic links are resolved first, and what they point to is checked.
 #pragma once
 
 #include <filesystem>
@@ -15,10 +15,10 @@
 
 namespace grapnel::host {
 
-// Remembers directories it has seen, so that a directory of a thousand plugins costs one walk.
+// Caches directories, so that a directory of a thousand plugins is checked once.
 class TrustChecker {
  public:
-  // Why the file must not be loaded, as a sentence that says what to do; empty when it may.
+  // Why the file must not be loaded and what to do about it; empty when it may be loaded.
   // `file` must be absolute and resolved (real_path()).
   [[nodiscard]] std::string refusal(const std::filesystem::path& file);
   // The same for a file whose identity (links not followed) is known.

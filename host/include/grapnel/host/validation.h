@@ -1,4 +1,4 @@
-// What `grapnel plugin validate` looks at before a plugin is handed to others.
+// The checks of `grapnel plugin validate`, before a plugin is distributed.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@ namespace grapnel::host {
 
 struct ValidationCheck {
   enum class Outcome : std::uint8_t { ok, warning, failed };
-  std::string check;  // what holds when it is ok: "exports only its entry"
+  std::string check;  // true when it is ok: "exports only its entry"
   Outcome outcome = Outcome::ok;
-  std::string found;  // what speaks against it, and what to do; empty when ok
+  std::string found;  // why it is not ok, and what to do; empty when ok
 };
 
 struct Validation {
@@ -25,11 +25,11 @@ struct Validation {
   std::vector<ValidationCheck> checks;
   std::optional<ProbeResult> probe;  // empty when the plugin could not be loaded at all
 
-  // Nothing failed; warnings count for nothing.
+  // No check failed; warnings are ignored.
   [[nodiscard]] bool ok() const noexcept;
 };
 
-// Reads manifest and library, checks the sealing, then tries the plugin out in a process of its own.
+// Reads manifest and library, checks the sealing, then tries the plugin in a child process.
 [[nodiscard]] Validation validate_plugin(const Candidate& candidate,
                                          const HostDirectories& directories,
                                          const ProbeOptions& options);

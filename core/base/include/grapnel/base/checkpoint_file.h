@@ -27,7 +27,7 @@
 
 namespace grapnel {
 
-// Raised when an older program could not read the file any more. Readers accept 1 up to theirs.
+// Raised when older programs can no longer read the file. Readers accept 1 up to theirs.
 inline constexpr std::int64_t checkpoint_format_version = 1;
 
 struct WrittenCheckpoint {

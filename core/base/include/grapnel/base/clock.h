@@ -1,4 +1,4 @@
-// Time as the loop and callbacks see it: injected, so that tests decide how much of it passes.
+// The clock of the loop and the callbacks; tests inject one that they advance themselves.
 #pragma once
 
 #include <atomic>
@@ -19,7 +19,7 @@ class GRAPNEL_BASE_API Clock {
 // The machine's clocks. Lives as long as the process.
 [[nodiscard]] GRAPNEL_BASE_API const Clock& system_clock() noexcept;
 
-// A clock for tests: stands still until advanced. Both readings start at 1000 and move together.
+// A clock for tests that moves only when advanced. Both readings start at 1000 and move together.
 class GRAPNEL_BASE_API ManualClock final : public Clock {
  public:
   ~ManualClock() override;

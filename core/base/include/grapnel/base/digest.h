@@ -28,7 +28,7 @@ class GRAPNEL_BASE_API Sha256 {
 
   void update(std::span<const std::byte> bytes);
   void update(std::string_view text) { update(std::as_bytes(std::span(text))); }
-  // The digest of everything so far; the object then starts anew.
+  // The digest of everything so far; the object then starts over.
   [[nodiscard]] Sha256Digest finish();
 
  private:

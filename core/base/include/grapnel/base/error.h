@@ -1,8 +1,8 @@
 // Every error that Grapnel throws, in one hierarchy below Error.
 //
 // Rules: what() is a whole sentence for people: what failed, what was found, what is accepted, what
-// to do. The facts in it are also const fields, so that programs need not read the text. Text that
-// comes from files or plugins has been made printable (text.h) by whoever throws.
+// to do. The facts in it are also const fields, so that programs need not parse the text. The
+// thrower makes text from files or plugins printable (text.h).
 #pragma once
 
 #include <fmt/core.h>
@@ -76,7 +76,7 @@ struct PluginSite {
 // A plugin was refused (hook is empty: discovery, trust, ABI, create, init) or failed in a hook.
 class GRAPNEL_BASE_API PluginError : public Error {
  public:
-  // what() is `message` as it stands.
+  // what() is `message`.
   PluginError(const std::string& message, PluginSite site);
   ~PluginError() override;
 
@@ -90,8 +90,8 @@ class GRAPNEL_BASE_API PluginError : public Error {
 };
 
 // A checkpoint cannot be used: damaged, not a checkpoint, of a newer format, of another model.
-// what() is "checkpoint '<path>': <message>", or "checkpoint: <message>" for state that was not read
-// from a file. A failure to write one is an IoError.
+// what() is "checkpoint '<path>': <message>", or "checkpoint: <message>" for state that does not
+// come from a file. A failure to write one is an IoError.
 class GRAPNEL_BASE_API CheckpointError : public Error {
  public:
   CheckpointError(const std::filesystem::path& path, const std::string& message);
@@ -100,7 +100,7 @@ class GRAPNEL_BASE_API CheckpointError : public Error {
   const std::filesystem::path path;
 };
 
-// A monitored metric is missing or not a number. what() is `message` as it stands.
+// A monitored metric is missing or not a number. what() is `message`.
 class GRAPNEL_BASE_API MetricError : public Error {
  public:
   MetricError(const std::string& message, std::string metric, std::vector<std::string> available);

@@ -14,8 +14,8 @@
 
 namespace grapnel {
 
-// The bytes of a regular file. IoError when it can't be read or is no regular file; DataError when
-// it is larger than `max_bytes` (also when it grows while it is read).
+// The bytes of a regular file. IoError when it can't be read or is not a regular file; DataError
+// when it is larger than `max_bytes` (also when it grows while it is read).
 [[nodiscard]] GRAPNEL_BASE_API std::string read_file(const std::filesystem::path& path,
                                                      std::uint64_t max_bytes);
 
@@ -70,14 +70,14 @@ class GRAPNEL_BASE_API TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// Makes the directories that `path` is to stand in; those that are there already are no error. IoError
-// naming the one that can't be made.
+// Creates the parent directories of `path`; existing ones are not an error. IoError naming the one
+// that can't be made.
 GRAPNEL_BASE_API void create_parent_directories(const std::filesystem::path& path);
 
 // The absolute path without symbolic links, "." and "..". IoError when it does not exist.
 [[nodiscard]] GRAPNEL_BASE_API std::filesystem::path real_path(const std::filesystem::path& path);
 
-// True when `path` is `directory` or lies below it, after both are resolved by real_path().
+// True when `path` is `directory` or is below it, after both are resolved by real_path().
 [[nodiscard]] GRAPNEL_BASE_API bool is_below(const std::filesystem::path& path,
                                              const std::filesystem::path& directory);
 
@@ -85,7 +85,7 @@ GRAPNEL_BASE_API void create_parent_directories(const std::filesystem::path& pat
 // "..", no control characters. Says nothing about symbolic links.
 [[nodiscard]] GRAPNEL_BASE_API bool is_safe_relative(const std::filesystem::path& path);
 
-// `path` as seen from the working directory when it lies below it, else unchanged: for messages.
+// `path` as seen from the working directory when it is below it, else unchanged: for messages.
 [[nodiscard]] GRAPNEL_BASE_API std::string display_path(const std::filesystem::path& path);
 
 }  // namespace grapnel

@@ -1,8 +1,8 @@
-// A JSON document that remembers where each key and value stood.
+// A JSON document that knows the line and column of every key and value.
 //
 // run.json, manifests, `--set` and the documents inside checkpoints are all ConfigValue trees. An
 // error about one names its line and column. Objects keep the order of their keys. Nothing here
-// depends on the locale, and no JSON library shows through this header.
+// depends on the locale, and no JSON library is visible in this header.
 #pragma once
 
 #include <concepts>
@@ -85,7 +85,7 @@ class GRAPNEL_BASE_API ConfigValue {
   [[nodiscard]] const Object& as_object(std::string_view name = {}) const;
   [[nodiscard]] Object& as_object(std::string_view name = {});
 
-  // Member of an object; nullptr when there is none, or when this is no object.
+  // Member of an object; nullptr when there is none, or when this is not an object.
   [[nodiscard]] const ConfigValue* find(std::string_view key) const noexcept;
   [[nodiscard]] ConfigValue* find(std::string_view key) noexcept;
   [[nodiscard]] bool contains(std::string_view key) const noexcept { return find(key) != nullptr; }
@@ -94,7 +94,7 @@ class GRAPNEL_BASE_API ConfigValue {
   // Elements of an array or members of an object; 0 for everything else.
   [[nodiscard]] std::size_t size() const noexcept;
 
-  // Replaces the member in its place or appends it. A null value becomes an object first;
+  // Replaces the member, keeping its position, or appends it. A null value becomes an object first;
   // ConfigError when this is anything else. Returns the member's value.
   ConfigValue& set(std::string_view key, ConfigValue value);
   // Appends to an array (a null value becomes one); ConfigError when this is anything else.
@@ -141,7 +141,7 @@ struct ConfigValue::Member {
   int line = 0;  // of the key; 0 when unknown
   int column = 0;
 
-  // Where the key stands, in the value's source.
+  // The position of the key, in the value's source.
   [[nodiscard]] GRAPNEL_BASE_API SourcePosition key_position() const;
   bool operator==(const Member& other) const noexcept {
     return key == other.key && value == other.value;
@@ -150,7 +150,7 @@ struct ConfigValue::Member {
 
 enum class DuplicateKeys : std::uint8_t { refuse, keep_last };
 
-// Limits on a text that may come from anybody. Past any of them parse_json() throws.
+// Limits on untrusted text. parse_json() throws when one is exceeded.
 struct JsonLimits {
   std::size_t max_bytes = std::size_t{16} << 20;
   std::size_t max_depth = 64;          // nested arrays and objects; at most 512
@@ -159,7 +159,7 @@ struct JsonLimits {
 };
 
 // Parses one strict JSON document (RFC 8259; a UTF-8 byte order mark is skipped). `source` is the
-// name in positions: "run.json". Throws ConfigError with line and column; for the usual slips
+// name in positions: "run.json". Throws ConfigError with line and column; for common mistakes
 // (trailing comma, comment, single quotes, NaN, True) the text says what to write instead.
 [[nodiscard]] GRAPNEL_BASE_API ConfigValue parse_json(std::string_view text,
                                                       std::string_view source,
@@ -178,7 +178,7 @@ enum class JsonStyle : std::uint8_t { compact, pretty };
                                                       JsonStyle style = JsonStyle::compact);
 
 // One `--set` of the command line: "trainer.max_epochs=5". The path's segments are separated by
-// dots; one with dots in it stands in double quotes (callbacks."my.ema".decay=0.9); one of digits
+// dots; a segment with dots needs double quotes (callbacks."my.ema".decay=0.9); one of digits
 // indexes an existing array, its size appends. Objects on the way that don't exist are created. The
 // value is JSON, or else a string; what starts with {, [ or " must be JSON. Positions of the new
 // value name "--set trainer.max_epochs". Throws ConfigError.

@@ -45,7 +45,7 @@ class GRAPNEL_BASE_API ScopedLogSink {
   std::shared_ptr<LogSink> previous_;
 };
 
-// One message as it stands (no format string), for text that came from elsewhere.
+// Logs the text unchanged (it is not a format string).
 GRAPNEL_BASE_API void log_text(LogLevel level, std::string_view text) noexcept;
 GRAPNEL_BASE_API void log_format(LogLevel level, fmt::string_view format,
                                  fmt::format_args arguments) noexcept;
@@ -73,9 +73,9 @@ void log_error(fmt::format_string<Args...> format, Args&&... args) {
 
 struct OnceKeys;
 
-// Starts with no key seen: while it lives, first_time() on this thread looks at the scope's own keys
-// and leaves those outside alone. Scopes nest. A trainer's run holds one, so that each run gives a
-// warning once, whatever other trainers run meanwhile.
+// Starts with no key seen: while it lives, first_time() on this thread looks at the scope's own
+// keys and leaves those outside alone. Scopes nest. A trainer's run holds one, so that each run
+// gives a warning once, whatever other trainers run meanwhile.
 class GRAPNEL_BASE_API OnceScope {
  public:
   OnceScope();

@@ -1,5 +1,5 @@
 // What differs between Linux, macOS and Windows about files, directories and terminals. (Processes:
-// process.h.) Everything above this header is the same on every system.
+// process.h.) All other code is the same on every system.
 //
 // Rules: paths are std::filesystem; failures are IoError with path and errno; handles are never
 // inherited by child processes.
@@ -47,7 +47,7 @@ enum class Stream : std::uint8_t { input, output, error };
 
 enum class FileKind : std::uint8_t { regular, directory, symbolic_link, other };
 
-// What tells one file, and one version of it, from another. Compares equal only when all agree.
+// Identifies a file and its version: equal only when all members are equal.
 struct FileIdentity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
@@ -58,7 +58,7 @@ struct FileIdentity {
   std::uint32_t mode = 0;        // permission bits, 07777; on Windows 0
   FileKind kind = FileKind::other;
   // Someone besides its owner (and the administrator) may write: group or others on POSIX, an
-  // access control entry for anybody else on Windows.
+  // access control entry for another account on Windows.
   bool writable_by_others = false;
   // A directory in which only a file's owner may replace it (sticky bit), as /tmp.
   bool sticky = false;
@@ -70,7 +70,7 @@ struct FileIdentity {
 
 enum class Links : std::uint8_t { follow, refuse };
 
-// nullopt when there is no such file. With Links::refuse a symbolic link is described itself.
+// nullopt when there is no such file. With Links::refuse a symbolic link is not followed.
 [[nodiscard]] GRAPNEL_BASE_API std::optional<FileIdentity> file_identity(
     const std::filesystem::path& path, Links links = Links::follow);
 
@@ -90,7 +90,7 @@ class GRAPNEL_BASE_API File {
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
 
-  // Identity of what is open, whatever the path means by now.
+  // Identity of the open file, even if the path now leads to another one.
   [[nodiscard]] FileIdentity identity() const;
   // Up to bytes.size() bytes from the current position; 0 at the end.
   std::size_t read(std::span<std::byte> bytes);
@@ -110,7 +110,7 @@ class GRAPNEL_BASE_API File {
   std::intptr_t handle_ = -1;
 };
 
-// Makes renames and removals in a directory durable. Does nothing where there is no such thing.
+// Makes renames and removals in a directory durable. A no-op where the system has no such call.
 GRAPNEL_BASE_API void sync_directory(const std::filesystem::path& directory);
 // Renames within one file system, replacing the target in one step.
 GRAPNEL_BASE_API void replace_file(const std::filesystem::path& from,

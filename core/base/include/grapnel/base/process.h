@@ -26,7 +26,7 @@ struct ProcessOptions {
   std::vector<std::pair<std::string, std::string>> environment{};
   std::filesystem::path working_directory{};  // empty: this process's
   double deadline_seconds = 30.0;             // then the child and its descendants are killed
-  // Kept of each stream; the middle of longer output is dropped, for what ends a run stands last.
+  // Kept of each stream; the middle of longer output is dropped, because errors come last.
   std::size_t max_output_bytes = std::size_t{1} << 20;
 };
 
@@ -53,7 +53,7 @@ struct ProcessResult {
 [[nodiscard]] GRAPNEL_BASE_API ProcessResult run_process(const ProcessOptions& options);
 
 // Replaces this process by another program that keeps its environment, files and terminal. IoError
-// when that fails. On Windows, where there is no such thing, runs it and exits with its code.
+// when that fails. On Windows, which cannot do that, runs it as a child and exits with its code.
 [[noreturn]] GRAPNEL_BASE_API void replace_process(const std::filesystem::path& program,
                                                    const std::vector<std::string>& arguments);
 

@@ -5,7 +5,7 @@
 //             "data_offsets": [begin, end]}, ...}, padded with spaces
 //   the rest  raw little-endian data; offsets count from here; no holes, no overlaps
 //
-// Rule: a file may come from anybody. Whatever it claims is checked before it is used; a forged one
+// Rule: files are untrusted. Every claim is checked before it is used; a forged one
 // is a DataError, never a crash and never a large allocation.
 #pragma once
 
@@ -92,7 +92,7 @@ class GRAPNEL_BASE_API SafetensorsFile {
   // IoError when it can't be read, DataError when it is not a well-formed safetensors file.
   static SafetensorsFile open(const std::filesystem::path& path,
                               FileAccess access = FileAccess::map);
-  // The same from memory; `name` stands for the path in errors.
+  // The same from memory; errors use `name` as the path.
   static SafetensorsFile from_bytes(std::vector<std::byte> bytes,
                                     const std::filesystem::path& name);
 

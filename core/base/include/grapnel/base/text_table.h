@@ -13,8 +13,8 @@
 
 namespace grapnel {
 
-// Columns of a terminal that the text takes: 2 for East Asian wide characters and emoji, 1 for every
-// other code point.
+// Columns of a terminal that the text takes: 2 for East Asian wide characters and emoji, 1 for
+// every other code point.
 [[nodiscard]] GRAPNEL_BASE_API int display_width(std::string_view text) noexcept;
 
 // The text when it fits into `width` columns, else as much of it as fits before `mark`.
@@ -54,8 +54,8 @@ class GRAPNEL_BASE_API TextTable {
   using Paint = std::function<std::string(std::size_t, std::size_t, const std::string&)>;
   static constexpr std::size_t kTitles = static_cast<std::size_t>(-1);  // their row
 
-  // Two spaces between columns. Lines of at most `width` columns where the last column can be cut to
-  // fit ("..."); 0: no limit. No line ends in a space. Titles are not painted.
+  // Two spaces between columns. Lines of at most `width` columns where the last column can be cut
+  // to fit ("..."); 0: no limit. No line ends in a space. Titles are not painted.
   [[nodiscard]] std::string to_text(int width = 0, const Paint& paint = {}) const;
 
   // " | " between columns, a rule below the titles and another after the last row, which has no

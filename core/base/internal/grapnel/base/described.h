@@ -4,7 +4,7 @@
 //   GRAPNEL_DESCRIBE(Point, x, y)              // all public members, in the order of the JSON
 //
 //   enum_text(Color::red)            "red"
-//   parse_enum<Color>("red")         Color::red; nullopt for a text that is no enumerator's
+//   parse_enum<Color>("red")         Color::red; nullopt for any other text
 //   to_json(Point{1, 2})             {"x": 1, "y": 2}
 //   from_json<Point>(value)          the inverse; ConfigError with the position of what is wrong
 //
@@ -105,7 +105,7 @@ constexpr void for_each_enumerator(F f) {
   });
 }
 
-// "" for a value that is no enumerator's.
+// "" for a value that is not an enumerator's.
 template <DescribedEnum E>
 [[nodiscard]] constexpr std::string_view enum_text(E value) noexcept {
   std::string_view found;
