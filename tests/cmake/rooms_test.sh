@@ -33,7 +33,7 @@ rooms() {
     }
     $1 == "include" {
       from = $2; to = $4
-      if (to ~ /^grapnel\/base\// || to == "grapnel/hooks.def") next
+      if (to ~ /^grapnel\/base\// || to == "grapnel/hooks.def" || to == "grapnel/export.h") next
       if (sub(/^src\//, "", from)) room = substr(from, 1, index(from, "/") - 1)
       else { sub(/^include\/grapnel\//, "", from); room = room_of_public(from) }
       if (to ~ /^grapnel\//) target = room_of_public(substr(to, 9))
