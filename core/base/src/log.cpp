@@ -7,6 +7,8 @@
 #include <string>
 #include <unordered_set>
 
+#include <grapnel/base/described.h>
+
 namespace grapnel {
 
 // The keys that first_time() has seen.
@@ -38,18 +40,10 @@ thread_local OnceKeys* scope_keys = nullptr;
 
 }  // namespace
 
+GRAPNEL_DESCRIBE_ENUM(LogLevel, debug, info, warning, error);
+
 std::string_view to_string(LogLevel level) noexcept {
-  switch (level) {
-    case LogLevel::debug:
-      return "debug";
-    case LogLevel::info:
-      return "info";
-    case LogLevel::warning:
-      return "warning";
-    case LogLevel::error:
-      return "error";
-  }
-  return "error";
+  return enum_text(level);
 }
 
 LogSink::~LogSink() = default;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "grapnel/base/described.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
 
@@ -30,18 +31,10 @@ void add_part(const Batch& part, const std::string& source, bool ended,
 
 }  // namespace
 
+GRAPNEL_DESCRIBE_ENUM(CombinedMode, min_size, max_size_cycle, max_size, sequential);
+
 std::string_view to_string(CombinedMode mode) {
-  switch (mode) {
-    case CombinedMode::min_size:
-      return "min_size";
-    case CombinedMode::max_size_cycle:
-      return "max_size_cycle";
-    case CombinedMode::max_size:
-      return "max_size";
-    case CombinedMode::sequential:
-      break;
-  }
-  return "sequential";
+  return enum_text(mode);
 }
 
 CombinedLoader::CombinedLoader(std::vector<Source> sources, CombinedMode mode)

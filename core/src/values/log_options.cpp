@@ -15,7 +15,8 @@ Reduce parse_reduce(const std::string& text) {
   const std::string candidate = nearest(text, {"mean", "avg", "min", "max", "sum"}).value_or("");
   throw ConfigError(
       {},
-      fmt::format("unknown reduction {}; use 'mean', 'avg', 'min', 'max' or 'sum'", quote(text)),
+      fmt::format("cannot reduce a metric by {}; use 'mean', 'avg', 'min', 'max' or 'sum'",
+                  quote(text)),
       {}, candidate);
 }
 

@@ -1,87 +1,34 @@
 #include "grapnel/run_state.h"
 
+#include "grapnel/base/described.h"
 #include "grapnel/request.h"
 
 namespace grapnel {
 
+GRAPNEL_DESCRIBE_ENUM(RunKind, none, fit, validate, test, predict);
+GRAPNEL_DESCRIBE_ENUM(Stage, none, train, sanity_check, validate, test, predict);
+GRAPNEL_DESCRIBE_ENUM(Status, initializing, running, finished, interrupted);
+GRAPNEL_DESCRIBE_ENUM(Outcome, finished, stopped, interrupted, failed);
+GRAPNEL_DESCRIBE_ENUM(RequestKind, stop, skip_batch, skip_step, end_epoch, evaluate, save);
+
 std::string_view to_string(RunKind kind) {
-  switch (kind) {
-    case RunKind::none:
-      return "none";
-    case RunKind::fit:
-      return "fit";
-    case RunKind::validate:
-      return "validate";
-    case RunKind::test:
-      return "test";
-    case RunKind::predict:
-      return "predict";
-  }
-  return "unknown";
+  return enum_text(kind);
 }
 
 std::string_view to_string(Stage stage) {
-  switch (stage) {
-    case Stage::none:
-      return "none";
-    case Stage::train:
-      return "train";
-    case Stage::sanity_check:
-      return "sanity_check";
-    case Stage::validate:
-      return "validate";
-    case Stage::test:
-      return "test";
-    case Stage::predict:
-      return "predict";
-  }
-  return "unknown";
+  return enum_text(stage);
 }
 
 std::string_view to_string(Status status) {
-  switch (status) {
-    case Status::initializing:
-      return "initializing";
-    case Status::running:
-      return "running";
-    case Status::finished:
-      return "finished";
-    case Status::interrupted:
-      return "interrupted";
-  }
-  return "unknown";
+  return enum_text(status);
 }
 
 std::string_view to_string(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::finished:
-      return "finished";
-    case Outcome::stopped:
-      return "stopped";
-    case Outcome::interrupted:
-      return "interrupted";
-    case Outcome::failed:
-      return "failed";
-  }
-  return "unknown";
+  return enum_text(outcome);
 }
 
 std::string_view to_string(RequestKind kind) {
-  switch (kind) {
-    case RequestKind::stop:
-      return "stop";
-    case RequestKind::skip_batch:
-      return "skip_batch";
-    case RequestKind::skip_step:
-      return "skip_step";
-    case RequestKind::end_epoch:
-      return "end_epoch";
-    case RequestKind::evaluate:
-      return "evaluate";
-    case RequestKind::save:
-      return "save";
-  }
-  return "unknown";
+  return enum_text(kind);
 }
 
 }  // namespace grapnel
