@@ -157,6 +157,7 @@ TEST_CASE("durations are read as DD:HH:MM:SS and nothing else") {
     INFO(bad);
     CHECK_FALSE(parse_duration(bad));
   }
+  CHECK(parse_duration("11574:01:46:40") == 1'000'000'000);
 }
 
 }  // namespace text_test

@@ -1,5 +1,5 @@
-// A batch normalization layer of a model, as callbacks see it. Its parameters and running statistics
-// are entries of the state view, below its name ("backbone.1.running_mean").
+// A batch normalization layer of a model, as callbacks see it. Its parameters and running
+// statistics are entries of the state view, below its name ("backbone.1.running_mean").
 #pragma once
 
 #include <functional>

@@ -1,10 +1,10 @@
 // Looking into a forward pass: what goes into each layer and comes out of it, and how much is
 // computed.
 //
-// torch::nn has no hooks on a forward pass in C++, so a layer that wants to be seen is wrapped where
-// it is made (Observed, in observed.h). Observers belong to a thread: they see the forward passes
-// that run in it while they stand. They may nest and end in any order: all of them watch. A wrapped
-// layer that nobody observes costs one look at a thread-local pointer.
+// torch::nn has no hooks on a forward pass in C++, so a layer that wants to be seen is wrapped
+// where it is made (Observed, in observed.h). Observers belong to a thread: they see the forward
+// passes that run in it while they stand. They may nest and end in any order: all of them watch. A
+// wrapped layer that nobody observes costs one look at a thread-local pointer.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -29,7 +29,7 @@ class GRAPNEL_CORE_API LayerObserver {
   virtual void on_enter(const void* /*layer*/) {}
   virtual void on_leave(const void* /*layer*/) {}
   // Between the two, when it returned. A layer with several inputs or outputs has them as children,
-  // in order; what is no tensor is an empty tree. Borrowed.
+  // in order; non-tensors are empty trees. Borrowed.
   virtual void on_forward(const void* layer, const TensorTree& inputs,
                           const TensorTree& output) = 0;
 
@@ -89,7 +89,7 @@ namespace detail {
 inline TensorTree tensor_tree(const at::Tensor& tensor) {
   return {tensor};
 }
-// What is no tensor.
+// Anything that is not a tensor.
 template <class T>
 TensorTree tensor_tree(const T&) {
   return {};

@@ -36,7 +36,8 @@ struct GRAPNEL_CORE_API LRFindResult {
   // The same as a place in lr, without a word.
   std::optional<size_t> suggested_index(size_t skip_begin = 10, size_t skip_end = 1) const;
 
-  // The loss over the rate as an SVG picture of 720 x 440, the suggestion marked where there is one.
+  // The loss over the rate as an SVG picture of 720 x 440, the suggestion marked where there is
+  // one.
   std::string to_svg() const;
   // Writes it whole or not at all, with its directory. Throws IoError.
   void plot(const std::filesystem::path& file) const;

@@ -180,11 +180,11 @@ class GRAPNEL_CORE_API Module {
   virtual void set_training_modes(const std::vector<std::pair<std::string, bool>>&) {}
   virtual void to(const at::Device& device);
   // Its batch normalization layers, for callbacks that freeze them or compute their running
-  // statistics anew; none where the module doesn't know them.
+  // statistics again; none where the module doesn't know them.
   virtual std::vector<BatchNormLayer> batch_norms() {
     return {};
   }
-  // Draws the parameters of a part ("layers.0") anew, as they are when it is made. Returns false,
+  // Redraws the parameters of a part ("layers.0"), as when it was made. Returns false,
   // having changed nothing, when the module doesn't know how.
   virtual bool reset_parameters(const std::string& /*part*/) {
     return false;
@@ -192,8 +192,8 @@ class GRAPNEL_CORE_API Module {
   virtual std::optional<double> flops_per_batch() const {
     return {};
   }
-  // Its parts, at all depths, parents before their children; not the module itself. Empty where they
-  // are not known.
+  // Its parts, at all depths, parents before their children; not the module itself. Empty where
+  // they are not known.
   virtual std::vector<Layer> layers() {
     return {};
   }

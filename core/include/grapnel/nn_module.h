@@ -12,7 +12,7 @@
 //   };
 //
 // The network is shared, never copied. This header knows torch::nn by name only, so that including
-// it costs nothing; whoever builds a network includes <torch/nn.h> in its .cpp.
+// it costs nothing; code that builds a network includes <torch/nn.h> in its .cpp.
 #pragma once
 
 #include <functional>
@@ -43,7 +43,7 @@ class GRAPNEL_CORE_API NNModule : public Module {
     set_network(std::move(network));
   }
 
-  // Replaces the network; the state view is made anew from it.
+  // Replaces the network; the state view is rebuilt from it.
   template <class Network>
   void set_network(Network network);
 

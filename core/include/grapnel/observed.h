@@ -8,8 +8,8 @@
 // interest. clone() makes layers that are not observed. Observed<torch::nn::Sequential> takes and
 // gives one tensor and, unlike the plain one, may stand within another.
 //
-// Layers with one forward of fixed arguments can be observed: all of torch::nn's but containers, and
-// classes of one's own alike.
+// Layers with one forward of fixed arguments can be observed: all of torch::nn's but containers,
+// and classes of one's own alike.
 #pragma once
 
 #include <torch/nn/module.h>

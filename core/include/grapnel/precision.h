@@ -36,8 +36,8 @@ GRAPNEL_CORE_API std::optional<Precision> parse_precision(std::string_view text)
 // All spellings, for messages and tables.
 GRAPNEL_CORE_API const std::vector<std::string>& precision_names();
 
-// The type of parameters and input under a "-true" precision; nothing for 32-true and the mixed ones,
-// which leave them as they are.
+// The type of parameters and input under a "-true" precision; nothing for 32-true and the mixed
+// ones, which leave them as they are.
 GRAPNEL_CORE_API std::optional<at::ScalarType> converted_type(Precision precision);
 
 // Converts what is a floating-point number: parameters and buffers in their place, with their

@@ -2,10 +2,10 @@
 //
 //   log_text(LogLevel::info, summarize(model, 2).to_text());
 //
-// After Lightning's ModelSummary. Sizes and operations are found by one forward pass of the module's
-// example_input() in eval mode without gradients; modes and random generators are put back. Layers
-// show theirs when they are wrapped to be observed (observed.h), else "?"; the sum of the operations
-// is that of the whole pass in any case.
+// After Lightning's ModelSummary. Sizes and operations are found by one forward pass of the
+// module's example_input() in eval mode without gradients; modes and random generators are put
+// back. Layers show theirs when they are wrapped to be observed (observed.h), else "?"; the sum of
+// the operations is that of the whole pass in any case.
 #pragma once
 
 #include <cstdint>
@@ -49,8 +49,9 @@ struct GRAPNEL_CORE_API Summary {
   std::string to_text() const;
 };
 
-// max_depth: levels of layers to list; 0: none, -1: all. Throws ConfigError below -1. Where the module
-// has an example_input() that its forward fails with, a warning says so, and the summary has no sizes.
+// max_depth: levels of layers to list; 0: none, -1: all. Throws ConfigError below -1. Where the
+// module has an example_input() that its forward fails with, a warning says so, and the summary has
+// no sizes.
 GRAPNEL_CORE_API Summary summarize(Module& module, int64_t max_depth = 1);
 
 }  // namespace grapnel

@@ -53,8 +53,7 @@ class GRAPNEL_CORE_API Trainer {
 
   // Train. Throws what a step or hook threw, after on_exception and on_run_end; Interrupted after a
   // signal; ConfigError before anything ran when the parts don't fit together. data: a DataModule,
-  // loaders, or nothing when the module brings its own. Calling it again goes on from where it
-  // stands.
+  // loaders, or nothing when the module brings its own. Calling it again continues the training.
   void fit(ModuleRef module, Data data = {}, const RunOptions& options = {});
 
   // One MetricDict per data loader, with the metrics logged for the epoch.
@@ -77,12 +76,12 @@ class GRAPNEL_CORE_API Trainer {
   void save_checkpoint(const std::filesystem::path& path, bool weights_only = false);
   // What save_checkpoint would write.
   StateDict dump_checkpoint(bool weights_only = false);
-  // Whether a checkpoint that is written now has all that a fit needs to go on from it: the running
-  // or last run is a fit, has made its optimizers, and has restored what it was to restore. A
-  // failure before that has made no progress worth a file.
+  // Whether a fit could resume from a checkpoint written now: the running or last run is a fit, has
+  // made its optimizers, and has restored what it was to restore. A failure before that has made no
+  // progress worth a file.
   bool resumable() const;
 
-  // ---- Where the run stands
+  // ---- Progress of the run
   const RunState& state() const;
   int64_t global_step() const;    // optimizer steps finished over all epochs
   int64_t current_epoch() const;  // from 0; after the run: epochs finished
@@ -108,13 +107,13 @@ class GRAPNEL_CORE_API Trainer {
   const MetricDict& callback_metrics() const;  // what monitors see
   const MetricDict& logged_metrics() const;
   const MetricDict& progress_bar_metrics() const;
-  // Adds a value that monitors can see, as callbacks do that compute one outside of log.
+  // Adds a value that monitors can see, for callbacks that compute one without log().
   void set_callback_metric(std::string_view name, const LogValue& value);
-  // Sends numbers to all loggers at once, past log()'s rules. Without a step: at that of the
-  // training (batches that an optimizer stepped after), with the epoch beside them.
+  // Sends numbers to all loggers at once, without log()'s rules. Without a step: at the training's
+  // (batches that an optimizer stepped after), together with the epoch.
   void log_metrics(const Logger::Metrics& metrics, std::optional<int64_t> step = {});
 
-  // ---- Asking for something else than planned
+  // ---- Requests to change the course of a run
   void request(RequestKind kind, std::string reason);
   void request_stop(std::string reason) { request(RequestKind::stop, std::move(reason)); }
   // Every request that was granted in this run, in order.
@@ -127,16 +126,16 @@ class GRAPNEL_CORE_API Trainer {
 
   // ---- Leases: changes that are undone, last first, on every way out
   Lease lease(std::string reason, std::function<void()> undo);
-  // Puts tensors in the place of the module's entries of these names; of several leases of one entry
-  // the last taken counts, and they may end in any order. A checkpoint written meanwhile holds the
-  // training weights as the model's, and the leased ones beside them. Throws ConfigError for an
-  // unknown name, another shape or type.
+  // Replaces the module's entries of these names; of several leases of one entry the last taken
+  // counts, and they may end in any order. A checkpoint written in the meantime holds the training
+  // weights as the model's, and the leased ones separately. Throws ConfigError for an unknown name,
+  // another shape or type.
   Lease lease_weights(std::vector<std::pair<std::string, at::Tensor>> tensors, std::string reason);
-  // Multiplies entries by masks of their shapes, on top of whatever lease_weights puts in their place
-  // meanwhile, before or after. Throws as lease_weights does.
+  // Multiplies entries by masks of their shapes, on top of replacements by lease_weights, taken
+  // before or after. Throws as lease_weights does.
   Lease mask_weights(std::vector<std::pair<std::string, at::Tensor>> masks, std::string reason);
-  // The entry's tensor as it is trained, also while leases have put another in its place; undefined for an
-  // unknown name. Throws ConfigError when there is no module.
+  // The entry's trained tensor, also while leases replace it; undefined for an unknown name. Throws
+  // ConfigError when there is no module.
   at::Tensor training_tensor(std::string_view name) const;
 
   // ---- Parts

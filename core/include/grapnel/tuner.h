@@ -5,9 +5,9 @@
 //   found->plot("lr.svg");
 //   trainer.fit(model, data);                 // with the rate that was found
 //
-// After Lightning's Tuner. Each call is a run of the trainer that ends with the search: its callbacks
-// hear of setup, the search and teardown, and nothing is trained. To search at the start of a fit
-// itself, put LearningRateFinder or BatchSizeFinder among the callbacks.
+// After Lightning's Tuner. Each call is a run of the trainer that ends with the search: its
+// callbacks hear of setup, the search and teardown, and nothing is trained. To search at the start
+// of a fit itself, put LearningRateFinder or BatchSizeFinder among the callbacks.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Which functions may log, and whether they log the step or the epoch by default: Lightning's table.
+// Which functions may log, and whether they log the step or the epoch by default: Lightning's
+// table.
 #pragma once
 
 #include <optional>
@@ -15,8 +16,9 @@ struct LogLevels {
   bool on_epoch;
 };
 
-// Resolves the defaults for a function ("training_step", "on_train_start"; empty when none is running).
-// Throws ConfigError when the function may not log at all, not on this level, or neither level is on.
+// Resolves the defaults for a function ("training_step", "on_train_start"; empty when none is
+// running). Throws ConfigError when the function may not log at all, not on this level, or neither
+// level is on.
 LogLevels resolve_log_levels(std::string_view function, std::string_view name,
                              const LogOptions& options);
 

@@ -1,9 +1,10 @@
-// What was logged in one loop (training, or one kind of evaluation), until it is reduced and reported.
+// What was logged in one loop (training, or one kind of evaluation), until it is reduced and
+// reported.
 //
-// Keyed by the function that logged, the name, and the data loader. The rules are those of Lightning's
-// result collection: a value for the step, a reduction over the epoch (a mean weighted by batch size),
-// names with "_step" and "_epoch" when both are asked for, values reset when the same function logs
-// again in a new epoch.
+// Keyed by the function that logged, the name, and the data loader. The rules are those of
+// Lightning's result collection: a value for the step, a reduction over the epoch (a mean weighted
+// by batch size), names with "_step" and "_epoch" when both are asked for, values reset when the
+// same function logs again in a new epoch.
 #pragma once
 
 #include <cstdint>

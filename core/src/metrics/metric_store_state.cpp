@@ -1,4 +1,4 @@
-// What a MetricStore has accumulated, as it stands in checkpoints.
+// The accumulated values of a MetricStore in checkpoints.
 #include "metrics/metric_store.h"
 
 namespace grapnel {

@@ -1,4 +1,4 @@
-// FlopCounter: LibTorch tells of every operator that runs (RecordFunction, as its profiler hears of
+// FlopCounter: LibTorch reports every operator that runs (RecordFunction, as its profiler hears of
 // them), with its inputs; their shapes give the count.
 #include <ATen/record_function.h>
 

@@ -119,7 +119,7 @@ void NNModule::set_training_modes(const std::vector<std::pair<std::string, bool>
 
 void NNModule::to(const at::Device& device) {
   network().to(device);
-  Module::to(device);  // entries that a lease put beside the network's own
+  Module::to(device);  // entries that a lease added to the network's
 }
 
 std::vector<Layer> NNModule::layers() {

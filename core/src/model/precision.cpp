@@ -103,7 +103,8 @@ PrecisionScope::PrecisionScope(Precision precision, const at::Device& device) {
   at::autocast::set_autocast_dtype(kind,
                                    precision == Precision::bf16_mixed ? at::kBFloat16 : at::kHalf);
   at::autocast::set_autocast_enabled(kind, true);
-  // A weight cast without gradients, as in an evaluation inside a step, must not serve a pass with them.
+  // A weight cast without gradients, as in an evaluation inside a step, must not serve a pass with
+  // them.
   at::autocast::set_autocast_cache_enabled(false);
   at::autocast::increment_nesting();
 }

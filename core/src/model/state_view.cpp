@@ -48,7 +48,7 @@ void check_free(const std::vector<StateEntry>& entries, std::string_view name) {
 
 void StateView::add(StateEntry entry) {
   check_free(entries_, entry.name);
-  // A parameter that comes late still stands before the buffers.
+  // A parameter that is added late still comes before the buffers.
   auto place = entries_.end();
   if (entry.is_parameter) {
     place = std::find_if(entries_.begin(), entries_.end(),

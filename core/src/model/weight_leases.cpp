@@ -44,7 +44,7 @@ void WeightLeases::end(Id id) {
     const auto own = [id](const Layer& layer) { return layer.id == id; };
     if (std::erase_if(weight.layers, own) > 0) changed.push_back(&weight);
   }
-  // A product with a mask that is left may find no memory; then the training tensor stands in its place.
+  // There may be no memory for a product with a remaining mask; then the training tensor is used.
   std::exception_ptr failure;
   for (Weight* weight : changed) {
     try {

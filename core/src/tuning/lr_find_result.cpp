@@ -45,7 +45,7 @@ std::optional<size_t> LRFindResult::suggested_index(size_t skip_begin, size_t sk
 std::optional<double> LRFindResult::suggestion(size_t skip_begin, size_t skip_end) const {
   if (const auto index = suggested_index(skip_begin, skip_end)) return lr[*index];
   log_error(
-      "there is no learning rate to suggest: of the {} losses that were found, too few are left "
+      "no learning rate can be suggested: of the {} losses recorded, too few are left "
       "after the first {} and the last {}; raise num_training_steps, or give more data",
       loss.size(), skip_begin, skip_end);
   return std::nullopt;

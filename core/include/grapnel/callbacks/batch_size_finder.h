@@ -8,7 +8,7 @@
 // the module or data module (integer_attribute, or a hyper-parameter of that name); their loader
 // functions are asked for new loaders at each size. Before a fit it tries training steps, before
 // validate, test and predict those. The trials run without the other callbacks and loggers.
-// Whatever happens in them, weights, gradients, the optimizer, counters and random numbers are
+// Also after an error, weights, gradients, the optimizer, counters and random numbers are
 // afterwards as they were, and after an error so is the size. It keeps no state.
 //
 // As in Lightning the first trial still runs with the loaders of the size that was set before, so
@@ -55,7 +55,7 @@ class GRAPNEL_CORE_API BatchSizeFinder : public Callback {
   // What was found; before a search init_val; nothing under fast_dev_run, which skips it.
   std::optional<int64_t> optimal_batch_size() const { return optimal_; }
 
-  // Throws ConfigError when loaders were passed, which can't be made anew, when an evaluation has
+  // Throws ConfigError when loaders were passed, which can't be made again, when an evaluation has
   // several, or when there is no such attribute.
   void setup(StageEvent& event) override;
   void on_fit_start(Event& event) override;

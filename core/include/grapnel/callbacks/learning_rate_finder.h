@@ -5,11 +5,11 @@
 //
 // After Lightning's class of that name (the method: Smith, "Cyclical Learning Rates for Training
 // Neural Networks", 2017). The search runs on the training data with the module's own optimizer and
-// loss, without the other callbacks and loggers. Whatever happens in it, weights, gradients, the
+// loss, without the other callbacks and loggers. Also after an error, weights, gradients, the
 // optimizer, the schedulers, counters and random numbers are afterwards as they were; nothing is
 // written to disk. The rate that was found becomes the module's attribute "lr" or "learning_rate"
-// (Module::number_attribute, or a number of that name among its hyper_parameters), and that of every
-// group of the optimizer. It keeps no state.
+// (Module::number_attribute, or a number of that name among its hyper_parameters), and that of
+// every group of the optimizer. It keeps no state.
 //
 // To search at other moments, derive, override on_fit_start to do nothing, and call lr_find in
 // on_train_epoch_start.
