@@ -72,7 +72,7 @@ FabricCallback::FabricCallback(CallbackHandle handle)
     : callback(std::move(handle)),
       handlers(std::dynamic_pointer_cast<EventHandlers>(callback.callback)) {}
 
-struct Fabric::Impl {
+struct Fabric::Impl : LogTarget {
   // The module of events until one is set up.
   class NoModule : public Module {
    public:
@@ -101,10 +101,9 @@ struct Fabric::Impl {
     run.state.kind = RunKind::fit;
     run.state.stage = Stage::train;
     run.state.status = Status::running;
-    run.log_directly = [this](const std::string& name, const LogValue& value) {
-      log_from_hook(name, value);
-    };
-    run.start_profile();
+    run.requests.enter(Requests::Place::own_loop);
+    run.log_target = this;
+    run.profile.start();
   }
   void add(const FabricCallback& callback);
 
@@ -113,7 +112,8 @@ struct Fabric::Impl {
     return {run.event(), name};
   }
   void send(const Logger::Metrics& metrics, int64_t step);
-  void log_from_hook(const std::string& name, const LogValue& value);
+  // What hooks log goes to the loggers at once.
+  void log(const LogCall& call) override;
   void call(std::string_view name, const EventArguments& arguments);
   void call_handler(const EventHandlers& owner, const EventHandler& handler, CustomEvent& event,
                     const EventArguments& arguments);
@@ -159,10 +159,10 @@ void Fabric::Impl::send(const Logger::Metrics& metrics, int64_t step) {
   next_log_step = step + 1;
 }
 
-void Fabric::Impl::log_from_hook(const std::string& name, const LogValue& value) {
-  const double number = metric_scalar(name, value).number();
-  trainer.set_callback_metric(name, number);
-  send({{name, number}}, run.global_step());
+void Fabric::Impl::log(const LogCall& call) {
+  const double number = metric_scalar(call.name, call.value).number();
+  trainer.set_callback_metric(call.name, number);
+  send({{call.name, number}}, call.global_step);
 }
 
 void Fabric::Impl::call_handler(const EventHandlers& owner, const EventHandler& handler,
@@ -352,7 +352,7 @@ bool Fabric::should_stop() const {
   return impl_->run.state.should_stop;
 }
 bool Fabric::take_request(RequestKind kind) {
-  return impl_->run.take_request(kind);
+  return impl_->run.requests.take(kind);
 }
 const MetricDict& Fabric::callback_metrics() const {
   return impl_->trainer.callback_metrics();
@@ -364,7 +364,7 @@ const std::vector<std::shared_ptr<Logger>>& Fabric::loggers() const {
   return impl_->run.options.loggers;
 }
 Profile Fabric::profile() const {
-  return impl_->run.profile();
+  return impl_->run.profile.profile();
 }
 Trainer& Fabric::trainer() const {
   return impl_->trainer;

@@ -1,10 +1,8 @@
 // Fabric's checkpoints: the items that the loop names, and the states of the callbacks.
-#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <functional>
-#include <set>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
@@ -12,7 +10,7 @@
 #include "grapnel/checkpoint.h"
 #include "grapnel/fabric.h"
 #include "grapnel/version.h"
-#include "model/pruned_weights.h"
+#include "model/weights.h"
 #include "run/run.h"
 
 namespace grapnel {
@@ -22,50 +20,11 @@ namespace {
 constexpr std::string_view kCallbacks = "callbacks";
 constexpr std::string_view kVersion = "grapnel_version";
 
-// The module's weights as they are trained, whatever a lease has put in their place meanwhile.
-StateDict weights_of(Run& run, Module& module) {
-  StateDict weights;
-  for (const auto& [name, live, persistent] : saved_tensors(module.state_view())) {
-    if (persistent) weights[name] = run.weight_leases.training(live);
-  }
-  return weights;
-}
-
-void load_weights(Run& run, Module& module, const StateDict& weights) {
-  at::NoGradGuard no_grad;
-  for (const auto& [name, live, persistent] : saved_tensors(module.state_view())) {
-    const StateValue* saved = persistent ? weights.find(name) : nullptr;
-    if (saved == nullptr) continue;
-    load_into(run.weight_leases.training(live), saved->to_tensor(), name);
-  }
-}
-
-// Throws Error unless all of a module's weights are there and fit.
-void check_weights(Module& module, const StateDict& weights, bool strict) {
-  std::vector<std::string> missing;
-  std::vector<std::string> unexpected;
-  std::set<std::string> expected;
-  for (const auto& [name, live, persistent] : saved_tensors(module.state_view())) {
-    expected.insert(name);
-    if (!persistent) continue;
-    if (const StateValue* saved = weights.find(name)) {
-      check_loadable(live, saved->to_tensor(), name);
-    } else {
-      missing.push_back(name);
-    }
-  }
-  for (const auto& [name, value] : weights) {
-    if (!expected.contains(name)) unexpected.push_back(name);
-  }
-  if (!strict || (missing.empty() && unexpected.empty())) return;
-  throw Error(fmt::format("its weights are not those of {}: missing {}; unexpected {}",
-                          module.type_name(), missing.empty() ? "none" : join(missing),
-                          unexpected.empty() ? "none" : join(unexpected)));
-}
-
 StateValue saved_form(Run& run, const FabricItem& item) {
   const auto& target = item.target();
-  if (Module* const* module = std::get_if<Module*>(&target)) return weights_of(run, **module);
+  if (Module* const* module = std::get_if<Module*>(&target)) {
+    return weights_of(**module, run.weight_leases);
+  }
   if (Optimizer* const* optimizer = std::get_if<Optimizer*>(&target)) {
     return (*optimizer)->state_dict();
   }
@@ -79,10 +38,10 @@ bool has_state(const FabricItem& item) {
   return !std::holds_alternative<StateValue>(item.target());
 }
 
-void put_back(Run& run, const FabricItem& item, const StateDict& saved) {
+void put_back(Run& run, const FabricItem& item, const StateDict& saved, bool strict) {
   const auto& target = item.target();
   if (Module* const* module = std::get_if<Module*>(&target)) {
-    load_weights(run, **module, saved);
+    WeightLoad(**module, run.weight_leases, saved, strict).apply();
   } else if (Optimizer* const* optimizer = std::get_if<Optimizer*>(&target)) {
     (*optimizer)->load_state_dict(saved);
   } else {
@@ -128,7 +87,7 @@ void Fabric::save(const std::filesystem::path& path, const FabricState& state) {
   Run& run = Run::of(trainer());
   StateDict checkpoint;
   for (const auto& [name, item] : state) checkpoint[name] = saved_form(run, item);
-  checkpoint[kCallbacks] = run.callback_states();
+  checkpoint[kCallbacks] = run.checkpointing.callback_states().save();
   checkpoint[kVersion] = std::string(version_string());
   create_parent_directories(path);
   save_checkpoint_file(path, checkpoint);
@@ -145,7 +104,7 @@ StateDict Fabric::load(const std::filesystem::path& path, const FabricState& sta
     if (saved == nullptr || !has_state(item)) continue;
     if (Module* const* module = std::get_if<Module*>(&item.target())) {
       try {
-        check_weights(**module, saved->to_dict(), strict);
+        WeightLoad(**module, run.weight_leases, saved->to_dict(), strict);
       } catch (const Error& error) {
         throw CheckpointError(path, fmt::format("{}: {}", quote(name), error.what()));
       }
@@ -158,15 +117,15 @@ StateDict Fabric::load(const std::filesystem::path& path, const FabricState& sta
   try {
     for (const auto& [item, saved] : restored) {
       undo.push_back([&run, item = item, before = snapshot(saved_form(run, *item).to_dict())] {
-        put_back(run, *item, before);
+        put_back(run, *item, before, /*strict=*/false);
       });
-      put_back(run, *item, saved);
+      put_back(run, *item, saved, strict);
     }
     if (const StateValue* states = loaded.find(kCallbacks)) {
-      undo.push_back(
-          [&run, before = snapshot(run.callback_states())] { run.load_callback_states(before); });
-      run.load_callback_states(states->to_dict());
-      run.sort_out_absent_states(states->to_dict());
+      CallbackStates& callbacks = run.checkpointing.callback_states();
+      undo.push_back([&callbacks, before = snapshot(callbacks.save())] { callbacks.load(before); });
+      callbacks.load(states->to_dict());
+      callbacks.sort_out_absent(states->to_dict());
     }
   } catch (...) {
     for (auto step = undo.rbegin(); step != undo.rend(); ++step) (*step)();

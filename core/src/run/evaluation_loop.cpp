@@ -8,12 +8,103 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
-#include "run/fit_loop.h"
+#include "run/loops.h"
 #include "run/run.h"
 
 namespace grapnel {
 
-EvaluationLoop::EvaluationLoop(Run& run, RunKind kind) : run_(run), kind_(kind) {}
+// What a validation and a test differ in.
+struct EvaluationKind {
+  const char* run;     // Trainer's function
+  const char* prefix;  // of the names of its options, loaders and batches
+  const char* loader_function;
+  const char* next_batch;
+  Amount RunLimits::*limit;
+  DataMethod loaders;
+  DataLoaders (DataModule::*data_loaders)();
+  DataLoaders (Module::*module_loaders)();
+
+  const char* step_name;
+  ModuleMethod step_method;
+  StepOutput (Module::*step)(Batch&, int64_t, int64_t);
+  const char* eval_name;
+  void (Module::*model_eval)();
+  const char* train_name;
+  ModuleMethod train_method;
+  void (Module::*model_train)();
+
+  void (Dispatcher::*start)(Event&);
+  void (Dispatcher::*epoch_start)(Event&);
+  void (Dispatcher::*batch_start)(EvalBatchStart&);
+  void (Dispatcher::*batch_end)(EvalBatchEnd&);
+  void (Dispatcher::*epoch_end)(Event&);
+  void (Dispatcher::*end)(Event&);
+};
+
+namespace {
+
+constexpr EvaluationKind kValidation = {
+    .run = "validate",
+    .prefix = "val",
+    .loader_function = "val_dataloader",
+    .next_batch = "next val batch",
+    .limit = &RunLimits::val,
+    .loaders = DataMethod::val_dataloaders,
+    .data_loaders = &DataModule::val_dataloaders,
+    .module_loaders = &Module::val_dataloaders,
+    .step_name = "validation_step",
+    .step_method = ModuleMethod::validation_step,
+    .step = &Module::validation_step,
+    .eval_name = "on_validation_model_eval",
+    .model_eval = &Module::on_validation_model_eval,
+    .train_name = "on_validation_model_train",
+    .train_method = ModuleMethod::on_validation_model_train,
+    .model_train = &Module::on_validation_model_train,
+    .start = &Dispatcher::on_validation_start,
+    .epoch_start = &Dispatcher::on_validation_epoch_start,
+    .batch_start = &Dispatcher::on_validation_batch_start,
+    .batch_end = &Dispatcher::on_validation_batch_end,
+    .epoch_end = &Dispatcher::on_validation_epoch_end,
+    .end = &Dispatcher::on_validation_end,
+};
+
+constexpr EvaluationKind kTest = {
+    .run = "test",
+    .prefix = "test",
+    .loader_function = "test_dataloader",
+    .next_batch = "next test batch",
+    .limit = &RunLimits::test,
+    .loaders = DataMethod::test_dataloaders,
+    .data_loaders = &DataModule::test_dataloaders,
+    .module_loaders = &Module::test_dataloaders,
+    .step_name = "test_step",
+    .step_method = ModuleMethod::test_step,
+    .step = &Module::test_step,
+    .eval_name = "on_test_model_eval",
+    .model_eval = &Module::on_test_model_eval,
+    .train_name = "on_test_model_train",
+    .train_method = ModuleMethod::on_test_model_train,
+    .model_train = &Module::on_test_model_train,
+    .start = &Dispatcher::on_test_start,
+    .epoch_start = &Dispatcher::on_test_epoch_start,
+    .batch_start = &Dispatcher::on_test_batch_start,
+    .batch_end = &Dispatcher::on_test_batch_end,
+    .epoch_end = &Dispatcher::on_test_epoch_end,
+    .end = &Dispatcher::on_test_end,
+};
+
+}  // namespace
+
+EvaluationLoop::EvaluationLoop(Run& run, RunKind kind)
+    : Loop(run), kind_(kind), evaluation_(kind == RunKind::test ? kTest : kValidation) {}
+
+Stage EvaluationLoop::stage() const {
+  return kind_ == RunKind::test ? Stage::test : Stage::validate;
+}
+
+void EvaluationLoop::check() const {
+  run_.require(evaluation_.step_method, evaluation_.step_name, evaluation_.run);
+}
 
 Progress& EvaluationLoop::progress() {
   return inside_fit() ? run_.state.val_batch : run_.state.eval_batch;
@@ -42,31 +133,27 @@ void EvaluationLoop::setup_data() {
   const int64_t every = run_.options.reload_dataloaders_every_n_epochs;
   const bool reload = every > 0 && run_.current_epoch() - set_.last_reload_epoch >= every;
   if (set_.loaded && inside_fit() && !reload) return;
-  const Amount& limit = testing() ? run_.limits.test : run_.limits.val;
+  const Amount& limit = run_.limits.*evaluation_.limit;
   if (limit.is_zero()) return;
-  if (!run_.has(testing() ? ModuleMethod::test_step : ModuleMethod::validation_step)) return;
+  if (!run_.has(evaluation_.step_method)) return;
   // Not again right after the sanity check loaded them.
   const bool sanity = run_.state.stage == Stage::sanity_check;
-  if (inside_fit() && (!sanity || run_.fit->validates_this_epoch())) {
+  if (inside_fit() && (!sanity || run_.loops->fit.validates_this_epoch())) {
     set_.last_reload_epoch = run_.current_epoch();
   }
 
-  const auto function = testing() ? DataMethod::test_dataloaders : DataMethod::val_dataloaders;
-  if (!inside_fit() && !run_.data.loaders && !run_.data_function_defined(function)) {
+  if (!inside_fit() && !run_.data.loaders && !run_.data_function_defined(evaluation_.loaders)) {
     throw ConfigError({},
                       fmt::format("{0} has no data: pass loaders, or define {0}_dataloader in the "
                                   "data module or the module",
-                                  testing() ? "test" : "val"));
+                                  evaluation_.prefix));
   }
   if (run_.data.loaders) {
     set_.loaders = run_.data.eval;
   } else {
-    set_.loaders = run_.in_data(testing() ? "test_dataloader" : "val_dataloader", [&] {
-      if (run_.data.module != nullptr) {
-        return testing() ? run_.data.module->test_dataloaders()
-                         : run_.data.module->val_dataloaders();
-      }
-      return testing() ? run_.module->test_dataloaders() : run_.module->val_dataloaders();
+    set_.loaders = run_.in_data(evaluation_.loader_function, [&] {
+      return run_.data.module != nullptr ? (run_.data.module->*evaluation_.data_loaders)()
+                                         : (run_.module->*evaluation_.module_loaders)();
     });
   }
   set_.loaders = separate_loaders(set_.loaders);
@@ -77,14 +164,14 @@ void EvaluationLoop::setup_data() {
       log_warning("overfit_batches turns shuffling off for the validation data");
       loader->set_shuffle(false);
     }
-    set_.limits.push_back(limited_batches(loader->size(), limit, testing() ? "test" : "val"));
+    set_.limits.push_back(limited_batches(loader->size(), limit, evaluation_.prefix));
   }
   set_.loaded = true;
   seen_batches_.assign(set_.loaders.size(), 0);
 }
 
 void EvaluationLoop::reset() {
-  logged_.clear();
+  results_.clear();
   progress().reset_on_run();
   if (inside_fit()) run_.state.val_is_last_batch = false;
   const int64_t epoch = inside_fit() ? run_.state.epoch.current.processed : 0;
@@ -97,122 +184,100 @@ void EvaluationLoop::reload() {
   reset();
 }
 
-std::vector<MetricDict> EvaluationLoop::run() {
+void EvaluationLoop::run() {
   // Inference tensors can't be used in autograd later, so inside fit only recording is turned off.
   const bool inference = !inside_fit() && run_.options.inference_mode;
   c10::InferenceMode inference_mode(inference);
   at::NoGradGuard no_grad;
 
+  results_.clear();
   setup_data();
-  if (set_.loaders.empty() || skip()) return {};
+  if (set_.loaders.empty() || skip()) return;
   reset();
+  run_.metrics.epoch([&](EpochMetrics& metrics) {
+    evaluate_all(metrics);
+    end(metrics);
+  });
+}
+
+void EvaluationLoop::evaluate_all(EpochMetrics& metrics) {
   modes_ = run_.leases.take("modes of the model during evaluation",
                             [module = run_.module, modes = run_.module->training_modes()] {
                               module->set_training_modes(modes);
                             });
-  if (testing()) {
-    run_.in_module("on_test_model_eval", [&] { run_.module->on_test_model_eval(); });
-  } else {
-    run_.in_module("on_validation_model_eval", [&] { run_.module->on_validation_model_eval(); });
-  }
+  run_.in_module(evaluation_.eval_name, [&] { (run_.module->*evaluation_.model_eval)(); });
   Event event = run_.event();
-  testing() ? run_.hooks.on_test_start(event) : run_.hooks.on_validation_start(event);
-  testing() ? run_.hooks.on_test_epoch_start(event) : run_.hooks.on_validation_epoch_start(event);
+  (run_.hooks.*evaluation_.start)(event);
+  (run_.hooks.*evaluation_.epoch_start)(event);
 
   int64_t previous_loader = 0;
   const auto fetch = [&] {
-    const ProfilerSpan span(run_.profiler.get(), "data",
-                            testing() ? "next test batch" : "next val batch");
+    const ProfilerSpan span(run_.profile.profiler(), "data", evaluation_.next_batch);
     return fetcher_.next();
   };
   while (std::optional<Fetcher::Item> item = fetch()) {
-    if (item->dataloader_idx != previous_loader) store_loader_metrics();
+    if (item->dataloader_idx != previous_loader) results_.push_back(metrics.end_loader());
     previous_loader = item->dataloader_idx;
     last_ = item->is_last;
     if (inside_fit()) run_.state.val_is_last_batch = last_;
-    evaluate(std::move(item->batch), item->batch_idx, item->dataloader_idx);
+    evaluate(std::move(item->batch), item->batch_idx, item->dataloader_idx, metrics);
   }
-  store_loader_metrics();
-  return on_run_end();
+  results_.push_back(metrics.end_loader());
 }
 
-void EvaluationLoop::evaluate(Batch batch, int64_t batch_idx, int64_t dataloader_idx) {
-  const bool several = set_.loaders.size() > 1;
+void EvaluationLoop::evaluate(Batch batch, int64_t batch_idx, int64_t dataloader_idx,
+                              EpochMetrics& metrics) {
   batch = run_.transfer(std::move(batch), dataloader_idx);
   progress().ready();
-  run_.on_batch_start(batch, several ? std::optional(dataloader_idx) : std::nullopt);
-
-  EvalBatchStart start{run_.event(), batch, batch_idx, dataloader_idx};
-  testing() ? run_.hooks.on_test_batch_start(start) : run_.hooks.on_validation_batch_start(start);
-  progress().started();
-  StepOutput output;
-  if (testing()) {
-    output = run_.in_step("test_step",
-                          [&] { return run_.module->test_step(batch, batch_idx, dataloader_idx); });
-  } else {
-    output = run_.in_step("validation_step", [&] {
-      return run_.module->validation_step(batch, batch_idx, dataloader_idx);
-    });
-  }
-  progress().processed();
-  EvalBatchEnd end{run_.event(), output, batch, batch_idx, dataloader_idx};
-  testing() ? run_.hooks.on_test_batch_end(end) : run_.hooks.on_validation_batch_end(end);
-  run_.on_batch_end();
+  const bool several = set_.loaders.size() > 1;
+  metrics.batch(batch, several ? std::optional(dataloader_idx) : std::nullopt,
+                [&] { evaluate_batch(batch, batch_idx, dataloader_idx); });
   progress().completed();
 
   if (run_.state.stage != Stage::sanity_check) {
-    int64_t& seen = seen_batches_[static_cast<size_t>(dataloader_idx)];
-    if (!run_.options.loggers.empty()) {
-      MetricViews now;
-      run_.active_store()->collect(/*on_step=*/true, now);
-      run_.log_metrics(now.log, seen);
-    }
-    ++seen;
+    metrics.send_step(seen_batches_[static_cast<size_t>(dataloader_idx)]++);
   }
-  if (!last_) run_.throw_if_interrupted();
+  if (!last_) run_.requests.throw_if_interrupted();
 }
 
-void EvaluationLoop::store_loader_metrics() {
-  run_.epoch_end_reached();
-  logged_.push_back(run_.update_eval_epoch_metrics());
+void EvaluationLoop::evaluate_batch(Batch& batch, int64_t batch_idx, int64_t dataloader_idx) {
+  EvalBatchStart start{run_.event(), batch, batch_idx, dataloader_idx};
+  (run_.hooks.*evaluation_.batch_start)(start);
+  progress().started();
+  StepOutput output = run_.in_step(evaluation_.step_name, [&] {
+    return (run_.module->*evaluation_.step)(batch, batch_idx, dataloader_idx);
+  });
+  progress().processed();
+  EvalBatchEnd end{run_.event(), output, batch, batch_idx, dataloader_idx};
+  (run_.hooks.*evaluation_.batch_end)(end);
 }
 
-std::vector<MetricDict> EvaluationLoop::on_run_end() {
-  run_.epoch_end_reached();
-  run_.active_store()->set_dataloader({});
+void EvaluationLoop::end(EpochMetrics& metrics) {
   Event event = run_.event();
-  testing() ? run_.hooks.on_test_epoch_end(event) : run_.hooks.on_validation_epoch_end(event);
-  run_.on_epoch_end();
+  metrics.end([&] { (run_.hooks.*evaluation_.epoch_end)(event); });
 
-  std::vector<MetricDict> results = std::move(logged_);
-  logged_.clear();
-  const MetricDict at_end = run_.update_eval_epoch_metrics();
+  const MetricDict at_end = metrics.at_end();
   MetricDict all;
-  for (auto loader = results.rbegin(); loader != results.rend(); ++loader) all.update(*loader);
+  for (auto loader = results_.rbegin(); loader != results_.rend(); ++loader) all.update(*loader);
   all.update(at_end);
-  for (MetricDict& loader : results) loader.update(at_end);
-  run_.log_eval_end_metrics(all);
+  for (MetricDict& loader : results_) loader.update(at_end);
+  metrics.send(all);
   // From here on a checkpoint is one written after this validation.
   if (inside_fit()) {
     run_.state.validated_at_batch = run_.state.batch.total.ready;
     run_.monitor_check.note_validation();
   }
 
-  testing() ? run_.hooks.on_test_end(event) : run_.hooks.on_validation_end(event);
-  run_.reset_results();
+  (run_.hooks.*evaluation_.end)(event);
+  metrics.reset();
 
-  const auto overridden =
-      testing() ? ModuleMethod::on_test_model_train : ModuleMethod::on_validation_model_train;
-  if (!run_.has(overridden)) {
+  if (!run_.has(evaluation_.train_method)) {
     modes_.end();
-  } else if (testing()) {
-    run_.in_module("on_test_model_train", [&] { run_.module->on_test_model_train(); });
   } else {
-    run_.in_module("on_validation_model_train", [&] { run_.module->on_validation_model_train(); });
+    run_.in_module(evaluation_.train_name, [&] { (run_.module->*evaluation_.model_train)(); });
   }
   modes_.keep();
-  if (inside_fit()) run_.fit->note_validation(run_.clock->now());
-  return results;
+  if (inside_fit()) run_.loops->fit.note_validation(run_.clock->now());
 }
 
 }  // namespace grapnel

@@ -2,50 +2,52 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "grapnel/run_state.h"
-#include "grapnel/trainer.h"
-#include "run/loader_set.h"
+#include "grapnel/batch.h"
+#include "grapnel/lease.h"
+#include "grapnel/metric_dict.h"
+#include "run/loop.h"
 
 namespace grapnel {
 
-class Run;
+class EpochMetrics;
+struct EvaluationKind;
 
-class EvaluationLoop {
+class EvaluationLoop final : public Loop {
  public:
   // kind: of the run it belongs to; inside fit it validates.
   EvaluationLoop(Run& run, RunKind kind);
 
-  // One MetricDict per loader; empty when there is nothing to run.
-  std::vector<MetricDict> run();
+  Stage stage() const override;
+  void check() const override;
+  void setup_data() override;
+  void run() override;
+  void reload() override;
 
-  void setup_data();
-  // Batches per loader of the running stage (fewer in the sanity check); kUnlimited: until it ends.
-  std::vector<int64_t> max_batches() const;
-  const LoaderSet& loaders() const { return set_; }
-  void forget_loaders() { set_ = {}; }
-  // Makes the loaders anew before the first batch, for another batch size.
-  void reload();
+  // Of the last run, given away: one MetricDict per loader; empty when there was nothing to run.
+  std::vector<MetricDict> take_results() { return std::move(results_); }
+  const std::vector<MetricDict>& results() const { return results_; }
 
   void reset_progress();
 
  private:
-  bool testing() const { return kind_ == RunKind::test; }
   bool inside_fit() const { return kind_ == RunKind::fit; }
   Progress& progress();
+  // Batches per loader of the running stage (fewer in the sanity check); kUnlimited: until it ends.
+  std::vector<int64_t> max_batches() const;
   bool skip() const;
   void reset();
-  void evaluate(Batch batch, int64_t batch_idx, int64_t dataloader_idx);
-  void store_loader_metrics();
-  std::vector<MetricDict> on_run_end();
+  void evaluate_all(EpochMetrics& metrics);
+  void evaluate(Batch batch, int64_t batch_idx, int64_t dataloader_idx, EpochMetrics& metrics);
+  void evaluate_batch(Batch& batch, int64_t batch_idx, int64_t dataloader_idx);
+  void end(EpochMetrics& metrics);
 
-  Run& run_;
   RunKind kind_;
-  LoaderSet set_;
+  const EvaluationKind& evaluation_;  // a validation or a test
   Fetcher fetcher_;
-  std::vector<MetricDict> logged_;
+  std::vector<MetricDict> results_;
   std::vector<int64_t> seen_batches_;  // per loader since it was set up: the loggers' x-axis
   Lease modes_;                        // puts train and eval modes back
   bool last_ = false;

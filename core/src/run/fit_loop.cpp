@@ -1,5 +1,6 @@
 #include "run/fit_loop.h"
 
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include <limits>
@@ -7,19 +8,17 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/data/combined_loader.h"
-#include "run/evaluation_loop.h"
+#include "run/loops.h"
 #include "run/run.h"
 
 namespace grapnel {
 
-FitLoop::FitLoop(Run& run) : run_(run) {}
-
 void FitLoop::begin() {
   resume_ = Resume::none;
-  place_ = Place::outside;
   skip_next_val_ = false;
   end_epoch_requested_ = false;
-  // An epoch that was cut off begins anew; one that had come to its end hooks counts as over.
+  gradients_of_batch_ = false;
+  // An epoch that was cut off starts again; one that had reached its end hooks counts as finished.
   for (Counter* epoch : {&run_.state.epoch.total, &run_.state.epoch.current}) {
     epoch->ready = epoch->started = epoch->completed = epoch->processed;
   }
@@ -78,9 +77,10 @@ CallPosition FitLoop::call_position() const {
 }
 
 void FitLoop::run() {
+  const at::AutoGradMode grad(true);
   setup_data();
   if (resume_ == Resume::epoch_end) {
-    close_epoch();
+    run_.metrics.epoch([&](EpochMetrics& metrics) { close_epoch(metrics); });
     resume_ = Resume::none;
   }
   if (done() || run_.limits.train.is_zero()) return;
@@ -89,10 +89,10 @@ void FitLoop::run() {
   if (run_.state.max_steps == -1) {
     run_.state.epoch.current.completed = run_.state.epoch.current.processed;
   }
-  if (validates_this_epoch() && !run_.val_loop->loaders().loaded) {
+  if (validates_this_epoch() && !run_.loops->validation.loaders().loaded) {
     // For the progress bar, which shows how many batches there will be.
     run_.state.stage = Stage::validate;
-    run_.val_loop->setup_data();
+    run_.loops->validation.setup_data();
     run_.state.stage = Stage::train;
   }
   run_.hooks.position = call_position();
@@ -103,11 +103,52 @@ void FitLoop::run() {
   run_.monitor_check.before_training();
 
   while (!done()) {
-    on_epoch_start();
-    run_epoch();
-    on_epoch_end();
+    run_.metrics.epoch([&](EpochMetrics& metrics) {
+      on_epoch_start();
+      run_epoch(metrics);
+      on_epoch_end(metrics);
+    });
   }
   run_.hooks.on_train_end(event);
+}
+
+void FitLoop::check() const {
+  run_.require(ModuleMethod::training_step, "training_step", "fit");
+  run_.require(ModuleMethod::configure_optimizers, "configure_optimizers", "fit");
+  const bool has_loader = run_.data.loaders
+                              ? !run_.data.eval.empty()
+                              : run_.data_function_defined(DataMethod::val_dataloaders);
+  const bool has_step = run_.has(ModuleMethod::validation_step);
+  if (has_loader && !has_step) {
+    log_warning(
+        "there is a val_dataloader, but the module has no validation_step; nothing is validated");
+  }
+  if (has_step && !has_loader) {
+    log_warning(
+        "the module has a validation_step, but there is no val_dataloader; nothing is "
+        "validated");
+  }
+  if (run_.module->automatic_optimization) return;
+  if (run_.options.gradient_clip_val.value_or(0) > 0) {
+    throw ConfigError({},
+                      fmt::format("gradient_clip_val={} has no effect under manual optimization; "
+                                  "remove it and call clip_gradients in training_step",
+                                  *run_.options.gradient_clip_val),
+                      "gradient_clip_val");
+  }
+  if (run_.state.accumulate_grad_batches != 1) {
+    throw ConfigError({},
+                      fmt::format("accumulate_grad_batches={} has no effect under manual "
+                                  "optimization; remove it and accumulate in training_step",
+                                  run_.state.accumulate_grad_batches),
+                      "accumulate_grad_batches");
+  }
+}
+
+void FitLoop::reload() {
+  forget_loaders();
+  run_.loops->validation.forget_loaders();
+  setup_data();
 }
 
 void FitLoop::setup_data() {
@@ -212,7 +253,8 @@ bool FitLoop::done() {
     log_info("fit stopped: max_steps={} reached", state.max_steps);
     return true;
   }
-  // processed, not completed: checkpoints are written in on_train_epoch_end, before it is completed.
+  // processed, not completed: checkpoints are written in on_train_epoch_end, before it is
+  // completed.
   if (state.max_epochs != -1 && state.epoch.current.processed >= state.max_epochs) {
     state.epoch.current.completed = state.epoch.current.processed;
     log_info("fit stopped: max_epochs={} reached", state.max_epochs);
@@ -222,10 +264,10 @@ bool FitLoop::done() {
 }
 
 void FitLoop::on_epoch_start() {
-  run_.throw_if_interrupted();
+  run_.requests.throw_if_interrupted();
   setup_data();
   run_.hooks.position.epoch = run_.current_epoch() + 1;
-  place_ = Place::batches;
+  run_.requests.enter(Requests::Place::batches);
   if (resume_ != Resume::none && resume_ != Resume::epoch_start) return;
   if (resume_ == Resume::none) run_.state.epoch.ready();
   resume_ = Resume::none;
@@ -234,25 +276,24 @@ void FitLoop::on_epoch_start() {
   run_.state.epoch.started();
 }
 
-void FitLoop::on_epoch_end() {
-  RunState& state = run_.state;
-  place_ = Place::epoch_end;
-  run_.drop_requests({RequestKind::end_epoch, RequestKind::evaluate});
-  run_.epoch_end_reached();
-  state.epoch.processed();
-  Event event = run_.event();
-  run_.hooks.on_train_epoch_end(event);
-  run_.on_epoch_end();
+void FitLoop::on_epoch_end(EpochMetrics& metrics) {
+  run_.requests.enter(Requests::Place::epoch_end);
+  run_.requests.drop({RequestKind::end_epoch, RequestKind::evaluate});
+  metrics.end([&] {
+    run_.state.epoch.processed();
+    Event event = run_.event();
+    run_.hooks.on_train_epoch_end(event);
+  });
   run_.monitor_check.after_epoch();
 
-  close_epoch();
-  place_ = Place::outside;
-  run_.save_if_requested();
-  run_.throw_if_interrupted();
+  close_epoch(metrics);
+  run_.requests.enter(Requests::Place::outside);
+  save_if_requested();
+  run_.requests.throw_if_interrupted();
 }
 
 // What comes after on_train_epoch_end, and so after the checkpoint that was written in it.
-void FitLoop::close_epoch() {
+void FitLoop::close_epoch(EpochMetrics& metrics) {
   RunState& state = run_.state;
   if (num_ready_batches_reached()) update_schedulers(/*step_interval=*/false, /*plateau=*/true);
   // Loggers put the epoch's metrics at the step of its last batch. The epoch is over also when one
@@ -266,7 +307,14 @@ void FitLoop::close_epoch() {
     }
   };
   const EndOfEpoch end(state);
-  run_.update_train_epoch_metrics();
+  metrics.send_reduced();
+}
+
+void FitLoop::save_if_requested() {
+  if (!run_.requests.take(RequestKind::save)) return;
+  const auto directory = run_.trainer.log_dir() / "checkpoints";
+  run_.checkpointing.save(directory / fmt::format("request-step={}.ckpt", run_.global_step()),
+                          /*weights_only=*/false);
 }
 
 bool FitLoop::validates_this_epoch() const {

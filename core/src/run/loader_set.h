@@ -1,7 +1,7 @@
 // The data loaders of one stage with their limits, and the walk over their batches.
 //
-// Knows, before a batch is handed out, whether it is the last: from the loader's size, or, when it has
-// none, by fetching one batch ahead.
+// Knows, before a batch is handed out, whether it is the last: from the loader's size, or, when it
+// has none, by fetching one batch ahead.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +26,12 @@ struct LoaderSet {
   int64_t total() const;  // kUnlimited when any is
 };
 
-// Batches to take of a loader: throws ConfigError when a fraction amounts to none, or is asked of a
-// loader without a size. stage: "train", "val", "test" or "predict", for the text.
+// Batches to take of a loader: throws ConfigError when a fraction amounts to none, or when the
+// loader has no size to take a fraction of. stage: "train", "val", "test" or "predict", for the
+// text.
 int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const char* stage);
 
-// The sources of a sequential CombinedLoader in its place: they count as loaders of their own.
+// Replaces a sequential CombinedLoader by its sources, which count as separate loaders.
 DataLoaders separate_loaders(const DataLoaders& loaders);
 
 // Walks over loaders one after the other.
@@ -44,7 +45,8 @@ class Fetcher {
   };
 
   Fetcher() = default;
-  // epoch: decides the order of shuffled loaders. skip: batches already consumed, of the first loader.
+  // epoch: decides the order of shuffled loaders. skip: batches already consumed, of the first
+  // loader.
   Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, int64_t skip = 0);
 
   std::optional<Item> next();

@@ -1,16 +1,15 @@
-// Finds out early that a monitored metric is one that nothing logs (metric_names.h).
+// Reports a monitored metric that nothing logs, usually a misspelt name, early (metric_names.h).
 //
 // Monitors are callbacks that are MetricMonitors, and schedulers that look at a metric. Two times:
 //
-//   when the training starts   a name that is not among those that the module says it logs; where it
-//                              doesn't say, one that is a slip away from a metric of the sanity check
-//   after the first epoch      a name that nothing has logged; once a validation has run, if there are
-//                              any
+//   when the training starts   a name that is not among those that the module declares; where it
+//                              declares none, a likely typo of a metric of the sanity check
+//   after the first epoch      a name that nothing has logged; after the first validation, if there
+//                              is one
 //
-// Both are warnings. The first is an error for a monitor that can't do without the metric, by a name
-// that is a slip away from one that is logged, when no callback can log it either: all of them are
-// built in, and none says that it does.
-// An epoch in which all is known costs one look at a flag.
+// Both are warnings. The first is an error when the monitor needs the metric, its name is a likely
+// typo of a logged one, and no callback can log it either: all callbacks log only what they
+// declare. Once all names are known, an epoch costs one look at a flag.
 #pragma once
 
 #include <set>
@@ -19,14 +18,17 @@
 
 namespace grapnel {
 
-class Run;
+class RunMetrics;
+class Trainer;
 
-// True once per fit for the two names: what is missing is said once, by whoever finds it out first.
+// True once per run for the two names, so that a missing metric is reported once.
 bool first_report_of_missing(const std::string& who, const std::string& metric);
 
 class MonitorCheck {
  public:
-  explicit MonitorCheck(Run& run) : run_(run) {}
+  // Both must outlive it. The trainer's run is the one that the metrics are of.
+  MonitorCheck(const Trainer& trainer, const RunMetrics& metrics)
+      : trainer_(trainer), metrics_(metrics) {}
 
   void begin_fit();
   void note_validation() { validated_ = true; }
@@ -44,7 +46,8 @@ class MonitorCheck {
   std::vector<std::string> known_names() const;
   bool callbacks_declare_all() const;
 
-  Run& run_;
+  const Trainer& trainer_;
+  const RunMetrics& metrics_;
   bool active_ = false;                // not in trials
   bool validated_ = false;             // a validation has run, the sanity check's too
   std::vector<std::string> declared_;  // by callbacks and the module

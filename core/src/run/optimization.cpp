@@ -5,13 +5,15 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "run/loops.h"
 #include "run/run.h"
 
 namespace grapnel {
 
 namespace {
 
-// training_step, then, where they apply, zero_grad and backward: what an optimizer calls as closure.
+// training_step, then, where they apply, zero_grad and backward: what an optimizer calls as
+// closure.
 class TrainingClosure {
  public:
   TrainingClosure(Run& run, Batch& batch, int64_t batch_idx, Optimizer& optimizer)
@@ -35,13 +37,13 @@ class TrainingClosure {
       log_once("fit-no-loss", LogLevel::warning,
                "training_step returned no loss; there is no backward pass on such a batch");
     }
-    if (run_.skip_backward) return;
+    if (run_.loops->fit.skips_backward()) return;
     if (begins_window_) {
       zero_grad();
       run_.state.window_start = batch_idx_;
     }
     if (loss.defined()) {
-      run_.gradients_of_batch = true;
+      run_.loops->fit.set_gradients_of_batch(true);
       backward_with_hooks(run_, loss);
     }
   }
@@ -69,7 +71,7 @@ class TrainingClosure {
   StepOutput output_;
 };
 
-// Stands for a batch that is left out, while the gradients of its window are to be used.
+// The closure of a skipped batch: the gradients of its window are used all the same.
 struct NoBatch {
   void operator()() const {}
 };
@@ -97,7 +99,7 @@ void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, BatchClo
     scaled.unscale(has_gradients(closure));
     OptimizerEvent event{run.event(), optimizer, 0};
     run.hooks.on_before_optimizer_step(event);
-    const bool skipped = run.take_request(RequestKind::skip_step);
+    const bool skipped = run.requests.take(RequestKind::skip_step);
     run.in_module("configure_gradient_clipping", [&] {
       run.module->configure_gradient_clipping(optimizer, run.options.gradient_clip_val,
                                               run.options.gradient_clip_algorithm);
@@ -110,7 +112,7 @@ void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, BatchClo
   scaled.finish();
   run.state.optimizer_step.completed();
   run.state.window_start = -1;
-  run.gradients_of_batch = false;
+  run.loops->fit.set_gradients_of_batch(false);
   OptimizerEvent event{run.event(), optimizer, 0};
   run.hooks.on_after_optimizer_step(event);
 }
@@ -173,7 +175,7 @@ void backward_with_hooks(Run& run, const at::Tensor& unscaled) {
 StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
   Optimizer& optimizer = only_optimizer(run);
   TrainingClosure closure(run, batch, batch_idx, optimizer);
-  if (run.fit_should_accumulate()) {
+  if (run.loops->fit.should_accumulate()) {
     closure();
   } else {
     step_with_hooks(run, batch_idx, optimizer, closure);
@@ -184,7 +186,7 @@ StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
 
 void step_without_batch(Run& run, int64_t batch_idx) {
   if (!run.module->automatic_optimization || run.state.window_start < 0) return;
-  if (run.fit_should_accumulate()) return;
+  if (run.loops->fit.should_accumulate()) return;
   NoBatch none;
   step_with_hooks(run, batch_idx, only_optimizer(run), none);
 }

@@ -11,7 +11,7 @@ namespace grapnel {
 class GradScaler;
 class Run;
 
-// Stands in where configure_optimizers returned none: runs the closure and updates nothing.
+// Used when configure_optimizers returned none: runs the closure and updates nothing.
 class NoOptimizer final : public Optimizer {
  public:
   std::string type_name() const override { return "NoOptimizer"; }
@@ -21,11 +21,12 @@ class NoOptimizer final : public Optimizer {
   void update(ParamGroup&) override {}
 };
 
-// Automatic optimization of one batch; the result's loss is detached and divided by the accumulation.
+// Automatic optimization of one batch; the result's loss is detached and divided by the
+// accumulation.
 StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx);
 
-// In the place of a batch that is left out: where an accumulation window ends with it, the
-// optimizer steps with the gradients of the window's other batches.
+// For a skipped batch: if an accumulation window ends with it, the optimizer steps with the
+// gradients of the window's other batches.
 void step_without_batch(Run& run, int64_t batch_idx);
 
 // Manual optimization: the module does everything itself in training_step.
@@ -36,7 +37,7 @@ class ScaledStep {
  public:
   // Throws ConfigError for an optimizer that can't be used with a scaler.
   ScaledStep(Run& run, Optimizer& optimizer);
-  // Before anybody looks at the gradients. has_gradients: there was a backward pass.
+  // Before any hook sees the gradients. has_gradients: there was a backward pass.
   void unscale(bool has_gradients);
   // There was none, or the gradients overflowed.
   bool must_skip() const;

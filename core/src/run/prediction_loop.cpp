@@ -61,13 +61,12 @@ void PredictionLoop::predict_every_sample() {
   for (const auto& loader : dropping) loader->set_drop_last(false);
 }
 
-std::vector<Predictions> PredictionLoop::run() {
+void PredictionLoop::run() {
   c10::InferenceMode inference_mode(run_.options.inference_mode);
   at::NoGradGuard no_grad;
+  results_.clear();
   setup_data();
-  if (std::all_of(set_.limits.begin(), set_.limits.end(), [](int64_t n) { return n == 0; })) {
-    return {};
-  }
+  if (std::all_of(set_.limits.begin(), set_.limits.end(), [](int64_t n) { return n == 0; })) return;
   run_.state.predict_batch.reset_on_run();
   Lease modes = run_.leases.take("modes of the model during prediction",
                                  [module = run_.module, modes = run_.module->training_modes()] {
@@ -78,37 +77,30 @@ std::vector<Predictions> PredictionLoop::run() {
   run_.hooks.on_predict_start(event);
   run_.hooks.on_predict_epoch_start(event);
 
-  std::vector<Predictions> results(set_.loaders.size());
-  // Where callbacks find them in on_predict_epoch_end.
-  run_.predictions.clear();
+  results_.resize(set_.loaders.size());
   Fetcher fetcher(set_.loaders, set_.limits, /*epoch=*/0);
   const auto fetch = [&] {
-    const ProfilerSpan span(run_.profiler.get(), "data", "next predict batch");
+    const ProfilerSpan span(run_.profile.profiler(), "data", "next predict batch");
     return fetcher.next();
   };
   while (std::optional<Fetcher::Item> item = fetch()) {
-    predict(std::move(item->batch), item->batch_idx, item->dataloader_idx, results);
-    if (!item->is_last) run_.throw_if_interrupted();
+    predict(std::move(item->batch), item->batch_idx, item->dataloader_idx);
+    if (!item->is_last) run_.requests.throw_if_interrupted();
   }
-  run_.predictions = results;
   run_.hooks.on_predict_epoch_end(event);
   run_.hooks.on_predict_end(event);
-  run_.predictions.clear();
   if (run_.has(ModuleMethod::on_predict_model_train)) {
     run_.in_module("on_predict_model_train", [&] { run_.module->on_predict_model_train(); });
     modes.keep();
   }
   modes.end();
   every_sample_.end();
-  return results;
 }
 
-void PredictionLoop::predict(Batch batch, int64_t batch_idx, int64_t dataloader_idx,
-                             std::vector<Predictions>& results) {
+void PredictionLoop::predict(Batch batch, int64_t batch_idx, int64_t dataloader_idx) {
   Progress& progress = run_.state.predict_batch;
   batch = run_.transfer(std::move(batch), dataloader_idx);
   progress.ready();
-  run_.on_batch_start(batch);
   EvalBatchStart start{run_.event(), batch, batch_idx, dataloader_idx};
   run_.hooks.on_predict_batch_start(start);
   progress.started();
@@ -118,9 +110,8 @@ void PredictionLoop::predict(Batch batch, int64_t batch_idx, int64_t dataloader_
   progress.processed();
   EvalBatchEnd end{run_.event(), output, batch, batch_idx, dataloader_idx};
   run_.hooks.on_predict_batch_end(end);
-  run_.on_batch_end();
   progress.completed();
-  results[static_cast<size_t>(dataloader_idx)].push_back(on_cpu(output.prediction));
+  results_[static_cast<size_t>(dataloader_idx)].push_back(on_cpu(output.prediction));
 }
 
 }  // namespace grapnel

@@ -1,4 +1,4 @@
-// The loop's counters as they stand in checkpoints, under Lightning's names.
+// The form of the loop's counters in checkpoints, with Lightning's names.
 #pragma once
 
 #include "grapnel/run_state.h"
@@ -8,7 +8,7 @@ namespace grapnel {
 
 StateDict progress_state(const RunState& state);
 
-// Takes the counters over; throws CheckpointError, having changed nothing, when one is missing.
+// Sets the counters; throws CheckpointError, having changed nothing, when one is missing.
 void load_progress(const StateDict& loops, RunState& state);
 
 }  // namespace grapnel

@@ -1,49 +1,65 @@
-// Logging: what log() does, and when metrics become visible to monitors, bars and loggers.
-#include <fmt/format.h>
+#include "run/run_metrics.h"
 
-#include <cmath>
+#include <fmt/format.h>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "metrics/log_rules.h"
-#include "run/run.h"
 
 namespace grapnel {
 
-MetricStore* Run::active_store() {
-  switch (state.stage) {
+void RunMetrics::begin_run() {
+  train_.clear();
+  validation_.clear();
+  evaluation_.clear();
+}
+
+void RunMetrics::reset() {
+  reset_values();
+  outdated_ = false;
+  views_ = {};
+}
+
+void RunMetrics::reset_values() {
+  flush();
+  if (MetricStore* current = store()) current->reset();
+  first_iteration_.reset();
+  last_function_ = {};
+}
+
+MetricStore* RunMetrics::store() {
+  switch (state_.stage) {
     case Stage::train:
-      return &train_metrics;
+      return &train_;
     case Stage::sanity_check:
-      return &val_metrics;
+      return &validation_;
     case Stage::validate:
-      return fitting() ? &val_metrics : &eval_metrics;
+      return state_.kind == RunKind::fit ? &validation_ : &evaluation_;
     case Stage::test:
-      return &eval_metrics;
+      return &evaluation_;
     default:
       return nullptr;
   }
 }
 
-void Run::log(std::string_view function, const std::string& name, const LogValue& value,
-              const LogOptions& log_options) {
-  if (log_directly != nullptr) return log_directly(name, value);
-  if (options.barebones) {
+void RunMetrics::log(const LogCall& call) {
+  const auto& [function, name, value, options, global_step] = call;
+  if (options_.barebones) {
     log_once("log-barebones", LogLevel::warning,
              "log('{}', ...) does nothing: the trainer runs with barebones=true, where logging is "
              "disabled because it costs speed",
              name);
     return;
   }
-  MetricStore* store = active_store();
-  if (store == nullptr) {
+  MetricStore* current = store();
+  if (current == nullptr) {
     throw ConfigError({},
                       fmt::format("log('{}', ...) is not possible in {}: nothing is logged while "
                                   "predicting or between runs",
                                   name, function.empty() ? "this place" : function));
   }
-  const LogLevels levels = resolve_log_levels(function, name, log_options);
-  if (log_options.add_dataloader_idx && name.find("/dataloader_idx_") != std::string::npos) {
+  const LogLevels levels = resolve_log_levels(function, name, options);
+  if (options.add_dataloader_idx && name.find("/dataloader_idx_") != std::string::npos) {
     throw ConfigError({},
                       fmt::format("log('{}', ...): the name must not contain '/dataloader_idx_', "
                                   "which is added by itself; or set add_dataloader_idx=false",
@@ -52,91 +68,85 @@ void Run::log(std::string_view function, const std::string& name, const LogValue
   DeviceScalar scalar = metric_scalar(name, value);
 
   // A function that logs for the first time in a new epoch starts its metrics afresh.
-  if (last_function != function && first_iteration.value_or(true)) store->reset(function);
+  if (last_function_ != function && first_iteration_.value_or(true)) current->reset(function);
 
   int64_t batch_size = 1;
-  if (log_options.batch_size.has_value()) {
-    batch_size = *log_options.batch_size;
-  } else if (levels.on_epoch && log_options.reduce == Reduce::mean && batch_size_of_batch > 0) {
-    batch_size = batch_size_of_batch;
+  if (options.batch_size.has_value()) {
+    batch_size = *options.batch_size;
+  } else if (levels.on_epoch && options.reduce == Reduce::mean && batch_size_ > 0) {
+    batch_size = batch_size_;
   }
-  store->log({.function = function,
-              .name = name,
-              .value = std::move(scalar),
-              .on_step = levels.on_step,
-              .on_epoch = levels.on_epoch,
-              .options = log_options,
-              .batch_size = batch_size,
-              .dataloader_idx = store->dataloader(),
-              .global_step = global_step()});
-  last_function = function;
-  views_dirty = true;
+  current->log({.function = function,
+                .name = name,
+                .value = std::move(scalar),
+                .on_step = levels.on_step,
+                .on_epoch = levels.on_epoch,
+                .options = options,
+                .batch_size = batch_size,
+                .dataloader_idx = current->dataloader(),
+                .global_step = global_step});
+  last_function_ = function;
+  outdated_ = true;
 }
 
-void Run::on_batch_start(const Batch& batch, std::optional<int64_t> dataloader_idx) {
-  first_iteration = !first_iteration.has_value();
-  batch_size_of_batch = batch.empty() ? 0 : batch.batch_size();
-  if (MetricStore* store = active_store()) store->set_dataloader(dataloader_idx);
-}
+// ---- What is visible
 
-void Run::on_batch_end() {
-  views_dirty = true;
-  batch_size_of_batch = 0;
-}
-
-void Run::epoch_end_reached() {
+const MetricViews& RunMetrics::views() {
   flush();
-  first_iteration.reset();
-  views_dirty = true;
+  return views_;
 }
 
-void Run::on_epoch_end() {
-  views_dirty = true;
+void RunMetrics::flush() {
+  if (!outdated_) return;
+  outdated_ = false;
+  if (MetricStore* current = store()) current->collect(first_iteration_.has_value(), views_);
+}
+
+void RunMetrics::set_callback_metric(std::string_view name, DeviceScalar value,
+                                     int64_t global_step) {
   flush();
-  last_function = {};
+  views_.callback.set(name, std::move(value), global_step);
 }
 
-void Run::flush() {
-  if (!views_dirty) return;
-  views_dirty = false;
-  if (MetricStore* store = active_store())
-    store->collect(first_iteration.has_value(), metric_views);
+std::vector<std::string> RunMetrics::monitored_names() const {
+  std::vector<std::string> names = validation_.monitored_names();
+  const std::vector<std::string> of_training = train_.monitored_names();
+  names.insert(names.end(), of_training.begin(), of_training.end());
+  return names;
 }
 
-const MetricViews& Run::views() {
-  flush();
-  return metric_views;
-}
+// ---- Loggers
 
-bool Run::should_update_logs() const {
-  if (options.log_every_n_steps == 0) return false;
+bool RunMetrics::is_logging_step() const {
+  if (options_.log_every_n_steps == 0) return false;
   int64_t step = 0;
-  switch (state.stage) {
+  switch (state_.stage) {
     // + 1: it is asked before the batch's optimizer step is counted.
     case Stage::train:
-      step = state.batches_that_stepped + 1;
+      step = state_.batches_that_stepped + 1;
       break;
     case Stage::sanity_check:
-      step = state.val_batch.current.ready;
+      step = state_.val_batch.current.ready;
       break;
     case Stage::validate:
-      step = fitting() ? state.val_batch.current.ready : state.eval_batch.current.ready;
+      step = state_.kind == RunKind::fit ? state_.val_batch.current.ready
+                                         : state_.eval_batch.current.ready;
       break;
     case Stage::test:
-      step = state.eval_batch.current.ready;
+      step = state_.eval_batch.current.ready;
       break;
     case Stage::predict:
-      step = state.predict_batch.current.ready;
+      step = state_.predict_batch.current.ready;
       break;
     case Stage::none:
       return true;
   }
-  return step % options.log_every_n_steps == 0 || state.should_stop;
+  return step % options_.log_every_n_steps == 0 || state_.should_stop;
 }
 
-void Run::log_metrics(const MetricDict& metrics, std::optional<int64_t> step) {
-  if (options.loggers.empty() || metrics.empty()) return;
-  metric_views.log.update(metrics);
+void RunMetrics::send(const MetricDict& metrics, std::optional<int64_t> step) {
+  if (options_.loggers.empty() || metrics.empty()) return;
+  views_.log.update(metrics);
 
   Logger::Metrics numbers;
   bool has_epoch = false;
@@ -149,56 +159,98 @@ void Run::log_metrics(const MetricDict& metrics, std::optional<int64_t> step) {
     if (const MetricDict::Entry* own = metrics.find("step")) {
       step = static_cast<int64_t>(own->value.number());
     } else {
-      if (!has_epoch) numbers.emplace_back("epoch", static_cast<double>(current_epoch()));
-      step = state.batches_that_stepped;
+      if (!has_epoch) {
+        numbers.emplace_back("epoch", static_cast<double>(state_.epoch.current.completed));
+      }
+      step = state_.batches_that_stepped;
     }
   }
-  for (const auto& logger : options.loggers) {
+  for (const auto& logger : options_.loggers) {
     logger->log_metrics(numbers, *step);
     logger->save();
   }
 }
 
-void Run::update_train_step_metrics() {
-  if (fit_should_accumulate() && module->automatic_optimization) return;
-  if (options.loggers.empty()) return;
-  if (!should_update_logs() && options.fast_dev_run == 0) return;
+// ---- Exact resume
+
+void RunMetrics::save_state(StateDict& exact) {
+  exact["metrics"] = train_.state_dict();
+  StateDict visible;
+  for (const MetricDict::Entry& entry : views().callback) {
+    visible[entry.name] = StateList{entry.value.number(), entry.global_step};
+  }
+  exact["visible_metrics"] = std::move(visible);
+}
+
+void RunMetrics::load_state(const StateDict& exact) {
+  train_.load_state_dict(exact.at("metrics").to_dict());
+  for (const auto& [name, value] : exact.at("visible_metrics").to_dict()) {
+    const StateList& pair = value.to_list();
+    views_.callback.set(name, pair.at(0).to_double(), pair.at(1).to_int());
+  }
+}
+
+// ---- An epoch
+
+void EpochMetrics::begin_batch(const Batch& batch, std::optional<int64_t> dataloader_idx) {
+  metrics_.first_iteration_ = !metrics_.first_iteration_.has_value();
+  metrics_.batch_size_ = batch.empty() ? 0 : batch.batch_size();
+  if (MetricStore* current = metrics_.store()) current->set_dataloader(dataloader_idx);
+}
+
+void EpochMetrics::end_batch() {
+  metrics_.outdated_ = true;
+  metrics_.batch_size_ = 0;
+}
+
+void EpochMetrics::send_step(std::optional<int64_t> step) {
+  if (metrics_.options_.loggers.empty()) return;
   MetricViews now;
-  train_metrics.collect(first_iteration.has_value(), now);
-  log_metrics(now.log);
+  metrics_.store()->collect(metrics_.first_iteration_.has_value(), now);
+  metrics_.send(now.log, step);
 }
 
-void Run::update_train_epoch_metrics() {
+MetricDict EpochMetrics::end_loader() {
+  end_batches();
+  return at_end();
+}
+
+void EpochMetrics::end_batches() {
+  metrics_.flush();
+  metrics_.first_iteration_.reset();
+  metrics_.outdated_ = true;
+}
+
+void EpochMetrics::end_all_loaders() {
+  end_batches();
+  metrics_.store()->set_dataloader({});
+}
+
+void EpochMetrics::end_hook() {
+  metrics_.outdated_ = true;
+  metrics_.flush();
+  metrics_.last_function_ = {};
+}
+
+MetricDict EpochMetrics::at_end() {
+  if (metrics_.state_.stage == Stage::sanity_check) return {};
   MetricViews now;
-  train_metrics.collect(/*on_step=*/false, now);
-  log_metrics(now.log);
-  reset_results();
+  metrics_.store()->collect(/*on_step=*/false, now);
+  metrics_.views_.callback.update(now.callback);
+  metrics_.views_.log.update(now.log);
+  metrics_.views_.progress_bar.update(now.progress_bar);
+  return std::move(now.log);
 }
 
-MetricDict Run::update_eval_epoch_metrics() {
-  if (state.stage == Stage::sanity_check) return {};
+void EpochMetrics::send(const MetricDict& metrics) {
+  if (metrics_.state_.stage != Stage::sanity_check) metrics_.send(metrics);
+}
+
+void EpochMetrics::send_reduced() {
   MetricViews now;
-  if (MetricStore* store = active_store()) store->collect(/*on_step=*/false, now);
-  metric_views.callback.update(now.callback);
-  metric_views.log.update(now.log);
-  metric_views.progress_bar.update(now.progress_bar);
-  return now.log;
-}
-
-void Run::log_eval_end_metrics(const MetricDict& metrics) {
-  if (state.stage != Stage::sanity_check) log_metrics(metrics);
-}
-
-void Run::reset_results() {
-  flush();
-  if (MetricStore* store = active_store()) store->reset();
-  first_iteration.reset();
-  last_function = {};
-}
-
-void Run::reset_metrics() {
-  views_dirty = false;
-  metric_views = {};
+  metrics_.store()->collect(/*on_step=*/false, now);
+  metrics_.send(now.log);
+  reset();
 }
 
 }  // namespace grapnel

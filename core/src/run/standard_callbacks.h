@@ -1,5 +1,5 @@
-// What the trainer asks of the room of callbacks, which it doesn't include: declared here, defined in
-// callbacks/default_callbacks.cpp.
+// What the trainer asks of the room of callbacks, which it doesn't include: declared here, defined
+// in callbacks/default_callbacks.cpp.
 #pragma once
 
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace grapnel {
 
-// Adds the callbacks that the options ask for and that the user did not give. Throws ConfigError when
-// the user's callbacks contradict the options.
+// Adds the callbacks that the options ask for and that the user did not give. Throws ConfigError
+// when the user's callbacks contradict the options.
 void add_default_callbacks(const TrainerOptions& options, std::vector<CallbackHandle>& callbacks);
 
 // Whether the callback logs no metric beyond those that it declares as a MetricSource. Known of the

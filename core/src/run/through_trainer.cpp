@@ -23,13 +23,13 @@ DataModule::~DataModule() {
 
 void Module::log(const std::string& name, const LogValue& value, const LogOptions& options) {
   Run& run = Run::of(trainer());
-  run.log(run.hooks.running(), name, value, options);
+  run.log(name, value, options);
 }
 
 void Callback::log(Event& event, const std::string& name, const LogValue& value,
                    const LogOptions& options) {
   Run& run = Run::of(event.trainer);
-  run.log(run.hooks.running(), name, value, options);
+  run.log(name, value, options);
 }
 
 // ---- Manual optimization
@@ -85,7 +85,7 @@ void ManualOptimizer::step(const Closure& closure) {
     scaled.unscale(/*has_gradients=*/true);
     OptimizerEvent event{run.event(), optimizer, static_cast<int64_t>(index_)};
     run.hooks.on_before_optimizer_step(event);
-    const bool skipped = run.take_request(RequestKind::skip_step);
+    const bool skipped = run.requests.take(RequestKind::skip_step);
     result.skip_update = result.skip_update || skipped || scaled.must_skip();
     return result;
   });

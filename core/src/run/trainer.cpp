@@ -5,9 +5,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/version.h"
-#include "run/evaluation_loop.h"
-#include "run/fit_loop.h"
-#include "run/prediction_loop.h"
+#include "run/loops.h"
 #include "run/run.h"
 #include "run/standard_callbacks.h"
 
@@ -37,49 +35,44 @@ void Trainer::fit(ModuleRef module, Data data, const RunOptions& options) {
 
 std::vector<MetricDict> Trainer::validate(ModuleRef module, Data data, const RunOptions& options) {
   run_->execute(RunKind::validate, module, std::move(data), options, true);
-  return std::move(run_->eval_results);
+  return run_->loops->validate.take_results();
 }
 
 std::vector<MetricDict> Trainer::test(ModuleRef module, Data data, const RunOptions& options) {
   run_->execute(RunKind::test, module, std::move(data), options, true);
-  return std::move(run_->eval_results);
+  return run_->loops->test.take_results();
 }
 
 std::vector<Predictions> Trainer::predict(ModuleRef module, Data data, const RunOptions& options) {
   run_->execute(RunKind::predict, module, std::move(data), options, true);
-  return std::move(run_->predictions);
+  return run_->loops->predict.take_results();
 }
 
-// The module of the last run, its mask taken where its type was known.
-#define GRAPNEL_LAST_MODULE ModuleRef(module(), run_->mask)
-
 std::vector<MetricDict> Trainer::validate(Data data, RunOptions options) {
-  run_->execute(RunKind::validate, GRAPNEL_LAST_MODULE, std::move(data), options, false);
-  return std::move(run_->eval_results);
+  run_->execute(RunKind::validate, {module(), run_->mask}, std::move(data), options, false);
+  return run_->loops->validate.take_results();
 }
 
 std::vector<MetricDict> Trainer::test(Data data, RunOptions options) {
-  run_->execute(RunKind::test, GRAPNEL_LAST_MODULE, std::move(data), options, false);
-  return std::move(run_->eval_results);
+  run_->execute(RunKind::test, {module(), run_->mask}, std::move(data), options, false);
+  return run_->loops->test.take_results();
 }
 
 std::vector<Predictions> Trainer::predict(Data data, RunOptions options) {
-  run_->execute(RunKind::predict, GRAPNEL_LAST_MODULE, std::move(data), options, false);
-  return std::move(run_->predictions);
+  run_->execute(RunKind::predict, {module(), run_->mask}, std::move(data), options, false);
+  return run_->loops->predict.take_results();
 }
 
-#undef GRAPNEL_LAST_MODULE
-
 void Trainer::save_checkpoint(const std::filesystem::path& path, bool weights_only) {
-  run_->save_checkpoint(path, weights_only);
+  run_->checkpointing.save(path, weights_only);
 }
 
 StateDict Trainer::dump_checkpoint(bool weights_only) {
-  return run_->dump_checkpoint(weights_only);
+  return run_->checkpointing.dump(weights_only);
 }
 
 bool Trainer::resumable() const {
-  return run_->resumable;
+  return run_->checkpointing.resumable();
 }
 
 const RunState& Trainer::state() const {
@@ -92,10 +85,10 @@ int64_t Trainer::current_epoch() const {
   return run_->current_epoch();
 }
 bool Trainer::is_logging_step() const {
-  return run_->should_update_logs();
+  return run_->metrics.is_logging_step();
 }
 bool Trainer::is_accumulating() const {
-  return run_->fit_should_accumulate();
+  return run_->loops->fit.should_accumulate();
 }
 
 namespace {
@@ -111,17 +104,17 @@ std::vector<int64_t> in_sanity_check(std::vector<int64_t> batches, int64_t limit
 
 std::vector<int64_t> Trainer::num_val_batches() const {
   const EvaluationLoop& loop =
-      state().kind == RunKind::validate ? *run_->validate_loop : *run_->val_loop;
+      state().kind == RunKind::validate ? run_->loops->validate : run_->loops->validation;
   return loop.loaders().limits;
 }
 std::vector<int64_t> Trainer::num_sanity_val_batches() const {
-  return in_sanity_check(run_->val_loop->loaders().limits, run_->limits.sanity_steps);
+  return in_sanity_check(run_->loops->validation.loaders().limits, run_->limits.sanity_steps);
 }
 std::vector<int64_t> Trainer::num_test_batches() const {
-  return run_->test_loop->loaders().limits;
+  return run_->loops->test.loaders().limits;
 }
 std::vector<int64_t> Trainer::num_predict_batches() const {
-  return run_->predict_loop->loaders().limits;
+  return run_->loops->predict.loaders().limits;
 }
 
 bool Trainer::validation_enabled() const {
@@ -132,40 +125,39 @@ bool Trainer::validation_enabled() const {
 }
 
 const MetricDict& Trainer::callback_metrics() const {
-  return run_->views().callback;
+  return run_->metrics.views().callback;
 }
 const MetricDict& Trainer::logged_metrics() const {
-  return run_->views().log;
+  return run_->metrics.views().log;
 }
 const MetricDict& Trainer::progress_bar_metrics() const {
-  return run_->views().progress_bar;
+  return run_->metrics.views().progress_bar;
 }
 
 void Trainer::set_callback_metric(std::string_view name, const LogValue& value) {
-  run_->flush();
   const double* number = std::get_if<double>(&value.value);
   DeviceScalar scalar =
       number != nullptr ? DeviceScalar(*number) : DeviceScalar(std::get<at::Tensor>(value.value));
-  run_->metric_views.callback.set(name, std::move(scalar), global_step());
+  run_->metrics.set_callback_metric(name, std::move(scalar), global_step());
 }
 
 void Trainer::log_metrics(const Logger::Metrics& metrics, std::optional<int64_t> step) {
   MetricDict values;
   for (const auto& [name, value] : metrics) values.set(name, DeviceScalar(value), global_step());
-  run_->log_metrics(values, step);
+  run_->metrics.send(values, step);
 }
 
 void Trainer::request(RequestKind kind, std::string reason) {
-  run_->request(kind, std::move(reason));
+  run_->requests.ask(kind, std::move(reason), global_step());
 }
 const std::vector<Request>& Trainer::granted_requests() const {
-  return run_->granted;
+  return run_->requests.granted();
 }
 void Trainer::interrupt(int signal) noexcept {
   signal_.store(signal);
 }
 void Trainer::set_should_stop(bool value) {
-  run_->set_should_stop(value);
+  run_->requests.set_should_stop(value, global_step());
 }
 
 Lease Trainer::lease(std::string reason, std::function<void()> undo) {
@@ -176,7 +168,8 @@ namespace {
 
 using WeightChanges = std::vector<WeightLeases::Change>;
 
-// Throws ConfigError unless all can be put in the place of the module's entries. Brings them to where these are.
+// Throws ConfigError unless all can be put in the place of the module's entries. Brings them to
+// where these are.
 WeightChanges checked_changes(StateView& view,
                               const std::vector<std::pair<std::string, at::Tensor>>& tensors,
                               const std::string& reason, WeightLeases::Kind kind) {
@@ -237,7 +230,7 @@ const std::vector<CallbackHandle>& Trainer::callbacks() const {
 }
 
 std::filesystem::path Trainer::ckpt_path() const {
-  return run_->checkpoint_path;
+  return run_->checkpointing.path();
 }
 
 Module& Trainer::module() const {
@@ -292,7 +285,7 @@ const GradScaler* Trainer::grad_scaler() const {
   return run_->scaler.get();
 }
 Profile Trainer::profile() const {
-  return run_->profile();
+  return run_->profile.profile();
 }
 
 void Trainer::set_accumulate_grad_batches(int64_t n) {
@@ -302,8 +295,7 @@ void Trainer::set_accumulate_grad_batches(int64_t n) {
 
 void Trainer::set_max_epochs(int64_t n) {
   if (n < -1) throw ConfigError({}, fmt::format("max_epochs={} must be -1 (no limit) or more", n));
-  run_->state.max_epochs = n;
-  run_->max_epochs_known = true;
+  run_->set_max_epochs(n);
 }
 
 void Trainer::set_max_steps(int64_t n) {
@@ -312,7 +304,7 @@ void Trainer::set_max_steps(int64_t n) {
 }
 
 void Trainer::set_skip_backward(bool value) {
-  run_->skip_backward = value;
+  run_->loops->fit.set_skip_backward(value);
 }
 
 void Trainer::set_schedulers(std::vector<SchedulerConfig> schedulers) {

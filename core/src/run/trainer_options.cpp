@@ -7,7 +7,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
-#include "run/run.h"
+#include "run/effective_options.h"
 
 namespace grapnel {
 
@@ -21,7 +21,7 @@ Amount normalized(const char* option, Amount amount) {
   return amount;
 }
 
-// Stands in for the user's loggers under fast_dev_run: accepts everything, writes nothing.
+// Replaces the user's loggers under fast_dev_run: accepts everything, writes nothing.
 class SilentLogger final : public Logger {
  public:
   std::string name() const override { return ""; }

@@ -6,7 +6,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
 #include "grapnel/trainer_options.h"
-#include "run/run.h"
+#include "run/effective_options.h"
 
 namespace grapnel {
 

@@ -6,25 +6,24 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
-#include "run/evaluation_loop.h"
-#include "run/fit_loop.h"
+#include "run/loops.h"
 #include "run/optimization.h"
 #include "run/run.h"
 
 namespace grapnel {
 
-void FitLoop::run_epoch() {
+void FitLoop::run_epoch(EpochMetrics& metrics) {
   const bool resumes = resume_ != Resume::none;
   if (!resumes) reset_epoch();
   end_epoch_requested_ = false;
-  if (resumes) resume_epoch();
+  if (resumes) resume_epoch(metrics);
   const RunState& state = run_.state;
   // What a resumed epoch has consumed is passed over.
   fetcher_ =
       Fetcher(set_.loaders, set_.limits, state.epoch.current.processed, state.batch.current.ready);
   while (!epoch_done()) {
-    if (!advance()) {
-      if (run_.take_evaluation()) validate();
+    if (!advance(metrics)) {
+      if (take_evaluation()) validate();
       break;
     }
     on_advance_end();
@@ -36,7 +35,7 @@ void FitLoop::reset_epoch() {
   state.batch.reset_on_run();
   state.is_last_batch = false;
   state.window_start = -1;
-  run_.gradients_of_batch = false;
+  gradients_of_batch_ = false;
   state.scheduler.reset_on_run();
   state.optimizer_step.reset_on_run();
   state.zero_grad.reset_on_run();
@@ -44,22 +43,22 @@ void FitLoop::reset_epoch() {
 }
 
 // Finishes the batch at which the checkpoint was written.
-void FitLoop::resume_epoch() {
+void FitLoop::resume_epoch(EpochMetrics& metrics) {
   RunState& state = run_.state;
   const Resume resume = resume_;
   resume_ = Resume::none;
-  // The metrics of this epoch go on; they don't start afresh with the first batch.
-  run_.first_iteration = false;
+  metrics.resume();
   if (resume == Resume::batch_end) state.batch.completed();
   state.batch.reset_on_restart();
   state.scheduler.reset_on_restart();
   state.optimizer_step.reset_on_restart();
   state.zero_grad.reset_on_restart();
   if (resume == Resume::mid_epoch) {
-    state.is_last_batch = false;  // the next one tells; that which was may be the one to do again
+    state.is_last_batch =
+        false;  // known again with the next batch; the last one may have to be redone
     return;
   }
-  if (resume == Resume::batch_end) run_.update_train_step_metrics();
+  if (resume == Resume::batch_end) send_step_metrics(metrics);
   skip_next_val_ = resume == Resume::after_validation;
   on_advance_end();
 }
@@ -88,17 +87,18 @@ bool FitLoop::epoch_done() {
   if (training_done() || end_epoch_requested_) return true;
   if (!state.should_stop) return false;
   if (can_stop_early()) return true;
-  log_once("fit-cannot-stop-yet", LogLevel::info,
-           "the trainer was asked to stop, but min_epochs={} or min_steps={} is not reached; the "
-           "training goes on",
-           state.min_epochs, state.min_steps);
+  log_once(
+      "fit-cannot-stop-yet", LogLevel::info,
+      "a stop was requested, but min_epochs={} or min_steps={} is not reached yet; the training "
+      "continues",
+      state.min_epochs, state.min_steps);
   return false;
 }
 
-bool FitLoop::advance() {
+bool FitLoop::advance(EpochMetrics& metrics) {
   RunState& state = run_.state;
   std::optional<Fetcher::Item> item = [&] {
-    const ProfilerSpan span(run_.profiler.get(), "data", "next train batch");
+    const ProfilerSpan span(run_.profile.profiler(), "data", "next train batch");
     return fetcher_.next();
   }();
   if (!item.has_value()) return false;
@@ -107,55 +107,89 @@ bool FitLoop::advance() {
   Batch batch = std::move(item->batch);
   if (!batch.empty()) batch = run_.transfer(std::move(batch), 0);
   state.batch.ready();
-  run_.on_batch_start(batch);
+  bool ended_epoch = false;
+  metrics.batch(batch, {}, [&] { ended_epoch = !train_batch(batch, batch_idx); });
+  if (ended_epoch) return false;
+  state.batch.completed();
+  send_step_metrics(metrics);
+  return true;
+}
 
+// One batch with its hooks; false: on_train_batch_start ended the epoch.
+bool FitLoop::train_batch(Batch& batch, int64_t batch_idx) {
   StepOutput output;
-  bool skip_rest = false;
+  const bool ends_epoch = !step_on(batch, batch_idx, output);
+  run_.state.batch.processed();
+  gradients_of_batch_ = false;
+  // They are about this batch alone.
+  run_.requests.drop({RequestKind::skip_batch, RequestKind::skip_step});
+
+  update_schedulers(/*step_interval=*/true, /*plateau=*/false);
+  if (num_ready_batches_reached()) update_schedulers(/*step_interval=*/false, /*plateau=*/false);
+  if (ends_epoch) return false;
+
+  TrainBatchEnd end{run_.event(), output, batch, batch_idx};
+  run_.hooks.on_train_batch_end(end);
+  return true;
+}
+
+// on_train_batch_start and the step, unless one is not to be made; false: the hook ended the epoch.
+bool FitLoop::step_on(Batch& batch, int64_t batch_idx, StepOutput& output) {
+  RunState& state = run_.state;
   if (batch.empty()) {
     log_once("fit-empty-batch", LogLevel::warning,
              "the training data gave an empty batch; no step is made on it");
     step_without_batch(run_, batch_idx);
-  } else {
-    run_.hooks.position.step = run_.global_step() + 1;
-    TrainBatchStart start{run_.event(), batch, batch_idx};
-    run_.hooks.on_train_batch_start(start);
-    skip_rest = run_.take_request(RequestKind::end_epoch);
-    if (skip_rest) {
-      state.is_last_batch = true;
-    } else {
-      state.batch.started();
-      if (run_.take_request(RequestKind::skip_batch)) {
-        step_without_batch(run_, batch_idx);
-      } else {
-        train_on(batch, batch_idx, output);
-      }
-    }
+    return true;
   }
-  state.batch.processed();
-  run_.gradients_of_batch = false;
-  // They are about this batch alone.
-  run_.drop_requests({RequestKind::skip_batch, RequestKind::skip_step});
-
-  update_schedulers(/*step_interval=*/true, /*plateau=*/false);
-  if (num_ready_batches_reached()) update_schedulers(/*step_interval=*/false, /*plateau=*/false);
-  if (skip_rest) return false;
-
-  TrainBatchEnd end{run_.event(), output, batch, batch_idx};
-  run_.hooks.on_train_batch_end(end);
-  run_.on_batch_end();
-  state.batch.completed();
-  run_.update_train_step_metrics();
+  run_.hooks.position.step = run_.global_step() + 1;
+  TrainBatchStart start{run_.event(), batch, batch_idx};
+  run_.hooks.on_train_batch_start(start);
+  if (run_.requests.take(RequestKind::end_epoch)) {
+    state.is_last_batch = true;
+    return false;
+  }
+  state.batch.started();
+  if (run_.requests.take(RequestKind::skip_batch)) {
+    step_without_batch(run_, batch_idx);
+  } else if (run_.module->automatic_optimization) {
+    output = optimize_automatically(run_, batch, batch_idx);
+  } else {
+    output = optimize_manually(run_, batch, batch_idx);
+  }
   return true;
 }
 
-void FitLoop::train_on(Batch& batch, int64_t batch_idx, StepOutput& output) {
-  output = run_.module->automatic_optimization ? optimize_automatically(run_, batch, batch_idx)
-                                               : optimize_manually(run_, batch, batch_idx);
+void FitLoop::send_step_metrics(EpochMetrics& metrics) {
+  if (should_accumulate() && run_.module->automatic_optimization) return;
+  if (!run_.metrics.is_logging_step() && run_.options.fast_dev_run == 0) return;
+  metrics.send_step();
+}
+
+FitLoop::BatchDecision FitLoop::decide_after_batch() {
+  BatchDecision decision;
+  if (!run_.requests.any()) return decision;
+  decision.end_epoch = run_.requests.take(RequestKind::end_epoch);
+  decision.evaluate = take_evaluation();
+  save_if_requested();
+  return decision;
+}
+
+// Grants requests to evaluate, where there is something to evaluate.
+bool FitLoop::take_evaluation() {
+  if (run_.trainer.validation_enabled()) return run_.requests.take(RequestKind::evaluate);
+  if (run_.requests.asked(RequestKind::evaluate)) {
+    log_once("request-no-validation", LogLevel::warning,
+             "a request to evaluate is not granted: this fit has no validation data, no "
+             "validation_step, or limit_val_batches=0");
+    run_.requests.drop({RequestKind::evaluate});
+  }
+  return false;
 }
 
 void FitLoop::on_advance_end() {
   RunState& state = run_.state;
-  const Run::BatchDecision decision = run_.decide_after_batch();
+  const BatchDecision decision = decide_after_batch();
   bool due = validation_is_due();
   if (skip_next_val_) {
     due = false;
@@ -174,22 +208,20 @@ void FitLoop::on_advance_end() {
   if (state.should_stop) {
     for (const auto& logger : run_.options.loggers) logger->save();
   }
-  if (!training_done()) run_.throw_if_interrupted();
+  if (!training_done()) run_.requests.throw_if_interrupted();
 }
 
 void FitLoop::validate() {
   RunState& state = run_.state;
-  run_.flush();
-  const auto first_iteration = run_.first_iteration;
+  run_.metrics.flush();
   state.stage = Stage::validate;
   if (!should_accumulate()) {
     run_.in_module("on_validation_model_zero_grad",
                    [&] { run_.module->on_validation_model_zero_grad(); });
   }
-  run_.val_loop->run();
+  run_.loops->validation.run();
   state.stage = Stage::train;
-  run_.first_iteration = first_iteration;
-  if (!run_.pending.empty()) end_epoch_requested_ = run_.decide_after_batch().end_epoch;
+  if (run_.requests.any()) end_epoch_requested_ = decide_after_batch().end_epoch;
 }
 
 bool FitLoop::validation_is_due() {
@@ -221,7 +253,7 @@ void FitLoop::update_schedulers(bool step_interval, bool plateau) {
     if (position % config.frequency != 0) continue;
     std::optional<double> metric;
     if (plateau) {
-      const MetricDict& available = run_.views().callback;
+      const MetricDict& available = run_.metrics.views().callback;
       if (const MetricDict::Entry* entry = available.find(config.monitor)) {
         metric = entry->value.number();
       } else if (config.strict) {
@@ -229,7 +261,7 @@ void FitLoop::update_schedulers(bool step_interval, bool plateau) {
         const auto near = nearest(config.monitor, names);
         throw MetricError(
             fmt::format("{} monitors '{}', which nothing has logged{}; available: {}. Set the "
-                        "scheduler's monitor, or strict=false to skip its steps meanwhile",
+                        "scheduler's monitor, or strict=false to skip its steps until then",
                         config.scheduler->type_name(), config.monitor,
                         near.has_value() ? fmt::format(" (did you mean '{}'?)", *near) : "",
                         names.empty() ? "nothing" : join(names, ", ")),

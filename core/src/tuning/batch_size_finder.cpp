@@ -9,45 +9,20 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/trainer.h"
-#include "run/evaluation_loop.h"
-#include "run/fit_loop.h"
-#include "run/prediction_loop.h"
 #include "tuning/batch_size_search.h"
 
 namespace grapnel {
 
 namespace {
 
-// The run's own loaders, made with the batch size that is set now.
-void reload_own_data(Run& run) {
-  switch (run.state.kind) {
-    case RunKind::validate:
-      return run.validate_loop->reload();
-    case RunKind::test:
-      return run.test_loop->reload();
-    case RunKind::predict:
-      return run.predict_loop->setup_data();
-    default:
-      run.fit->forget_loaders();
-      run.val_loop->forget_loaders();
-      run.fit->setup_data();
-  }
+Loop& loop_of(Run& run) {
+  return run.loops->of(run.state.kind);
 }
 
 size_t count_eval_loaders(Run& run) {
-  switch (run.state.kind) {
-    case RunKind::validate:
-      run.validate_loop->setup_data();
-      return run.validate_loop->loaders().loaders.size();
-    case RunKind::test:
-      run.test_loop->setup_data();
-      return run.test_loop->loaders().loaders.size();
-    case RunKind::predict:
-      run.predict_loop->setup_data();
-      return run.predict_loop->loaders().loaders.size();
-    default:
-      return 1;
-  }
+  if (run.fitting()) return 1;
+  loop_of(run).setup_data();
+  return loop_of(run).loaders().loaders.size();
 }
 
 }  // namespace
@@ -112,7 +87,7 @@ void BatchSizeFinder::setup(StageEvent& event) {
   if (run.data.loaders) {
     throw ConfigError({},
                       fmt::format("the batch-size finder can't be used with dataloaders that are "
-                                  "passed to {}: they can't be made anew with another size. Give "
+                                  "passed to {}: they can't be made again with another size. Give "
                                   "a data module, or define the dataloader in the module",
                                   kind));
   }
@@ -122,7 +97,7 @@ void BatchSizeFinder::setup(StageEvent& event) {
                                   "{} has {}",
                                   kind, loaders));
   }
-  batch_size_attribute(run, options_.batch_arg_name);
+  batch_size_attribute(*run.module, run.data.module, options_.batch_arg_name);
 }
 
 void BatchSizeFinder::on_fit_start(Event& event) {
@@ -144,7 +119,8 @@ void BatchSizeFinder::scale_batch_size(Event& event) {
     log_warning("the batch-size finder does nothing under fast_dev_run");
     optimal_.reset();
   } else {
-    const auto attribute = batch_size_attribute(run, options_.batch_arg_name);
+    const auto attribute =
+        batch_size_attribute(*run.module, run.data.module, options_.batch_arg_name);
     const int64_t before = attribute.get();
     try {
       Trial trial(run, {});
@@ -152,13 +128,13 @@ void BatchSizeFinder::scale_batch_size(Event& event) {
     } catch (...) {
       attribute.set(before);
       try {
-        reload_own_data(run);
+        loop_of(run).reload();
       } catch (const std::exception& error) {
         log_error("after the search, the data could not be loaded: {}", error.what());
       }
       throw;
     }
-    reload_own_data(run);
+    loop_of(run).reload();
   }
   if (search_only_) throw SearchOnly();
 }

@@ -8,16 +8,13 @@
 #include <string_view>
 
 #include "grapnel/base/log.h"
-#include "run/evaluation_loop.h"
-#include "run/fit_loop.h"
-#include "run/prediction_loop.h"
 #include "stats/device_stats.h"
 
 namespace grapnel {
 
 namespace {
 
-// Doubling stops here whatever max_val says, as in Lightning.
+// Doubling stops here, even below max_val, as in Lightning.
 constexpr int64_t kLargestDoubled = 8192;
 
 }  // namespace
@@ -40,7 +37,7 @@ int64_t BatchSizeTrials::run() {
   const int64_t found =
       options_.mode == BatchSizeSearch::power ? run_power(start) : run_binsearch(start);
   empty_allocator_cache(trial_.run().device);
-  log_info("the batch-size search is over; the run goes on with batch size {}", found);
+  log_info("the batch-size search is done; the run continues with batch size {}", found);
   return found;
 }
 
@@ -53,12 +50,12 @@ int64_t BatchSizeTrials::run_power(int64_t size) {
       const Change larger = change_to(2 * attribute_.get(), Why::succeeded, kLargestDoubled);
       size = larger.size;
       if (!larger.changed) break;
-      reload();
+      trial_.loop().reload();
       any_success = true;
     } else {
       size =
           change_to(std::max<int64_t>(1, attribute_.get() / 2), Why::failed, kLargestDoubled).size;
-      reload();
+      trial_.loop().reload();
       if (any_success) break;
     }
   }
@@ -78,11 +75,11 @@ int64_t BatchSizeTrials::run_binsearch(int64_t size) {
       const Change larger = change_to(next, Why::succeeded, options_.max_val);
       size = larger.size;
       if (!larger.changed) break;
-      reload();
+      trial_.loop().reload();
     } else {
       high = size;
       size = change_to((*high + low) / 2, Why::failed, kLargestDoubled).size;
-      reload();
+      trial_.loop().reload();
       if (*high - low <= 1) break;
     }
   }
@@ -105,7 +102,7 @@ bool BatchSizeTrials::limit_reached(int64_t size) const {
   return true;
 }
 
-// From where the run stands, for a few steps.
+// A few steps from the current state of the run.
 void BatchSizeTrials::begin_trial() {
   trial_.rewind();
   Run& run = trial_.run();
@@ -121,7 +118,7 @@ bool BatchSizeTrials::fits() {
   empty_allocator_cache(run.device);
   begin_trial();
   try {
-    trial_.execute();
+    trial_.loop().run();
     return true;
   } catch (const std::exception& error) {
     if (!is_out_of_memory(error)) throw;
@@ -133,28 +130,11 @@ bool BatchSizeTrials::fits() {
   return false;
 }
 
-const LoaderSet& BatchSizeTrials::loaders() {
-  Run& run = trial_.run();
-  switch (run.state.kind) {
-    case RunKind::validate:
-      run.validate_loop->setup_data();
-      return run.validate_loop->loaders();
-    case RunKind::test:
-      run.test_loop->setup_data();
-      return run.test_loop->loaders();
-    case RunKind::predict:
-      run.predict_loop->setup_data();
-      return run.predict_loop->loaders();
-    default:
-      run.fit->setup_data();
-      return run.fit->loaders();
-  }
-}
-
 BatchSizeTrials::Change BatchSizeTrials::change_to(int64_t size, Why why, int64_t limit) {
   const int64_t before = attribute_.get();
+  trial_.loop().setup_data();
   int64_t samples = 0;
-  for (const auto& loader : loaders().loaders) {
+  for (const auto& loader : trial_.loop().loaders().loaders) {
     samples = std::max(samples, loader->dataset_size().value_or(0));
   }
   // One that failed must become smaller in any case.
@@ -173,15 +153,6 @@ BatchSizeTrials::Change BatchSizeTrials::change_to(int64_t size, Why why, int64_
   }
   attribute_.set(size);
   return {size, size != before};
-}
-
-void BatchSizeTrials::reload() {
-  Run& run = trial_.run();
-  if (run.fitting()) {
-    run.fit->forget_loaders();
-    run.val_loop->forget_loaders();
-  }
-  loaders();
 }
 
 }  // namespace grapnel

@@ -10,8 +10,8 @@
 
 namespace grapnel {
 
-// True for LibTorch's own out-of-memory errors, std::bad_alloc, and errors whose text is one of those
-// that CUDA, cuDNN and the CPU's allocator report it with.
+// True for LibTorch's own out-of-memory errors, std::bad_alloc, and errors whose text is one of
+// those that CUDA, cuDNN and the CPU's allocator report it with.
 bool is_out_of_memory(const std::exception& error);
 
 class BatchSizeTrials {
@@ -38,8 +38,6 @@ class BatchSizeTrials {
   bool limit_reached(int64_t size) const;
   // Sets another size, unless one batch already holds all of the data.
   Change change_to(int64_t size, Why why, int64_t limit);
-  void reload();
-  const LoaderSet& loaders();
 
   Trial& trial_;
   const BatchSizeFinderOptions& options_;

@@ -11,7 +11,6 @@
 #include "grapnel/base/text.h"
 #include "grapnel/progress.h"
 #include "grapnel/trainer.h"
-#include "run/fit_loop.h"
 #include "run/optimization.h"
 #include "tuning/trial.h"
 #include "tuning/tuned_attribute.h"
@@ -194,7 +193,7 @@ void LearningRateFinder::lr_find(Event& event) {
   }
   check_lr_search(run);
   std::optional<TunedAttribute<double>> attribute;
-  if (options_.update_attr) attribute = learning_rate_attribute(run, options_.attr_name);
+  if (options_.update_attr) attribute = learning_rate_attribute(*run.module, options_.attr_name);
 
   LRFindResult result;
   result.mode = options_.mode;
@@ -209,7 +208,7 @@ void LearningRateFinder::lr_find(Event& event) {
     int exceptions = std::uncaught_exceptions();
     ~Reload() noexcept(false) {
       try {
-        run.fit->setup_data();
+        run.loops->fit.setup_data();
       } catch (const std::exception& error) {
         // Not instead of what the search threw.
         if (std::uncaught_exceptions() == exceptions) throw;
@@ -237,7 +236,7 @@ void LearningRateFinder::lr_find(Event& event) {
           {.description = "Finding a learning rate", .leave = false});
       recorder->bar->set_total(options_.num_training_steps);
     }
-    trial.execute();
+    trial.loop().run();
     if (recorder->bar != nullptr) recorder->bar->close();
     log_end_of_search(inner, *recorder, inner.state.max_steps);
     result.total_batch_idx = inner.state.batch.total.ready - 1;

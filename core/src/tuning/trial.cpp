@@ -3,16 +3,13 @@
 #include <ATen/core/grad_mode.h>
 
 #include "grapnel/base/log.h"
-#include "run/evaluation_loop.h"
-#include "run/fit_loop.h"
-#include "run/prediction_loop.h"
 #include "values/rng.h"
 
 namespace grapnel {
 
 namespace {
 
-// The outer run's options, without what would be said or written twice.
+// The outer run's options, without logging anything twice.
 TrainerOptions trial_options(const Run& outer) {
   TrainerOptions options = outer.options;
   if (!options.loggers.empty()) options.loggers = {silent_logger()};
@@ -24,7 +21,7 @@ TrainerOptions trial_options(const Run& outer) {
   return options;
 }
 
-// Each step of putting things back is made, whatever happens to the others.
+// Every part is restored, also when others fail.
 template <class Step>
 void put_back_part(const char* what, Step&& step) noexcept {
   try {
@@ -42,25 +39,21 @@ Trial::Trial(Run& outer, std::vector<CallbackHandle> callbacks) : outer_(outer) 
   inner->module = outer.module;
   inner->mask = outer.mask;
   inner->data = outer.data;
-  inner->data_mask = outer.data_mask;
   inner->optimizers = outer.optimizers;
   inner->schedulers = outer.schedulers;
   if (outer.scaler != nullptr) {  // a copy, so that the outer run's scale stays
     inner->scaler = std::make_unique<GradScaler>(outer.device);
     inner->scaler->load_state_dict(outer.scaler->state_dict());
   }
-  inner->max_epochs_known = true;
   inner->hooks.set_module(outer.module, outer.mask);
   remember();
   rewind();
-  std::unique_ptr<Run>& place = Run::place_of(outer.trainer);
-  outer_kept_ = std::exchange(place, std::move(inner));
+  outer_kept_ = Run::exchange(outer.trainer, std::move(inner));
 }
 
 Trial::~Trial() {
   inner_->leases.end_all();
-  std::unique_ptr<Run>& place = Run::place_of(outer_.trainer);
-  const std::unique_ptr<Run> ended = std::exchange(place, std::move(outer_kept_));
+  const auto ended = Run::exchange(outer_.trainer, std::move(outer_kept_));
   put_back();
 }
 
@@ -70,27 +63,8 @@ void Trial::rewind() {
   inner_->state.min_epochs = 0;
   inner_->state.min_steps = 0;
   inner_->limits = outer_.limits;
-  inner_->pending.clear();
-  inner_->reset_results();
-  inner_->reset_metrics();
-}
-
-void Trial::execute() {
-  switch (inner_->state.kind) {
-    case RunKind::validate:
-      inner_->validate_loop->run();
-      return;
-    case RunKind::test:
-      inner_->test_loop->run();
-      return;
-    case RunKind::predict:
-      inner_->predict_loop->run();
-      return;
-    default:
-      break;
-  }
-  const at::AutoGradMode grad(true);
-  inner_->fit->run();
+  inner_->requests.drop_all();
+  inner_->metrics.reset();
 }
 
 void Trial::remember() {
@@ -132,7 +106,8 @@ void Trial::put_back() {
     put_back_part("a scheduler",
                   [&] { outer_.schedulers[i].scheduler->load_state_dict(schedulers_[i]); });
   }
-  // A scheduler may write the rates that belong to its state: those of the groups are the last word.
+  // A scheduler may write the rates that belong to its state: those of the groups are the last
+  // word.
   for (size_t i = 0; i < optimizers_.size(); ++i) {
     put_back_part("an optimizer", [&] { outer_.optimizers[i]->groups() = optimizers_[i].groups; });
   }

@@ -1,17 +1,18 @@
-// A run inside a run, to try something out: what a tuner does.
+// A temporary run inside a run, for tuners.
 //
-// While it stands, the trainer runs the trial: a Run of its own, with its own state, loops,
-// dispatcher, metrics and requests, over the same module, data and optimizers. Of these everything
-// that training changes is remembered: parameters and buffers, gradients, modes, the optimizers'
-// groups and states, the schedulers, the data module's state, the random generators. Its end puts
-// all of it back, whatever happened, and the trainer goes on as if the trial had never been. Nothing
-// is written to disk.
+// While a Trial lives, the trainer's run is the trial's: a second Run with its own state, loops,
+// dispatcher, metrics and requests, over the same module, data and optimizers. Everything of these
+// that training changes is saved first: parameters and buffers, gradients, modes, the optimizers'
+// groups and states, the schedulers, the data module's state, the random generators. The destructor
+// restores all of it, also after an error, and the outer run continues as if nothing had happened.
+// Nothing is written to disk.
 #pragma once
 
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "run/loops.h"
 #include "run/run.h"
 
 namespace grapnel {
@@ -26,11 +27,11 @@ class Trial {
 
   Run& run() { return *inner_; }
 
-  // From where the outer run stands: counters, metrics and limits as they were.
+  // Back to the state of the outer run: its counters, metrics and limits.
   void rewind();
 
-  // Runs the loop of the outer run's kind.
-  void execute();
+  // Of the outer run's kind.
+  Loop& loop() { return inner_->loops->of(inner_->state.kind); }
 
  private:
   struct OptimizerMemory {
@@ -42,7 +43,7 @@ class Trial {
 
   Run& outer_;
   Run* inner_;
-  std::unique_ptr<Run> outer_kept_;                           // while the trial stands in its place
+  std::unique_ptr<Run> outer_kept_;                           // while the trial is in its place
   std::vector<std::pair<at::Tensor, at::Tensor>> tensors_;    // live, and as they were
   std::vector<std::pair<at::Tensor, at::Tensor>> gradients_;  // parameter, and its gradient
   std::vector<std::pair<std::string, bool>> modes_;

@@ -28,11 +28,11 @@ void add_hyper_parameter(TunedAttribute<T>& attribute, StateDict& parameters) {
 
 }  // namespace
 
-TunedAttribute<double> learning_rate_attribute(Run& run, const std::string& name) {
+TunedAttribute<double> learning_rate_attribute(Module& module, const std::string& name) {
   const auto find = [&](const std::string& wanted) {
     TunedAttribute<double> attribute(wanted);
-    add_pointer(attribute, run.module->number_attribute(wanted));
-    add_hyper_parameter(attribute, run.module->hyper_parameters);
+    add_pointer(attribute, module.number_attribute(wanted));
+    add_hyper_parameter(attribute, module.hyper_parameters);
     return attribute;
   };
   if (!name.empty()) {
@@ -40,9 +40,8 @@ TunedAttribute<double> learning_rate_attribute(Run& run, const std::string& name
     if (attribute.found()) return attribute;
     throw ConfigError(
         {},
-        fmt::format("the learning-rate finder shall set {} (attr_name), but {} has no "
-                    "such number attribute or hyper-parameter",
-                    quote(name), run.module->type_name()),
+        fmt::format("attr_name={}: {} has no numeric attribute or hyper-parameter of that name",
+                    quote(name), module.type_name()),
         "attr_name");
   }
   for (const char* usual : {"lr", "learning_rate"}) {
@@ -54,25 +53,25 @@ TunedAttribute<double> learning_rate_attribute(Run& run, const std::string& name
       fmt::format("the learning-rate finder finds neither 'lr' nor 'learning_rate' in "
                   "{}: return its address from number_attribute, name another one "
                   "with attr_name, or set update_attr=false to leave it alone",
-                  run.module->type_name()),
+                  module.type_name()),
       "attr_name");
 }
 
-TunedAttribute<int64_t> batch_size_attribute(Run& run, const std::string& name) {
+TunedAttribute<int64_t> batch_size_attribute(Module& module, DataModule* data,
+                                             const std::string& name) {
   TunedAttribute<int64_t> attribute(name);
-  int64_t* own = run.module->integer_attribute(name);
+  int64_t* own = module.integer_attribute(name);
   add_pointer(attribute, own);
-  add_hyper_parameter(attribute, run.module->hyper_parameters);
-  if (own != nullptr && run.module->hyper_parameters.contains(name)) {
+  add_hyper_parameter(attribute, module.hyper_parameters);
+  if (own != nullptr && module.hyper_parameters.contains(name)) {
     log_warning(
-        "the batch-size finder finds {0} as an attribute and as a hyper-parameter of {1}; it "
-        "starts "
-        "from the attribute and sets both. Remove one of them if that is not what you want",
-        quote(name), run.module->type_name());
+        "{0} is both an attribute and a hyper-parameter of {1}; the batch-size finder starts from "
+        "the attribute and sets both. Remove one of them if that is not what you want",
+        quote(name), module.type_name());
   }
-  if (run.data.module != nullptr) {
-    add_pointer(attribute, run.data.module->integer_attribute(name));
-    add_hyper_parameter(attribute, run.data.module->hyper_parameters);
+  if (data != nullptr) {
+    add_pointer(attribute, data->integer_attribute(name));
+    add_hyper_parameter(attribute, data->hyper_parameters);
   }
   if (attribute.found()) return attribute;
   throw ConfigError(

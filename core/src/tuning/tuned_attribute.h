@@ -1,5 +1,5 @@
-// A number of the user's that a tuner reads and sets: an attribute of the module or the data module,
-// or one of their hyper-parameters. Several places may have it; they are set alike.
+// A number of the user's that a tuner reads and sets: an attribute of the module or the data
+// module, or one of their hyper-parameters. Several places may have it; they are set alike.
 #pragma once
 
 #include <functional>
@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "run/run.h"
+#include "grapnel/data.h"
+#include "grapnel/module.h"
 
 namespace grapnel {
 
@@ -34,9 +35,11 @@ class TunedAttribute {
 };
 
 // name: empty for "lr", else "learning_rate". Throws ConfigError when there is none.
-TunedAttribute<double> learning_rate_attribute(Run& run, const std::string& name);
+TunedAttribute<double> learning_rate_attribute(Module& module, const std::string& name);
 
-// Throws ConfigError when there is none; warns when the module has it twice.
-TunedAttribute<int64_t> batch_size_attribute(Run& run, const std::string& name);
+// data: nullptr where there is no data module. Throws ConfigError when there is none; warns when
+// the module has it twice.
+TunedAttribute<int64_t> batch_size_attribute(Module& module, DataModule* data,
+                                             const std::string& name);
 
 }  // namespace grapnel

@@ -281,7 +281,7 @@ TEST_CASE("EarlyStopping's reason is logged once, and verbose logs every improve
   const std::string text = log.text();
   CHECK_THAT(text, Catch::Contains("first best value 3.000") &&
                        Catch::Contains("improved by 1.000") &&
-                       Catch::Contains("EarlyStopping asks to stop at step 3"));
+                       Catch::Contains("EarlyStopping requested a stop at step 3"));
   CHECK(text.find("did not improve") == text.rfind("did not improve"));
 }
 

@@ -81,7 +81,7 @@ TEST_CASE("min_epochs defers Timer's stop, and verbose logs that the time is ove
   const CapturedLog log;
   fixture.run({.duration = 2.0}, 10, 2);
   CHECK(fixture.epochs == 2);
-  CHECK_THAT(log.text(), Catch::Contains("Timer asks to stop at step 2") &&
+  CHECK_THAT(log.text(), Catch::Contains("Timer requested a stop at step 2") &&
                              Catch::Contains("info: the time limit"));
   const size_t before = log.text().size();
   fixture.run({.duration = 2.0, .verbose = false}, 10, 2);

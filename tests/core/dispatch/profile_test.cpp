@@ -187,4 +187,35 @@ TEST_CASE(
                     Catch::Contains("num_sanity_val_steps=2"));
 }
 
+TEST_CASE("all functions of a data module are rows of the data") {
+  class Stateful : public DataModule {
+   public:
+    std::shared_ptr<DataLoader> train_dataloader() override {
+      return std::make_shared<ToyLoader>(2);
+    }
+    StateDict state_dict() const override { return {{"seen", int64_t{1}}}; }
+    void load_state_dict(const StateDict&) override {}
+    void teardown(RunKind) override {}
+  };
+  TempDir directory;
+  ToyModule module;
+  Stateful data;
+  TrainerOptions options = quiet(1);
+  options.profiler = ProfilerKind::simple;
+  Trainer first(options);
+  first.fit(module, data);
+  first.save_checkpoint(directory.path() / "one.ckpt");
+  CHECK(row(first.profile(), "data", "teardown").calls == 1);
+  CHECK(row(first.profile(), "data", "state_dict").calls == 1);
+
+  options.max_epochs = 2;
+  Trainer second(options);
+  second.fit(module, data, {.ckpt_path = (directory.path() / "one.ckpt").string()});
+  CHECK(row(second.profile(), "data", "load_state_dict").calls == 1);
+  for (const ProfileRow& each : second.profile().rows) {
+    INFO(each.who << "." << each.action);
+    CHECK_FALSE((each.who == "module" && each.action == "load_state_dict"));
+  }
+}
+
 }  // namespace profile_test

@@ -1,0 +1,79 @@
+// A run's checkpoints: what they hold, and putting it back.
+//
+// A file is read and checked as a whole before anything changes, and so are names and shapes of all
+// weights before the first is copied. What depends on the run's own optimizers comes later, after
+// configure_optimizers, when the weights, the callbacks and the counters are those of the
+// checkpoint already. Weights are converted to the model's types. Schedulers are matched by their
+// places, and one that has no partner stays as it was made, as in Lightning.
+//
+// Beyond what Lightning keeps there are the random generators, the gradients of a partly filled
+// accumulation window, what the epoch's metrics have accumulated, and the loggers' positions: with
+// these a resumed run ends with the same bits as one that was never stopped.
+//
+// A batch in whose middle a checkpoint is written is done again by the resumed run, with the random
+// numbers that come next; what it had logged for the epoch counts twice. When gradients of it are
+// there already, which can't be told from those of the batches before, the resumed run does all
+// batches of the accumulation window again.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "grapnel/run_state.h"
+#include "grapnel/state_dict.h"
+#include "grapnel/trainer.h"
+#include "run/callback_states.h"
+
+namespace grapnel {
+
+class Run;
+
+class Checkpointing {
+ public:
+  explicit Checkpointing(Run& run);
+
+  CallbackStates& callback_states() { return callback_states_; }
+
+  // ---- Writing (checkpoint_dump.cpp)
+  // See Trainer::dump_checkpoint, save_checkpoint.
+  StateDict dump(bool weights_only);
+  void save(const std::filesystem::path& path, bool weights_only);
+  bool resumable() const { return resumable_; }  // see Trainer::resumable
+
+  // ---- Loading, in the order of a run (checkpoint_restore.cpp)
+  void begin_run();
+  void choose(const RunOptions& options, bool module_given);
+  // The file that was chosen; empty: none.
+  const std::filesystem::path& path() const { return path_; }
+  void read();
+  void restore_module_and_callbacks();
+  // The optimizers are made: without a file to restore, checkpoints are whole from now on.
+  void note_optimizers() { resumable_ = path_.empty(); }
+  // Counters, optimizers, metrics, gradients; without a file the gradients are cleared all the
+  // same.
+  void restore_training();
+  void forget_file() { loaded_.reset(); }
+
+ private:
+  [[noreturn]] void refuse(const std::string& message) const;
+  void restore_weights();
+  void restore_progress();
+  void restore_optimizers();
+  void restore_exactly();
+  void restore_gradients(const StateDict& exact);
+
+  RunState progress_to_save() const;
+  void dump_weights(StateDict& checkpoint) const;
+  void dump_training(StateDict& checkpoint);
+  StateDict dump_exact();
+  void dump_data(StateDict& checkpoint);
+  void call_on_save(StateDict& checkpoint, bool weights_only);
+
+  Run& run_;
+  CallbackStates callback_states_;
+  std::filesystem::path path_;
+  std::optional<StateDict> loaded_;
+  bool resumable_ = false;
+};
+
+}  // namespace grapnel

@@ -1,0 +1,38 @@
+// A loop of a run: training, one kind of evaluation, or prediction.
+#pragma once
+
+#include "grapnel/run_state.h"
+#include "run/loader_set.h"
+
+namespace grapnel {
+
+class Run;
+
+class Loop {
+ public:
+  explicit Loop(Run& run) : run_(run) {}
+  virtual ~Loop() = default;
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // The stage in which its run begins.
+  virtual Stage stage() const = 0;
+  // A run of it begins, before anything of its parts is known.
+  virtual void begin() {}
+  // Throws ConfigError when the module lacks what the loop needs.
+  virtual void check() const {}
+  // Makes the data loaders, unless they are there and need not be made again.
+  virtual void setup_data() = 0;
+  virtual void run() = 0;
+  // Makes the data loaders again, before the first batch: the batch size is another one.
+  virtual void reload() = 0;
+
+  const LoaderSet& loaders() const { return set_; }
+  void forget_loaders() { set_ = {}; }
+
+ protected:
+  Run& run_;
+  LoaderSet set_;
+};
+
+}  // namespace grapnel
