@@ -2,8 +2,10 @@
 #include <grapnel/ext/request.h>
 
 #include <filesystem>
+#include <set>
 
 #include "catch.h"
+#include "grapnel/base/error.h"
 #include "support/in_process_plugin.h"
 #include "support/toy_training.h"
 #include "temp_dir.h"
@@ -123,6 +125,74 @@ TEST_CASE("a request where it has no meaning is answered with NOT_NOW") {
   Toy toy;
   toy.fit({plugin.handle()});
   CHECK(toy.trainer->granted_requests().empty());
+}
+
+TEST_CASE("a checkpoint that a plugin asks for at the end of an epoch is written after it") {
+  TempDir directory;
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_epoch_end, [](const Caller& caller, const grapnel_Event*) {
+    CHECK(request(caller, GRAPNEL_REQUEST_SAVE) == GRAPNEL_OK);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.options.max_epochs = 1;
+  toy.options.default_root_dir = directory.path();
+  toy.fit({plugin.handle()});
+  const std::string name = "request-step=" + std::to_string(toy.trainer->global_step()) + ".ckpt";
+  CHECK(std::filesystem::exists(directory.path() / "checkpoints" / name));
+  REQUIRE(toy.trainer->granted_requests().size() == 1);
+  CHECK(toy.trainer->granted_requests()[0].author == "probe");
+}
+
+TEST_CASE("a plugin may ask for what a C++ callback may, in every hook") {
+  // Asks in every hook, and notes where it was possible.
+  class Asking : public Callback {
+   public:
+    explicit Asking(RequestKind kind) : kind_(kind) {}
+    std::set<std::string> possible;
+#define GRAPNEL_HOOK(id, name, EventType, stage, module) \
+  void name(EventType& event) override {                 \
+    ask(event.trainer, #name);                           \
+  }
+#include "grapnel/hooks.def"
+#undef GRAPNEL_HOOK
+
+   private:
+    void ask(Trainer& trainer, const std::string& hook) {
+      try {
+        trainer.request(kind_, "because");
+        possible.insert(hook);
+      } catch (const ConfigError&) {
+      }
+    }
+    RequestKind kind_;
+  };
+  for (const std::int32_t kind :
+       {GRAPNEL_REQUEST_STOP, GRAPNEL_REQUEST_SKIP_BATCH, GRAPNEL_REQUEST_SKIP_STEP,
+        GRAPNEL_REQUEST_END_EPOCH, GRAPNEL_REQUEST_EVALUATE, GRAPNEL_REQUEST_SAVE}) {
+    INFO(kind);
+    TempDir directory;
+    const auto callback = std::make_shared<Asking>(static_cast<RequestKind>(kind));
+    InProcessPlugin plugin;
+    std::set<std::string> possible;
+    for (size_t hook = 0; hook < kHookCount; ++hook) {
+      plugin.on(static_cast<Hook>(hook), [&, hook](const Caller& caller, const grapnel_Event*) {
+        const std::int32_t answer = request(caller, kind);
+        if (answer == GRAPNEL_OK) {
+          possible.insert(std::string(kHookNames[hook]));
+        } else {
+          CHECK(answer == GRAPNEL_NOT_NOW);
+        }
+        return GRAPNEL_OK;
+      });
+    }
+    Toy toy;
+    toy.options.max_epochs = 2;
+    toy.options.default_root_dir = directory.path();
+    toy.fit({callback, plugin.handle()});
+    CHECK_FALSE(possible.empty());
+    CHECK(possible == callback->possible);
+  }
 }
 
 TEST_CASE("outside fit a stop request has no effect, and others are answered with NOT_NOW") {

@@ -1,10 +1,12 @@
-// Extension request: passed to the trainer, which knows from the dispatcher whose it is.
+// Extension request: passed to the trainer, which knows where a request is possible and, from the
+// dispatcher, whose it is.
 #include <grapnel/ext/request.h>
 
 #include <fmt/format.h>
 
 #include <string>
 
+#include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
 #include <grapnel/trainer.h>
 
@@ -13,38 +15,6 @@
 
 namespace grapnel::bridge {
 namespace {
-
-// Hooks in which nothing is left that could be stopped, or nothing has begun.
-bool outside_of_run(Hook hook) {
-  switch (hook) {
-    case Hook::on_init_start:
-    case Hook::on_init_end:
-    case Hook::teardown:
-    case Hook::on_exception:
-    case Hook::on_run_end:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool has_meaning(RequestKind kind, const Call& call) {
-  const Hook hook = call.hook;
-  if (call.custom) return kind != RequestKind::skip_batch && kind != RequestKind::skip_step;
-  switch (kind) {
-    case RequestKind::stop:
-      return !outside_of_run(hook);
-    case RequestKind::skip_batch:
-      return hook == Hook::on_train_batch_start;
-    case RequestKind::skip_step:
-      return hook == Hook::on_before_optimizer_step;
-    case RequestKind::end_epoch:
-    case RequestKind::evaluate:
-    case RequestKind::save:
-      return is_within_training_batch(hook);
-  }
-  return false;
-}
 
 std::int32_t GRAPNEL_CALL request(const grapnel_host* host, std::int32_t kind,
                                   grapnel_string reason) noexcept {
@@ -57,8 +27,8 @@ std::int32_t GRAPNEL_CALL request(const grapnel_host* host, std::int32_t kind,
     const Call& call = *self.call();
     if (!call.in_hook || call.trainer == nullptr) return GRAPNEL_NOT_NOW;
     const RunKind run = call.trainer->state().kind;
-    if (run != RunKind::fit && !outside_of_run(call.hook)) {
-      // Plugins stand in every run: one that stops a fit early must not fail a validation.
+    if (run != RunKind::fit && run != RunKind::none) {
+      // Plugins are in every run: one that stops a fit early must not fail a validation.
       if (wanted == RequestKind::stop) {
         self.log(LogLevel::debug,
                  fmt::format("{}: a stop ({}) means nothing to a run of the kind {}", call.name,
@@ -70,8 +40,11 @@ std::int32_t GRAPNEL_CALL request(const grapnel_host* host, std::int32_t kind,
                                  "trainer's state has run == GRAPNEL_RUN_FIT",
                                  quote(to_string(wanted)), quote(to_string(run))));
     }
-    if (!has_meaning(wanted, call)) return GRAPNEL_NOT_NOW;
-    call.trainer->request(wanted, text);
+    try {
+      call.trainer->request(wanted, text);
+    } catch (const ConfigError& error) {
+      return self.not_now("request", error.what());
+    }
     return GRAPNEL_OK;
   });
 }

@@ -14,25 +14,29 @@ extern "C" {
 
 #define GRAPNEL_EXT_REQUEST "grapnel.request/1"
 
-/* End the fit after this batch; min_epochs and min_steps may defer it. In a validation, test or
- * prediction it returns GRAPNEL_OK and has no effect. */
+/* While a fit runs, until its teardown: end it after this batch; min_epochs and min_steps may defer it.
+ * In a validation, test or prediction it returns GRAPNEL_OK and has no effect. */
 #define GRAPNEL_REQUEST_STOP ((int32_t)1)
 /* In on_train_batch_start: no step on this batch. */
 #define GRAPNEL_REQUEST_SKIP_BATCH ((int32_t)2)
 /* In on_before_optimizer_step: no update of the weights. */
 #define GRAPNEL_REQUEST_SKIP_STEP ((int32_t)3)
-/* Go to the end of the epoch after this batch. */
+/* From on_train_epoch_start to the end of the epoch's last batch: goes to the end of the epoch; in
+ * on_train_batch_start at once, elsewhere after this batch. */
 #define GRAPNEL_REQUEST_END_EPOCH ((int32_t)4)
-/* Run the validation after this batch. */
+/* From on_train_epoch_start to the end of the epoch's last batch, outside of a validation: runs the
+ * validation after this batch. */
 #define GRAPNEL_REQUEST_EVALUATE ((int32_t)5)
-/* Write a checkpoint after this batch. */
+/* From on_train_epoch_start to on_train_epoch_end: writes a checkpoint after this batch; in
+ * on_train_epoch_end, after the epoch. */
 #define GRAPNEL_REQUEST_SAVE ((int32_t)6)
 
 typedef struct grapnel_request {
   uint32_t struct_size;
   uint32_t reserved;
   /* kind: GRAPNEL_REQUEST_...; reason: for people, "loss is not finite". GRAPNEL_NOT_NOW where the
-   * kind has no meaning: in other hooks, and outside of a fit for all but a stop. [train-thread] */
+   * kind is not possible, with a warning that says where it is, and outside of a fit for all but a stop.
+   * The rules are those for callbacks written in C++. [train-thread] */
   int32_t(GRAPNEL_CALL* request)(const grapnel_host* host, int32_t kind, grapnel_string reason);
 } grapnel_request;
 
