@@ -4,7 +4,7 @@
 //
 //   dispatcher.on_train_batch_end(event)   a hook: every callback that wants it, then the module
 //   dispatcher.call_named(i, "on_x", ...)  one callback, for a loop that calls by name (Fabric)
-//   dispatcher.call_for_state(cb, ...)     one callback, for what is no hook (state_dict)
+//   dispatcher.call_for_state(cb, ...)     one callback, for calls that are not hooks
 //
 // A hook has a dense array of the callbacks that want it, so a callback that doesn't costs nothing.
 // Order within a hook: the list's, except that on_train_epoch_end reaches callbacks that monitor a
@@ -12,8 +12,9 @@
 //
 // Before a call: a disabled callback is skipped; a filter may hold the call back (not for state).
 // After a failed call: CallbackHandle::on_error decides. `fail` lets the exception through, except
-// in hooks of a run's end (on_exception, on_signal, on_run_end), which reach everybody: there it is
-// logged. `disable` logs it once and skips the callback from then on. Interrupted always passes.
+// in hooks of a run's end (on_exception, on_signal, on_run_end), which reach every callback: there
+// it is logged. `disable` logs it once and skips the callback from then on. Interrupted always
+// passes.
 //
 // Calls are counted per callback and hook. The first and then every 256th is timed; all of them
 // while a profiler is set.
@@ -48,7 +49,8 @@ class GRAPNEL_CORE_API Dispatcher {
   struct Receiver {
     Callback* callback;
     uint32_t index;  // in the list of callbacks
-    // Calls left until one is looked at: timed, filtered, skipped. The others only count down.
+    // Calls until the next one is looked at: timed, filtered or skipped. The others only count
+    // down.
     uint32_t countdown = 1;
     uint32_t period = 1;       // what countdown started from
     bool look_always = false;  // filtered in this hook, or disabled
@@ -84,7 +86,8 @@ class GRAPNEL_CORE_API Dispatcher {
   // The same for a module.
   void call_module_named(std::string_view name, std::optional<Hook> hook,
                          c10::function_ref<void()> call);
-  // A call that is no hook. False when the callback is disabled, by an earlier failure or by this.
+  // A call that is not a hook, such as state_dict. False if the callback is disabled, by an earlier
+  // failure or by this one.
   bool call_for_state(const Callback& callback, std::string_view name,
                       c10::function_ref<void()> call);
 
@@ -99,11 +102,10 @@ class GRAPNEL_CORE_API Dispatcher {
   const std::string& label(uint32_t index) const;
   // Where the run is, for filters. The loops keep it up to date.
   CallPosition position;
-  // Names of hooks and events that callbacks with the filter `once` got already, by label; for
-  // checkpoints.
+  // The hooks and events that the filter `once` has let through, by label; for checkpoints.
   StateDict called_once() const;
   void set_called_once(const StateDict& labels);
-  // ConfigError when a filter counts from an end that this run doesn't know.
+  // ConfigError when a filter counts from an end that is unknown.
   void check_filters() const;
 
   // Whether a callback failed under OnError::disable and is skipped.
@@ -123,7 +125,8 @@ class GRAPNEL_CORE_API Dispatcher {
   std::string_view running() const {
     return *running_;
   }
-  // Who is running: the callback's label, "module" within its hooks and steps, else "user".
+  // The author of what happens now: the running callback's name or type, "module" in its hooks and
+  // steps, else "user".
   std::string author() const;
   // The callback that is running; nullptr when none is.
   const Callback* current() const {
@@ -170,11 +173,11 @@ class GRAPNEL_CORE_API Dispatcher {
 
   template <class F>
   void timed_call(Receiver& receiver, std::string_view name, F&& call);
-  // Counts a call that is looked at; whether it is to be timed.
+  // Counts a call that is looked at. True: time it.
   bool count(Receiver& receiver);
   bool held_back(Participant& participant, Hook hook);
   bool held_back(Participant& participant, EventReceiver& receiver, std::string_view event);
-  // Within a catch: throws on, logs or disables.
+  // Call within a catch block: rethrows, logs or disables.
   void settle_failure(uint32_t index, std::string_view where, bool at_end);
   void disable(uint32_t index, std::string_view where);
   std::optional<uint32_t> index_of(const Callback* callback) const;

@@ -1,5 +1,5 @@
-// The fields of each kind of event (events.h), listed once, for code that handles events field by
-// field: the plugin bridge copies them into the C ABI, Fabric makes them of named arguments.
+// The fields of each kind of event (events.h), listed once for code that handles events field by
+// field: the plugin bridge copies them to the C ABI, Fabric makes them of named arguments.
 //
 //   for_each_field<TrainBatchEnd>([&](auto field) { print(field.name, field.of(event)); });
 //

@@ -54,7 +54,7 @@ struct ModuleMember {
 #undef GRAPNEL_MODULE_HOOK_0
 #undef GRAPNEL_MODULE_HOOK_1
 
-// Hooks of a run's end reach every callback, whatever one of them throws.
+// Hooks of a run's end reach every callback, even if one throws.
 constexpr bool at_end(std::string_view stage) {
   return stage == "outcome";
 }
@@ -208,9 +208,9 @@ void Dispatcher::settle_failure(uint32_t index, std::string_view where, bool at_
   try {
     throw;
   } catch (const ArgumentError&) {
-    throw;  // of the one who calls by name
+    throw;  // the mistake of the caller
   } catch (const Interrupted&) {
-    if (!at_end) throw;  // a signal is no failure of the callback's
+    if (!at_end) throw;  // a signal is not the callback's failure
     log_failure_at_end(failed.label, where);
   } catch (...) {
     if (disables) {

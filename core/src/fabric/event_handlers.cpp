@@ -53,13 +53,13 @@ void check_given_once(const EventHandler& handler, const std::string& owner,
     }
   }
   const std::string near = nearest(name, unknown).value_or("");
-  refuse_call(
-      handler, owner,
-      fmt::format("needs the argument {}{} It takes {}; given: {} positional, {} by "
-                  "name",
-                  quote(name), near.empty() ? "." : fmt::format("; is {} a typo of it?", quote(near)),
-                  listed(known), arguments.positional.size(), listed(given)),
-      name, near);
+  refuse_call(handler, owner,
+              fmt::format("needs the argument {}{} It takes {}; given: {} positional, {} by "
+                          "name",
+                          quote(name),
+                          near.empty() ? "." : fmt::format("; is {} a typo of it?", quote(near)),
+                          listed(known), arguments.positional.size(), listed(given)),
+              name, near);
 }
 
 }  // namespace

@@ -343,7 +343,7 @@ void Fabric::stepped(size_t index) {
        arg("optimizer", std::ref(*impl_->run.optimizers[index])));
 }
 
-// ---- Where the loop stands
+// ---- State of the loop
 
 int64_t Fabric::global_step() const {
   return impl_->run.state.optimizer_step.total.completed;

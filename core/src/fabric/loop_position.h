@@ -18,10 +18,10 @@ Progress& batches_of(RunState& state);
 
 class LoopPosition {
  public:
-  // Keeps both up to date; they must outlive it.
+  // Updates both, which must outlive it.
   LoopPosition(RunState& state, CallPosition& position) : state_(state), position_(position) {}
 
-  // Around each call of a standard hook.
+  // Call before and after each call of a standard hook.
   void enter(Hook hook, const EventArguments& arguments);
   void leave(Hook hook);
 
