@@ -79,13 +79,6 @@ GRAPNEL_CORE_API bool admits(const CallFilter& filter, Hook hook, const CallPosi
 // of the call, from 1.
 GRAPNEL_CORE_API bool admits_event(const CallFilter& filter, const CallPosition& position);
 
-// Removes the keys of a filter from an object of parameters, except those that are the callback's
-// own parameters; empty when there are none. ConfigError, positioned, for values other than
-// {"steps": n} or {"epochs": n}, and true or false for once.
-GRAPNEL_CORE_API std::optional<CallFilter> take_filter(ConfigValue& parameters,
-                                                       const ParameterTable& own,
-                                                       std::string_view context);
-
 // "every 100 steps, once": for plans and tables.
 GRAPNEL_CORE_API std::string to_string(const CallFilter& filter);
 

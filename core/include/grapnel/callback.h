@@ -177,8 +177,6 @@ enum class OnError {
   fail,     // the run fails with the exception
   disable,  // the exception is logged once; the run continues without the callback
 };
-// "fail" or "disable"; ConfigError at the value's position for anything else.
-GRAPNEL_CORE_API OnError parse_on_error(const ConfigValue& value);
 
 // The source of a callback; decides its position in the order (see Trainer::callbacks).
 enum class CallbackOrigin { user, trainer_default, plugin, module };

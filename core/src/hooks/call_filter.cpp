@@ -8,6 +8,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callback.h"
+#include "hooks/call_filter_options.h"
 
 namespace grapnel {
 
@@ -16,12 +17,14 @@ namespace {
 struct FilterCondition {
   const char* key;
   std::optional<CallSpan> CallFilter::*span;
+  const char* doc;
 };
 
-constexpr std::array<FilterCondition, 4> kConditions = {{{"every", &CallFilter::every},
-                                                         {"after", &CallFilter::after},
-                                                         {"first", &CallFilter::first},
-                                                         {"last", &CallFilter::last}}};
+constexpr std::array<FilterCondition, 4> kConditions = {
+    {{"every", &CallFilter::every, "Call it every so many steps or epochs."},
+     {"after", &CallFilter::after, "Call it only after so many steps or epochs."},
+     {"first", &CallFilter::first, "Call it only in the first steps or epochs."},
+     {"last", &CallFilter::last, "Call it only in the last steps or epochs."}}};
 
 const char* unit_name(CallSpan::Unit unit) {
   return unit == CallSpan::Unit::steps ? "steps" : "epochs";
@@ -49,28 +52,6 @@ bool recurs_in_epochs(Hook hook) {
     default:
       return is_within_training_batch(hook);
   }
-}
-
-CallSpan parse_span(const ConfigValue& value, const std::string& context) {
-  const auto refuse_span = [&](const ConfigValue& at) {
-    throw at.error(
-        fmt::format("'{}' must be {{\"steps\": n}} or {{\"epochs\": n}} with n at least 1, "
-                    "found {}",
-                    context, at.describe()),
-        context);
-  };
-  if (!value.is_object() || value.size() != 1) refuse_span(value);
-  const ConfigValue::Member& member = value.as_object().front();
-  if (member.key != "steps" && member.key != "epochs") {
-    const std::vector<std::string> known = {"steps", "epochs"};
-    throw ConfigError(member.key_position(),
-                      fmt::format("unknown unit {} in {}; known are 'steps' and 'epochs'",
-                                  quote(member.key), context),
-                      context, nearest(member.key, known).value_or(""));
-  }
-  if (!member.value.is_integer() || member.value.as_int() < 1) refuse_span(member.value);
-  const int64_t count = member.value.as_int();
-  return member.key == "steps" ? CallSpan::steps(count) : CallSpan::epochs(count);
 }
 
 }  // namespace
@@ -122,25 +103,13 @@ bool admits_event(const CallFilter& filter, const CallPosition& position) {
   return end && reached(position, filter.last->unit) > *end - filter.last->count;
 }
 
-std::optional<CallFilter> take_filter(ConfigValue& parameters, const ParameterTable& own,
-                                      std::string_view context) {
-  CallFilter filter;
-  bool any = false;
+std::vector<Option<CallFilter>> call_filter_options() {
+  std::vector<Option<CallFilter>> options;
   for (const FilterCondition& condition : kConditions) {
-    const ConfigValue* value = parameters.find(condition.key);
-    if (value == nullptr || own.find(condition.key) != nullptr) continue;
-    filter.*condition.span = parse_span(*value, fmt::format("{}.{}", context, condition.key));
-    parameters.erase(condition.key);
-    any = true;
+    options.push_back(option(condition.key, condition.span).doc(condition.doc));
   }
-  const ConfigValue* once = parameters.find("once");
-  if (once != nullptr && own.find("once") == nullptr) {
-    filter.once = once->as_bool(fmt::format("{}.once", context));
-    parameters.erase("once");
-    any = true;
-  }
-  if (!any) return std::nullopt;
-  return filter;
+  options.push_back(option("once", &CallFilter::once).doc("Call each hook only the first time."));
+  return options;
 }
 
 std::string to_string(const CallFilter& filter) {

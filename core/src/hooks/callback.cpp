@@ -28,15 +28,6 @@ StateDict Callback::state_dict() const {
 
 void Callback::load_state_dict(const StateDict&) {}
 
-OnError parse_on_error(const ConfigValue& value) {
-  const std::string& text = value.as_string("on_error");
-  if (text == "fail") return OnError::fail;
-  if (text == "disable") return OnError::disable;
-  throw value.error(
-      fmt::format("'on_error' must be 'fail' or 'disable', found {}", value.describe()),
-      "on_error");
-}
-
 void refuse_null_callback() {
   throw ConfigError({}, "a callback is null; pass std::make_shared<YourCallback>(...)");
 }

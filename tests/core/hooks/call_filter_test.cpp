@@ -4,6 +4,7 @@
 #include "../support/recorder.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "grapnel/callback_keys.h"
 #include "temp_dir.h"
 #include "toy.h"
 
@@ -37,10 +38,9 @@ std::vector<int64_t> admitted_epochs(const CallFilter& filter, Hook hook) {
 CallFilter parsed(const std::string& text) {
   ConfigValue parameters = parse_json(text, "run.json");
   static const ParameterTable none("thing", "A thing.", {});
-  const auto filter = take_filter(parameters, none, "callbacks.thing");
-  REQUIRE(filter.has_value());
+  const CallFilter filter = take_callback_keys(parameters, none, "callbacks.thing").filter;
   CHECK(parameters.size() == 0);
-  return *filter;
+  return filter;
 }
 
 // Two epochs of three batches; how often each hook came.
@@ -106,7 +106,7 @@ TEST_CASE("an invalid filter is refused with its position") {
   const auto refusal = [&](const std::string& text) -> std::string {
     ConfigValue parameters = parse_json(text, "run.json");
     try {
-      (void)take_filter(parameters, none, "callbacks.thing");
+      (void)take_callback_keys(parameters, none, "callbacks.thing");
     } catch (const ConfigError& error) {
       return error.what();
     }
@@ -120,11 +120,35 @@ TEST_CASE("an invalid filter is refused with its position") {
   CHECK_THAT(refusal(R"({"once": 1})"), Catch::Contains("callbacks.thing.once"));
 }
 
+TEST_CASE("on_error and label are read from the keys next to a callback's parameters") {
+  const ParameterTable none("thing", "A thing.", {});
+  ConfigValue given = parse_json(R"({"on_error": "disable", "label": "a"})", "run.json");
+  const CallbackKeys keys = take_callback_keys(given, none, "callbacks.thing");
+  CHECK(keys.on_error == OnError::disable);
+  CHECK(keys.label == "a");
+  CHECK(keys.filter == CallFilter{});
+  ConfigValue nothing = ConfigValue::object();
+  CHECK(take_callback_keys(nothing, none, "callbacks.thing").on_error == OnError::fail);
+  const auto refusal = [&](const char* text) -> std::string {
+    ConfigValue section = parse_json(text, "run.json");
+    try {
+      (void)take_callback_keys(section, none, "callbacks.thing");
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  CHECK_THAT(refusal(R"({"on_error": "ignore"})"),
+             Catch::Contains("callbacks.thing.on_error must be 'fail' or 'disable'"));
+  CHECK_THAT(refusal(R"({"labell": "a"})"), Catch::Contains("did you mean 'label'?"));
+  CHECK(refusal(R"({"other": 1})") == "accepted");  // left to the callback's own table
+}
+
 TEST_CASE("a filter's key that the callback has as a parameter is left to the callback") {
   const ParameterTable own("thing", "A thing.",
                            {parameter::integer("every", 1).doc("Of its own.")});
   ConfigValue parameters = parse_json(R"({"every": 5})", "run.json");
-  CHECK_FALSE(take_filter(parameters, own, "callbacks.thing").has_value());
+  CHECK(take_callback_keys(parameters, own, "callbacks.thing").filter == CallFilter{});
   CHECK(parameters.contains("every"));
 }
 

@@ -192,7 +192,7 @@ TEST_CASE("OneCycleLR refuses a step past its end") {
 TEST_CASE("scheduler arguments out of range are refused with the accepted range") {
   const auto optimizer = sgd();
   CHECK_THROWS_WITH(StepLR(optimizer, 0),
-                    Contains("StepLR: step_size must be at least 1, found 0"));
+                    Contains("StepLR: step_size must be at least 1, found the integer 0"));
   CHECK_THROWS_WITH(ConstantLR(optimizer, 1.5), Contains("factor"));
   CHECK_THROWS_WITH(LinearLR(optimizer, 0.0), Contains("start_factor"));
   CHECK_THROWS_WITH(LinearLR(optimizer, 0.5, -0.1), Contains("end_factor"));
