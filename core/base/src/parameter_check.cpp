@@ -195,8 +195,7 @@ class Check {
     if (std::find(spec_.choices.begin(), spec_.choices.end(), text) != spec_.choices.end()) return;
     const auto meant = nearest(text, spec_.choices);
     throw value.error(key_ + " must be " + join_quoted(spec_.choices) + ", found " +
-                          value.describe() +
-                          (meant ? "; did you mean " + quote(*meant) + "?" : std::string()),
+                          value.describe() + did_you_mean(meant),
                       key_, meant.value_or(""));
   }
 

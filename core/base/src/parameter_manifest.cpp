@@ -20,9 +20,7 @@ ParameterType read_type(const ConfigValue& value) {
   if (const auto type = detail::parameter_type_named(name)) return *type;
   const std::vector<std::string> known = detail::parameter_type_names();
   const auto meant = nearest(name, known);
-  throw value.error("unknown type " + quote(name) +
-                        (meant ? "; did you mean " + quote(*meant) + "?" : std::string()) +
-                        " Types: " + join(known),
+  throw value.error("unknown type " + quote(name) + did_you_mean(meant) + " Types: " + join(known),
                     "type", meant.value_or(""));
 }
 

@@ -63,7 +63,7 @@ Parameters ParameterTable::validate(const ConfigValue& value, std::string_view c
       const std::vector<std::string> known = names();
       const auto meant = nearest(member.key, known);
       std::string text = "unknown key " + quote(member.key) + " in " + where;
-      if (meant) text += "; did you mean " + quote(*meant) + "?";
+      text += did_you_mean(meant);
       text += known.empty() ? "; it takes no parameters"
                             : (meant ? " Known: " : "; known: ") + join(known);
       throw ConfigError(member.key_position(), text, dotted(context, member.key),

@@ -25,12 +25,12 @@ void check_state_keys(const std::vector<CallbackHandle>& callbacks) {
       if (!callbacks[j].has_state) continue;
       const std::string key = callbacks[i].callback->state_key();
       if (key != callbacks[j].callback->state_key()) continue;
-      throw ConfigError(
-          {},
-          fmt::format("two callbacks of class {} have the same state_key \"{}\", so one would "
-                      "overwrite the other's state in checkpoints; give one of them another name "
-                      "(set_name, or \"label\" in run.json)",
-                      callbacks[j].callback->type_name(), key));
+      throw ConfigError::of(
+          "",
+          "two callbacks of class {} have the same state_key \"{}\", so one would overwrite the "
+          "other's state in checkpoints; give one of them another name (set_name, or \"label\" in "
+          "run.json)",
+          callbacks[j].callback->type_name(), key);
     }
   }
 }

@@ -137,11 +137,11 @@ void Fabric::Impl::add(const FabricCallback& callback) {
   });
   const auto index = static_cast<uint32_t>(place - all.begin());
   if (handle.filter && handle.filter->last) {
-    throw ConfigError({},
-                      fmt::format("{}: the filter 'last' has no meaning in a Fabric, which doesn't "
-                                  "know where the loop ends; leave it out",
-                                  run.hooks.label(index)),
-                      "last");
+    throw ConfigError::of(
+        "last",
+        "{}: the filter 'last' has no meaning in a Fabric, which doesn't know where the loop "
+        "ends; leave it out",
+        run.hooks.label(index));
   }
   HookMask hooks = handle.callback->wanted(handle.overridden);
   for (size_t i = 0; i < kHookCount; ++i) hooks.set(i, hooks.test(i) && handle.overridden.test(i));
@@ -204,7 +204,7 @@ size_t Fabric::add_module(const ModuleRef& ref, EventHandlers* handlers,
   Module& module = *ref.module;
   for (const Impl::SetUp& other : impl_->modules) {
     if (other.module == &module) {
-      throw ConfigError({}, fmt::format("{} is set up already", module.type_name()));
+      throw ConfigError::of("", "{} is set up already", module.type_name());
     }
   }
   std::vector<const c10::TensorImpl*> own;
@@ -215,18 +215,18 @@ size_t Fabric::add_module(const ModuleRef& ref, EventHandlers* handlers,
     if (optimizer == nullptr) throw ConfigError({}, "an optimizer to set up is null");
     if (std::count(optimizers.begin(), optimizers.end(), optimizer) > 1 ||
         std::count(run.optimizers.begin(), run.optimizers.end(), optimizer) > 0) {
-      throw ConfigError({}, fmt::format("{} is set up already", optimizer->type_name()));
+      throw ConfigError::of("", "{} is set up already", optimizer->type_name());
     }
     for (const ParamGroup& group : optimizer->groups()) {
       for (const at::Tensor& parameter : group.params) {
         if (std::find(own.begin(), own.end(), parameter.unsafeGetTensorImpl()) != own.end()) {
           continue;
         }
-        throw ConfigError({},
-                          fmt::format("{} has a parameter of shape [{}] that is not one of {}'s; "
-                                      "make it from the parameters of the module it is set up with",
-                                      optimizer->type_name(), fmt::join(parameter.sizes(), ", "),
-                                      module.type_name()));
+        throw ConfigError::of(
+            "",
+            "{} has a parameter of shape [{}] that is not one of {}'s; make it from the "
+            "parameters of the module it is set up with",
+            optimizer->type_name(), fmt::join(parameter.sizes(), ", "), module.type_name());
       }
     }
   }
@@ -263,7 +263,7 @@ void Fabric::backward(const at::Tensor& loss) {
 void Fabric::clip_gradients(const FabricOptimizer& optimizer, double clip_val,
                             ClipAlgorithm algorithm) {
   if (!(clip_val > 0)) {
-    throw ConfigError({}, fmt::format("clip_val={} must be above 0", clip_val), "clip_val");
+    throw ConfigError::of("clip_val", "clip_val={} must be above 0", clip_val);
   }
   grapnel::clip_gradients(optimizer.optimizer(), clip_val, algorithm == ClipAlgorithm::norm);
 }
@@ -272,9 +272,11 @@ void Fabric::Impl::require_epoch(const Called& called, std::string_view name,
                                  std::optional<Hook> hook) {
   if (!called.counts_epochs || run.hooks.position.epoch > 0) return;
   if (hook && !is_within_training_batch(*hook) && *hook != Hook::on_train_epoch_end) return;
-  throw ConfigError({}, fmt::format("{}: its filter counts epochs, but {} was called before any "
-                                    "epoch began; call on_train_epoch_start for each of them",
-                                    run.hooks.label(called.index), name));
+  throw ConfigError::of(
+      "",
+      "{}: its filter counts epochs, but {} was called before any epoch began; call "
+      "on_train_epoch_start for each of them",
+      run.hooks.label(called.index), name);
 }
 
 void Fabric::Impl::call(std::string_view name, const EventArguments& arguments) {

@@ -53,16 +53,14 @@ void check_names(const FabricState& state) {
   for (size_t i = 0; i < state.size(); ++i) {
     const std::string& name = state[i].first;
     if (name == kCallbacks || name == kVersion) {
-      throw ConfigError({},
-                        fmt::format("an item of a checkpoint can't be called {}, which is "
-                                    "Fabric's own; choose another name",
-                                    quote(name)),
-                        name);
+      throw ConfigError::of(
+          name,
+          "an item of a checkpoint can't be called {}, which is Fabric's own; choose another name",
+          quote(name));
     }
     for (size_t j = 0; j < i; ++j) {
       if (state[j].first == name) {
-        throw ConfigError({}, fmt::format("two items of a checkpoint are called {}", quote(name)),
-                          name);
+        throw ConfigError::of(name, "two items of a checkpoint are called {}", quote(name));
       }
     }
   }

@@ -60,20 +60,16 @@ void check_filter(const CallFilter& filter, std::string_view context) {
   for (const FilterCondition& condition : kConditions) {
     const auto& span = filter.*condition.span;
     if (!span || span->count >= 1) continue;
-    throw ConfigError({},
-                      fmt::format("{}.{} is {} {}; it must be at least 1", context, condition.key,
-                                  span->count, unit_name(span->unit)),
-                      condition.key);
+    throw ConfigError::of(condition.key, "{}.{} is {} {}; it must be at least 1", context,
+                          condition.key, span->count, unit_name(span->unit));
   }
 }
 
 void check_filter_end(const CallFilter& filter, const CallPosition& position,
                       std::string_view who) {
   if (!filter.last || end_of(position, filter.last->unit)) return;
-  throw ConfigError(
-      {},
-      fmt::format("{}: the filter 'last' needs trainer.max_{}", who, unit_name(filter.last->unit)),
-      "last");
+  throw ConfigError::of("last", "{}: the filter 'last' needs trainer.max_{}", who,
+                        unit_name(filter.last->unit));
 }
 
 bool concerns(const CallFilter& filter, Hook hook) {

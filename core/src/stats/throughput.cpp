@@ -15,20 +15,18 @@ Throughput::Throughput(int64_t window_size, std::string separator,
       available_flops_(available_flops),
       world_size_(world_size) {
   if (window_size < 2) {
-    throw ConfigError(
-        {},
-        fmt::format("window_size={} must be at least 2: a throughput is measured between the first "
-                    "and the last batch of a window",
-                    window_size),
-        "window_size");
+    throw ConfigError::of(
+        "window_size",
+        "window_size={} must be at least 2: a throughput is measured between the first and the "
+        "last batch of a window",
+        window_size);
   }
   if (available_flops.has_value() && !(*available_flops > 0)) {
-    throw ConfigError({}, fmt::format("available_flops={} must be above 0", *available_flops),
-                      "available_flops");
+    throw ConfigError::of("available_flops", "available_flops={} must be above 0",
+                          *available_flops);
   }
   if (world_size < 1) {
-    throw ConfigError({}, fmt::format("world_size={} must be at least 1", world_size),
-                      "world_size");
+    throw ConfigError::of("world_size", "world_size={} must be at least 1", world_size);
   }
 }
 
@@ -36,9 +34,8 @@ void Throughput::update(double time, int64_t batches, int64_t samples,
                         std::optional<int64_t> lengths, std::optional<double> flops) {
   const auto grows = [](const char* what, auto last, auto now) {
     if (now > last) return;
-    throw ConfigError({}, fmt::format("throughput: {} must grow with every update, but {} comes "
-                                      "after {}",
-                                      what, now, last));
+    throw ConfigError::of("", "throughput: {} must grow with every update, but {} comes after {}",
+                          what, now, last);
   };
   if (!entries_.empty()) {
     const Entry& last = entries_.back();
@@ -48,14 +45,12 @@ void Throughput::update(double time, int64_t batches, int64_t samples,
     if (last.lengths && lengths) grows("lengths", *last.lengths, *lengths);
   }
   if (samples < batches) {
-    throw ConfigError({}, fmt::format("throughput: {} samples in {} batches; a batch has at least "
-                                      "one",
-                                      samples, batches));
+    throw ConfigError::of("", "throughput: {} samples in {} batches; a batch has at least one",
+                          samples, batches);
   }
   if (lengths.has_value() && *lengths < samples) {
-    throw ConfigError({}, fmt::format("throughput: {} items in {} samples; a sample has at least "
-                                      "one",
-                                      *lengths, samples));
+    throw ConfigError::of("", "throughput: {} items in {} samples; a sample has at least one",
+                          *lengths, samples);
   }
   entries_.push_back({time, batches, samples, lengths, flops});
   if (entries_.size() > window_size_) entries_.pop_front();

@@ -33,7 +33,7 @@ auto& get_or_throw(Variant& variant, const StateValue& value, std::string_view w
   for (const auto& [name, value] : state) keys.push_back(name);
   std::string message = fmt::format("there is no key {}", quote(key));
   if (const auto candidate = nearest(key, keys)) {
-    message += fmt::format("; did you mean {}?", quote(*candidate));
+    message += did_you_mean(candidate);
   } else if (keys.empty()) {
     message += "; the state is empty";
   } else {

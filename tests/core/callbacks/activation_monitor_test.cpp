@@ -244,8 +244,10 @@ TEST_CASE("layers that can't be observed are refused before the training, saying
   ToyModule toy;
   CHECK_THROWS_WITH(fit(toy, overridden_module_functions<ToyModule>(), {"*"}),
                     Contains("no observed layers") && Contains("grapnel/observed.h"));
-  CHECK_THROWS_WITH(ActivationMonitor({.layers = {}}), Contains("layers must have 1 to 10000 items, found 0"));
-  CHECK_THROWS_WITH(ActivationMonitor({.every_n_steps = 0}), Contains("every_n_steps must be at least 1, found the integer 0"));
+  CHECK_THROWS_WITH(ActivationMonitor({.layers = {}}),
+                    Contains("layers must have 1 to 10000 items, found 0"));
+  CHECK_THROWS_WITH(ActivationMonitor({.every_n_steps = 0}),
+                    Contains("every_n_steps must be at least 1, found the integer 0"));
 }
 
 TEST_CASE("ActivationMonitor works in every floating dtype, and large values don't overflow it") {

@@ -60,7 +60,8 @@ TEST_CASE("a CNN takes images of any size that is at least 1 pixel after its blo
 }
 
 TEST_CASE("MLP and CNN refuse sizes that make no network") {
-  CHECK_THROWS_WITH(MLP({.hidden = {0}}), Contains("MLP: hidden must be at least 1, found the integer 0"));
+  CHECK_THROWS_WITH(MLP({.hidden = {0}}),
+                    Contains("MLP: hidden must be at least 1, found the integer 0"));
   CHECK_THROWS_WITH(MLP({.dropout = 1.0}), Contains("dropout"));
   CHECK_THROWS_WITH(CNN({.channels = {}}), Contains("channels"));
   CHECK_THROWS_AS(MLP({.training = {.optimizer = "Adamm"}}), ConfigError);

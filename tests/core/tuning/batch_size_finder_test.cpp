@@ -151,7 +151,8 @@ TEST_CASE("BatchSizeFinder refuses what it can't search, with the reason") {
     DataLoaders test_dataloaders() override { return {train_dataloader(), train_dataloader()}; }
   } two;
   CHECK_THROWS_WITH(trainer.test(module, two), Contains("several dataloaders"));
-  CHECK_THROWS_WITH(BatchSizeFinder({.margin = 1.0}), Contains("margin must be at least 0 and below 1"));
+  CHECK_THROWS_WITH(BatchSizeFinder({.margin = 1.0}),
+                    Contains("margin must be at least 0 and below 1"));
   CHECK_THROWS_WITH(BatchSizeFinder({.init_val = 0}), Contains("init_val"));
   CHECK_THROWS_WITH(
       make_callback("batch_size_finder", parse_json(R"({"mode": "fast"})", "run.json"),
