@@ -92,7 +92,7 @@ TEST_CASE("a manifest that contradicts itself is refused where it does") {
           R"({"a": {"type": "integer", "doc": "A.", "minimum": 2, "exclusive_minimum": 1}})") ==
       "plugin.json:1:75: 'minimum' and 'exclusive_minimum' exclude one another; keep one of them");
   CHECK(error_of(R"({"a": {"type": "object", "doc": "A."}})") ==
-        "plugin.json:1:2: parameter 'a' needs a table of its own exactly when it is an object");
+        "plugin.json:1:2: parameter 'a' needs a table of fields if, and only if, it is an object");
   CHECK(error_of(R"({"a b": {"type": "any", "doc": "A."}})") ==
         "plugin.json:1:2: 'a b' is not a name of letters, digits and '_'");
   CHECK(error_of(R"({"a": {"type": [], "doc": "A."}})") ==

@@ -260,7 +260,7 @@ std::optional<std::string> mistake_in(const ParameterSpec& spec) {
   if (spec.meaning.empty()) return who + " lacks a sentence about its meaning";
   if (spec.types.empty()) return who + " accepts no type";
   if (accepts(spec, ParameterType::object) != (spec.fields != nullptr)) {
-    return who + " needs a table of its own exactly when it is an object";
+    return who + " needs a table of fields if, and only if, it is an object";
   }
   const bool is_empty =
       spec.minimum && spec.maximum &&

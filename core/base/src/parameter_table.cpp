@@ -26,7 +26,7 @@ ParameterTable::ParameterTable(std::string name, std::string summary,
     const auto same_name = [&](const ParameterSpec& other) { return other.name == spec->name; };
     if (std::any_of(specs_.begin(), spec, same_name)) {
       throw std::logic_error("table " + quote(name_) + ": parameter " + quote(spec->name) +
-                             " stands twice");
+                             " is in it twice");
     }
     if (!spec->default_value) continue;
     try {

@@ -15,7 +15,7 @@ namespace {
                          (context.empty() ? std::string() : " of " + context) + " " + what);
 }
 
-// Elements of a list; a value that is no list counts as one of its own.
+// Elements of a list; a value that is no list counts as a list of one.
 template <class T, class Convert>
 std::vector<T> elements(const ConfigValue& value, Convert convert) {
   std::vector<T> out;

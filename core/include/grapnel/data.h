@@ -142,7 +142,7 @@ struct GRAPNEL_CORE_API Data {
       : module(&data_module), methods(overridden_data_methods<T, DataModule>()) {
     check_type(typeid(data_module), typeid(T));
   }
-  // One loader for whatever the run is: it stands in train, and evaluations take it from there.
+  // One loader for any kind of run: it is in train, and evaluations take it from there.
   Data(std::shared_ptr<DataLoader> loader_of_the_stage);
   template <class T>
   requires std::derived_from<T, DataLoader> Data(std::shared_ptr<T> loader_of_the_stage)

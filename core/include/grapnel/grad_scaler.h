@@ -1,9 +1,9 @@
-// Keeps float16 gradients from vanishing: the loss is multiplied by a scale before the backward pass,
-// the gradients are divided by it before anybody looks at them.
+// Keeps float16 gradients from vanishing: the loss is multiplied by a scale before the backward
+// pass, the gradients are divided by it before anybody looks at them.
 //
-// Gradients that overflowed show that the scale is too large: that optimizer step is skipped and the
-// scale lowered; after many good steps in a row it is raised. The arithmetic and the defaults are those
-// of torch.amp.GradScaler (Micikevicius et al., Mixed Precision Training, 2018).
+// Gradients that overflowed show that the scale is too large: that optimizer step is skipped and
+// the scale lowered; after many good steps in a row it is raised. The arithmetic and the defaults
+// are those of torch.amp.GradScaler (Micikevicius et al., Mixed Precision Training, 2018).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,8 +30,8 @@ class GRAPNEL_CORE_API GradScaler {
 
   at::Tensor scale(const at::Tensor& loss) const;
 
-  // Divides the gradients of an optimizer's parameters by the scale and looks whether all of them are
-  // finite. Throws ConfigError for float16 gradients: the parameters must be float32.
+  // Divides the gradients of an optimizer's parameters by the scale and looks whether all of them
+  // are finite. Throws ConfigError for float16 gradients: the parameters must be float32.
   void unscale(Optimizer& optimizer);
 
   // Whether the last unscale met a gradient that is not finite. Waits for the device.

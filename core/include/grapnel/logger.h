@@ -20,7 +20,7 @@ class GRAPNEL_CORE_API Logger {
 
   virtual std::string name() const = 0;
   virtual std::string version() const = 0;  // "version_0", ...; or a text of the user's
-  virtual std::filesystem::path save_dir() const { return {}; }  // empty: none of its own
+  virtual std::filesystem::path save_dir() const { return {}; }  // empty: none
 
   // Once, before the first metric of a run.
   virtual void start() {}
@@ -36,7 +36,7 @@ class GRAPNEL_CORE_API Logger {
   // The character between parts of a metric's name: "train/loss".
   virtual std::string group_separator() const { return "/"; }
 
-  // Where it stands, for exact resume: what was written after the checkpoint is taken back.
+  // Its position, for exact resume: what was written after the checkpoint is taken back.
   virtual StateDict state_dict() const { return {}; }
   virtual void load_state_dict(const StateDict&) {}
 };

@@ -20,13 +20,13 @@
 
 namespace grapnel {
 
-// What a closure tells its optimizer.
+// The result of a closure.
 struct ClosureResult {
   at::Tensor loss;           // undefined when the step computed none
   bool skip_update = false;  // leave the parameters as they are this time
 };
 
-// Computes the loss and the gradients anew; called once or several times per step (LBFGS).
+// Recomputes the loss and the gradients; called once or several times per step (LBFGS).
 using Closure = std::function<ClosureResult()>;
 
 struct ParamGroup {

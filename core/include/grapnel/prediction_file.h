@@ -20,11 +20,11 @@ namespace grapnel {
 // True for the endings that write_predictions knows, ".csv" and ".safetensors".
 GRAPNEL_CORE_API bool is_predictions_file(const std::filesystem::path& file);
 
-// Where each sample of each batch of each loader stands in its data set.
+// The index of each sample of each batch of each loader in its data set.
 using SampleIndices = std::vector<std::vector<std::vector<int64_t>>>;
 
 // Makes the directory if it isn't there. indices: the "index" of the table, and a tensor "index"
-// [N] beside the outputs; a loader without them gets a table that counts its samples. Throws
+// [N] next to the outputs; a loader without them gets a table that counts its samples. Throws
 // IoError; DataError when the outputs of the batches don't fit together.
 GRAPNEL_CORE_API void write_predictions(const std::filesystem::path& file,
                                         const std::vector<Predictions>& predictions,

@@ -18,7 +18,7 @@
 
 namespace grapnel {
 
-// What stands beside a bar, in order: metrics, the logger's version.
+// Shown next to a bar, in order: metrics, the logger's version.
 using PostfixValue = std::variant<std::int64_t, double, std::string>;
 using Postfix = std::vector<std::pair<std::string, PostfixValue>>;
 
@@ -26,8 +26,8 @@ using Postfix = std::vector<std::pair<std::string, PostfixValue>>;
 // "1e-8"; integers as they are.
 GRAPNEL_CORE_API std::string format_postfix_value(const PostfixValue& value);
 
-// The look of a bar in colour. A style is a list of words: "bold", "dim", "italic", "underline", one
-// of the eight colours of a terminal ("red") or "#rrggbb"; "" is the terminal's own.
+// The look of a bar in colour. A style is a list of words: "bold", "dim", "italic", "underline",
+// one of the eight colours of a terminal ("red") or "#rrggbb"; "" is the terminal's own.
 struct BarTheme {
   std::string description = "";
   std::string progress_bar = "#6206E0";
@@ -60,8 +60,8 @@ class GRAPNEL_CORE_API Bar {
   virtual void reset() = 0;
   virtual void set_total(std::optional<std::int64_t> total) = 0;  // nothing: unknown
   virtual void set_description(std::string_view description) = 0;
-  // The count. True when it is time to show it: then the postfix is worth bringing up to date. Whoever
-  // gave one at such a time gives one every time, and both are drawn together.
+  // The count. True when it is time to show it, and worth updating the postfix. If a postfix follows
+  // set_n() == true once, it must always follow; both are drawn together.
   virtual bool set_n(std::int64_t n) = 0;
   virtual void set_postfix(const Postfix& postfix) = 0;
   // May be called again.

@@ -1,6 +1,6 @@
 // Progress bars on a terminal, or as lines in a log where there is no terminal.
 //
-// On a terminal the bars stand below everything that print() writes, are redrawn ten times a second
+// On a terminal the bars are below everything that print() writes, are redrawn ten times a second
 // at most, and follow its width. Elsewhere a bar is one plain line, without control codes, every
 // ten seconds and when it is finished. A step that draws nothing costs one reading of the clock.
 #pragma once

@@ -1,8 +1,8 @@
 // The options of a Trainer, with Lightning's names and defaults.
 //
 // trainer_options_table() has a sentence, the range and the unit of each: that is the documentation
-// of an option without a comment here, and what `grapnel` and the schema of run.json show. Trainer's
-// constructor checks by it, and throws ConfigError for a value that is not accepted.
+// of an option without a comment here, and what `grapnel` and the schema of run.json show.
+// Trainer's constructor checks by it, and throws ConfigError for a value that is not accepted.
 #pragma once
 
 #include <concepts>
@@ -26,7 +26,8 @@ namespace grapnel {
 
 class ProgressSink;
 
-// Whether only deterministic algorithms are used; `warn` warns where there is none, where `on` fails.
+// Whether only deterministic algorithms are used; `warn` warns where there is none, where `on`
+// fails.
 enum class Deterministic { off, on, warn };
 
 // A number of batches (an integer) or a fraction of all (a floating-point number in [0, 1]).
@@ -83,8 +84,8 @@ struct TrainerOptions {
   std::optional<ClipAlgorithm> gradient_clip_algorithm = {};  // unset: norm
   Precision precision = Precision::f32_true;
   bool detect_anomaly = false;
-  // Unset: as the process has it. On a GPU, LibTorch asks for CUBLAS_WORKSPACE_CONFIG=:4096:8 in the
-  // environment.
+  // Unset: as the process has it. On a GPU, LibTorch asks for CUBLAS_WORKSPACE_CONFIG=:4096:8 in
+  // the environment.
   std::optional<Deterministic> deterministic = {};
   // Let cuDNN try its algorithms and take the fastest. Unset: as the process has it, off when
   // deterministic.

@@ -127,14 +127,14 @@ std::vector<std::string> observed_names(const std::vector<Layer>& layers) {
 
 }  // namespace
 
-// Sees the layers while it watches, and keeps the sums of what they put out, on their device.
+// Observes the layers while watching, and keeps the sums of their outputs on their device.
 class ActivationMonitor::Watcher final : public LayerObserver {
  public:
   struct Chosen {
     std::string name;
     std::string type;
   };
-  // The sums of one tensor that a layer put out.
+  // The sums of one output tensor of a layer.
   struct Row {
     const Chosen* layer;
     double elements;
@@ -214,7 +214,7 @@ ActivationMonitor::~ActivationMonitor() = default;
 const OptionsTable<ActivationMonitorOptions>& ActivationMonitor::options_table() {
   using O = ActivationMonitorOptions;
   static const OptionsTable<O> table(
-      "activation_monitor", "Logs statistics of what the model's layers put out in training.",
+      "activation_monitor", "Logs statistics of the outputs of the model's layers in training.",
       {option("layers", &O::layers)
            .items(1, 10'000)
            .doc("Names of layers, or patterns of them with * and ?."),
@@ -269,7 +269,7 @@ void ActivationMonitor::on_train_batch_start(TrainBatchStart& event) {
   Trainer& trainer = event.trainer;
   watching_.end();  // of a batch that was left out
   if (!looks_at(trainer)) return;
-  // Of a window within which the run was resumed, nobody saw the first batches.
+  // The first batches of a window in which the run was resumed were not observed.
   const int64_t step = trainer.state().batches_that_stepped;
   if (trainer.state().window_start >= 0 && !watcher_->began(step)) return;
   watching_ = trainer.lease("watching the layers of the model",
@@ -299,7 +299,7 @@ void ActivationMonitor::on_exception(ExceptionEvent& event) {
   try {
     evaluate(event.trainer);
   } catch (const std::exception& error) {
-    log_debug("ActivationMonitor: what the layers put out can't be read after a failure: {}",
+    log_debug("ActivationMonitor: the layers' outputs can't be read after a failure: {}",
               error.what());
   }
 }
@@ -340,7 +340,7 @@ void ActivationMonitor::evaluate(const Trainer& trainer) {
   if (std::exchange(warned_of_, first_nonfinite_layer_) == first_nonfinite_layer_) return;
   if (first_bad == nullptr) return;
   log_warning(
-      "ActivationMonitor: at step {} layer {} ({}) is the first that puts out values that are NaN "
+      "ActivationMonitor: at step {} layer {} ({}) is the first with outputs that are NaN "
       "or infinite: {} of {}",
       trainer.state().batches_that_stepped, quote(first_nonfinite_layer_), first_bad->layer->type,
       bad, first_bad->elements);

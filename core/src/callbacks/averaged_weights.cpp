@@ -28,7 +28,7 @@ struct Alike {
   std::vector<at::Tensor> models;
 };
 
-// The model's own tensor, which usually stands where it stood; nullptr: the model has it no more.
+// The model's own tensor, usually at its old index; nullptr: the model no longer has it.
 const at::Tensor* live_tensor(const StateView& view, AveragedWeights::Entry& entry) {
   const std::vector<StateEntry>& all = view.entries();
   if (entry.place >= all.size() || all[entry.place].name != entry.name) {

@@ -144,7 +144,7 @@ void BaseFinetuning::load_state_dict(const StateDict& state) {
 
 void BaseFinetuning::setup(StageEvent& event) {
   if (event.run != RunKind::fit) return;
-  // A fit that goes on from where the last one stood goes on with what that had unfrozen.
+  // A fit that continues the last one keeps what that one had unfrozen.
   restored_ = event.trainer.current_epoch() > 0 && !groups_.empty();
   const std::set<std::string> norms_before = std::move(frozen_norms_);
   frozen_norms_.clear();
@@ -336,7 +336,7 @@ void BaseFinetuning::on_train_batch_start(TrainBatchStart& event) {
       event.trainer.lease_weights(std::move(copies), "statistics of frozen batch normalizations");
 }
 
-// Before other callbacks look at the model after the step, whatever their order.
+// Before other callbacks look at the model after the step, in any order.
 void BaseFinetuning::on_after_optimizer_step(OptimizerEvent& event) {
   if (event.module.automatic_optimization) statistics_.end();
 }

@@ -23,7 +23,7 @@ void link_checkpoint(const fs::path& file, const fs::path& link) {
   if (fs::symlink_status(place).type() == fs::file_type::directory) {
     throw IoError("make a link at", place, 0, "a directory is in the way; move it elsewhere");
   }
-  // Made beside its place and renamed into it: a reader finds the old one or the new one.
+  // Made next to its final path and renamed: a reader finds the old one or the new one.
   const fs::path temporary = place.parent_path() / ("." + place.filename().string() + ".new");
   std::error_code error;
   fs::remove(temporary, error);

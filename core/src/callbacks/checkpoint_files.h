@@ -13,8 +13,8 @@ void link_checkpoint(const std::filesystem::path& file, const std::filesystem::p
 // Removes a file that may be gone already; a failure is a warning, since the new file is complete.
 void remove_checkpoint(const std::filesystem::path& file);
 
-// Would removing `file` take `kept` away, by whatever paths both are named? Removing a link to it would
-// not.
+// Would removing `file` take `kept` away, by whatever paths both are named? Removing a link to it
+// would not.
 bool would_remove(const std::filesystem::path& file, const std::filesystem::path& kept);
 
 // Does the file lie below the directory? Both as they are written, without looking at links.

@@ -14,7 +14,7 @@ namespace {
 [[noreturn]] void refuse_name(std::string_view text, std::string_view why) {
   throw ConfigError::of("filename",
                         "the checkpoint name {} is not usable: {}; write {{metric}} or "
-                        "{{metric:format}}, and double a brace that stands for itself",
+                        "{{metric:format}}, and write {{{{ or }}}} for a brace",
                         quote(text), why);
 }
 

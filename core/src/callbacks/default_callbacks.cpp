@@ -1,5 +1,5 @@
-// The callbacks that a Trainer adds by itself: ModelCheckpoint, Timer for max_time, a progress bar, a
-// summary of the model.
+// The callbacks that a Trainer adds by itself: ModelCheckpoint, Timer for max_time, a progress bar,
+// a summary of the model.
 #include <algorithm>
 
 #include "grapnel/base/error.h"

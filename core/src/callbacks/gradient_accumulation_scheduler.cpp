@@ -88,7 +88,7 @@ void GradientAccumulationScheduler::on_train_start(Event& event) {
   // The trainer's own option, not the factor that this callback left behind in an earlier fit.
   if (event.trainer.options().accumulate_grad_batches != 1) {
     refuse_schedule(
-        fmt::format("the trainer has accumulate_grad_batches={} of its own; remove that option or "
+        fmt::format("the trainer has accumulate_grad_batches={} too; remove that option or "
                     "the callback",
                     event.trainer.options().accumulate_grad_batches));
   }

@@ -93,8 +93,8 @@ HookMask LearningRateMonitor::wanted(const HookMask& overridden) const {
   return mask;
 }
 
-// Schedulers first, then the optimizers that have none. The names are made anew every time, because
-// groups may have been added.
+// Schedulers first, then the optimizers that have none. The names are made again every time,
+// because groups may have been added.
 std::vector<LearningRateMonitor::Source> LearningRateMonitor::sources(
     const Trainer& trainer) const {
   std::vector<Source> found;
@@ -170,7 +170,7 @@ void LearningRateMonitor::on_train_epoch_start(Event& event) {
   log_values(event.trainer, Interval::epoch);
 }
 
-// An optimizer that got a second group: what was "lr-SGD" goes on as "lr-SGD/pg1".
+// An optimizer that got a second group: "lr-SGD" continues as "lr-SGD/pg1".
 void LearningRateMonitor::adopt_names(const std::vector<Source>& all) {
   constexpr std::string_view kFirst = "/pg1";
   for (const Source& source : all) {

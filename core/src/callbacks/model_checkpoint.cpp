@@ -280,7 +280,7 @@ void ModelCheckpoint::save_top_k(Trainer& trainer, const Metrics& metrics) {
 void ModelCheckpoint::save_newest(Trainer& trainer, const Metrics& metrics) {
   const Records before = records_;
   const std::string path = free_name(metrics, "", records_.best_model_path);
-  records_.best_model_path = path;  // before it is saved: it stands in the file
+  records_.best_model_path = path;  // before saving: the file contains it
   try {
     save(trainer, path);
   } catch (...) {
@@ -353,7 +353,7 @@ void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics) {
   if (options_.save_last == SaveLast::no) return;
   const Records before = records_;
   const std::string path = free_name(metrics, options_.name_last, records_.last_model_path);
-  records_.last_model_path = path;  // before it is saved: it stands in the file
+  records_.last_model_path = path;  // before saving: the file contains it
   try {
     if (options_.save_last == SaveLast::link && !last_checkpoint_saved_.empty() &&
         options_.save_top_k != 0) {

@@ -92,7 +92,7 @@ const OptionsTable<ModelCheckpointOptions>& ModelCheckpoint::options_table() {
        option("monitor", &O::monitor)
            .null_when_empty()
            .identifying()
-           .doc("Metric that tells which are the best."),
+           .doc("Metric that ranks the checkpoints."),
        option("verbose", &O::verbose).doc("Log what was saved, and what was not among the best."),
        option<SaveLastType>("save_last", &O::save_last)
            .doc("Also keep the newest as 'last': true: a full file, 'link': a symbolic link."),

@@ -92,7 +92,7 @@ const OptionsTable<ModelPruning::Settings>& ModelPruning::options_table() {
               option("rewind_every_time", &O::rewind_every_time)
                   .doc("Do that at every pruning; false: the first time only."),
               option("resample_parameters", &O::resample_parameters)
-                  .doc("Draw the values anew instead of setting them back."),
+                  .doc("Redraw the values instead of resetting them."),
               option("pruning_dim", &O::pruning_dim).doc("Dimension of structured methods."),
               option("pruning_norm", &O::pruning_norm).doc("Norm of ln_structured: 1, 2, \"inf\"."),
               option("verbose", &O::verbose)

@@ -1,4 +1,4 @@
-// Patterns of names: '*' stands for any characters, also none and dots, '?' for one character.
+// Patterns of names: '*' matches any characters, also none and dots, '?' one character.
 #pragma once
 
 #include <cstddef>

@@ -40,7 +40,7 @@ std::vector<fs::path> OnExceptionCheckpoint::last_checkpoints(const Trainer&) co
 }
 
 void OnExceptionCheckpoint::on_exception(ExceptionEvent& event) {
-  // Before the training has made progress of its own a file would only replace one that has some.
+  // Before the training has made progress, the file would only replace a more advanced one.
   if (event.trainer.options().fast_dev_run != 0 || !event.trainer.resumable()) return;
   event.trainer.save_checkpoint(ckpt_path());
 }

@@ -25,7 +25,8 @@ struct PruningMethod {
       compute;
 
   // The present mask with what goes now besides. Only what is left is looked at: amounts are shares
-  // of that. Throws ConfigError when the amount is more than that, or the shape has no such channels.
+  // of that. Throws ConfigError when the amount is more than that, or the shape has no such
+  // channels.
   at::Tensor combine(const at::Tensor& scores, const at::Tensor& mask,
                      const PruningAmount& amount) const;
 };

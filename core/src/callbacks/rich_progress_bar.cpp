@@ -70,7 +70,7 @@ const OptionsTable<RichProgressBarOptions>& RichProgressBar::options_table() {
            .at_least(0)
            .unit("drawings per second")
            .doc("Drawings a second at most; 0: show nothing."),
-       option("leave", &O::leave).doc("A bar of its own for every epoch, which stays."),
+       option("leave", &O::leave).doc("Use a new bar for every epoch, and leave it on the screen."),
        group("theme", &O::theme, theme_table())
            .doc("Styles: words out of bold, dim, italic, underline, the eight colours of a "
                 "terminal (red, ...) and colours as #6206E0.")});

@@ -98,7 +98,8 @@ void SpikeDetection::load_state_dict(const StateDict& state) {
   last_val_ = static_cast<float>(last_val);
 }
 
-// In single precision throughout, as the loss is: a difference of exactly rtol times the mean counts.
+// In single precision throughout, as the loss is: a difference of exactly rtol times the mean
+// counts.
 float SpikeDetection::mean() const {
   float sum = 0;
   float count = 0;

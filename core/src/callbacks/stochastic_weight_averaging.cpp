@@ -249,16 +249,17 @@ void StochasticWeightAveraging::begin_statistics_epoch(Event& event) {
     auto count = live_buffer(event.module, layer.name, "num_batches_tracked");
     if (count.defined()) count.zero_();
   }
-  // The optimizer is still called at the epoch's end. It must find nothing to do: Lightning leaves it the
-  // last batch's gradients where no validation has cleared them, and so ends beside the average.
+  // The optimizer is still called at the epoch's end. It must find nothing to do: Lightning leaves
+  // it the last batch's gradients where no validation has cleared them, and so ends beside the
+  // average.
   for (const StateEntry& entry : event.module.state_view().parameters()) {
     entry.tensor.mutable_grad().reset();
   }
   lease_statistics_epoch(event);
 }
 
-// Batch normalizations average over all batches, nothing is trained, and no accumulation window ends
-// before the epoch does.
+// Batch normalizations average over all batches, nothing is trained, and no accumulation window
+// ends before the epoch does.
 void StochasticWeightAveraging::lease_statistics_epoch(Event& event) {
   if (statistics_.active()) return;
   Trainer& trainer = event.trainer;

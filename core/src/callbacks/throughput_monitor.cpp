@@ -163,7 +163,7 @@ void ThroughputMonitor::on_validation_batch_end(EvalBatchEnd& event) {
   log_rates(event.trainer, (fitting ? state.val_batch : state.eval_batch).total.ready);
 }
 
-// The training's clock goes on from where its last batch ended.
+// The training's clock continues from the end of its last batch.
 void ThroughputMonitor::on_validation_end(Event& event) {
   if (event.trainer.sanity_checking() || event.trainer.state().kind != RunKind::fit) return;
   const auto train = stages_.find(Stage::train);

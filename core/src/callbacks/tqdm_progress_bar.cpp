@@ -20,16 +20,17 @@ TQDMProgressBar::TQDMProgressBar(TQDMProgressBarOptions options)
 
 const OptionsTable<TQDMProgressBarOptions>& TQDMProgressBar::options_table() {
   using O = TQDMProgressBarOptions;
-  static const OptionsTable<O> table(
-      "tqdm_progress_bar", "Shows progress bars with metrics.",
-      {option("refresh_rate", &O::refresh_rate)
-           .at_least(0)
-           .unit("batches")
-           .doc("Batches between two updates; 0: show nothing."),
-       option("process_position", &O::process_position)
-           .at_least(0)
-           .doc("Start this many pairs of lines further down."),
-       option("leave", &O::leave).doc("A bar of its own for every epoch, which stays.")});
+  static const OptionsTable<O> table("tqdm_progress_bar", "Shows progress bars with metrics.",
+                                     {option("refresh_rate", &O::refresh_rate)
+                                          .at_least(0)
+                                          .unit("batches")
+                                          .doc("Batches between two updates; 0: show nothing."),
+                                      option("process_position", &O::process_position)
+                                          .at_least(0)
+                                          .doc("Start this many pairs of lines further down."),
+                                      option("leave", &O::leave)
+                                          .doc("Use a new bar for every epoch, and leave it on the "
+                                               "screen.")});
   return table;
 }
 

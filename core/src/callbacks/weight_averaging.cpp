@@ -119,8 +119,8 @@ void WeightAveraging::on_train_epoch_end(Event& event) {
 void WeightAveraging::on_train_end(Event& event) {
   if (average_->n_averaged() == 0) {
     log_warning(
-        "{} has averaged nothing in this training, and so the model ends with the weights that it "
-        "began with; let it update earlier",
+        "{} has averaged nothing in this training, so the model ends with its first weights; let it "
+        "start earlier",
         type_name());
   }
   average_->copy_to(event.module, /*buffers=*/true);
@@ -178,7 +178,7 @@ void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
 }
 
 void WeightAveraging::on_load_checkpoint(LoadCheckpoint& event) {
-  // validate, test and predict have what they need: the average stands as the model's weights.
+  // validate, test and predict need nothing: the average is the model's weights.
   if (event.trainer.state().kind != RunKind::fit) return;
   average_->start(event.module, device_);
   const StateValue* current = event.checkpoint.find("current_model_state");

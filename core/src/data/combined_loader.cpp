@@ -18,7 +18,8 @@ void add_part(const Batch& part, const std::string& source, bool ended,
               std::vector<at::Tensor>& tensors, std::vector<std::string>& names) {
   if (part.payload.has_value()) {
     throw DataError(
-        fmt::format("a batch of {} has a payload, which a CombinedLoader can't put beside others; "
+        fmt::format("a batch of {} has a payload, which a CombinedLoader can't combine with "
+                    "others; "
                     "give its content as tensors",
                     quote(source)));
   }
@@ -118,7 +119,7 @@ std::optional<Batch> CombinedLoader::next_part(size_t index) {
   loader.start(epoch_ + (walk.round << 32));
   part = loader.next();
   if (!part.has_value()) {
-    throw DataError(fmt::format("{} has no batch, so it can't be repeated beside the others",
+    throw DataError(fmt::format("{} has no batch, so it can't be repeated along with the others",
                                 quote(sources_[index].name)));
   }
   return part;

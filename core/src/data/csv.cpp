@@ -94,7 +94,7 @@ CsvTable read_csv(const std::filesystem::path& path, char delimiter) {
     for (size_t i = 0; i < fields.size(); ++i) {
       const std::optional<double> number = number_of(fields[i]);
       if (!number) {
-        throw DataError(fmt::format("line {}, column {}: {} is no number", line_number,
+        throw DataError(fmt::format("line {}, column {}: {} is not a number", line_number,
                                     quote(table.columns[i]), quote(fields[i])),
                         path);
       }
@@ -149,7 +149,7 @@ void CsvDataModule::load() {
     const double* values = targets.const_data_ptr<double>();
     for (int64_t i = 0; i < targets.numel(); ++i) {
       if (values[i] >= 0.0 && values[i] == std::floor(values[i])) continue;
-      throw DataError(fmt::format("row {}, column {}: {} is no class; classes are whole numbers "
+      throw DataError(fmt::format("row {}, column {}: {} is not a class; classes are whole numbers "
                                   "from 0 (for other targets set \"classes\" to false)",
                                   i + 1, quote(options_.target), values[i]),
                       options_.path);

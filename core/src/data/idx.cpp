@@ -34,7 +34,7 @@ int64_t big_endian_32(std::span<const std::byte> bytes, size_t i) {
          (byte_at(bytes, i + 2) << 8) | byte_at(bytes, i + 3);
 }
 
-// What a file is that doesn't start with two zeros, where that can be told.
+// The likely format of a file that doesn't start with two zeros; empty: unknown.
 std::string found_instead(std::span<const std::byte> bytes) {
   if (bytes.size() < 4) return fmt::format("it has only {} bytes", bytes.size());
   if (byte_at(bytes, 0) == 0x1f && byte_at(bytes, 1) == 0x8b) {

@@ -1,6 +1,6 @@
 // A file of TensorBoard events: records with checksums, each a message of event.proto.
 //
-// Written with protozero, because LibTorch exports the symbols of a protobuf library of its own.
+// Written with protozero, because LibTorch exports the symbols of its own protobuf.
 // The field numbers are those of TensorFlow's event.proto, summary.proto and tensor.proto and of
 // TensorBoard's plugins/hparams/{api,plugin_data}.proto.
 #pragma once

@@ -36,7 +36,7 @@ std::string LineFile::open() {
     replace(*resumed, nullptr, {});
     if (rows_ < *resumed) {
       log_warning(
-          "{} has {} rows, but the checkpoint was written after {}; logging goes on after what "
+          "{} has {} rows, but the checkpoint was written after {}; logging continues after what "
           "is there",
           quote(display_path(path_)), rows_, *resumed);
     }

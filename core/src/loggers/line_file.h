@@ -27,14 +27,14 @@ class LineFile {
   std::int64_t rows() const { return resume_at_.value_or(rows_); }
   bool is_open() const { return out_.is_open(); }
 
-  // The next open() goes on after so many rows of what is there, and takes out the later ones.
+  // The next open() continues after so many rows of the file, and removes the later ones.
   void resume_at(std::int64_t rows);
 
   // Makes the file ready for rows. Returns the header of a file that is gone on with; else empty.
   std::string open();
   // One row, without a line break.
   void append(std::string_view row);
-  // Another header, and every row made anew from the old one; in one step for readers.
+  // Another header, and every row rewritten for it; in one step for readers.
   using Rewrite = std::function<std::string(const std::string& row)>;
   void rewrite(const std::string& header, const Rewrite& rewrite_row);
   // Writes out what is buffered.

@@ -15,7 +15,7 @@ bool is_whole_epoch(std::string_view name, double value) {
   return name == "epoch" && std::trunc(value) == value && std::abs(value) < 1e15;
 }
 
-// May a text stand in YAML without quotes, and be read as that text?
+// Whether YAML reads a text without quotes as that text.
 bool is_plain(const std::string& text) {
   if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
   for (const char* word : {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}) {

@@ -51,7 +51,7 @@ constexpr LRSchedulerRegistry::Entry kSchedulers[] = {
 };
 // clang-format on
 
-// How the loop uses a scheduler, beside the scheduler's own options.
+// How the loop uses a scheduler: the keys next to the scheduler's own options.
 const OptionsTable<SchedulerConfig>& usage_options() {
   using O = SchedulerConfig;
   static const OptionsTable<O> table(

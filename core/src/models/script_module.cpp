@@ -27,7 +27,7 @@ struct ScriptModule::Script {
 
 namespace {
 
-// LibTorch's texts go on with a stack trace of its own; the first line says what happened.
+// LibTorch's texts end in a stack trace; the first line says what happened.
 std::string first_line(const c10::Error& error) {
   const std::string text = error.what_without_backtrace();
   return printable(text.substr(0, text.find('\n')));

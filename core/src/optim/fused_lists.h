@@ -2,7 +2,7 @@
 // and dtype each, with their gradients and lists of their state.
 //
 // Building such lists costs more than the update of a small model, so they are kept from step to
-// step and built anew only when other parameters have a gradient than last time. The kernels walk
+// step and rebuilt only when other parameters have a gradient than last time. The kernels walk
 // the memory of parameter, gradient and state side by side, so all of these have to be laid out
 // alike; gradients that aren't are copied, parameters with gaps are refused.
 #pragma once
@@ -38,7 +38,7 @@ class FusedLists {
   using Kernel = std::function<void(List& list)>;
 
   // Calls the kernel on each list of the group. `layout` numbers which state the options ask for:
-  // when it changes, lists are built anew. Throws ConfigError, before any kernel ran, for a sparse
+  // when it changes, lists are rebuilt. Throws ConfigError, before any kernel ran, for a sparse
   // gradient or one of another dtype or device than its parameter's.
   void update(const Optimizer& optimizer, const ParamGroup& group, int layout,
               const MemberOf& member_of, const Kernel& kernel);
@@ -62,7 +62,7 @@ class FusedLists {
 // A tensor of zeros laid out as the parameter is.
 at::Tensor zeros_for(const at::Tensor& param);
 
-// A float32 counter beside a parameter, starting at 0, and one step further for a list of them.
+// A float32 counter of a parameter's steps, starting at 0, and one step further for a list.
 at::Tensor new_step(const at::Tensor& param);
 void advance_steps(std::vector<at::Tensor>& steps);
 

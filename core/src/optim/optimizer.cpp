@@ -17,7 +17,7 @@ namespace grapnel {
 
 namespace {
 
-// Options that schedulers keep in a group, beside the optimizer's own.
+// Options that schedulers keep in a group, next to the optimizer's own.
 constexpr std::string_view kSchedulerOptions[] = {"initial_lr",    "max_lr",       "min_lr",
                                                   "base_momentum", "max_momentum", "swa_lr"};
 

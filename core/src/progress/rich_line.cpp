@@ -35,7 +35,7 @@ std::string speed_text(std::optional<double> per_second) {
   return fmt::format("{:.2f}it/s", per_second.value_or(0.0));
 }
 
-// Filled up to the fraction, with a notch where it ends; what is missing stands dim behind it.
+// Filled up to the fraction, with a notch at its end and the rest dim.
 std::string filled_bar(double fraction, int width, const RichLook& look) {
   const int full = std::clamp(static_cast<int>(std::floor(fraction * width)), 0, width);
   const bool done = full == width;

@@ -1,5 +1,6 @@
 // The text of one bar with a theme, in colour:
-// "Epoch 3/14 ━━━━━━━━━━━━━━━━━━━━━━━━━╺━━━━━━━━━━━━ 200/300 0:00:07 • 0:00:03 28.10it/s loss: 0.123"
+// "Epoch 3/14 ━━━━━━━━━━━━━━━━━━━━━━━━━╺━━━━━━━━━━━━ 200/300 0:00:07 • 0:00:03 28.10it/s loss:
+// 0.123"
 #pragma once
 
 #include <string>
@@ -16,8 +17,8 @@ struct RichLook {
   bool utf8 = true;
 };
 
-// At most `width` columns on the terminal. The bar gives way first, then metrics are left out whole,
-// the last ones first, then the line is cut.
+// At most `width` columns on the terminal. The bar gives way first, then metrics are left out
+// whole, the last ones first, then the line is cut.
 std::string rich_line(const BarState& state, int width, const RichLook& look);
 
 // "loss: 0.123"

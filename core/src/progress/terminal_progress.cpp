@@ -22,8 +22,8 @@ namespace grapnel {
 
 namespace {
 
-// A finished bar may be drawn this soon after the last drawing: it would stand there unfinished
-// while something slow follows.
+// A finished bar may be drawn this soon after the last drawing: it would stay on the screen
+// unfinished while something slow follows.
 constexpr double kShortInterval = 0.01;
 
 bool locale_is_utf8() {

@@ -73,9 +73,9 @@ std::string color_code(const Rgb& color, TerminalColors colors) {
 [[noreturn]] void refuse_style(std::string_view word, std::string_view style) {
   std::vector<std::string> known;
   for (const StyleWord& entry : kStyleWords) known.emplace_back(entry.word);
-  throw ConfigError::of(
-      "", "{} in the style {} is none of a style's words{}; known are {} and colours as '#6206E0'",
-      quote(word), quote(style), did_you_mean(word, known), join(known));
+  throw ConfigError::of("",
+                        "{} in the style {} is unknown{}; known are {} and colours as '#6206E0'",
+                        quote(word), quote(style), did_you_mean(word, known), join(known));
 }
 
 }  // namespace

@@ -15,8 +15,9 @@ std::string style_sequence(std::string_view style, TerminalColors colors);
 // The text in that style, ended behind it; the text alone when the style is empty.
 std::string styled(std::string_view text, std::string_view style, TerminalColors colors);
 
-// What the terminal of standard error is said to show: nothing where NO_COLOR is set (no-color.org),
-// 2^24 colours where COLORTERM is "truecolor" or "24bit", 256 where TERM says so, else 8.
+// What the terminal of standard error is said to show: nothing where NO_COLOR is set
+// (no-color.org), 2^24 colours where COLORTERM is "truecolor" or "24bit", 256 where TERM says so,
+// else 8.
 TerminalColors terminal_colors();
 
 }  // namespace grapnel

@@ -1,5 +1,5 @@
-// Logs what the model's layers put out in training: which of them die, blow up, or are the first to
-// put out a NaN.
+// Logs the outputs of the model's layers in training: which of them die, blow up, or are the first
+// to have a NaN.
 //
 // For every chosen layer that is observed (observed.h), "activation/LAYER/STATISTIC":
 //
@@ -11,12 +11,12 @@
 // They are taken over all calls of the layer by training_step, all tensors of its output, and all
 // batches of an accumulation window, and logged after the batch that ends it, at the loggers' step
 // of the training. They also go into callback_metrics, so that others can monitor them. The first
-// layer in the order of the forward pass that puts out a value that isn't finite is named in a
+// layer in the order of the forward pass with an output that isn't finite is named in a
 // warning, also when the step fails because of it.
 //
-// Steps that it looks at cost a few operations per call of a layer and one transfer from the device;
-// on the others nobody watches. What is computed in evaluation, in other callbacks, or again in a
-// backward pass doesn't count. It keeps no state.
+// Steps that it looks at cost a few operations per call of a layer and one transfer from the
+// device; the others are not observed. What is computed in evaluation, in other callbacks, or again
+// in a backward pass doesn't count. It keeps no state.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@
 namespace grapnel {
 
 struct ActivationMonitorOptions {
-  // Names of layers, as summaries list them, or patterns of them: '*' stands for any characters,
+  // Names of layers, as summaries list them, or patterns of them: '*' matches any characters,
   // '?' for one.
   std::vector<std::string> layers = {"*"};
   // Look at every n-th batch that an optimizer steps after; unset: at those that the trainer logs
@@ -62,7 +62,7 @@ class GRAPNEL_CORE_API ActivationMonitor : public Callback, public MetricSource 
   // The chosen layers in the model's order; known from the start of a fit.
   std::vector<std::string> layers() const;
   // Of the last step that was looked at, in the order in which the layers finished; without those
-  // that were not called, or put out no floating-point numbers.
+  // that were not called, or had no floating-point outputs.
   const std::vector<std::pair<std::string, Statistics>>& statistics() const { return statistics_; }
   // Of the last step that was looked at; empty: all values were finite.
   const std::string& first_nonfinite_layer() const { return first_nonfinite_layer_; }

@@ -14,8 +14,8 @@
 // leaves the parameters as the callback last made them.
 //
 // Otherwise than there: what is frozen is decided at the start of fit alone, not again by validate,
-// test and predict; a resumed run goes on with what was trainable when the checkpoint was written;
-// parameters are told apart by identity, not by value.
+// test and predict; a resumed run keeps trainable what was so when the checkpoint was written;
+// parameters are compared by identity, not by value.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +65,7 @@ class GRAPNEL_CORE_API BaseFinetuning : public Callback {
 
   // Freezes the parameters of the parts; with train_bn, batch normalizations are made trainable
   // instead. A frozen batch normalization normalizes by the batch while it trains, and its running
-  // statistics stand still. Throws ConfigError for a part that the model lacks.
+  // statistics don't change. Throws ConfigError for a part that the model lacks.
   void freeze(Module& module, const std::vector<std::string>& parts, bool train_bn = true);
   // The reverse, batch normalizations included.
   void make_trainable(Module& module, const std::vector<std::string>& parts);

@@ -32,7 +32,7 @@ class GRAPNEL_CORE_API BasePredictionWriter : public Callback {
   explicit BasePredictionWriter(WriteInterval interval = WriteInterval::batch)
       : interval_(interval) {}
 
-  // Where each sample of a batch stands in its data set; empty when the loader doesn't say.
+  // The index of each sample of a batch in its data set; empty: the loader doesn't say.
   using Indices = std::vector<int64_t>;
   // Per data loader, per batch; no batches of a loader that never says.
   using EpochIndices = std::vector<std::vector<Indices>>;

@@ -26,7 +26,7 @@ class GRAPNEL_CORE_API Checkpoint : public Callback {
   // Existing files that `ckpt_path = "last"` may mean; the trainer takes the one written last.
   virtual std::vector<std::filesystem::path> last_checkpoints(const Trainer&) const { return {}; }
 
-  // A fit without a ckpt_path goes on from the last file.
+  // A fit without a ckpt_path resumes from the last file.
   virtual bool resumes_by_itself() const { return false; }
 };
 

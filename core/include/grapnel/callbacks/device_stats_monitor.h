@@ -1,12 +1,13 @@
 // Logs how busy the devices are, at the start and the end of each batch that is logged
 // (log_every_n_steps) in training, validation and test.
 //
-// After Lightning's class of that name. Names: "DeviceStatsMonitor.on_train_batch_start/cpu_percent",
-// with the logger's own separator; the step is the number of batches that an optimizer stepped after,
-// in evaluations too. Of the CPU, on Linux: cpu_percent (since the reading before), cpu_vm_percent
-// and cpu_swap_percent, as psutil has them. Of an accelerator: the counts of LibTorch's caching
-// allocator under the names of torch.cuda.memory_stats and, of NVIDIA's, "nvml.gpu_percent" and its
-// like from the driver. It keeps no state.
+// After Lightning's class of that name. Names:
+// "DeviceStatsMonitor.on_train_batch_start/cpu_percent", with the logger's own separator; the step
+// is the number of batches that an optimizer stepped after, in evaluations too. Of the CPU, on
+// Linux: cpu_percent (since the reading before), cpu_vm_percent and cpu_swap_percent, as psutil has
+// them. Of an accelerator: the counts of LibTorch's caching allocator under the names of
+// torch.cuda.memory_stats and, of NVIDIA's, "nvml.gpu_percent" and its like from the driver. It
+// keeps no state.
 #pragma once
 
 #include <functional>
@@ -40,7 +41,7 @@ class GRAPNEL_CORE_API DeviceStatsMonitor : public Callback {
   static const OptionsTable<DeviceStatsMonitorOptions>& options_table();
 
   // Throws ConfigError before a fit without a logger, or when the CPU's numbers are wanted and the
-  // system doesn't tell them. Warns of filter_keys that stand for nothing.
+  // system doesn't provide them. Warns of filter_keys that match nothing.
   void setup(StageEvent& event) override;
   void on_train_batch_start(TrainBatchStart& event) override;
   void on_train_batch_end(TrainBatchEnd& event) override;

@@ -42,7 +42,7 @@ struct EarlyStoppingOptions {
 
 class GRAPNEL_CORE_API EarlyStopping : public Callback, public MetricMonitor {
  public:
-  // Why it stopped the run; the numbers stand in checkpoints.
+  // Why it stopped the run; checkpoints contain the numbers.
   enum class Reason : int64_t {
     not_stopped = 0,
     stopping_threshold = 1,

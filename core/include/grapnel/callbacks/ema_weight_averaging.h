@@ -1,4 +1,5 @@
-// Keeps an exponential moving average of the weights: average = decay average + (1 - decay) weights.
+// Keeps an exponential moving average of the weights: average = decay average + (1 - decay)
+// weights.
 //
 //   EMAWeightAveraging({.decay = 0.999, .update_every_n_steps = 10})
 //

@@ -36,7 +36,7 @@ class GRAPNEL_CORE_API GradientAccumulationScheduler : public Callback {
   int64_t get_accumulate_grad_batches(int64_t epoch) const;
   bool going_to_accumulate_grad_batches() const;
 
-  // Throws ConfigError under manual optimization, or when the trainer has a factor of its own.
+  // Throws ConfigError under manual optimization, or when the trainer has a factor too.
   void on_train_start(Event& event) override;
   void on_train_epoch_start(Event& event) override;
 

@@ -48,7 +48,7 @@ class GRAPNEL_CORE_API LearningRateMonitor : public Callback, public MetricSourc
   const Named<std::optional<double>>& last_momentum_values() const { return momenta_; }
   const Named<std::optional<double>>& last_weight_decay_values() const { return weight_decays_; }
 
-  // Empty beside a BaseFinetuning, which will add groups.
+  // Empty together with a BaseFinetuning, which will add groups.
   std::vector<std::string> metric_names(const Trainer& trainer) const override;
   // Throws ConfigError without a logger, or when two groups of an optimizer have the same name.
   void on_train_start(Event& event) override;

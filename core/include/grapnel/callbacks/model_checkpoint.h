@@ -1,5 +1,5 @@
 // Writes checkpoints: the newest, the best k by a metric, or all of them; every so many epochs,
-// optimizer steps or seconds; "last" beside them; and one when the run fails.
+// optimizer steps or seconds; "last" next to them; and one when the run fails.
 //
 //   ModelCheckpoint({.filename = "{epoch}-{val_loss:.2f}", .monitor = "val_loss", .save_top_k = 3})
 //
@@ -38,7 +38,7 @@ struct ModelCheckpointOptions {
   std::filesystem::path dirpath = {};
   // Template of the name, without extension: "{epoch}", "{step}" and "{any metric}", each with an
   // optional format as in Python ("{val_loss:.2f}"). Empty: "{epoch}-{step}". A metric that isn't
-  // there counts as 0; "{{" stands for a brace.
+  // there counts as 0; "{{" is a brace.
   std::string filename = {};
   std::string monitor = {};  // empty: the newest is the best
   bool verbose = false;      // log what was saved, and what was not among the best

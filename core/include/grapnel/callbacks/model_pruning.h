@@ -67,7 +67,7 @@ struct ModelPruningOptions {
   // Each time they were pruned, as the paper says. false: the first time only, which is what
   // Lightning does to a model on the CPU.
   bool rewind_every_time = false;
-  bool resample_parameters = false;         // then, draw them anew instead
+  bool resample_parameters = false;         // then, redraw them instead
   std::optional<int64_t> pruning_dim = {};  // of structured methods; negative: from the last
   std::optional<double> pruning_norm = {};  // of ln_structured: 1, 2, infinity, ...
   int64_t verbose = 0;                      // 1: log the sparsity; 2: of each parameter too

@@ -1,7 +1,7 @@
 // Logs what the model is made of when a fit starts: layers, parameters, sizes, operations
 // (<grapnel/summary.h>).
 //
-// After Lightning's class of that name. Sizes and operations stand there when the module has an
+// After Lightning's class of that name. Sizes and operations are listed when the module has an
 // example_input(). Derive and override show() to present it otherwise. It keeps no state.
 #pragma once
 

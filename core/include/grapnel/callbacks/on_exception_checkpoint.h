@@ -3,7 +3,7 @@
 //   OnExceptionCheckpoint("checkpoints")   ->  checkpoints/on_exception.ckpt
 //
 // After Lightning's class of that name. With it in the list no default ModelCheckpoint is added,
-// and a fit without a ckpt_path goes on from the file, or from a newer "last" one.
+// and a fit without a ckpt_path resumes from the file, or from a newer "last" one.
 #pragma once
 
 #include <filesystem>

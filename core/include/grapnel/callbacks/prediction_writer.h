@@ -3,9 +3,9 @@
 //   PredictionWriter({.dirpath = "out", .format = PredictionFormat::safetensors})
 //
 // Per epoch one file, predictions.csv, with one more per further data loader in CSV; per batch
-// batch-000000.csv and so on, with loader0- in front when there are several loaders. A reader sees a
-// whole file or none; a prediction that was interrupted leaves the batches that were finished. Files
-// of the same names are replaced.
+// batch-000000.csv and so on, with loader0- in front when there are several loaders. A reader sees
+// a whole file or none; a prediction that was interrupted leaves the batches that were finished.
+// Files of the same names are replaced.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
 // The base of callbacks that show progress: what the bars are called, how long they are, which
-// metrics stand beside them. A trainer has at most one.
+// metrics are shown next to them. A trainer has at most one.
 #pragma once
 
 #include <cstdint>

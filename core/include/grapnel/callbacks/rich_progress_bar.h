@@ -1,8 +1,8 @@
-// Progress bars in colour, as Lightning's class of that name shows them with the Python package rich:
-// "Epoch 3/14 ━━━━━━━━━━━━━━━━━╺━━━━━━━━ 200/300 0:00:07 • 0:00:03 28.10it/s loss: 0.123".
+// Progress bars in colour, as Lightning's class of that name shows them with the Python package
+// rich: "Epoch 3/14 ━━━━━━━━━━━━━━━━━╺━━━━━━━━ 200/300 0:00:07 • 0:00:03 28.10it/s loss: 0.123".
 //
-// Where the terminal shows no colours (NO_COLOR is set) the same line comes without; where the locale
-// isn't UTF-8, in ASCII; and without a terminal as TQDMProgressBar's lines for logs.
+// Where the terminal shows no colours (NO_COLOR is set) the same line comes without; where the
+// locale isn't UTF-8, in ASCII; and without a terminal as TQDMProgressBar's lines for logs.
 #pragma once
 
 #include <memory>
@@ -28,7 +28,7 @@ class GRAPNEL_CORE_API RichProgressBar : public BatchProgressBar {
   static const OptionsTable<RichProgressBarOptions>& options_table();
 
  protected:
-  // "Epoch 3/14": the second is the last one's number; left out where nobody knows it.
+  // "Epoch 3/14": the second is the last one's number; left out where it is unknown.
   std::string epoch_description(const Trainer& trainer) const override;
 };
 

@@ -5,9 +5,9 @@
 // After Lightning's class of that name. A loss is a spike when it is not finite (finite_only), or
 // when it is worse than the last one and differs from the mean of the last `window` losses by at
 // least atol and by at least rtol times that mean. The batch and the one before it, which may have
-// spoiled the weights, are added to the list in exclude_batches_path. Reading the loss waits for the
-// device once per batch. Otherwise than there, its state can be loaded again, and an unknown mode is
-// refused.
+// spoiled the weights, are added to the list in exclude_batches_path. Reading the loss waits for
+// the device once per batch. Otherwise than there, its state can be loaded again, and an unknown
+// mode is refused.
 #pragma once
 
 #include <cstdint>

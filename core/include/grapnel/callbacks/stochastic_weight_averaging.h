@@ -5,12 +5,12 @@
 //   StochasticWeightAveraging({.swa_lrs = {0.01}, .swa_epoch_start = 0.75})
 //
 // After Lightning's class of that name. From swa_epoch_start on, SWALR takes the place of the run's
-// scheduler, and the average takes the weights in at the start of every epoch: so not those after the
-// last one. Parameters are averaged, buffers are not; instead a model with batch normalizations
-// gets one more epoch, in which its running statistics are computed anew with the averaged weights
-// and nothing is trained. Validation during the training sees the trained weights. Otherwise than
-// there, what it changes of the trainer for that epoch is undone on every way out, and a run that is
-// resumed within any epoch goes on with averaging.
+// scheduler, and the average takes the weights in at the start of every epoch: so not those after
+// the last one. Parameters are averaged, buffers are not; instead a model with batch normalizations
+// gets one more epoch, in which its running statistics are recomputed with the averaged weights and
+// nothing is trained. Validation during the training sees the trained weights. Otherwise than
+// there, what it changes of the trainer for that epoch is undone on every way out, and a run that
+// is resumed within any epoch continues averaging.
 #pragma once
 
 #include <ATen/core/Tensor.h>

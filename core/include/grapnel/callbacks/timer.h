@@ -1,4 +1,4 @@
-// Stops the training after a given time, and tells how long each stage took.
+// Stops the training after a given time, and measures how long each stage took.
 //
 //   Timer({.duration = 12 * 3600.0})
 //

@@ -1,4 +1,4 @@
-// Keeps an average of the weights beside those that are trained, validates with it, and ends the
+// Keeps an average of the trained weights, validates with it, and ends the
 // training with it.
 //
 //   WeightAveraging()                            the mean of all weights, one per optimizer step
@@ -6,10 +6,11 @@
 //
 // After Lightning's class of that name. Derive and override should_update to choose the moments at
 // which the average takes the weights in. While fit validates, the average is leased into the
-// model, so that whatever happens the training goes on with its own weights. A checkpoint has the
+// model, so that training always continues with its own weights. A checkpoint has the
 // average as the model's weights ("state_dict"), the trained ones as "current_model_state", and
-// "averaging_state"; a file of weights alone has the average. Otherwise than there, test and predict
-// never swap: they see the weights that the model has, or those of the checkpoint they were given.
+// "averaging_state"; a file of weights alone has the average. Otherwise than there, test and
+// predict never swap: they see the weights that the model has, or those of the checkpoint they were
+// given.
 #pragma once
 
 #include <ATen/core/Tensor.h>

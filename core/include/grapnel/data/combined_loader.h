@@ -5,7 +5,7 @@
 //
 // mode            an epoch ends
 // min_size        with the shortest loader
-// max_size_cycle  with the longest; shorter ones begin anew, each round in an order of its own (what
+// max_size_cycle  with the longest; shorter ones start again, each round in another order (what
 //                 Lightning does with a list of training loaders)
 // max_size        with the longest; tensors of one that has ended are undefined
 // sequential      after the last; only for evaluation and prediction, where its sources count as
@@ -44,8 +44,8 @@ class GRAPNEL_CORE_API CombinedLoader final : public DataLoader {
   // Nothing when it depends on a loader that doesn't know its own.
   std::optional<int64_t> size() const override;
   void start(int64_t epoch) override;
-  // Throws DataError for a part with a payload, which can't be combined, and under max_size_cycle for
-  // a loader without any batch.
+  // Throws DataError for a part with a payload, which can't be combined, and under max_size_cycle
+  // for a loader without any batch.
   std::optional<Batch> next() override;
   bool shuffles() const override;
   void set_shuffle(bool on) override;
@@ -53,7 +53,7 @@ class GRAPNEL_CORE_API CombinedLoader final : public DataLoader {
  private:
   struct Walk {
     bool ended = false;  // has given all its batches at least once
-    int64_t round = 0;   // times that it began anew in this epoch
+    int64_t round = 0;   // times that it started again in this epoch
     Batch last;          // for how many tensors, and what names, an ended one has
   };
 

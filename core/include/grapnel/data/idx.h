@@ -24,7 +24,7 @@ namespace grapnel {
 // when the file is not a well-formed one; IoError when it can't be read.
 GRAPNEL_CORE_API at::Tensor read_idx(const std::filesystem::path& path);
 
-// The same from memory; `name` stands for the path in errors.
+// The same from memory; `name` is shown as the path in errors.
 GRAPNEL_CORE_API at::Tensor parse_idx(std::span<const std::byte> bytes,
                                       const std::filesystem::path& name);
 

@@ -30,7 +30,7 @@ class GRAPNEL_CORE_API TensorLoader : public DataLoader {
   std::optional<int64_t> size() const override;
   void start(int64_t epoch) override;
 
-  // A shuffled batch is gathered anew. One in order is a view of the data: whoever changes it in
+  // A shuffled batch is gathered. One in order is a view of the data: a caller that changes it in
   // place changes the data set, so put another tensor in its place (Batch::replace).
   std::optional<Batch> next() override;
 

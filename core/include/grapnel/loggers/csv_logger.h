@@ -1,9 +1,9 @@
 // Metrics as a table: save_dir/name/version/metrics.csv, one row per call, and the hyper-parameters
-// beside it in hparams.yaml.
+// next to it in hparams.yaml.
 //
 // The file is that of Lightning's CSVLogger: columns in alphabetical order, among them "epoch" and
 // "step", empty cells for what a call didn't have; when a new name comes up, the file is rewritten
-// with one more column. A resumed run with the same version goes on in the same file, without the
+// with one more column. A resumed run with the same version continues the same file, without the
 // rows that were written after its checkpoint; an older file that isn't gone on with is kept under
 // another name.
 #pragma once

@@ -1,7 +1,7 @@
 // The directory of one run's logs: save_dir/name/version, with the next free version when none was
 // chosen.
 //
-// Runs that start at the same moment get different versions: a version that nobody chose is taken
+// Runs that start at the same moment get different versions: a version that was not chosen is taken
 // by making its directory, which only one of them can.
 #pragma once
 

@@ -14,7 +14,7 @@ namespace grapnel {
 struct MemoryLoggerOptions {
   std::string name = "rows";
   std::string version = "version_0";
-  std::filesystem::path save_dir = {};  // of files that others put beside it; it writes none
+  std::filesystem::path save_dir = {};  // of files that others write for it; it writes none
 };
 
 class GRAPNEL_CORE_API MemoryLogger : public Logger {

@@ -2,7 +2,7 @@
 // hyper-parameters for its HPARAMS tab, and on request texts and histograms.
 //
 // After Lightning's class of that name: every metric is a scalar, "epoch" among them. A resumed run
-// writes a new file into the same directory, which tells TensorBoard to forget what came after the
+// writes a new file into the same directory, which makes TensorBoard drop what came after the
 // checkpoint.
 #pragma once
 
@@ -55,7 +55,7 @@ class GRAPNEL_CORE_API TensorBoardLogger : public Logger {
   void save() override;
   void finalize(const std::string& status) override;
 
-  // {"format", "next_step"}: later steps are taken back when a run goes on from there.
+  // {"format", "next_step"}: later steps are taken back when a run resumes from there.
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
 

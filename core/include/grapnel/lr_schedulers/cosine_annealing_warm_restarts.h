@@ -1,4 +1,4 @@
-// Half a cosine from the base rate down to eta_min, then the same anew from the base rate: the
+// Half a cosine from the base rate down to eta_min, then the same again from the base rate: the
 // first within T_0 steps, each later one within T_mult times the steps of the one before
 // (torch.optim.lr_scheduler.CosineAnnealingWarmRestarts; Loshchilov and Hutter, "SGDR", 2017).
 #pragma once

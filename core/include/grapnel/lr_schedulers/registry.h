@@ -22,7 +22,7 @@ GRAPNEL_CORE_API const LRSchedulerRegistry& lr_scheduler_registry();
 GRAPNEL_CORE_API std::shared_ptr<LRScheduler> make_lr_scheduler(
     const ConfigValue& config, std::string_view context, std::shared_ptr<Optimizer> optimizer);
 
-// The same with how the loop uses it beside its options, as in Lightning's lr_scheduler_config:
+// The same with how the loop uses it next to its options, as in Lightning's lr_scheduler_config:
 // "interval" ("epoch" or "step"), "frequency", "monitor", "strict", and "label" for the name that
 // LearningRateMonitor shows.
 GRAPNEL_CORE_API SchedulerConfig make_scheduler_config(const ConfigValue& config,

@@ -1,5 +1,5 @@
 // What the options of all optimizers have in common: the default values of a group by name, and
-// their check against the table of parameters, where names, ranges and meanings stand once.
+// their check against the table of options, the only place of names, ranges and meanings.
 #pragma once
 
 #include <map>

@@ -2,7 +2,7 @@
 //
 //   g = grad (-grad to maximize) + weight_decay * param
 //   v = alpha * v + (1 - alpha) * g^2
-//   centered: a = alpha * a + (1 - alpha) * g, and v - a^2 stands for v below
+//   centered: a = alpha * a + (1 - alpha) * g, and v is v - a^2 below
 //   momentum: buf = momentum * buf + g / (sqrt(v) + eps);  param -= lr * buf
 //   else:     param -= lr * g / (sqrt(v) + eps)
 //

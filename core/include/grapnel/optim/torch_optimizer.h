@@ -5,7 +5,7 @@
 //   return std::make_shared<grapnel::TorchOptimizer>(lbfgs);
 //
 // Options and state of LibTorch's own classes (SGD, Adam, AdamW, RMSprop, Adagrad, LBFGS) are seen
-// by name and stand in checkpoints. Of any other class only "lr" is seen, and its state is not
+// by name and written to checkpoints. Of any other class only "lr" is seen, and its state is not
 // saved; a warning says so once. Options of a group are written to LibTorch's before every step, so
 // schedulers and loading work, and a group's options are those that it was given (LibTorch itself
 // takes an option that equals its class's default for one that was left out).

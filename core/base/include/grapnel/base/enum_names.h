@@ -1,5 +1,5 @@
-// The texts of an enum's values in run.json, in the order of the help. Beside the enum, or above the
-// table of options that takes it:
+// The texts of an enum's values in run.json, in the order of the help. Beside the enum, or above
+// the table of options that takes it:
 //   template <>
 //   inline constexpr auto enum_names<MonitorMode> =
 //       std::to_array<EnumName<MonitorMode>>({{MonitorMode::min, "min"}, {MonitorMode::max, "max"}});

@@ -388,8 +388,9 @@ class OptionsTable {
     return read(parameters_.validate(section, context));
   }
 
-  // Throws ConfigError, with the option's name as its key, for the first value that is not accepted:
-  // "SpikeDetection: window must be at least 1, found the integer 0". `owner` is the class.
+  // Throws ConfigError, with the option's name as its key, for the first value that is not
+  // accepted: "SpikeDetection: window must be at least 1, found the integer 0". `owner` is the
+  // class.
   void check(const O& options, std::string_view owner) const { rows_->check(&options, owner); }
   // Where the table is named as the class is: "StepLR".
   void check(const O& options) const { rows_->check(&options, parameters_.name()); }

@@ -1,6 +1,6 @@
 // One table of parameters per callback, option group and plugin.
 //
-// The table is the only place where a parameter's name, type, default, range and meaning stand: it
+// The table is the only place of a parameter's name, type, default, range and meaning: it
 // validates run.json, prints the help, generates the JSON schema, and is what a plugin's manifest
 // declares. A callback never looks at JSON itself; it gets Parameters, whose values are checked.
 //
@@ -37,7 +37,7 @@ namespace grapnel {
 
 class ParameterTable;
 
-// The name of each type in manifests and help stands beside it.
+// Each with its name in manifests and help.
 enum class ParameterType : std::uint8_t {
   boolean,       // "boolean"
   integer,       // "integer"          int64
