@@ -3,8 +3,9 @@
 //
 //   for (const auto& entry : callback_registry()) print(entry.name(), entry.summary());
 //
-// A thing is known by the name of its options table and by its class: "early_stopping" and
-// "EarlyStopping" are the same. One that was renamed is made under its former names too.
+// A thing is known by the name of its options table; a callback and a logger by its class too, so
+// that "early_stopping" and "EarlyStopping" are the same. One that was renamed is also made under its
+// former names.
 #pragma once
 
 #include <cstddef>
@@ -41,6 +42,10 @@ GRAPNEL_CORE_API ConfigError unknown_name(const SourcePosition& at, std::string_
                                           std::string_view thing, std::string_view name,
                                           std::span<const std::string> known);
 
+// How names are compared: letter by letter, or without case and underscores, so that the name of a
+// class is found as well.
+enum class RegistryNames { exact, by_class };
+
 namespace detail {
 
 // "EarlyStopping" and "early_stopping" -> "earlystopping"; without the suffix, if there is one.
@@ -71,9 +76,9 @@ class Registry {
 
   // thing: the kind in words, "logger". suffix: what names of classes may end in, "logger" for
   // "CSVLogger". Both live as long as the registry.
-  constexpr Registry(std::string_view thing, std::span<const Entry> entries,
+  constexpr Registry(std::string_view thing, std::span<const Entry> entries, RegistryNames names,
                      std::string_view suffix = {})
-      : thing_(thing), entries_(entries), suffix_(suffix) {}
+      : thing_(thing), entries_(entries), names_(names), suffix_(suffix) {}
 
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }
@@ -85,21 +90,19 @@ class Registry {
     return names;
   }
 
-  // By name or by class; nullptr: there is none.
+  // nullptr: there is none.
   const Entry* find(std::string_view name) const {
-    const std::string wanted = detail::folded_name(name, suffix_);
     for (const Entry& entry : entries_) {
-      if (detail::folded_name(entry.name(), suffix_) == wanted) return &entry;
+      if (same(entry.name(), name)) return &entry;
     }
     return nullptr;
   }
 
-  // By a former name, written either way.
+  // By a former name.
   const Entry* find_renamed(std::string_view name) const {
-    const std::string wanted = detail::folded_name(name, suffix_);
     for (const Entry& entry : entries_) {
       for (const std::string_view former : entry.former_names) {
-        if (detail::folded_name(former, suffix_) == wanted) return &entry;
+        if (same(former, name)) return &entry;
       }
     }
     return nullptr;
@@ -124,6 +127,11 @@ class Registry {
   }
 
  private:
+  bool same(std::string_view a, std::string_view b) const {
+    if (names_ == RegistryNames::exact) return a == b;
+    return detail::folded_name(a, suffix_) == detail::folded_name(b, suffix_);
+  }
+
   const Entry& get(std::string_view name, const ConfigValue& at, std::string_view context) const {
     if (const Entry* entry = find(name)) return *entry;
     const Entry* renamed = find_renamed(name);
@@ -144,6 +152,7 @@ class Registry {
 
   std::string_view thing_;
   std::span<const Entry> entries_;
+  RegistryNames names_;
   std::string_view suffix_;
 };
 

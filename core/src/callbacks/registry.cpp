@@ -73,7 +73,8 @@ constexpr CallbackRegistry::Entry kCallbacks[] = {
 }  // namespace
 
 const CallbackRegistry& callback_registry() {
-  static constexpr CallbackRegistry registry("built-in callback", kCallbacks);
+  static constexpr CallbackRegistry registry("built-in callback", kCallbacks,
+                                             RegistryNames::by_class);
   return registry;
 }
 

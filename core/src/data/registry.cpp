@@ -36,7 +36,7 @@ constexpr DataRegistry::Entry kDataSets[] = {
 }  // namespace
 
 const DataRegistry& data_registry() {
-  static constexpr DataRegistry registry("data set", kDataSets);
+  static constexpr DataRegistry registry("data set", kDataSets, RegistryNames::exact);
   return registry;
 }
 

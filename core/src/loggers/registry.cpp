@@ -29,7 +29,7 @@ constexpr LoggerRegistry::Entry kLoggers[] = {
 }  // namespace
 
 const LoggerRegistry& logger_registry() {
-  static constexpr LoggerRegistry registry("logger", kLoggers, "logger");
+  static constexpr LoggerRegistry registry("logger", kLoggers, RegistryNames::by_class, "logger");
   return registry;
 }
 

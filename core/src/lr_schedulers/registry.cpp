@@ -70,7 +70,7 @@ const OptionsTable<SchedulerConfig>& usage_options() {
 }  // namespace
 
 const LRSchedulerRegistry& lr_scheduler_registry() {
-  static constexpr LRSchedulerRegistry registry("scheduler", kSchedulers);
+  static constexpr LRSchedulerRegistry registry("scheduler", kSchedulers, RegistryNames::exact);
   return registry;
 }
 

@@ -34,7 +34,7 @@ constexpr ModelRegistry::Entry kModels[] = {
 }  // namespace
 
 const ModelRegistry& model_registry() {
-  static constexpr ModelRegistry registry("model", kModels);
+  static constexpr ModelRegistry registry("model", kModels, RegistryNames::exact);
   return registry;
 }
 

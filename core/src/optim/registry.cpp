@@ -29,7 +29,7 @@ constexpr OptimizerRegistry::Entry kOptimizers[] = {
 }  // namespace
 
 const OptimizerRegistry& optimizer_registry() {
-  static constexpr OptimizerRegistry registry("optimizer", kOptimizers);
+  static constexpr OptimizerRegistry registry("optimizer", kOptimizers, RegistryNames::exact);
   return registry;
 }
 

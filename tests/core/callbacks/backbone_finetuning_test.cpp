@@ -76,8 +76,9 @@ TEST_CASE("a model without a backbone is refused before anything runs") {
 }
 
 TEST_CASE("options of a finetuning out of range are refused by name") {
-  CHECK_THROWS_WITH(BackboneFinetuning({.unfreeze_backbone_at_epoch = -1}),
-                    Catch::Contains("unfreeze_backbone_at_epoch is -1"));
+  CHECK_THROWS_WITH(
+      BackboneFinetuning({.unfreeze_backbone_at_epoch = -1}),
+      Catch::Contains("unfreeze_backbone_at_epoch must be at least 0, found the integer -1"));
   CHECK_THROWS_WITH(BackboneFinetuning({.backbone_initial_ratio_lr = 0.0}),
                     Catch::Contains("backbone_initial_ratio_lr"));
   CHECK_THROWS_WITH(BackboneFinetuning({.backbone_initial_lr = -0.1}),

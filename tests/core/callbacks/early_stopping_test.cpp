@@ -287,7 +287,8 @@ TEST_CASE("EarlyStopping's reason is logged once, and verbose logs every improve
 
 TEST_CASE("meaningless options of EarlyStopping are refused") {
   CHECK_THROWS_AS(EarlyStopping(""), ConfigError);
-  CHECK_THROWS_WITH(EarlyStopping("x", {.patience = -1}), Catch::Contains("patience is -1"));
+  CHECK_THROWS_WITH(EarlyStopping("x", {.patience = -1}),
+                    Catch::Contains("patience must be at least 0, found the integer -1"));
   CHECK_THROWS_WITH(EarlyStopping("x", {.min_delta = kNan}), Catch::Contains("min_delta"));
   CHECK_THROWS_WITH(parse_monitor_mode("avg"),
                     Catch::Contains("'avg'") && Catch::Contains("'min'"));

@@ -42,11 +42,15 @@ TEST_CASE(
 }
 
 TEST_CASE("options of EMAWeightAveraging out of range are refused by name") {
-  CHECK_THROWS_WITH(EMAWeightAveraging({.decay = 1.5}), Catch::Contains("decay is 1.5"));
-  CHECK_THROWS_WITH(EMAWeightAveraging({.update_every_n_steps = -1}),
-                    Catch::Contains("update_every_n_steps is -1"));
-  CHECK_THROWS_WITH(EMAWeightAveraging({.update_starting_at_epoch = -2}),
-                    Catch::Contains("update_starting_at_epoch is -2"));
+  CHECK_THROWS_WITH(
+      EMAWeightAveraging({.decay = 1.5}),
+      Catch::Contains("decay must be at least 0 and at most 1, found the number 1.5"));
+  CHECK_THROWS_WITH(
+      EMAWeightAveraging({.update_every_n_steps = -1}),
+      Catch::Contains("update_every_n_steps must be at least 0, found the integer -1"));
+  CHECK_THROWS_WITH(
+      EMAWeightAveraging({.update_starting_at_epoch = -2}),
+      Catch::Contains("update_starting_at_epoch must be at least 0, found the integer -2"));
   CHECK(EMAWeightAveraging().state_key() == "EMAWeightAveraging");
 }
 

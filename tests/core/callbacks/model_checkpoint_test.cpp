@@ -403,22 +403,23 @@ TEST_CASE("fast_dev_run writes no checkpoint") {
 TEST_CASE("ModelCheckpoint's state keys are Lightning's") {
   CHECK(ModelCheckpoint().state_key() ==
         "ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 0, "
-        "'every_n_epochs': 1, "
-        "'train_time_interval': None}");
+        "'every_n_epochs': 1, 'train_time_interval': None}");
   CHECK(
       ModelCheckpoint({.monitor = "it's", .mode = MonitorMode::max, .train_time_interval = 90061.5})
           .state_key() ==
       "ModelCheckpoint{'monitor': \"it's\", 'mode': 'max', 'every_n_train_steps': 0, "
-      "'every_n_epochs': 0, "
-      "'train_time_interval': datetime.timedelta(days=1, seconds=3661, microseconds=500000)}");
+      "'every_n_epochs': 0, 'train_time_interval': datetime.timedelta(days=1, seconds=3661, "
+      "microseconds=500000)}");
 }
 
 TEST_CASE("contradictory options of ModelCheckpoint are refused with their values") {
-  CHECK_THROWS_WITH(ModelCheckpoint({.save_top_k = -2}), Catch::Contains("save_top_k is -2"));
+  CHECK_THROWS_WITH(ModelCheckpoint({.save_top_k = -2}),
+                    Catch::Contains("save_top_k must be at least -1, found the integer -2"));
   CHECK_THROWS_WITH(ModelCheckpoint({.save_top_k = 3}),
                     Catch::Contains("save_top_k=3 needs a monitor"));
-  CHECK_THROWS_WITH(ModelCheckpoint({.every_n_train_steps = -3}),
-                    Catch::Contains("every_n_train_steps is -3"));
+  CHECK_THROWS_WITH(
+      ModelCheckpoint({.every_n_train_steps = -3}),
+      Catch::Contains("every_n_train_steps must be at least 0, found the integer -3"));
   CHECK_THROWS_WITH(
       ModelCheckpoint({.every_n_train_steps = 1, .every_n_epochs = 2}),
       Catch::Contains("every_n_train_steps=1") && Catch::Contains("every_n_epochs=2"));

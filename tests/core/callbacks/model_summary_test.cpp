@@ -153,7 +153,8 @@ TEST_CASE("ModelSummary logs the table when a fit starts, and nothing with max_d
   Trainer silent(quiet(1), {std::make_shared<ModelSummary>(ModelSummaryOptions{.max_depth = 0})});
   silent.fit(module, toy_data(1, 0));
   CHECK(log.text().substr(before).find("Trainable") == std::string::npos);
-  CHECK_THROWS_WITH(ModelSummary({.max_depth = -2}), Contains("max_depth=-2"));
+  CHECK_THROWS_WITH(ModelSummary({.max_depth = -2}),
+                    Contains("max_depth must be at least -1, found the integer -2"));
 }
 
 TEST_CASE("a model in another precision than its example shows its sizes all the same") {

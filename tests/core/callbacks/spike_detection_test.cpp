@@ -119,9 +119,12 @@ TEST_CASE("SpikeDetection's state is restored as it was saved") {
 }
 
 TEST_CASE("options of spike detection out of range are refused by name") {
-  CHECK_THROWS_WITH(SpikeDetection({.window = 0}), Catch::Contains("window is 0"));
-  CHECK_THROWS_WITH(SpikeDetection({.warmup = -1}), Catch::Contains("warmup is -1"));
-  CHECK_THROWS_WITH(SpikeDetection({.rtol = -0.5}), Catch::Contains("rtol is -0.5"));
+  CHECK_THROWS_WITH(SpikeDetection({.window = 0}),
+                    Catch::Contains("window must be at least 1, found the integer 0"));
+  CHECK_THROWS_WITH(SpikeDetection({.warmup = -1}),
+                    Catch::Contains("warmup must be at least 0, found the integer -1"));
+  CHECK_THROWS_WITH(SpikeDetection({.rtol = -0.5}),
+                    Catch::Contains("rtol must be at least 0, found the number -0.5"));
 }
 
 }  // namespace spike_detection_test

@@ -136,14 +136,19 @@ TEST_CASE("options of SWA out of range are refused by name") {
   using Options = StochasticWeightAveragingOptions;
   CHECK_THROWS_WITH(StochasticWeightAveraging(Options{}), Catch::Contains("swa_lrs"));
   CHECK_THROWS_WITH(StochasticWeightAveraging(Options{.swa_lrs = {0.1, 0.0}}),
-                    Catch::Contains("swa_lrs is [0.1, 0]"));
+                    Catch::Contains("swa_lrs must be above 0, found the number 0.0"));
   CHECK_THROWS_WITH(
       StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .swa_epoch_start = int64_t{0}}),
-      Catch::Contains("swa_epoch_start is 0"));
-  CHECK_THROWS_WITH(StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .swa_epoch_start = 1.5}),
-                    Catch::Contains("swa_epoch_start is 1.5"));
+      Catch::Contains(
+          "swa_epoch_start: must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, "
+          "found 0"));
+  CHECK_THROWS_WITH(
+      StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .swa_epoch_start = 1.5}),
+      Catch::Contains(
+          "swa_epoch_start: must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, "
+          "found 1.5"));
   CHECK_THROWS_WITH(StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .annealing_epochs = -1}),
-                    Catch::Contains("annealing_epochs is -1"));
+                    Catch::Contains("annealing_epochs must be at least 0, found the integer -1"));
 }
 
 TEST_CASE("a resumed SWA continues averaging, also within its extra epoch") {

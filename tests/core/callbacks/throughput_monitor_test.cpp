@@ -110,7 +110,8 @@ TEST_CASE("Throughput has no rates, and no error, while the clock stands still")
 }
 
 TEST_CASE("invalid options and updates of Throughput are refused") {
-  CHECK_THROWS_WITH(ThroughputMonitor({.window_size = 1}), Contains("window_size=1"));
+  CHECK_THROWS_WITH(ThroughputMonitor({.window_size = 1}),
+                    Contains("window_size must be at least 2, found the integer 1"));
   CHECK_THROWS_WITH(ThroughputMonitor({.available_flops = 0.0}), Contains("available_flops"));
   Throughput throughput(2);
   CHECK_THROWS_AS(throughput.compute(), ConfigError);

@@ -321,7 +321,7 @@ TEST_CASE("run.json's mistakes in an optimizer name their place and the nearest 
   CHECK_THROWS_WITH(make("3"), Contains("model.optimizer") && Contains("the integer 3"));
   CHECK_THROWS_WITH(make(R"({"name": "SGD", "momentun": 1})"), Contains("'momentum'"));
   CHECK_THROWS_WITH(make(R"({"name": "SGD", "nesterov": true})"),
-                    Contains("run.json:1:1") && Contains("nesterov needs"));
+                    Contains("run.json:1:29") && Contains("nesterov needs"));
 }
 
 }  // namespace optim_test
