@@ -1,0 +1,241 @@
+// The rules that all calls share: the list of callbacks, failures, filters, counts.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dispatch/participant.h"
+#include "grapnel/argument_error.h"
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+
+namespace grapnel {
+
+namespace {
+
+// The text of the exception being handled.
+std::string reason_of_current() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception that is not derived from std::exception";
+  }
+}
+
+// Makes every call one that is looked at.
+void look_at_every_call(Dispatcher::Receiver& receiver) {
+  receiver.settled = receiver.calls();
+  receiver.countdown = receiver.period = 1;
+}
+
+}  // namespace
+
+// ---- The list
+
+void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
+  const std::vector<Participant> before = std::move(participants_);
+  participants_.clear();
+  named_.clear();
+  for (auto& receivers : receivers_) receivers.clear();
+  std::vector<Receiver> monitors;
+  for (uint32_t index = 0; index < callbacks.size(); ++index) {
+    const CallbackHandle& handle = callbacks[index];
+    Callback* callback = handle.callback.get();
+    const std::string label = callback->name().empty() ? callback->type_name() : callback->name();
+    std::string unique = label;
+    const auto taken = [&](const Participant& other) { return other.label == unique; };
+    for (int n = 2; std::any_of(participants_.begin(), participants_.end(), taken); ++n) {
+      unique = fmt::format("{} #{}", label, n);
+    }
+    Participant participant{callback, std::move(unique), handle.on_error, handle.filter};
+    const auto same = std::find_if(before.begin(), before.end(),
+                                   [&](const auto& each) { return each.callback == callback; });
+    if (same != before.end()) {
+      participant.disabled = same->disabled;
+      participant.came = same->came;
+      participant.events_that_came = same->events_that_came;
+    }
+    const HookMask wanted = callback->wanted(handle.overridden);
+    for (size_t i = 0; i < kHookCount && !participant.disabled; ++i) {
+      const Hook hook = static_cast<Hook>(i);
+      if (!wanted.test(hook) || !handle.overridden.test(hook)) continue;
+      Receiver receiver{callback, index};
+      receiver.look_always = handle.filter && concerns(*handle.filter, hook);
+      const bool late = hook == Hook::on_train_epoch_end && callback->monitors();
+      (late ? monitors : receivers_[i]).push_back(receiver);
+    }
+    participants_.push_back(std::move(participant));
+  }
+  auto& epoch_end = receivers_[static_cast<size_t>(Hook::on_train_epoch_end)];
+  epoch_end_monitors_ = epoch_end.size();
+  epoch_end.insert(epoch_end.end(), monitors.begin(), monitors.end());
+}
+
+const std::string& Dispatcher::label(uint32_t index) const {
+  return participants_[index].label;
+}
+
+// ---- Failures
+
+void log_failure_at_end(const std::string& who, std::string_view hook) {
+  log_error("{} failed in {}, which is called when a run ends: {}", who, hook, reason_of_current());
+}
+
+std::optional<uint32_t> Dispatcher::index_of(const Callback* callback) const {
+  for (uint32_t i = 0; i < participants_.size(); ++i) {
+    if (participants_[i].callback == callback) return i;
+  }
+  return {};
+}
+
+bool Dispatcher::disabled(const Callback* callback) const {
+  const auto index = index_of(callback);
+  return index && participants_[*index].disabled;
+}
+
+void Dispatcher::settle_failure(uint32_t index, std::string_view where, bool at_end) {
+  Participant& failed = participants_[index];
+  const bool disables = failed.on_error == OnError::disable;
+  if (!disables && !at_end) throw;
+  try {
+    throw;
+  } catch (const ArgumentError&) {
+    throw;  // the mistake of the caller
+  } catch (const Interrupted&) {
+    if (!at_end) throw;  // a signal is not the callback's failure
+    log_failure_at_end(failed.label, where);
+  } catch (...) {
+    if (disables) {
+      disable(index, where);
+    } else {
+      log_failure_at_end(failed.label, where);
+    }
+  }
+}
+
+void Dispatcher::disable(uint32_t index, std::string_view where) {
+  Participant& failed = participants_[index];
+  if (failed.disabled) return;
+  failed.disabled = true;
+  // Its entries stay: a loop over them may be running.
+  for (auto& receivers : receivers_) {
+    for (Receiver& receiver : receivers) {
+      if (receiver.index != index) continue;
+      look_at_every_call(receiver);
+      receiver.look_always = true;
+    }
+  }
+  log_error("{} failed in {} and is disabled; the run continues without it: {}", failed.label,
+            where, reason_of_current());
+  try {
+    failed.callback->on_disabled();
+  } catch (...) {
+    log_error("{} failed while it was being disabled: {}", failed.label, reason_of_current());
+  }
+}
+
+// ---- Filters
+
+StateDict Dispatcher::called_once() const {
+  StateDict all;
+  for (const Participant& each : participants_) {
+    if (!each.filter || !each.filter->once) continue;
+    StateList names;
+    for (size_t hook = 0; hook < kHookCount; ++hook) {
+      if (each.came.test(hook)) names.emplace_back(std::string(kHookNames[hook]));
+    }
+    for (const std::string& event : each.events_that_came) names.emplace_back(event);
+    all[each.label] = std::move(names);
+  }
+  return all;
+}
+
+void Dispatcher::set_called_once(const StateDict& labels) {
+  for (Participant& each : participants_) {
+    const StateValue* names = each.filter ? labels.find(each.label) : nullptr;
+    if (names == nullptr) continue;
+    for (const StateValue& name : names->to_list()) {
+      const auto known = std::find(kHookNames.begin(), kHookNames.end(), name.to_string());
+      if (known != kHookNames.end()) {
+        each.came.set(static_cast<size_t>(known - kHookNames.begin()));
+      } else {
+        each.events_that_came.insert(name.to_string());
+      }
+    }
+  }
+}
+
+void Dispatcher::check_filters() const {
+  for (const Participant& each : participants_) {
+    if (each.filter) check_filter_end(*each.filter, position, each.label);
+  }
+}
+
+bool Dispatcher::held_back(Participant& participant, Hook hook) {
+  if (!participant.filter || !concerns(*participant.filter, hook)) return false;
+  if (!admits(*participant.filter, hook, position)) return true;
+  if (!position.fitting || !participant.filter->once) return false;
+  const bool came = participant.came.test(hook);
+  participant.came.set(hook);
+  return came;
+}
+
+bool Dispatcher::held_back(Participant& participant, EventReceiver& receiver,
+                           std::string_view event) {
+  if (!participant.filter) return false;
+  CallPosition here = position;
+  here.step = ++receiver.offered;
+  here.steps.reset();
+  if (!admits_event(*participant.filter, here)) return true;
+  return participant.filter->once &&
+         !participant.events_that_came.insert(std::string(event)).second;
+}
+
+// ---- Counts and time
+
+void Dispatcher::set_profiler(Profiler* profiler) {
+  profiler_ = profiler;
+  for (auto& receivers : receivers_) {
+    for (Receiver& receiver : receivers) look_at_every_call(receiver);
+  }
+}
+
+void Dispatcher::reset_counts() {
+  const auto reset = [](Receiver& receiver) {
+    receiver.countdown = receiver.period = 1;
+    receiver.settled = receiver.timed = 0;
+    receiver.seconds = 0;
+  };
+  for (auto& receivers : receivers_) {
+    for (Receiver& receiver : receivers) reset(receiver);
+  }
+  for (auto& [name, receivers] : named_) {
+    for (EventReceiver& receiver : receivers) reset(receiver.counted);
+  }
+}
+
+bool Dispatcher::count(Receiver& receiver) {
+  const bool timed =
+      profiler_ != nullptr || !receiver.look_always || receiver.calls() % kTimedOneIn == 0;
+  ++receiver.settled;
+  return timed;
+}
+
+std::vector<ProfileRow> Dispatcher::counts() const {
+  std::vector<ProfileRow> rows;
+  const auto add = [&](const Receiver& receiver, std::string_view name) {
+    if (receiver.calls() == 0) return;
+    const double seconds = receiver.estimated_seconds();
+    rows.push_back({label(receiver.index), std::string(name), receiver.calls(), seconds, seconds});
+  };
+  for (size_t hook = 0; hook < kHookCount; ++hook) {
+    for (const Receiver& receiver : receivers_[hook]) add(receiver, kHookNames[hook]);
+  }
+  for (const auto& [name, receivers] : named_) {
+    for (const EventReceiver& receiver : receivers) add(receiver.counted, name);
+  }
+  return rows;
+}
+
+}  // namespace grapnel
