@@ -95,7 +95,6 @@ class GRAPNEL_CORE_API Dispatcher {
   const std::vector<Receiver>& receivers(Hook hook) const {
     return receivers_[static_cast<size_t>(hook)];
   }
-  bool anyone(Hook hook) const;
 
   // The label of a callback by its index: its name, else its type; "#2" is added to the second of
   // one label.

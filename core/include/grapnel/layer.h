@@ -13,7 +13,7 @@ struct Layer {
   std::string type;  // "Linear"
   std::vector<at::Tensor> parameters = {};  // its own and those of the parts below it, each once
   bool training = true;                     // its mode
-  const void* identity = nullptr;  // what LayerObserver is told of; nullptr: it can't be observed
+  const void* identity = nullptr;  // what LayerObserver reports; nullptr: it can't be observed
 };
 
 }  // namespace grapnel

@@ -3,8 +3,8 @@
 //
 // torch::nn has no hooks on a forward pass in C++, so a layer that wants to be seen is wrapped
 // where it is made (Observed, in observed.h). Observers belong to a thread: they see the forward
-// passes that run in it while they stand. They may nest and end in any order: all of them watch. A
-// wrapped layer that nobody observes costs one look at a thread-local pointer.
+// passes that run in it while they exist. They may nest and end in any order: all of them watch. A
+// wrapped layer without an observer costs one look at a thread-local pointer.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -67,7 +67,7 @@ class GRAPNEL_CORE_API LayerCall {
 };
 
 // Counts the floating-point operations of matrix products, convolutions and attention, forward and
-// backward, that run in this thread while it stands (and in the threads that LibTorch's backward
+// backward, that run in this thread while it exists (and in the threads that LibTorch's backward
 // pass uses for it). One multiplication and one addition count as two; everything else as none, as
 // torch.utils.flop_counter does it, whose formulas these are. Counters may nest: all of them count.
 class GRAPNEL_CORE_API FlopCounter {
@@ -108,7 +108,7 @@ TensorTree tensor_tree(const std::tuple<T...>& values) {
   return tree;
 }
 
-// One input stands for itself; absent trailing ones are left out.
+// A single input is returned as it is; absent trailing ones are left out.
 template <class... T>
 TensorTree input_tree(const T&... inputs) {
   TensorTree tree;

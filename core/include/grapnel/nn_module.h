@@ -57,7 +57,7 @@ class GRAPNEL_CORE_API NNModule : public Module {
   // Every parameter once, frozen ones included, in the order of the state view.
   std::vector<at::Tensor> parameters();
 
-  // The network's parameters and buffers, names joined by dots ("0.weight"). A tensor that stands
+  // The network's parameters and buffers, names joined by dots ("0.weight"). A tensor that is
   // at several places of the network is one entry, under its first name.
   StateView& state_view() override;
 

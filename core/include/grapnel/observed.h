@@ -6,10 +6,10 @@
 // It is the layer: same constructor, same parameters and names, same type in summaries. Use it in
 // place of the layer's holder wherever sizes, activations or operations of that place are of
 // interest. clone() makes layers that are not observed. Observed<torch::nn::Sequential> takes and
-// gives one tensor and, unlike the plain one, may stand within another.
+// gives one tensor and, unlike the plain one, may be nested in another.
 //
 // Layers with one forward of fixed arguments can be observed: all of torch::nn's but containers,
-// and classes of one's own alike.
+// and the user's own classes.
 #pragma once
 
 #include <torch/nn/module.h>

@@ -89,10 +89,6 @@ void Dispatcher::set_module(Module* module, const ModuleMask& mask) {
   module_hooks_ = module == nullptr ? HookMask{} : mask.hooks;
 }
 
-bool Dispatcher::anyone(Hook hook) const {
-  return !receivers(hook).empty() || module_hooks_.test(hook);
-}
-
 std::string Dispatcher::author() const {
   if (current_ != nullptr) {
     return current_->name().empty() ? current_->type_name() : current_->name();

@@ -138,7 +138,7 @@ constexpr Formula kFormulas[] = {
 };
 // clang-format on
 
-// The counter that stands, for the threads of a backward pass, which have none of their own.
+// The active counter, for the threads of a backward pass, which have no counter themselves.
 std::atomic<void*> standing = nullptr;
 
 // Within a counted operator of this thread: what it is made of isn't counted again.

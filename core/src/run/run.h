@@ -1,7 +1,7 @@
 // The run behind a Trainer: the parts that its loops share, and the order in which they are used,
 // from configure_callbacks to on_run_end.
 //
-// Internal to core. A part with a state of its own is a class in its own file; Run makes them, and
+// Internal to core. Each part with state is a class in its own file; Run makes them, and
 // Trainer's public functions look into it.
 #pragma once
 

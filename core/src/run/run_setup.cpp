@@ -30,7 +30,7 @@ void Run::adopt_data(Data given) {
     data.module->trainers_.remove(trainer);
   }
   data = std::move(given);
-  // A single loader is the data of whatever kind of run this is.
+  // A single loader is the data of the run, of any kind.
   if (!fitting() && data.loaders && data.eval.empty() && data.train != nullptr) {
     data.eval = {data.train};
   }
