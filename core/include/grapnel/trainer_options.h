@@ -56,12 +56,11 @@ struct ValCheckInterval {
 
 struct TrainerOptions {
   // ---- Length of a run
-  std::optional<int64_t> max_epochs =
-      {};  // -1: no limit. Unset: 1000, or no limit when max_steps is set
+  std::optional<int64_t> max_epochs = {};
   std::optional<int64_t> min_epochs = {};
-  int64_t max_steps = -1;  // optimizer steps; -1: no limit
+  int64_t max_steps = -1;
   std::optional<int64_t> min_steps = {};
-  std::string max_time = {};  // "DD:HH:MM:SS"; empty: no limit
+  std::string max_time = {};
 
   // ---- How much data
   Amount limit_train_batches = 1.0;
@@ -69,14 +68,14 @@ struct TrainerOptions {
   Amount limit_test_batches = 1.0;
   Amount limit_predict_batches = 1.0;
   Amount overfit_batches = 0.0;  // train and validate on these alone, unshuffled
-  int64_t fast_dev_run = 0;      // run so many batches of everything, once, and write nothing
+  int64_t fast_dev_run = 0;
   int64_t reload_dataloaders_every_n_epochs = 0;
 
   // ---- Validation
   ValCheckInterval val_check_interval = 1.0;
-  std::optional<int64_t> check_val_every_n_epoch = 1;  // unset: count batches over epochs
-  int64_t num_sanity_val_steps = 2;                    // -1: all batches
-  bool inference_mode = true;  // for validate, test and predict; else only no gradients
+  std::optional<int64_t> check_val_every_n_epoch = 1;
+  int64_t num_sanity_val_steps = 2;
+  bool inference_mode = true;
 
   // ---- Optimization
   int64_t accumulate_grad_batches = 1;
@@ -100,11 +99,10 @@ struct TrainerOptions {
       {};  // unset: true. Adds a bar when there is none and `progress` is set
   std::optional<bool> enable_model_summary =
       {};  // unset: true. Adds a ModelSummary, which goes to the log, when there is none
-  bool enable_autolog_hparams =
-      true;  // give the module's and the data's hyper-parameters to loggers
+  bool enable_autolog_hparams = true;
   ProfilerKind profiler = ProfilerKind::none;
-  bool barebones = false;                       // nothing but the loop, for measuring
-  std::filesystem::path default_root_dir = {};  // empty: the working directory
+  bool barebones = false;
+  std::filesystem::path default_root_dir = {};
 
   // ---- Injected
   const Clock* clock = nullptr;                 // nullptr: the system's
