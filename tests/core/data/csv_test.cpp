@@ -40,11 +40,11 @@ TEST_CASE("a CSV cell that is not a number is refused with line and column") {
   refused("", "no rows");
   refused("a,b\n", "no rows");
   refused("a,b\n1,2\n\n3\n", "line 4 has 1 fields, the first line names 2");
-  refused("a,b\n1,two\n", "line 2, column 'b': 'two' is no number");
+  refused("a,b\n1,two\n", "line 2, column 'b': 'two' is not a number");
   refused("a,b\n1,2x\n", "'2x'");
   refused("a,b\n1,\n", "''");
   refused("a,b\n1,0x10\n", "'0x10'");
-  refused(std::string("a\n1\0\n", 5), "no number");
+  refused(std::string("a\n1\0\n", 5), "not a number");
   CHECK_THROWS_AS(read_csv(directory / "none.csv"), IoError);
 }
 
@@ -98,7 +98,7 @@ TEST_CASE(
                     Contains("'lable'") && Contains("did you mean 'label'"));
   CsvDataModule fraction({.path = path, .target = "label"});
   CHECK_THROWS_WITH(fraction.setup(RunKind::fit),
-                    Contains("row 2, column 'label': 0.5 is no class"));
+                    Contains("row 2, column 'label': 0.5 is not a class"));
   CsvDataModule shares(
       {.path = path, .target = "height", .parts = {.val_fraction = 0.5, .test_fraction = 0.5}});
   CHECK_THROWS_WITH(shares.setup(RunKind::fit), Contains("together below 1"));
