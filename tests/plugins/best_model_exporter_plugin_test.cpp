@@ -237,7 +237,7 @@ TEST_CASE("a missing metric without a similar name is reported with the list of 
   {
     RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
     Exported::fire(exporter, GRAPNEL_HOOK_on_train_end);
-    CHECK(run.host.log.back() == begin + "no metric was logged at all");
+    CHECK(run.host.log.back() == begin + "no metric was logged");
   }
   run.host.metrics = {{"loss", 1, 0, 0}, {"acc", 1, 0, 0}};
   RunningCallback exporter(run.host, run.plugin.entry(), "best_model_exporter");
@@ -297,7 +297,7 @@ TEST_CASE(
 
 TEST_CASE("best_model_exporter refuses empty metric and file names") {
   Exported run("min", "models/");
-  CHECK_THROWS_WITH(run.start(), Catch::Contains("filename is 'models/', which names no file"));
+  CHECK_THROWS_WITH(run.start(), Catch::Contains("filename is 'models/', which has no file name"));
   run.host.params["filename"] = std::string("best.safetensors");
   run.host.params["monitor"] = std::string();
   CHECK_THROWS_WITH(run.start(), Catch::Contains("monitor is empty"));

@@ -116,7 +116,8 @@ TEST_CASE("data_wait_monitor logs its share when the loggers log, and a line per
   CHECK_THAT(run.host.log[0], Catch::StartsWith("info: epoch 0: the model waited for data ") &&
                                   Catch::Contains("% of the time, 0."));
   Waiting::fire(monitor, GRAPNEL_HOOK_on_train_end);
-  CHECK_THAT(run.host.log[1], Catch::StartsWith("info: in the whole training the model waited"));
+  CHECK_THAT(run.host.log[1],
+             Catch::StartsWith("info: during the whole training, the model waited"));
 }
 
 TEST_CASE(

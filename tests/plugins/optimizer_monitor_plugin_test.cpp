@@ -75,8 +75,8 @@ TEST_CASE("optimizer_monitor logs other options on request and reports one that 
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   REQUIRE(monitor.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_start) == GRAPNEL_OK);
   CHECK(run.host.log ==
-        std::vector<std::string>{"warning: no optimizer has the option 'learning_rate', so it is "
-                                 "not logged; there are: lr, momentum, weight_decay"});
+        std::vector<std::string>{"warning: no optimizer has the option 'learning_rate'; it is not "
+                                 "logged. The options are: lr, momentum, weight_decay"});
   CHECK(run.step(monitor) == Logged{{"optimizer/weight_decay", 0.01}});
 }
 
