@@ -149,7 +149,7 @@ TEST_CASE("a pruned parameter keeps its name and gets a mask, which is read only
     CHECK(name_of(caller, GRAPNEL_MODULE_BUFFERS, 1) == "none");
     return GRAPNEL_OK;
   });
-  plugin.on(Hook::on_train_batch_end, [&](const Caller& caller, const grapnel_Event* raw) {
+  plugin.on(Hook::on_train_batch_end, [&](const Caller&, const grapnel_Event* raw) {
     const auto batch = reinterpret_cast<const grapnel_TrainBatchEnd*>(raw)->batch_idx;
     StateView& view = toy.module.state_view();
     if (batch == 0) view.set_mask("weight", at::tensor({1.f, 0.f, 1.f}).view({3, 1}));

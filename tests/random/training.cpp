@@ -51,8 +51,8 @@ std::function<void(Trainer&)> action(const TrainingSetup& setup, bool& stopped) 
 TrainerOptions trainer_options_of(const Plan& plan, const TrainingSetup& setup,
                                   const ManualClock& clock) {
   const ConfigValue* given = plan.document.find("trainer");
-  TrainerOptions options = trainer_options(
-      trainer_parameters().validate(given == nullptr ? ConfigValue() : *given, "trainer"));
+  TrainerOptions options = trainer_options(trainer_options_table().parameters().validate(
+      given == nullptr ? ConfigValue() : *given, "trainer"));
   options.default_root_dir = setup.directory;
   options.enable_model_summary = false;
   options.enable_progress_bar = false;
@@ -78,7 +78,7 @@ std::vector<CallbackHandle> callbacks_of(const Plan& plan, const TrainingSetup& 
     for (const auto& member : named->as_object()) {
       ConfigValue parameters = with_run_directory(member.value, setup.directory);
       static const ParameterTable none("counter", "The tester's own.", {});
-      const CallbackEntry* entry = find_callback_entry(member.key);
+      const auto* entry = callback_registry().find(member.key);
       const auto filter =
           take_filter(parameters, entry == nullptr ? none : entry->parameters(), member.key);
       CallbackHandle handle = entry == nullptr ? CallbackHandle(std::make_shared<CallCounter>())
