@@ -2,10 +2,10 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 
 #include <grapnel/bridge/plugin_callback.h>
+#include <grapnel/callback_keys.h>
 #include <grapnel/host/manifest.h>
 
 #include "shipped_plugins.h"
@@ -21,14 +21,14 @@ CallbackHandle shipped_plugin(const std::string& id, ConfigValue parameters) {
       static_cast<const grapnel_plugin*>(dlsym(library, GRAPNEL_PLUGIN_SYMBOL_NAME));
   const auto manifest =
       host::parse_manifest(test::read_file(directory / (id + ".grapnel.json")), id);
-  const std::optional<CallFilter> filter =
-      take_filter(parameters, manifest.callbacks.at(0).parameters, id);
+  const CallFilter filter =
+      take_callback_keys(parameters, manifest.callbacks.at(0).parameters, id).filter;
   bridge::PluginCallbackOptions options;
   options.parameters = std::move(parameters);
   const CallbackHandle handle(
       std::make_shared<bridge::PluginCallback>(manifest, id, *entry->factories[0], options),
       CallbackOrigin::plugin, id);
-  return filter ? handle.only(*filter) : handle;
+  return filter == CallFilter() ? handle : handle.only(filter);
 }
 
 }  // namespace grapnel::random_test

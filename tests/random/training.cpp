@@ -4,6 +4,7 @@
 #include <ATen/Functions.h>
 #include <fmt/format.h>
 #include <grapnel/base/error.h>
+#include <grapnel/callback_keys.h>
 #include <grapnel/callbacks/checkpoint.h>
 #include <grapnel/callbacks/registry.h>
 #include <grapnel/loggers/registry.h>
@@ -79,11 +80,12 @@ std::vector<CallbackHandle> callbacks_of(const Plan& plan, const TrainingSetup& 
       ConfigValue parameters = with_run_directory(member.value, setup.directory);
       static const ParameterTable none("counter", "The tester's own.", {});
       const auto* entry = callback_registry().find(member.key);
-      const auto filter =
-          take_filter(parameters, entry == nullptr ? none : entry->parameters(), member.key);
+      const CallFilter filter =
+          take_callback_keys(parameters, entry == nullptr ? none : entry->parameters(), member.key)
+              .filter;
       CallbackHandle handle = entry == nullptr ? CallbackHandle(std::make_shared<CallCounter>())
                                                : make_callback(member.key, parameters, member.key);
-      all.push_back(filter ? handle.only(*filter) : handle);
+      all.push_back(filter == CallFilter() ? handle : handle.only(filter));
     }
   }
   const bool last = probe->place() == Callback::Place::checkpoint;
