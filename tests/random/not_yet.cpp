@@ -25,7 +25,12 @@ bool has_sanity_check(const Plan& plan) {
 
 // Resumed at the end of an epoch, and so with a sanity check before that end is finished.
 bool sanity_check_comes_between(const Plan& plan, const Facts& facts) {
-  return has_sanity_check(plan) && facts.from_checkpoint && !facts.within_epoch;
+  return has_sanity_check(plan) && facts.was_at_epoch_end;
+}
+
+// Stop requests are granted later only.
+bool is_deferred(const Plan& plan) {
+  return plan.has("trainer.min_epochs") || plan.has("trainer.min_steps");
 }
 
 // From training_step to the optimizer's update.
@@ -38,8 +43,6 @@ bool is_within_step(const std::string& hook) {
 
 // One line for each.
 const std::vector<ByPlan> kPlans = {
-    {"a pruned parameter has another name, which backbone_finetuning doesn't find when it is resumed",
-     [](const Plan& plan) { return plan.has("callbacks.model_pruning") && plan.has("callbacks.backbone_finetuning"); }},
     {"\"every n steps\" never comes, or not evenly, when each batch makes two steps",
      [](const Plan& plan) { return plan.has("model.optimizers") && (plan.has("callbacks.ema_weight_averaging") || plan.has("callbacks.counter.every")); }},
     {"an average that was never updated takes the place of the trained weights",
@@ -58,9 +61,9 @@ const std::vector<ByFacts> kFacts = {
     {"the rest of an epoch that a limit or a stop request ended is never trained",
      [](const Plan&, const Facts& facts) { return facts.cut_short; }},
     {"the stop that a callback asked for is forgotten when the checkpoint was written before it was granted",
-     [](const Plan&, const Facts& facts) { return facts.ended_by_request && facts.in_last_epoch; }},
+     [](const Plan& plan, const Facts& facts) { return facts.ended_by_request && (facts.in_last_epoch || is_deferred(plan)); }},
     {"a checkpoint written in on_train_batch_end lacks what the module does there, which comes later",
-     [](const Plan& plan, const Facts& facts) { return facts.within_epoch && (plan.has("model.log_at_batch_end") || plan.has("model.end_epoch_at") || plan.has("model.evaluate_at")); }},
+     [](const Plan& plan, const Facts& facts) { return facts.from_checkpoint && (plan.has("model.log_at_batch_end") || plan.has("model.end_epoch_at") || plan.has("model.evaluate_at")); }},
     {"after a signal within an epoch everything is logged one step late",
      [](const Plan&, const Facts& facts) { return facts.stop.kind == "interrupt" && facts.within_epoch; }},
     {"save_last writes to another file after a resume, or not at all",
@@ -69,8 +72,12 @@ const std::vector<ByFacts> kFacts = {
      [](const Plan& plan, const Facts& facts) { return sanity_check_comes_between(plan, facts) && (plan.text("scheduler.name", "") == "ReduceLROnPlateau" || plan.has("callbacks.early_stopping") || plan.has("callbacks.model_checkpoint")); }},
     {"a callback behind the one that fails in a hook never has that call",
      [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook != "on_train_batch_start" && is_followed(plan); }},
-    {"a run that max_steps or max_time ends before its first validation fails for a monitored metric",
-     [](const Plan& plan, const Facts& facts) { return (facts.stop.kind == "max_steps" || facts.stop.kind == "max_time") && plan.has("callbacks.early_stopping"); }},
+    {"a run that a limit or a stop request ends before a metric was first logged fails where that is monitored",
+     [](const Plan& plan, const Facts& facts) { return (facts.stop.kind.starts_with("max_") || facts.stop.kind == "request_stop") && plan.has("callbacks.early_stopping"); }},
+    {"a run that its own max_steps has ended begins one more epoch when it is resumed",
+     [](const Plan& plan, const Facts& facts) { return facts.in_last_epoch && plan.has("trainer.max_steps"); }},
+    {"files that a killed process has written after its last checkpoint are written once more, as \"-v1\"",
+     [](const Plan& plan, const Facts& facts) { return facts.stop.kind.starts_with("kill") && plan.has("callbacks.model_checkpoint"); }},
     {"a checkpoint written in on_train_epoch_start makes learning_rate_monitor log that epoch's rates twice",
      [](const Plan& plan, const Facts& facts) { return facts.stop.hook == "on_train_epoch_start" && plan.has("callbacks.learning_rate_monitor"); }},
     {"a failure after the optimizer's step makes the resumed run do that step once more",
@@ -79,8 +86,8 @@ const std::vector<ByFacts> kFacts = {
      [](const Plan&, const Facts& facts) { return facts.stop.kind == "exception" && is_within_step(facts.stop.hook); }},
     {"a batch that fails half-way counts twice for check_val_every_n_epoch=null",
      [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook == "on_train_batch_start" && plan.has("trainer.check_val_every_n_epoch"); }},
-    {"activation_monitor's every_n_steps, where a step has several batches or none",
-     [](const Plan& plan, const Facts& facts) { return facts.within_epoch && plan.has("callbacks.activation_monitor.every_n_steps"); }},
+    {"activation_monitor loses a row where a step has several batches or none",
+     [](const Plan& plan, const Facts& facts) { return facts.from_checkpoint && plan.has("callbacks.activation_monitor"); }},
 };
 
 const std::vector<ByDifference> kDifferences = {

@@ -280,7 +280,7 @@ Plan draw_plan(uint64_t seed, int draw_number, std::string_view only_stop) {
   Draw stops(draw.bits());
   const std::vector<std::string> kinds = draw_kinds(stops, only_stop);
 
-  Plan plan{.seed = seed, .draw = draw_number};
+  Plan plan{.seed = seed, .draw = draw_number, .only_stop = std::string(only_stop)};
   ConfigValue document;
   Surroundings around;
   document.set("model", draw_model(draw));
@@ -406,7 +406,7 @@ std::string describe(const Plan& plan) {
 
 std::string command(const Plan& plan) {
   std::string text = fmt::format("random_resume --seed {} --draw {}", plan.seed, plan.draw);
-  // A stop's kind is drawn, or was given by --only; either way the first stop has it.
+  if (!plan.only_stop.empty()) text += " --only stop=" + plan.only_stop;
   if (!plan.without.empty()) text += fmt::format(" --without {}", fmt::join(plan.without, ","));
   return text;
 }

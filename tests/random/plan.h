@@ -31,6 +31,7 @@ struct Plan {
   uint64_t seed = 0;
   // Which of the seed's plans: the first is 0; others are drawn when that one is left out.
   int draw = 0;
+  std::string only_stop = {};             // the one kind of stop that was drawn; empty: any
   std::vector<std::string> without = {};  // paths of pieces taken out
   ConfigValue document = {};
 

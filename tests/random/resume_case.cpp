@@ -53,6 +53,7 @@ void look_at_checkpoint(const fs::path& path, bool ended, const Ending& undistur
   const int64_t epoch = checkpoint.at("epoch").to_int();
   const StateDict& progress = loop.at("batch_progress").to_dict().at("current").to_dict();
   facts.within_epoch = progress.at("completed").to_int() < batches_of(undisturbed, epoch);
+  facts.was_at_epoch_end = facts.was_at_epoch_end || !facts.within_epoch;
   facts.cut_short = ended && facts.within_epoch;
   facts.in_last_epoch = epoch >= undisturbed.epochs - 1;
 }
@@ -104,7 +105,9 @@ bool Case::stop(const Stop& stop) {
   TrainingSetup stopped = setup();
   stopped.order = order_of(stop, undisturbed_);
   stopped.snapshot = workspace_ / "snapshot";
-  facts_ = Facts{.stop = stopped.order->stop, .ended_by_request = undisturbed_.ended_by_request};
+  facts_ = Facts{.stop = stopped.order->stop,
+                 .was_at_epoch_end = facts_.was_at_epoch_end,
+                 .ended_by_request = undisturbed_.ended_by_request};
   if (stop.kind.starts_with("kill")) {
     const int64_t kill_at = stop.kind == "kill_file" ? nth(stop.at, operations_) : 0;
     const ChildEnd end = train_in_child(plan_, stopped, kill_at, workspace_);

@@ -18,6 +18,8 @@ struct Facts {
   bool cut_short = false;        // the checkpoint is of an epoch that a limit or a request ended
   bool within_epoch = false;   // the checkpoint was written before the epoch's last batch had ended
   bool in_last_epoch = false;  // the checkpoint is of the last epoch of the undisturbed run
+  bool was_at_epoch_end =
+      false;  // this or an earlier resume was from a checkpoint of an epoch's end
   bool ended_by_request = false;  // a callback ended the undisturbed run
 };
 

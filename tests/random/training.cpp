@@ -173,7 +173,9 @@ Ending train(const Plan& plan, const TrainingSetup& setup) {
   if (!ended) return ending;
   Trainer& trainer = *made;
   ending.global_step = trainer.global_step();
-  ending.ended_by_request = trainer.should_stop();
+  ending.ended_by_request =
+      std::any_of(trainer.granted_requests().begin(), trainer.granted_requests().end(),
+                  [](const Request& request) { return request.kind == RequestKind::stop; });
   ending.epochs = trainer.current_epoch();
   ending.weights = copies(model);
   ending.checkpoint = snapshot(trainer.dump_checkpoint());
