@@ -87,6 +87,19 @@ TEST_CASE("a failure in SWA's extra epoch restores momenta and limits") {
   CHECK(trainer.state().accumulate_grad_batches == 1);
 }
 
+TEST_CASE("SWA that fails under OnError::disable takes its extra epoch back") {
+  BackboneModule module;
+  // Two rates for one group of parameters: found out when the averaging begins.
+  CallbackHandle failing(std::make_shared<StochasticWeightAveraging>(
+      StochasticWeightAveragingOptions{.swa_lrs = {0.01, 0.02}, .swa_epoch_start = int64_t{2}}));
+  failing.on_error = OnError::disable;
+  auto notes = std::make_shared<EpochNotes>();
+  Trainer trainer(quiet(3), {failing, notes});
+  trainer.fit(module, toy_data());
+  CHECK(notes->lrs.size() == 3);
+  CHECK(trainer.state().max_epochs == 3);
+}
+
 TEST_CASE("SWA that never started leaves the trained weights") {
   ToyModule plain;
   Trainer reference(quiet(2), {});
@@ -140,12 +153,12 @@ TEST_CASE("options of SWA out of range are refused by name") {
   CHECK_THROWS_WITH(
       StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .swa_epoch_start = int64_t{0}}),
       Catch::Contains(
-          "swa_epoch_start: must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, "
+          "swa_epoch_start must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, "
           "found 0"));
   CHECK_THROWS_WITH(
       StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .swa_epoch_start = 1.5}),
       Catch::Contains(
-          "swa_epoch_start: must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, "
+          "swa_epoch_start must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, "
           "found 1.5"));
   CHECK_THROWS_WITH(StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .annealing_epochs = -1}),
                     Catch::Contains("annealing_epochs must be at least 0, found the integer -1"));

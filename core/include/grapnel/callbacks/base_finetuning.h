@@ -74,6 +74,8 @@ class GRAPNEL_CORE_API BaseFinetuning : public Callback {
   void unfreeze_and_add_param_group(Module& module, const std::vector<std::string>& parts,
                                     Optimizer& optimizer, const UnfreezeOptions& options = {});
 
+  void on_disabled() override { statistics_.end(); }
+
  private:
   // A group of parameters as checkpoints keep it.
   struct SavedGroup {

@@ -128,6 +128,8 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
     return names;
   }
 
+  void on_disabled() override { masked_.end(); }
+
  private:
   struct Pruned {
     at::Tensor mask;       // the state view's

@@ -80,6 +80,11 @@ class GRAPNEL_CORE_API StochasticWeightAveraging final : public Callback {
   // Names to live tensors; empty before fit.
   StateDict average_weights() const;
 
+  void on_disabled() override {
+    statistics_.end();
+    extra_epoch_.end();
+  }
+
  private:
   int64_t start_epoch() const;  // the first with averaging, from 0
   int64_t end_epoch() const;    // the last, from 0

@@ -73,6 +73,8 @@ class GRAPNEL_CORE_API WeightAveraging : public Callback {
   // Names to live tensors; empty before fit.
   StateDict average_weights() const;
 
+  void on_disabled() override { swapped_.end(); }
+
  private:
   // Where avg_fn is average + share (model - average): the share, which makes updates fast.
   virtual std::optional<double> model_share() const { return {}; }
