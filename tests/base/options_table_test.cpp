@@ -288,9 +288,9 @@ TEST_CASE("a range in an options table applies to run.json and C++") {
        option<Even>("maybe_even", &Pair::maybe_even).doc("Even, if anything."),
        option("name", &Pair::name).required().filled().doc("Name.")});
   CHECK_NOTHROW(pairs.check({}, "Pair"));
-  CHECK_THROWS_WITH(pairs.check({.even = 3}, "Pair"), "Pair: even: must be even, found 3");
+  CHECK_THROWS_WITH(pairs.check({.even = 3}, "Pair"), "Pair: even must be even, found 3");
   CHECK_THROWS_WITH(pairs.check({.maybe_even = 3}, "Pair"),
-                    "Pair: maybe_even: must be even, found 3");
+                    "Pair: maybe_even must be even, found 3");
   CHECK_THROWS_WITH(pairs.check({.name = ""}, "Pair"),
                     "Pair: name must be not empty, found the string ''");
   const auto read_pair = [](const char* json) {
@@ -298,7 +298,7 @@ TEST_CASE("a range in an options table applies to run.json and C++") {
   };
   CHECK(read_pair(R"({"name": "x"})").name == "x");
   CHECK_THROWS_WITH(read_pair(R"({"name": "x", "even": 3})"),
-                    "run.json:1:23: pair.even: must be even, found 3");
+                    "run.json:1:23: pair.even must be even, found 3");
   CHECK_THROWS_WITH(read_pair("{}"),
                     "run.json:1:1: the key 'name' is required in pair (string): Name.");
 }

@@ -241,8 +241,11 @@ void OptionRows::read(const Parameters& parameters, void* options) const {
       row.access->read(row.empty_is_null && value.is_null() ? ConfigValue("") : value, member);
       row.access->check(member);
     } catch (const ConfigError& error) {
-      if (error.line > 0) throw;
-      throw parameters.error(name, error.what());
+      if (error.line > 0 || !error.file.empty()) throw;
+      // A key names the member of an object that is at fault.
+      const ConfigValue* inner = value.is_object() ? value.find(error.key) : nullptr;
+      if (inner == nullptr) throw parameters.error(name, error.what());
+      throw inner->error(with_subject(path + name, error.what()), path + name, error.nearest);
     }
   }
 }
@@ -278,7 +281,7 @@ void OptionRows::check(const void* options, std::string_view owner, const std::s
     try {
       row.access->check(member);
     } catch (const ConfigError& error) {
-      throw ConfigError({}, who + name + ": " + error.what(), name, error.nearest);
+      throw ConfigError({}, who + with_subject(name, error.what()), name, error.nearest);
     }
   }
 }

@@ -35,6 +35,9 @@ std::string number_text(double value);
 // A bound as manifests and schemas show it: 3 rather than 3.0.
 ConfigValue plain_number(double value);
 
+// "amount must be at least 0", "mode: unknown mode 'x'": `text` about the option `name`.
+std::string with_subject(std::string_view name, std::string_view text);
+
 // "at least 0 and below 1"; empty without bounds.
 std::string bounds_text(const ParameterSpec& spec);
 // "2 to 4 items"; empty when any number is accepted.

@@ -68,6 +68,11 @@ std::vector<std::string> parameter_type_names() {
   return names;
 }
 
+std::string with_subject(std::string_view name, std::string_view text) {
+  const std::string_view between = text.starts_with("must ") ? " " : ": ";
+  return std::string(name).append(between).append(text);
+}
+
 std::string number_text(double value) {
   std::array<char, 32> buffer{};
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "parameter_check.h"
+
 namespace grapnel {
 namespace {
 
@@ -44,7 +46,7 @@ ConfigError Parameters::error(std::string_view name, const std::string& message)
   const ConfigValue& value = raw(name);
   const std::string key = context_.empty() ? std::string(name) : context_ + "." + std::string(name);
   const SourcePosition at = value.position();
-  return {at.to_string().empty() ? position_ : at, key + ": " + message, key};
+  return {at.to_string().empty() ? position_ : at, detail::with_subject(key, message), key};
 }
 
 // A wrong kind here is a mistake of the code that reads, not of the configuration.

@@ -68,8 +68,9 @@ void check_filter(const CallFilter& filter, std::string_view context) {
 void check_filter_end(const CallFilter& filter, const CallPosition& position,
                       std::string_view who) {
   if (!filter.last || end_of(position, filter.last->unit)) return;
-  throw ConfigError::of("last", "{}: the filter 'last' needs trainer.max_{}", who,
-                        unit_name(filter.last->unit));
+  throw ConfigError::of(
+      "last", "{}: the filter 'last' needs a finite trainer.max_{}; set it, or remove 'last'", who,
+      unit_name(filter.last->unit));
 }
 
 bool concerns(const CallFilter& filter, Hook hook) {

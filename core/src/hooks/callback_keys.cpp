@@ -19,18 +19,20 @@ void OptionType<CallSpan>::describe(ParameterSpec& spec) {
 }
 
 CallSpan OptionType<CallSpan>::read(const ConfigValue& value) {
-  const auto refuse_span = [](const ConfigValue& found) {
-    throw ConfigError::of("",
+  const auto refuse_span = [](const ConfigValue& found, const std::string& key) {
+    throw ConfigError::of(key,
                           "must be {{\"steps\": n}} or {{\"epochs\": n}} with n at least 1, "
                           "found {}",
                           found.describe());
   };
-  if (!value.is_object() || value.size() != 1) refuse_span(value);
+  if (!value.is_object() || value.size() != 1) refuse_span(value, "");
   const ConfigValue::Member& member = value.as_object().front();
   if (member.key != "steps" && member.key != "epochs") {
-    throw ConfigError::of("", "unknown unit {}; known are 'steps' and 'epochs'", quote(member.key));
+    throw ConfigError::of(member.key, "unknown unit {}; known are 'steps' and 'epochs'",
+                          quote(member.key));
   }
-  if (!member.value.is_integer() || member.value.as_int() < 1) refuse_span(member.value);
+  if (!member.value.is_integer() || member.value.as_int() < 1)
+    refuse_span(member.value, member.key);
   const int64_t count = member.value.as_int();
   return member.key == "steps" ? CallSpan::steps(count) : CallSpan::epochs(count);
 }

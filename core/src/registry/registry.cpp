@@ -59,7 +59,7 @@ void log_former_name(std::string_view thing, std::string_view former, std::strin
 
 ConfigError located(const ConfigError& error, const ConfigValue& section,
                     std::string_view context) {
-  if (error.line > 0) return error;
+  if (error.line > 0 || !error.file.empty()) return error;
   if (error.key.empty()) return section.error(error.what(), std::string(context), error.nearest);
   const ConfigValue* value = section.find(error.key);
   return (value == nullptr ? section : *value)

@@ -360,7 +360,7 @@ TEST_CASE("invalid options and parameters of ModelPruning are refused by name") 
                     Catch::Contains("'wait'"));
   CHECK_THROWS_WITH(
       ModelPruning("l1_unstructured", {.amount = 1.5}),
-      Catch::Contains("amount: must be a count from 0, or a share from 0.0 to 1.0, found 1.5"));
+      Catch::Contains("amount must be a count from 0, or a share from 0.0 to 1.0, found 1.5"));
   CHECK_THROWS_WITH(ModelPruning("l1_unstructured", {.verbose = 3}), Catch::Contains("verbose"));
   BackboneModule module;
   Trainer missing(quiet(1), {pruning({.parameters_to_prune = {"head.wait"}})});

@@ -135,7 +135,7 @@ TEST_CASE("precisions are named as in Lightning, and others are refused by all t
   CHECK(options_from(R"({"precision": 16})").precision == Precision::f16_mixed);
   for (const std::string& name : precision_names()) CHECK(parse_precision(name).has_value());
   CHECK_THROWS_WITH(options_from(R"({"precision": 8})"),
-                    Catch::Contains("trainer.precision: must be one of") &&
+                    Catch::Contains("trainer.precision must be one of") &&
                         Catch::Contains("found 8") && Catch::Contains("bf16-mixed"));
   CHECK_THROWS_WITH(options_from(R"({"precision": "fp8"})"),
                     Catch::Contains("precision") && Catch::Contains("16-true"));

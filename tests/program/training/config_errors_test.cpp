@@ -49,6 +49,9 @@ TEST_CASE("an unknown key names line, column and the nearest known one, in every
       {"{\"scheduler\":\n {\"name\": \"StepLr\"}}", "run.json:2:", "'StepLR'"},
       {"{\"callbacks\": {\"model_summary\": {\n\"evry\": {\"steps\": 3}}}}",
        "run.json:2:1: ", "'every'"},
+      {"{\"callbacks\": {\"timer\": {\"every\":\n {\"step\": 3}}}}", "run.json:2:11: ", "'steps'"},
+      {"{\"callbacks\": {\"timer\": {\"every\":\n {\"steps\": 0}}}}",
+       "run.json:2:12: ", "callbacks.timer.every"},
       {"{\"callbacks\": {\"timer\": {\n\"on_eror\": \"disable\"}}}",
        "run.json:2:1: ", "'on_error'"},
       {"{\"callbacks\": {\n\"early_stoping\": {}}}", "run.json:2:1: ", "'early_stopping'"},
@@ -95,6 +98,12 @@ TEST_CASE("an error in --set names the option") {
   CHECK_THAT(said.error, Contains("--set trainer.max_epoch") && Contains("'max_epochs'"));
   CHECK_THAT(complaint("{}", {"--set", "trainer.max_epochs=abc"}).error,
              Contains("--set trainer.max_epochs: ") && Contains("'abc'"));
+  const std::string rule =
+      complaint("{}", {"--set", R"(callbacks={"model_pruning": )"
+                                R"({"pruning_fn": "random_unstructured", "amount": 2.5}})"})
+          .error;
+  CHECK_THAT(rule, Catch::StartsWith(
+                       "grapnel: error: --set callbacks: callbacks.model_pruning.amount must be "));
 }
 
 TEST_CASE(
