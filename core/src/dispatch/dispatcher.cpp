@@ -208,6 +208,8 @@ void Dispatcher::call_named(uint32_t index, std::string_view name, std::optional
     } else {
       call();
     }
+  } catch (const ArgumentError&) {
+    throw;  // the mistake of the caller
   } catch (...) {
     settle_failure(index, name, hook && is_at_end(*hook));
   }

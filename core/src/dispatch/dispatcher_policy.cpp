@@ -100,8 +100,6 @@ void Dispatcher::settle_failure(uint32_t index, std::string_view where, bool at_
   if (!disables && !at_end) throw;
   try {
     throw;
-  } catch (const ArgumentError&) {
-    throw;  // the mistake of the caller
   } catch (const Interrupted&) {
     if (!at_end) throw;  // a signal is not the callback's failure
     log_failure_at_end(failed.label, where);

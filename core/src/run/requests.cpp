@@ -32,7 +32,8 @@ std::string_view Requests::refusal(RequestKind kind) const {
   if (place_ == Place::own_loop) return {};
   switch (kind) {
     case RequestKind::stop:
-      return where == "teardown" || where == "on_run_end" ? "while fit runs" : "";
+      return where == "teardown" || where == "on_run_end" ? "while fit runs, until its teardown"
+                                                          : "";
     case RequestKind::save:
       return place_ == Place::outside ? "from on_train_epoch_start to on_train_epoch_end" : "";
     case RequestKind::end_epoch:

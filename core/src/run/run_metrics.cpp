@@ -12,6 +12,7 @@ void RunMetrics::begin_run() {
   train_.clear();
   validation_.clear();
   evaluation_.clear();
+  batch_size_ = 0;  // of a batch that failed
 }
 
 void RunMetrics::reset() {
