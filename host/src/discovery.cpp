@@ -66,7 +66,7 @@ class Scan {
       return Candidate{.library = path, .refused = "it is a broken symbolic link"};
     }
     std::optional<Candidate> candidate = resolved_file(target, *target_identity);
-    // Whoever can replace the link chooses the file.
+    // Anyone who can replace the link chooses the file.
     std::string refusal = trust_.directory_refusal(path.parent_path());
     if (candidate && candidate->refused.empty()) candidate->refused = std::move(refusal);
     return candidate;

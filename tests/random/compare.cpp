@@ -39,7 +39,7 @@ bool is_beside_the_point(const std::string& path) {
   static const std::vector<std::string> parts = {
       // How often a batch was begun: one that the run was stopped in is begun again.
       ".ready", ".started",
-      // Where the last validation was; the next one begins anew.
+      // Where the last validation was; the next one starts over.
       ".val_batch_progress", "validated_at_batch",
       // The tester's own.
       "callbacks.Probe", "callbacks.keeper",

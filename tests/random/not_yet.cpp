@@ -47,11 +47,11 @@ const std::vector<ByPlan> kPlans = {
      [](const Plan& plan) { return plan.has("model.optimizers") && (plan.has("callbacks.ema_weight_averaging") || plan.has("callbacks.counter.every")); }},
     {"an average that was never updated takes the place of the trained weights",
      [](const Plan& plan) { return plan.has("callbacks.ema_weight_averaging.update_starting_at_step"); }},
-    {"the time until ModelCheckpoint's next save by train_time_interval begins anew",
+    {"the time until ModelCheckpoint's next save by train_time_interval starts over",
      [](const Plan& plan) { return plan.has("callbacks.model_checkpoint.train_time_interval"); }},
     {"stochastic_weight_averaging takes a group of backbone_finetuning in that came after it",
      [](const Plan& plan) { return plan.has("callbacks.stochastic_weight_averaging") && plan.has("callbacks.backbone_finetuning"); }},
-    {"throughput_monitor counts batches and samples anew",
+    {"throughput_monitor counts batches and samples from zero",
      [](const Plan& plan) { return plan.has("callbacks.throughput_monitor"); }},
 };
 

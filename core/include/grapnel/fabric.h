@@ -108,8 +108,9 @@ class GRAPNEL_CORE_API Fabric {
   Fabric(const Fabric&) = delete;
   Fabric& operator=(const Fabric&) = delete;
 
-  // ---- Setting up Moves the module to the device. Its own handlers and standard hooks are called
-  // after the callbacks'. Returns the optimizer to step with: void for none, a tuple for several.
+  // ---- Setting up
+  // Moves the module to the device. Its own handlers and standard hooks are called after the
+  // callbacks'. Returns the optimizer to step with: void for none, a tuple for several.
   // ConfigError when a module or an optimizer is set up twice, or an optimizer has parameters of
   // another module.
   template <class M, class... O>

@@ -19,7 +19,7 @@ enum class RequestKind : int32_t {
   skip_step = 3,   // in on_before_optimizer_step: no update of the weights
   end_epoch = 4,   // in on_train_batch_start: at once; elsewhere after this batch
   evaluate = 5,    // run the validation after this batch
-  save = 6,        // write a checkpoint after this batch
+  save = 6,        // write a checkpoint after this batch; in on_train_epoch_end: after the epoch
 };
 
 GRAPNEL_CORE_API std::string_view to_string(RequestKind kind);

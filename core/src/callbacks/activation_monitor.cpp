@@ -221,7 +221,7 @@ const OptionsTable<ActivationMonitorOptions>& ActivationMonitor::options_table()
        option("every_n_steps", &O::every_n_steps)
            .at_least(1)
            .unit("steps")
-           .doc("How often to look; null: as often as the trainer logs.")});
+           .doc("How often to log; null: as often as the trainer.")});
   return table;
 }
 

@@ -63,7 +63,7 @@ const OptionsTable<BackboneFinetuningOptions>& BackboneFinetuning::options_table
        option("initial_denom_lr", &O::initial_denom_lr)
            .above(0)
            .finite()
-           .doc("Taken for compatibility; has no effect."),
+           .doc("Accepted for compatibility; has no effect."),
        option("train_bn", &O::train_bn)
            .doc("Optimize the batch normalizations of the backbone once it is unfrozen."),
        option("verbose", &O::verbose).doc("Log both learning rates at every epoch."),

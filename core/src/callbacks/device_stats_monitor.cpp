@@ -65,9 +65,8 @@ void DeviceStatsMonitor::setup(StageEvent& event) {
   for (const auto& [name, value] : available) names.push_back(name);
   for (const std::string& key : *options_.filter_keys) {
     if (std::find(names.begin(), names.end(), key) != names.end()) continue;
-    log_warning(
-        "DeviceStatsMonitor: there is no {} among the numbers of this device{}; there are {}",
-        quote(key), did_you_mean(key, names), names.empty() ? "none" : join(names));
+    log_warning("DeviceStatsMonitor: this device has no statistic {}{}; its statistics are {}",
+                quote(key), did_you_mean(key, names), names.empty() ? "none" : join(names));
   }
 }
 

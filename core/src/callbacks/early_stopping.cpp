@@ -77,7 +77,7 @@ const OptionsTable<EarlyStopping::Settings>& EarlyStopping::options_table() {
               option("patience", &O::patience)
                   .at_least(0)
                   .unit("checks")
-                  .doc("Checks without improvement."),
+                  .doc("Checks without improvement before it stops."),
               option("verbose", &O::verbose).doc("Log each improvement and the stop."),
               option("mode", &O::mode).identifying().doc("Which direction is better."),
               option("strict", &O::strict)

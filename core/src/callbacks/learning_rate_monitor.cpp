@@ -81,7 +81,7 @@ const OptionsTable<LearningRateMonitorOptions>& LearningRateMonitor::options_tab
            .doc("When to log; null: as often as the scheduler steps."),
        option("log_momentum", &O::log_momentum).doc("Log momentum, or the first beta, too."),
        option("log_weight_decay", &O::log_weight_decay).doc("Log the weight decay too."),
-       option("log_key_prefix", &O::log_key_prefix).doc("Put before every name."),
+       option("log_key_prefix", &O::log_key_prefix).doc("Prefix of every logged name."),
        option("max_history", &O::max_history).at_least(1).doc("Values kept in memory per name.")});
   return table;
 }

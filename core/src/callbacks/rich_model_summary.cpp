@@ -39,8 +39,8 @@ std::string sgr_codes(const std::string& style) {
       std::vector<std::string> names;
       for (const StyleCode& entry : kStyles) names.emplace_back(entry.word);
       throw ConfigError({},
-                        fmt::format("{} has the unknown word {}; known are {}", quote(style),
-                                    quote(word), join_quoted(names, "and")),
+                        fmt::format("unknown word {} in {}; known are {}", quote(word),
+                                    quote(style), join_quoted(names, "and")),
                         "header_style", nearest(word, names).value_or(""));
     }
     codes += codes.empty() ? "" : ";";

@@ -69,7 +69,7 @@ const OptionsTable<RichProgressBarOptions>& RichProgressBar::options_table() {
       {option("refresh_rate", &O::refresh_rate)
            .at_least(0)
            .unit("drawings per second")
-           .doc("Drawings a second at most; 0: show nothing."),
+           .doc("Redraws per second at most; 0: show nothing."),
        option("leave", &O::leave).doc("Use a new bar for every epoch, and leave it on the screen."),
        group("theme", &O::theme, theme_table())
            .doc("Styles: words out of bold, dim, italic, underline, the eight colours of a "

@@ -250,7 +250,7 @@ void StochasticWeightAveraging::begin_statistics_epoch(Event& event) {
     if (count.defined()) count.zero_();
   }
   // The optimizer is still called at the epoch's end. It must find nothing to do: Lightning leaves
-  // it the last batch's gradients where no validation has cleared them, and so ends beside the
+  // it the last batch's gradients where no validation has cleared them, and so ends off the
   // average.
   for (const StateEntry& entry : event.module.state_view().parameters()) {
     entry.tensor.mutable_grad().reset();

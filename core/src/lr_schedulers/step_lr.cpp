@@ -21,7 +21,7 @@ const OptionsTable<StepLROptions>& StepLR::options_table() {
            .required()
            .at_least(1)
            .unit("steps")
-           .doc("Steps between."),
+           .doc("Scheduler steps between two reductions."),
        option("gamma", &O::gamma).at_least(0).doc("Factor on the rate.")});
   return table;
 }

@@ -119,7 +119,7 @@ void NNModule::set_training_modes(const std::vector<std::pair<std::string, bool>
 
 void NNModule::to(const at::Device& device) {
   network().to(device);
-  Module::to(device);  // entries that a lease added to the network's
+  Module::to(device);  // the masks of pruned parameters
 }
 
 std::vector<Layer> NNModule::layers() {

@@ -197,7 +197,7 @@ class TerminalSink::TerminalBar final : public Bar {
   Reading first_{0, 0.0};  // the first count since reset()
   bool counted_ = false;   // there is one
   bool waiting_ = false;   // the last set_n is to be seen now, and asked for a postfix
-  // Whoever gave a postfix for a count does it again: count and postfix are drawn at once.
+  // A caller that gave a postfix for a count always does: count and postfix are drawn at once.
   bool postfix_follows_ = false;
 };
 

@@ -66,7 +66,7 @@ const OptionsTable<BatchSizeFinderOptions>& BatchSizeFinder::options_table() {
        option("steps_per_trial", &O::steps_per_trial)
            .at_least(1)
            .unit("batches")
-           .doc("Steps to try a size with."),
+           .doc("Training steps per size that is tried."),
        option("init_val", &O::init_val).at_least(1).unit("samples").doc("The size to start with."),
        option("max_trials", &O::max_trials).at_least(1).doc("Sizes to try at most."),
        option("batch_arg_name", &O::batch_arg_name).doc("The attribute of the model or the data."),

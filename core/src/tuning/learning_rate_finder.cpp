@@ -150,7 +150,8 @@ LearningRateFinder::LearningRateFinder(LearningRateFinderOptions options)
     : options_(std::move(options)) {
   options_table().check(options_, "LearningRateFinder");
   if (options_.max_lr <= options_.min_lr) {
-    throw ConfigError::of("max_lr", "LearningRateFinder: max_lr={} must be above min_lr={}",
+    throw ConfigError::of("max_lr",
+                          "LearningRateFinder: max_lr is {}; it must be above min_lr, which is {}",
                           options_.max_lr, options_.min_lr);
   }
 }

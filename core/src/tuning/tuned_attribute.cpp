@@ -76,10 +76,11 @@ TunedAttribute<int64_t> batch_size_attribute(Module& module, DataModule* data,
   if (attribute.found()) return attribute;
   throw ConfigError(
       {},
-      fmt::format("the batch-size finder finds no {} (batch_arg_name) in the module, "
-                  "the data module, or their hyper-parameters; return its address from "
-                  "integer_attribute",
-                  quote(name)),
+      fmt::format(
+          "batch_arg_name={}: neither the module nor the data module has an integer attribute "
+          "or hyper-parameter of that name; name an existing one, or return its address from "
+          "integer_attribute",
+          quote(name)),
       "batch_arg_name");
 }
 

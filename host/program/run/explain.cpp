@@ -80,7 +80,7 @@ std::vector<std::string> hooks_of(const CallbackHandle& handle) {
 }  // namespace
 
 std::string explain_text(const Session& session) {
-  TextTable callbacks({"", "callback", "origin", "source", "why there"});
+  TextTable callbacks({"", "callback", "origin", "source", "reason"});
   std::size_t number = 0;
   for (const CallbackHandle& handle : session.trainer().callbacks()) {
     callbacks.add({std::to_string(++number), label_of(*handle.callback), origin_of(handle),

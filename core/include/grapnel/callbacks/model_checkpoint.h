@@ -159,7 +159,7 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint, public MetricMonitor
   bool validation_has_run_ = false;
   double last_time_ = 0.0;  // of the time trigger; seconds of the trainer's clock
   // The score in the loaded state: goes into the next checkpoint, although current_score() starts
-  // anew.
+  // over.
   std::optional<double> loaded_score_;
 };
 

@@ -35,8 +35,8 @@ typedef struct grapnel_module_entry {
 typedef struct grapnel_module {
   uint32_t struct_size;
   uint32_t reserved;
-  /* Grows whenever entries or masks appear or vanish, or an entry changes its name, shape or type.
-   * */
+  /* Grows whenever entries or masks appear or vanish, or an entry changes its name, shape
+   * or type. */
   int32_t(GRAPNEL_CALL* generation)(const grapnel_host* host, uint64_t* generation);
   /* kind: GRAPNEL_MODULE_...; entries in the model's order. */
   int32_t(GRAPNEL_CALL* count)(const grapnel_host* host, int32_t kind, uint64_t* count);
