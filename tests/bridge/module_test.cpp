@@ -1,6 +1,11 @@
 // Extension module: parameters, gradients, and leases that end whatever happens.
 #include <grapnel/ext/module.h>
 
+#if __has_include(<malloc.h>)
+#include <malloc.h>
+#endif
+
+#include <cstddef>
 #include <stdexcept>
 
 #include <grapnel/checkpoint.h>
@@ -276,6 +281,50 @@ TEST_CASE("the last of several leases of an entry counts, and they can end in an
   alone.options.limit_val_batches = 0;
   alone.fit({});
   CHECK(alone.module.weight.equal(toy.module.weight));
+}
+
+TEST_CASE("a lease that has ended is known until the end, but takes no memory") {
+  InProcessPlugin plugin;
+  std::size_t before = 0, after = 0;
+  const auto bytes_in_use = [] {
+#if defined(__GLIBC__)
+    return std::size_t{mallinfo2().uordblks};
+#else
+    return std::size_t{0};
+#endif
+  };
+  plugin.on(Hook::on_train_start, [&](const Caller& caller, const grapnel_Event*) {
+    grapnel_lease* first = nullptr;
+    CHECK(lease_number(caller, 7, &first) == GRAPNEL_OK);
+    CHECK(caller.module().end_lease(caller.host, first) == GRAPNEL_OK);
+    grapnel_lease* lease = nullptr;
+    grapnel_tensor* tensor = caller.floats({8});
+    const std::uint64_t bias = 1;
+    const auto lease_often = [&](int times) {
+      for (int i = 0; i < times; ++i) {
+        if (caller.module().lease_weights(caller.host, &bias, 1, nullptr, 0, &tensor,
+                                          text(std::string_view("again")), &lease) != GRAPNEL_OK) {
+          return false;
+        }
+        if (caller.module().end_lease(caller.host, lease) != GRAPNEL_OK) return false;
+      }
+      return true;
+    };
+    REQUIRE(lease_often(200));
+    before = bytes_in_use();
+    REQUIRE(lease_often(4000));
+    after = bytes_in_use();
+    CHECK(caller.module().end_lease(caller.host, first) == GRAPNEL_NOT_FOUND);
+    CHECK(caller.module().end_lease(caller.host, lease) == GRAPNEL_NOT_FOUND);
+    CHECK(caller.module().end_lease(caller.host, nullptr) == GRAPNEL_INVALID_ARGUMENT);
+    std::byte elsewhere{};
+    CHECK(caller.module().end_lease(caller.host, reinterpret_cast<grapnel_lease*>(&elsewhere)) ==
+          GRAPNEL_INVALID_ARGUMENT);
+    return caller.tensors().release(caller.host, tensor);
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+  CHECK(after < before + 20'000);
 }
 
 TEST_CASE("a leased tensor must have the shape and dtype of its entry") {

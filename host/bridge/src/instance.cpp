@@ -132,8 +132,7 @@ std::exception_ptr PluginInstance::failure_of(const Call& call, std::int32_t sta
 }
 
 void PluginInstance::end_leases() noexcept {
-  if (host_.leases == nullptr) return;
-  for (grapnel_lease& lease : host_.leases->leases) lease.lease.end();
+  if (host_.leases != nullptr) host_.leases->end_all();
 }
 
 // ---- Life

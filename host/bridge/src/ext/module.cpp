@@ -134,25 +134,17 @@ std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uin
     add_swaps(entries->buffers, buffers, buffer_count, tensors + parameter_count, swaps);
     check_unique(swaps);
     if (self.leases == nullptr) self.leases = std::make_unique<LeaseList>();
-    std::list<grapnel_lease> fresh(1);  // so that nothing can fail once the weights are swapped
-    fresh.front().lease = self.trainer()->lease_weights(std::move(swaps), text);
-    *lease = &fresh.front();
-    self.leases->leases.splice(self.leases->leases.end(), fresh);
+    *lease = self.leases->add(self.trainer()->lease_weights(std::move(swaps), text));
     return GRAPNEL_OK;
   });
 }
 
 std::int32_t GRAPNEL_CALL end_lease(const grapnel_host* host, grapnel_lease* lease) noexcept {
   return service(host, "module.end_lease", [&](InstanceHost& self) {
-    if (self.leases != nullptr) {
-      for (grapnel_lease& own : self.leases->leases) {
-        if (&own != lease) continue;
-        if (!own.lease.active()) return GRAPNEL_NOT_FOUND;  // the run has undone it
-        own.lease.end();
-        return GRAPNEL_OK;
-      }
+    if (self.leases == nullptr || !self.leases->knows(lease)) {
+      throw ContractBreach{"the handle is not one that lease_weights gave"};
     }
-    throw ContractBreach{"the handle is not one that lease_weights gave"};
+    return self.leases->end(lease) ? GRAPNEL_OK : GRAPNEL_NOT_FOUND;
   });
 }
 
