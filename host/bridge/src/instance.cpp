@@ -13,7 +13,6 @@
 #include "describe_exception.h"
 #include "ext/event.h"
 #include "ext/lease_list.h"
-#include "ext/state_io.h"
 #include "ext/trainer_state.h"
 
 namespace grapnel::bridge {
@@ -322,36 +321,43 @@ std::optional<std::string> PluginInstance::own_state_key() {
   if (status == GRAPNEL_NOT_FOUND) return std::nullopt;
   if (status != GRAPNEL_OK) refuse(call, status);
   const std::string_view text = view(key);
-  if ((key.data == nullptr && key.size > 0) || text.empty() || text.size() > 512 ||
-      !is_utf8(text)) {
-    refuse("its state key is not 1 to 512 bytes of UTF-8");
+  if ((key.data == nullptr && key.size > 0) || !is_state_key(text)) {
+    refuse("its state key is not 1 to 512 bytes of UTF-8 without control characters");
   }
   return std::string(text);
 }
 
 StateDict PluginInstance::checkpoint_state() {
   if (state_ == nullptr) return kept_state_;
-  StateWriter writer(host_);
   const Call call = call_of("state.save");
-  throw_failure(call, enter(call, [&] { return state_->save(instance_, writer.abi()); }));
-  return {{"version", host_.site().version}, {"keep_if_absent", true}, {"state", writer.take()}};
+  writer_.open();
+  const std::int32_t status = enter(call, [&] { return state_->save(instance_, writer_.abi()); });
+  StateDict state = writer_.close();
+  throw_failure(call, status);
+  return {{"version", host_.site().version}, {"keep_if_absent", true}, {"state", std::move(state)}};
 }
 
 void PluginInstance::load_checkpoint_state(const StateDict& state) {
-  const std::string version = state.at("version").to_string();
-  const StateDict& content = state.at("state").to_dict();
+  const auto refuse = [this](const std::string& why) {
+    throw CheckpointError({}, fmt::format("{} can't load its state{}", name_of(host_.site()), why));
+  };
+  const StateValue* version = state.find("version");
+  const StateValue* content = state.find("state");
+  if (version == nullptr || !version->is_string() || content == nullptr || !content->is_dict()) {
+    refuse(": it is not a plugin's state, which has a 'version' and a 'state'");
+  }
   if (state_ == nullptr) {
     kept_state_ = state;
     return;
   }
-  StateReader reader(host_, content, version);
+  reader_.open(content->to_dict(), version->to_string());
   const Call call = call_of("state.load");
-  const std::int32_t status = enter(call, [&] { return state_->load(instance_, reader.abi()); });
-  const std::exception_ptr failure = failure_of(call, status);
-  if (failure == nullptr) return;
-  throw CheckpointError(
-      {}, fmt::format("{} can't load its state, which version {} wrote: {}", name_of(host_.site()),
-                      printable(version), describe_exception(failure)));
+  const std::int32_t status = enter(call, [&] { return state_->load(instance_, reader_.abi()); });
+  reader_.close();
+  if (const std::exception_ptr failure = failure_of(call, status)) {
+    refuse(fmt::format(", which version {} wrote: {}", printable(version->to_string()),
+                       describe_exception(failure)));
+  }
 }
 
 }  // namespace grapnel::bridge

@@ -19,6 +19,7 @@
 #include <grapnel/hook_mask.h>
 #include <grapnel/state_dict.h>
 
+#include "ext/state_io.h"
 #include "guard.h"
 #include "instance_host.h"
 
@@ -84,6 +85,8 @@ class PluginInstance {
   [[noreturn]] void refuse(const std::string& message);
 
   InstanceHost host_;
+  StateWriter writer_{host_};
+  StateReader reader_{host_};
   grapnel_instance* instance_ = nullptr;
   std::array<HookFunction, kHookCount> functions_{};
   HookMask mask_;

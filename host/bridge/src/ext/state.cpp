@@ -1,13 +1,16 @@
 // Extension state: limits, copies, types.
 #include <grapnel/ext/state.h>
 
-#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
-#include <cstring>
+#include <algorithm>
 #include <type_traits>
+#include <utility>
 
+#include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/base/utf8.h>
+#include <grapnel/tensor_bytes.h>
 
 #include "../instance_host.h"
 #include "../new_tensor.h"
@@ -16,33 +19,53 @@
 namespace grapnel::bridge {
 namespace {
 
-constexpr std::size_t kMostKeyBytes = 512;
 constexpr const char* kBytes = "bytes";  // the only key of a value put as bytes
-
-bool has_control_character(std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) return true;
-  }
-  return false;
-}
 
 std::string_view checked_key(grapnel_string key) {
   const std::string_view text = checked_text(key, "key");
-  if (text.empty() || text.size() > kMostKeyBytes || has_control_character(text)) {
+  if (!is_state_key(text)) {
     throw ContractBreach{fmt::format("the key {} is not 1 to {} bytes without control characters",
-                                     quote(text), kMostKeyBytes)};
+                                     quote(text), kMostStateKeyBytes)};
   }
   return text;
 }
 
 const at::Tensor* as_bytes(const StateValue& value) {
-  if (!value.is_dict()) return nullptr;
+  if (!value.is_dict() || value.to_dict().size() != 1) return nullptr;
   const StateValue* bytes = value.to_dict().find(kBytes);
-  return bytes != nullptr && bytes->is_tensor() ? &bytes->to_tensor() : nullptr;
+  if (bytes == nullptr || !bytes->is_tensor()) return nullptr;
+  const at::Tensor& tensor = bytes->to_tensor();
+  const bool plain = tensor.defined() && tensor.layout() == c10::kStrided && tensor.is_cpu() &&
+                     tensor.scalar_type() == at::kByte && tensor.dim() == 1 &&
+                     tensor.is_contiguous();
+  return plain ? &tensor : nullptr;
+}
+
+// Refuses what a checkpoint cannot hold now, rather than when the checkpoint is written.
+void check_storable(const at::Tensor& tensor) {
+  const auto refuse = [](const std::string& why) { throw ContractBreach{"the tensor " + why}; };
+  if (tensor.layout() != c10::kStrided) refuse("is sparse; put its dense form");
+  if (tensor.is_quantized()) refuse("is quantized; put its dequantized form");
+  if (tensor.is_meta()) refuse("has no data: it is on the meta device");
+  const c10::ScalarType type = tensor.scalar_type();
+  if (type == at::kComplexFloat || type == at::kComplexDouble) return;
+  try {
+    tensor_view({}, tensor);
+  } catch (const DataError&) {
+    refuse(fmt::format("has the type {}, which checkpoints do not support", c10::toString(type)));
+  }
 }
 
 }  // namespace
+
+bool is_state_key(std::string_view text) noexcept {
+  const auto is_control = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  };
+  return !text.empty() && text.size() <= kMostStateKeyBytes && is_utf8(text) &&
+         std::none_of(text.begin(), text.end(), is_control);
+}
 
 // ---- Writer
 
@@ -53,11 +76,23 @@ void StateWriter::check(std::string_view key, std::uint64_t bytes) {
   if (state_.size() >= GRAPNEL_STATE_MAX_ENTRIES) {
     throw ContractBreach{fmt::format("more than {} entries", GRAPNEL_STATE_MAX_ENTRIES)};
   }
-  bytes_ += bytes + key.size();
-  if (bytes > GRAPNEL_STATE_MAX_BYTES || bytes_ > GRAPNEL_STATE_MAX_BYTES) {
+  // At most the limit is taken already, and a key is short: nothing overflows.
+  if (bytes > GRAPNEL_STATE_MAX_BYTES || bytes_ + bytes + key.size() > GRAPNEL_STATE_MAX_BYTES) {
     throw ContractBreach{fmt::format("more than {} besides tensors, at key {}",
                                      human_bytes(GRAPNEL_STATE_MAX_BYTES), quote(key))};
   }
+}
+
+void StateWriter::open() {
+  close();
+  open_ = true;
+}
+
+StateDict StateWriter::close() {
+  open_ = false;
+  keys_.clear();
+  bytes_ = 0;
+  return std::exchange(state_, {});
 }
 
 template <class Make>
@@ -65,12 +100,14 @@ std::int32_t StateWriter::put(const grapnel_state_writer* writer, const char* na
                               grapnel_string key, std::uint64_t bytes, Make&& make) noexcept {
   if (writer == nullptr) return GRAPNEL_INVALID_ARGUMENT;
   StateWriter& self = *reinterpret_cast<const Abi*>(writer)->self;
-  return service(self.host_.abi(), name, [&](InstanceHost&) {
+  return service(self.host_.abi(), name, [&](InstanceHost& host) -> std::int32_t {
+    if (!self.open_) return host.not_now(name, "called after save returned");
     const std::string_view text = checked_key(key);
     self.check(text, bytes);
     StateValue value = make();
     self.keys_.emplace(text);
     self.state_.append(std::string(text), std::move(value));
+    self.bytes_ += bytes + text.size();
     return GRAPNEL_OK;
   });
 }
@@ -82,8 +119,11 @@ StateWriter::StateWriter(InstanceHost& host) : abi_{}, host_(host) {
   table.struct_size = sizeof table;
   table.put_tensor = [](const grapnel_state_writer* writer, grapnel_string key,
                         const grapnel_tensor* tensor) noexcept {
-    return put(writer, "state.put_tensor", key, 0,
-               [&]() -> StateValue { return checked_tensor(tensor).tensor.detach().clone(); });
+    return put(writer, "state.put_tensor", key, 0, [&]() -> StateValue {
+      const at::Tensor& given = checked_tensor(tensor).tensor;
+      check_storable(given);
+      return given.detach().clone();
+    });
   };
   table.put_array = [](const grapnel_state_writer* writer, grapnel_string key, std::int32_t dtype,
                        const std::int64_t* sizes, std::uint64_t ndim, const void* data,
@@ -115,12 +155,21 @@ StateWriter::StateWriter(InstanceHost& host) : abi_{}, host_(host) {
 
 // ---- Reader
 
+template <class Use>
+std::int32_t StateReader::use(const grapnel_state_reader* reader, const char* name,
+                              Use&& use) noexcept {
+  if (reader == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  StateReader& self = *reinterpret_cast<const Abi*>(reader)->self;
+  return service(self.host_.abi(), name, [&](InstanceHost& host) -> std::int32_t {
+    if (self.state_ == nullptr) return host.not_now(name, "called after load returned");
+    return use(self, host);
+  });
+}
+
 template <class Read>
 std::int32_t StateReader::get(const grapnel_state_reader* reader, const char* name,
                               grapnel_string key, const void* output, Read&& read) noexcept {
-  if (reader == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  StateReader& self = *reinterpret_cast<const Abi*>(reader)->self;
-  return service(self.host_.abi(), name, [&](InstanceHost& host) {
+  return use(reader, name, [&](StateReader& self, InstanceHost& host) -> std::int32_t {
     check_output(output);
     const std::string_view text = checked_text(key, "key");
     const auto found = self.index_.find(text);
@@ -134,20 +183,30 @@ std::int32_t StateReader::get(const grapnel_state_reader* reader, const char* na
   });
 }
 
-StateReader::StateReader(InstanceHost& host, const StateDict& state, const std::string& version)
-    : abi_{}, host_(host), state_(state) {
-  static_assert(std::is_standard_layout_v<Abi>);
+void StateReader::open(const StateDict& state, const std::string& version) {
+  index_.clear();
   index_.reserve(state.size());
   for (const auto& [key, value] : state) index_.emplace(key, &value);
+  abi_.table.version = to_abi(version);
+  state_ = &state;
+}
+
+void StateReader::close() {
+  state_ = nullptr;
+  index_.clear();
+  abi_.table.version = {};
+}
+
+StateReader::StateReader(InstanceHost& host) : abi_{}, host_(host) {
+  static_assert(std::is_standard_layout_v<Abi>);
   abi_.self = this;
   grapnel_state_reader& table = abi_.table;
   table.struct_size = sizeof table;
-  table.version = to_abi(version);
   table.get_tensor = [](const grapnel_state_reader* reader, grapnel_string key,
                         grapnel_tensor** owned) noexcept {
     return get(reader, "state.get_tensor", key, owned,
                [&](InstanceHost& self, const StateValue& value) {
-                 if (!value.is_tensor()) return false;
+                 if (!value.is_tensor() || !value.to_tensor().defined()) return false;
                  // A copy: the state may be kept and returned again.
                  *owned = self.tensors.own(value.to_tensor().detach().clone());
                  return true;
@@ -185,17 +244,20 @@ StateReader::StateReader(InstanceHost& host, const StateDict& state, const std::
     });
   };
   table.count = [](const grapnel_state_reader* reader, std::uint64_t* count) noexcept {
-    if (reader == nullptr || count == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-    *count = reinterpret_cast<const Abi*>(reader)->self->state_.size();
-    return GRAPNEL_OK;
+    return use(reader, "state.count", [&](StateReader& self, InstanceHost&) {
+      check_output(count);
+      *count = self.state_->size();
+      return GRAPNEL_OK;
+    });
   };
   table.key = [](const grapnel_state_reader* reader, std::uint64_t index,
                  grapnel_string* key) noexcept {
-    if (reader == nullptr || key == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-    const StateDict& from = reinterpret_cast<const Abi*>(reader)->self->state_;
-    if (index >= from.size()) return GRAPNEL_NOT_FOUND;
-    *key = to_abi(from.begin()[static_cast<std::ptrdiff_t>(index)].first);
-    return GRAPNEL_OK;
+    return use(reader, "state.key", [&](StateReader& self, InstanceHost&) {
+      check_output(key);
+      if (index >= self.state_->size()) return GRAPNEL_NOT_FOUND;
+      *key = to_abi(self.state_->begin()[static_cast<std::ptrdiff_t>(index)].first);
+      return GRAPNEL_OK;
+    });
   };
 }
 

@@ -4,6 +4,7 @@
 // are {"bytes": U8 tensor}, to distinguish them from an array. Values are copied immediately.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,12 +18,21 @@ namespace grapnel::bridge {
 
 class InstanceHost;
 
-// Lives on the stack around the plugin's save.
+inline constexpr std::size_t kMostStateKeyBytes = 512;
+// Whether a plugin may use it: 1 to 512 bytes of UTF-8 without control characters.
+bool is_state_key(std::string_view text) noexcept;
+
+// Of one instance, for its life: a pointer that the plugin keeps past its save answers
+// GRAPNEL_NOT_NOW.
 class StateWriter {
  public:
   explicit StateWriter(InstanceHost& host);
+  StateWriter(const StateWriter&) = delete;
+  StateWriter& operator=(const StateWriter&) = delete;
   const grapnel_state_writer* abi() const noexcept { return &abi_.table; }
-  StateDict take() { return std::move(state_); }
+  // Around the plugin's save; close() returns what was put.
+  void open();
+  StateDict close();
 
  private:
   struct Abi {
@@ -36,30 +46,38 @@ class StateWriter {
 
   Abi abi_;
   InstanceHost& host_;
+  bool open_ = false;
   StateDict state_;
   std::unordered_set<std::string> keys_;  // of state_, whose look-up is linear
   std::uint64_t bytes_ = 0;               // of all values but tensors
 };
 
-// Lives on the stack around the plugin's load.
+// Of one instance, for its life, as the writer.
 class StateReader {
  public:
-  StateReader(InstanceHost& host, const StateDict& state, const std::string& version);
+  explicit StateReader(InstanceHost& host);
+  StateReader(const StateReader&) = delete;
+  StateReader& operator=(const StateReader&) = delete;
   const grapnel_state_reader* abi() const noexcept { return &abi_.table; }
+  // Around the plugin's load. `state` and `version` are borrowed until close().
+  void open(const StateDict& state, const std::string& version);
+  void close();
 
  private:
   struct Abi {
     grapnel_state_reader table;
     StateReader* self;
   };
+  template <class Use>
+  static std::int32_t use(const grapnel_state_reader* reader, const char* name, Use&& use) noexcept;
   template <class Read>
   static std::int32_t get(const grapnel_state_reader* reader, const char* name, grapnel_string key,
                           const void* output, Read&& read) noexcept;
 
   Abi abi_;
   InstanceHost& host_;
-  const StateDict& state_;
-  std::unordered_map<std::string_view, const StateValue*> index_;  // of state_
+  const StateDict* state_ = nullptr;                               // while it is open
+  std::unordered_map<std::string_view, const StateValue*> index_;  // of *state_
 };
 
 }  // namespace grapnel::bridge
