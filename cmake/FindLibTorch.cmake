@@ -146,6 +146,10 @@ if(LibTorch_FOUND AND NOT TARGET grapnel::libtorch)
       "SHELL:-idirafter ${LibTorch_DIRECTORY}/include/torch/csrc/api/include")
   endif()
   target_link_libraries(grapnel::libtorch INTERFACE grapnel::libtorch_cpu grapnel::libtorch_c10)
+  # LibTorch is built with NDEBUG, without which its headers declare other layouts (at::RecordFunction has
+  # one member more). So everything that includes them needs it, in every configuration.
+  target_compile_definitions(grapnel::libtorch INTERFACE
+    $<$<NOT:$<CONFIG:Release,RelWithDebInfo,MinSizeRel>>:NDEBUG>)
   # ld.bfd and lld don't follow the RPATH by which a wheel's libtorch_cpu.so finds CUDA's runtime.
   if(IS_DIRECTORY "${LibTorch_DIRECTORY}/../nvidia/cu13/lib")
     cmake_path(SET _libtorch_cuda NORMALIZE "${LibTorch_DIRECTORY}/../nvidia/cu13/lib")

@@ -17,6 +17,8 @@ get_target_property(links grapnel::libtorch INTERFACE_LINK_LIBRARIES)
 message("version \${LibTorch_VERSION} directory \${LibTorch_DIRECTORY}")
 message("includes \${includes}")
 message("links \${links}")
+file(GENERATE OUTPUT "\${CMAKE_BINARY_DIR}/definitions"
+  CONTENT "\$<TARGET_PROPERTY:grapnel::libtorch,INTERFACE_COMPILE_DEFINITIONS>")
 PROJECT
   echo 'add_library(Threads::Threads INTERFACE IMPORTED)' >project/FindThreads.cmake
 }
@@ -100,5 +102,17 @@ nowhere() {
   expect_output "bash cmake/quickstart.sh"
 }
 it "says what it looked at, and why nothing there would do" nowhere
+
+layout() {
+  project
+  libtorch "$XDG_CACHE_HOME/$cached/torch" 2.15.0
+  local type
+  for type in "" Debug Custom; do
+    configure "-DCMAKE_BUILD_TYPE=$type"
+    run cat tree/definitions
+    expect_output NDEBUG
+  done
+}
+it "gives LibTorch's headers the layouts of its libraries, which are built with NDEBUG, in every configuration" layout
 
 finish
