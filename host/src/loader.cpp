@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -26,6 +27,12 @@ namespace {
 std::map<std::string, std::unique_ptr<const LoadedPlugin>>& loaded_plugins() {
   static auto* const plugins = new std::map<std::string, std::unique_ptr<const LoadedPlugin>>;
   return *plugins;
+}
+
+// Their libraries, kept for the same reason.
+std::deque<boost::dll::shared_library>& loaded_libraries() {
+  static auto* const libraries = new std::deque<boost::dll::shared_library>;
+  return *libraries;
 }
 
 [[noreturn]] void refuse(const SelectedPlugin& plugin, const std::string& reason) {
@@ -73,19 +80,19 @@ std::string explain(std::string_view what, std::string_view library) {
 }
 
 const grapnel_plugin* load_entry(const SelectedPlugin& plugin) {
-  // Leaked for the same reason as loaded_plugins().
-  auto* const library = new boost::dll::shared_library;
+  boost::dll::shared_library opened;
   try {
     // The throwing overload: only the exception has the loader's message.
-    library->load(plugin.library,
-                  boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    opened.load(plugin.library,
+                boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
   } catch (const boost::dll::fs::system_error& error) {
     refuse(plugin, explain(error.what(), plugin.library.string()));
   }
-  if (!library->has(GRAPNEL_PLUGIN_SYMBOL_NAME)) {
+  const boost::dll::shared_library& library = loaded_libraries().emplace_back(std::move(opened));
+  if (!library.has(GRAPNEL_PLUGIN_SYMBOL_NAME)) {
     refuse(plugin, "it does not export the symbol " GRAPNEL_PLUGIN_SYMBOL_NAME);
   }
-  return &library->get<const grapnel_plugin>(GRAPNEL_PLUGIN_SYMBOL_NAME);
+  return &library.get<const grapnel_plugin>(GRAPNEL_PLUGIN_SYMBOL_NAME);
 }
 
 }  // namespace

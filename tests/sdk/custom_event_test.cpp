@@ -129,6 +129,7 @@ TEST_CASE("lists and tensors of an event arrive complete, and no handle leaks") 
     CHECK(listener.fire_event("on_lists", values) == GRAPNEL_OK);
     CHECK(host.failures.empty());
     CHECK(host.live_handles == before);
+    for (grapnel_tensor* handle : lent) host.drop(handle);
   }
 }
 

@@ -84,6 +84,11 @@ grapnel_tensor* RecordingHost::new_handle(FakeTensorPtr tensor) {
   return reinterpret_cast<grapnel_tensor*>(new FakeTensorPtr(std::move(tensor)));
 }
 
+void RecordingHost::drop(grapnel_tensor* handle) {
+  delete reinterpret_cast<FakeTensorPtr*>(handle);
+  --live_handles;
+}
+
 FakeTensorPtr& RecordingHost::tensor(grapnel_tensor* handle) {
   return *reinterpret_cast<FakeTensorPtr*>(handle);
 }

@@ -140,6 +140,7 @@ class RecordingHost {
   /// Handles that plugins hold: 0 when none leaked.
   std::int64_t live_handles = 0;
   grapnel_tensor* new_handle(FakeTensorPtr tensor);
+  void drop(grapnel_tensor* handle);
   static FakeTensorPtr& tensor(grapnel_tensor* handle);
   void end_leases();  // all of them, as after a failure
 

@@ -201,8 +201,7 @@ std::int32_t retain(const grapnel_host* host, grapnel_tensor* handle, grapnel_te
 }
 std::int32_t release(const grapnel_host* host, grapnel_tensor* handle) {
   if (handle == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  delete reinterpret_cast<FakeTensorPtr*>(handle);
-  --RecordingHost::of(host).live_handles;
+  RecordingHost::of(host).drop(handle);
   return GRAPNEL_OK;
 }
 std::int32_t to_f64(const grapnel_host*, const grapnel_tensor* handle, double* value) {
