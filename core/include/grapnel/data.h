@@ -3,6 +3,10 @@
 // A DataLoader gives the batches of one epoch after the other. The order of an epoch comes from a
 // seed and the epoch's number alone, never from a shared generator, and the position is the count
 // of batches consumed: that makes it possible to resume in the middle of an epoch.
+//
+// A walk over the batches has a cursor of its own (DataLoader::cursor), so one loader may be walked
+// over by several at a time: for training and validation, twice in a CombinedLoader, by a hook that
+// looks at the data during an epoch.
 #pragma once
 
 #include <concepts>
@@ -41,6 +45,13 @@ class GRAPNEL_CORE_API DataLoader {
 
   // Passes over batches that a resumed run has already consumed. Default: calls next.
   virtual void skip(int64_t batches);
+
+  // A loader of the same batches, with the settings that this one has now and a position of its
+  // own. nullptr (the default): this one has the only position. The trainer then walks over the
+  // loader itself: after a validation with the loader that it trains on, it starts the epoch again
+  // and skips to where it was; a hook must not read from the loader during an epoch; and a
+  // CombinedLoader refuses it twice.
+  virtual std::shared_ptr<DataLoader> cursor() const { return nullptr; }
 
   // Samples in the data set and per batch; nothing when unknown.
   virtual std::optional<int64_t> dataset_size() const { return {}; }

@@ -72,7 +72,7 @@ class GRAPNEL_CORE_API FabricDataLoader {
     FabricDataLoader* owner_ = nullptr;  // null: past the last batch
   };
 
-  // Starts the next epoch. One loop at a time.
+  // Starts the next epoch, on a cursor of the loader. One loop at a time.
   Iterator begin();
   Iterator end() { return {}; }
 
@@ -84,6 +84,7 @@ class GRAPNEL_CORE_API FabricDataLoader {
   bool fetch();
 
   std::shared_ptr<DataLoader> loader_;
+  std::shared_ptr<DataLoader> cursor_;  // of the loop
   at::Device device_;
   int64_t epoch_ = 0;
   Batch batch_;

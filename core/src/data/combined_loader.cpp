@@ -51,6 +51,16 @@ CombinedLoader::CombinedLoader(std::vector<Source> sources, CombinedMode mode)
       throw ConfigError::of("", "two loaders of a CombinedLoader are named {}",
                             quote(source->name));
     }
+    const auto same = std::find_if(sources_.begin(), source, [&](const Source& other) {
+      return other.loader == source->loader;
+    });
+    if (same != source && mode_ != CombinedMode::sequential &&
+        source->loader->cursor() == nullptr) {
+      throw ConfigError::of("",
+                            "{} and {} of a CombinedLoader are the same loader, which has only one "
+                            "position in its data; give two loaders, or override its cursor()",
+                            quote(same->name), quote(source->name));
+    }
   }
 }
 
@@ -72,8 +82,13 @@ void CombinedLoader::start(int64_t epoch) {
   epoch_ = epoch;
   current_ = 0;
   started_ = true;
-  walks_.assign(sources_.size(), Walk{});
-  for (const Source& source : sources_) source.loader->start(epoch);
+  walks_.clear();
+  for (const Source& source : sources_) {
+    std::shared_ptr<DataLoader> own = source.loader->cursor();
+    walks_.push_back({.loader = own != nullptr ? std::move(own) : source.loader});
+    // The others of a sequence start when their turn comes.
+    if (mode_ != CombinedMode::sequential || walks_.size() == 1) walks_.back().loader->start(epoch);
+  }
 }
 
 std::optional<Batch> CombinedLoader::next() {
@@ -97,8 +112,9 @@ std::optional<Batch> CombinedLoader::next() {
 }
 
 std::optional<Batch> CombinedLoader::next_in_sequence() {
-  for (; current_ < sources_.size(); ++current_) {
-    if (std::optional<Batch> batch = sources_[current_].loader->next()) return batch;
+  while (current_ < walks_.size()) {
+    if (std::optional<Batch> batch = walks_[current_].loader->next()) return batch;
+    if (++current_ < walks_.size()) walks_[current_].loader->start(epoch_);
   }
   return {};
 }
@@ -107,7 +123,7 @@ std::optional<Batch> CombinedLoader::next_in_sequence() {
 // when with it all have.
 std::optional<Batch> CombinedLoader::next_part(size_t index) {
   Walk& walk = walks_[index];
-  DataLoader& loader = *sources_[index].loader;
+  DataLoader& loader = *walk.loader;
   if (walk.ended && mode_ != CombinedMode::max_size_cycle) return {};
   std::optional<Batch> part = loader.next();
   if (part.has_value()) return part;
@@ -123,6 +139,13 @@ std::optional<Batch> CombinedLoader::next_part(size_t index) {
                                 quote(sources_[index].name)));
   }
   return part;
+}
+
+std::shared_ptr<DataLoader> CombinedLoader::cursor() const {
+  auto own = std::make_shared<CombinedLoader>(*this);
+  own->started_ = false;
+  own->walks_.clear();
+  return own;
 }
 
 bool CombinedLoader::shuffles() const {

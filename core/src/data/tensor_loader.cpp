@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <typeinfo>
 
 #include "grapnel/base/error.h"
 #include "grapnel/data/permutation.h"
@@ -74,6 +75,11 @@ std::optional<Batch> TensorLoader::next() {
 
 void TensorLoader::skip(int64_t batches) {
   position_ = std::min(position_ + std::max<int64_t>(batches, 0), *size());
+}
+
+std::shared_ptr<DataLoader> TensorLoader::cursor() const {
+  if (typeid(*this) != typeid(TensorLoader)) return nullptr;
+  return std::make_shared<TensorLoader>(*this);
 }
 
 }  // namespace grapnel

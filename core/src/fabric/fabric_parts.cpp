@@ -17,14 +17,16 @@ FabricDataLoader::FabricDataLoader(std::shared_ptr<DataLoader> loader, at::Devic
 }
 
 FabricDataLoader::Iterator FabricDataLoader::begin() {
-  loader_->start(epoch_++);
+  cursor_ = loader_->cursor();
+  if (cursor_ == nullptr) cursor_ = loader_;
+  cursor_->start(epoch_++);
   Iterator first;
   if (fetch()) first.owner_ = this;
   return first;
 }
 
 bool FabricDataLoader::fetch() {
-  std::optional<Batch> next = loader_->next();
+  std::optional<Batch> next = cursor_->next();
   if (!next) return false;
   batch_ = *std::move(next);
   for (size_t i = 0; i < batch_.size(); ++i) {

@@ -160,9 +160,15 @@ void EvaluationLoop::setup_data() {
   set_.limits.clear();
   for (const auto& loader : set_.loaders) {
     if (loader == nullptr) throw ConfigError({}, "an evaluation data loader is null");
-    if (inside_fit() && !run_.options.overfit_batches.is_zero() && loader->shuffles()) {
-      log_warning("overfit_batches turns shuffling off for the validation data");
-      loader->set_shuffle(false);
+    if (inside_fit() && !run_.options.overfit_batches.is_zero()) {
+      turn_off_shuffling(loader, "validation");
+    }
+    if (loader->shuffles()) {
+      log_once(
+          fmt::format("{}-shuffled", evaluation_.prefix), LogLevel::warning,
+          "the {}_dataloader shuffles; turn its shuffling off, so that each evaluation has the "
+          "same batches",
+          evaluation_.prefix);
     }
     set_.limits.push_back(limited_batches(loader->size(), limit, evaluation_.prefix));
   }

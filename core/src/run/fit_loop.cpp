@@ -178,10 +178,7 @@ void FitLoop::setup_data() {
         "a training can't take a CombinedLoader of mode sequential, because a batch of "
         "it would come from one loader alone; use min_size, max_size_cycle or max_size");
   }
-  if (!run_.options.overfit_batches.is_zero() && loader->shuffles()) {
-    log_warning("overfit_batches turns shuffling off for the training data");
-    loader->set_shuffle(false);
-  }
+  if (!run_.options.overfit_batches.is_zero()) turn_off_shuffling(loader, "training");
   set_.loaders = {loader};
   set_.limits = {limited_batches(loader->size(), run_.limits.train, "train")};
   set_.loaded = true;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "grapnel/base/error.h"
 #include "grapnel/data/combined_loader.h"
 
@@ -54,9 +56,34 @@ DataLoaders separate_loaders(const DataLoaders& loaders) {
   return separate;
 }
 
+DataLoaders source_loaders(const DataLoaders& loaders) {
+  DataLoaders sources;
+  for (const auto& loader : loaders) {
+    const auto* combined = dynamic_cast<const CombinedLoader*>(loader.get());
+    if (combined == nullptr) {
+      sources.push_back(loader);
+      continue;
+    }
+    for (const auto& source : combined->sources()) {
+      for (auto& each : source_loaders({source.loader})) sources.push_back(std::move(each));
+    }
+  }
+  return sources;
+}
+
+bool share_position(const DataLoaders& one, const DataLoaders& other) {
+  const DataLoaders others = source_loaders(other);
+  for (const auto& loader : source_loaders(one)) {
+    if (std::find(others.begin(), others.end(), loader) == others.end()) continue;
+    if (loader->cursor() == nullptr) return true;
+  }
+  return false;
+}
+
 Fetcher::Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, int64_t skip)
     : loaders_(std::move(loaders)), limits_(std::move(limits)), epoch_(epoch) {
   for (size_t i = 0; i < loaders_.size(); ++i) {
+    if (auto own = loaders_[i]->cursor()) loaders_[i] = std::move(own);
     if (limits_[i] == kUnlimited || !loaders_[i]->size().has_value()) lookahead_ = true;
   }
   if (skip > 0 && !loaders_.empty()) {
@@ -74,7 +101,11 @@ std::optional<Fetcher::Item> Fetcher::advance() {
       if (!started_) {
         loaders_[current_]->start(epoch_);
         started_ = true;
+      } else if (lost_position_) {
+        loaders_[current_]->start(epoch_);
+        loaders_[current_]->skip(taken_);
       }
+      lost_position_ = false;
       if (std::optional<Batch> batch = loaders_[current_]->next()) {
         return Item{std::move(*batch), taken_++, static_cast<int64_t>(current_), false};
       }

@@ -34,7 +34,14 @@ int64_t limited_batches(std::optional<int64_t> size, const Amount& amount, const
 // Replaces a sequential CombinedLoader by its sources, which count as separate loaders.
 DataLoaders separate_loaders(const DataLoaders& loaders);
 
-// Walks over loaders one after the other.
+// The loaders that batches come from in the end: a CombinedLoader's sources instead of itself.
+DataLoaders source_loaders(const DataLoaders& loaders);
+
+// Whether a walk over the one moves the position of a walk over the other: a loader without a
+// cursor of its own is in both.
+bool share_position(const DataLoaders& one, const DataLoaders& other);
+
+// Walks over loaders one after the other, on cursors of their own where they have such.
 class Fetcher {
  public:
   struct Item {
@@ -50,6 +57,9 @@ class Fetcher {
   Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, int64_t skip = 0);
 
   std::optional<Item> next();
+  // Another walk has moved the position of these loaders: before the next batch is fetched, the
+  // current one is started again and skips to where it was.
+  void lose_position() { lost_position_ = true; }
 
  private:
   bool exhausted_by_count() const;
@@ -60,6 +70,7 @@ class Fetcher {
   size_t current_ = 0;
   int64_t taken_ = 0;  // of the current loader
   bool started_ = false;
+  bool lost_position_ = false;
   bool lookahead_ = false;  // some loader has no size
   std::optional<Item> ahead_;
   bool primed_ = false;

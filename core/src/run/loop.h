@@ -1,6 +1,9 @@
 // A loop of a run: training, one kind of evaluation, or prediction.
 #pragma once
 
+#include <vector>
+
+#include "grapnel/lease.h"
 #include "grapnel/run_state.h"
 #include "run/loader_set.h"
 
@@ -28,11 +31,21 @@ class Loop {
   virtual void reload() = 0;
 
   const LoaderSet& loaders() const { return set_; }
-  void forget_loaders() { set_ = {}; }
+  void forget_loaders() {
+    set_ = {};
+    in_order_.clear();
+  }
 
  protected:
+  // For overfit_batches: turns the shuffling of a loader off until the run ends or the loaders are
+  // forgotten. what: "training" or "validation", for the warning.
+  void turn_off_shuffling(const std::shared_ptr<DataLoader>& loader, const char* what);
+
   Run& run_;
   LoaderSet set_;
+
+ private:
+  std::vector<Lease> in_order_;  // loaders that otherwise shuffle
 };
 
 }  // namespace grapnel

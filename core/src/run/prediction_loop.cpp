@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
 #include "grapnel/data/combined_loader.h"
 #include "run/run.h"
 #include "values/tensor_tree.h"
@@ -41,6 +42,11 @@ void PredictionLoop::setup_data() {
                         fmt::format("predict can't take a CombinedLoader of mode {}, because its "
                                     "predictions belong to no one loader; use sequential",
                                     to_string(combined->mode())));
+    }
+    if (loader->shuffles()) {
+      log_once("predict-shuffled", LogLevel::warning,
+               "the predict_dataloader shuffles, so predictions come in another order than the "
+               "data; turn its shuffling off");
     }
     set_.limits.push_back(limited_batches(loader->size(), run_.limits.predict, "predict"));
   }

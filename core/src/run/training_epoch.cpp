@@ -220,6 +220,9 @@ void FitLoop::validate() {
                    [&] { run_.module->on_validation_model_zero_grad(); });
   }
   run_.loops->validation.run();
+  if (share_position(set_.loaders, run_.loops->validation.loaders().loaders)) {
+    fetcher_.lose_position();
+  }
   state.stage = Stage::train;
   if (run_.requests.any()) end_epoch_requested_ = decide_after_batch().end_epoch;
 }

@@ -35,7 +35,8 @@ class GRAPNEL_CORE_API CombinedLoader final : public DataLoader {
     std::shared_ptr<DataLoader> loader;
   };
 
-  // Throws ConfigError for no source, a null loader, or a name that is empty or there twice.
+  // Throws ConfigError for no source, a null loader, a name that is empty or there twice, or, unless
+  // they come one after the other, twice the same loader without a cursor() of its own.
   CombinedLoader(std::vector<Source> sources, CombinedMode mode);
 
   CombinedMode mode() const { return mode_; }
@@ -47,14 +48,17 @@ class GRAPNEL_CORE_API CombinedLoader final : public DataLoader {
   // Throws DataError for a part with a payload, which can't be combined, and under max_size_cycle
   // for a loader without any batch.
   std::optional<Batch> next() override;
+  // Of the sources' cursors.
+  std::shared_ptr<DataLoader> cursor() const override;
   bool shuffles() const override;
   void set_shuffle(bool on) override;
 
  private:
   struct Walk {
-    bool ended = false;  // has given all its batches at least once
-    int64_t round = 0;   // times that it started again in this epoch
-    Batch last;          // for how many tensors, and what names, an ended one has
+    std::shared_ptr<DataLoader> loader;  // a cursor of the source, or the source itself
+    bool ended = false;                  // has given all its batches at least once
+    int64_t round = 0;                   // times that it started again in this epoch
+    Batch last = {};                     // for how many tensors, and what names, an ended one has
   };
 
   std::optional<Batch> next_in_sequence();

@@ -37,6 +37,9 @@ class GRAPNEL_CORE_API TensorLoader : public DataLoader {
   // Takes no longer for many than for one.
   void skip(int64_t batches) override;
 
+  // Shares the tensors. nullptr for a derived class, which overrides it to have one.
+  std::shared_ptr<DataLoader> cursor() const override;
+
   std::optional<int64_t> dataset_size() const override { return samples_; }
   std::optional<int64_t> batch_size() const override { return options_.batch_size; }
   bool shuffles() const override { return options_.shuffle; }
