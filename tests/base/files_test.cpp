@@ -1,6 +1,7 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/platform.h>
+#include <grapnel/base/process.h>
 
 #include <sys/stat.h>
 
@@ -171,6 +172,81 @@ TEST_CASE("paths below the working directory are shown short") {
   CHECK(display_path("/definitely/elsewhere") == "/definitely/elsewhere");
 }
 
+TEST_CASE("a link is replaced in one step, and so is a file in its place") {
+  const TempDir dir;
+  dir.write("a", "a");
+  dir.write("b", "b");
+  replace_link("a", dir / "last");
+  CHECK(fs::read_symlink(dir / "last") == "a");
+  replace_link("b", dir / "last");
+  CHECK(fs::read_symlink(dir / "last") == "b");
+  replace_link("a", dir.write("file", "x"));
+  CHECK(fs::read_symlink(dir / "file") == "a");
+  CHECK(entries(dir.path()) == 4);
+  fs::create_directory(dir / "directory");
+  CHECK_THROWS_WITH(replace_link("a", dir / "directory"),
+                    Catch::Contains("cannot make a link at '" + (dir / "directory").string()));
+  CHECK_THROWS_AS(replace_link("a", dir / "missing" / "last"), IoError);
+  CHECK(entries(dir.path()) == 5);
+}
+
+TEST_CASE("what killed writers left is removed, and nothing else") {
+  const TempDir dir;
+  const std::string dead = "999999999";  // no process has such an id
+  for (const char* name : {".a.ckpt.tmp-", ".run.json.tmp-", ".x.tmp-y.tmp-"}) {
+    dir.write(name + dead + "-3-12345", "half");
+  }
+  fs::create_symlink("a", dir / (".last.ckpt.tmp-" + dead + "-0-1"));
+  fs::create_symlink("a", dir / ".last.ckpt.new");
+  const std::string ours = std::to_string(process_id());
+  dir.write(".of_an_earlier_process_of_this_id.tmp-" + ours + "-0-1", "half");
+  const std::vector<std::string> kept = {
+      ".other.new",   "a.ckpt",         "a.tmp-" + dead + "-3-12345",
+      ".a.tmp-",      ".a.tmp-" + dead, ".a.tmp-" + dead + "-1-2-3",
+      ".a.tmp-x-1-2", ".a.tmp-1-1-1",   ".tmp-" + dead + "-3-12345"};  // 1 runs
+  for (const std::string& name : kept) dir.write(name, "kept");
+  fs::create_directory(dir / (".d.tmp-" + dead + "-3-12345"));
+  AtomicFile alive(dir / "alive");
+  CHECK(remove_stale_temporaries(dir.path()).size() == 6);
+  CHECK(entries(dir.path()) == kept.size() + 2);
+  for (const std::string& name : kept) CHECK(fs::exists(dir / name));
+  alive.commit();
+  CHECK(remove_stale_temporaries(dir.path()).empty());
+  CHECK(remove_stale_temporaries(dir / "missing").empty());
+}
+
+TEST_CASE("a temporary that is locked stays, although no process here has its id") {
+  const TempDir dir;
+  const auto path = dir.write(".a.tmp-999999999-0-1", "of another container");
+  {
+    File file = File::open(path, OpenMode::read);
+    REQUIRE(file.try_lock());
+    CHECK(remove_stale_temporaries(dir.path()).empty());
+  }
+  CHECK(remove_stale_temporaries(dir.path()) == std::vector{path});
+}
+
+TEST_CASE("small pieces and large ones arrive in their order") {
+  const TempDir dir;
+  std::string content;
+  AtomicFile file(dir / "f", Durability::fast);
+  for (std::size_t size : {1U, 100U, 65535U, 65536U, 3U, 70000U, 0U, 40000U, 40000U, 7U}) {
+    const std::string piece(size, static_cast<char>('a' + size % 26));
+    content += piece;
+    file.write(piece);
+  }
+  file.commit();
+  CHECK(test::read_file(dir / "f") == content);
+}
+
+TEST_CASE("a removed file may be missing, and a failure is returned") {
+  const TempDir dir;
+  CHECK_FALSE(remove_file(dir.write("a", "x")));
+  CHECK_FALSE(remove_file(dir / "a"));
+  dir.write("d/inside", "x");
+  CHECK(remove_file(dir / "d"));
+}
+
 TEST_CASE("the directories of a file are made where they are missing") {
   const TempDir dir;
   create_parent_directories(dir / "a/b/c.txt");
@@ -181,6 +257,10 @@ TEST_CASE("the directories of a file are made where they are missing") {
   CHECK_THROWS_AS(create_parent_directories(dir / "file/b/c.txt"), IoError);
   CHECK_THROWS_WITH(create_parent_directories(dir / "file/b/c.txt"),
                     Catch::Contains("cannot create directory") && Catch::Contains("file/b"));
+  make_directories(dir / "x/./y/../z/");
+  CHECK(fs::is_directory(dir / "x/z"));
+  make_directories("");
+  make_directories("/");
 }
 
 }  // namespace files_test

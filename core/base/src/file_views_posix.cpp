@@ -31,6 +31,14 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
+bool File::try_lock() noexcept {
+  int result = -1;
+  do {
+    result = flock(static_cast<int>(handle_), LOCK_EX | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
 std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path, LockKind kind) {
   File file = File::open(path, OpenMode::read_write);
   const int operation = (kind == LockKind::shared ? LOCK_SH : LOCK_EX) | LOCK_NB;

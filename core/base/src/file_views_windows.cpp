@@ -32,6 +32,13 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) UnmapViewOfFile(bytes_.data());
 }
 
+bool File::try_lock() noexcept {
+  OVERLAPPED where{};
+  where.OffsetHigh = 0x7fff'ffff;
+  return LockFileEx(reinterpret_cast<HANDLE>(handle_),
+                    LOCKFILE_FAIL_IMMEDIATELY | LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, &where) != 0;
+}
+
 std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path, LockKind kind) {
   File file = File::open(path, OpenMode::read_write);
   OVERLAPPED where{};

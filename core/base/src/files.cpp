@@ -1,37 +1,16 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/platform.h>
-#include <grapnel/base/process.h>
 #include <grapnel/base/text.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <optional>
-#include <random>
-#include <stdexcept>
 #include <utility>
+#include <vector>
+
+#include "unique_suffix.h"
 
 namespace grapnel {
-namespace {
-
-// Unlikely to meet another name, of this process or of another, ever.
-std::string unique_suffix() {
-  static std::atomic<std::uint32_t> count = 0;
-  std::random_device random;
-  return std::to_string(process_id()) + "-" + std::to_string(count++) + "-" +
-         std::to_string(random());
-}
-
-std::filesystem::path temporary_beside(const std::filesystem::path& target) {
-  std::filesystem::path name = ".";
-  name += target.filename();
-  name += ".tmp-" + unique_suffix();
-  return target.parent_path() / name;
-}
-
-}  // namespace
-
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
   File file = File::open(path, OpenMode::read);
   const FileIdentity identity = file.identity();
@@ -58,72 +37,12 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
   return content;
 }
 
-struct AtomicFile::State {
-  std::filesystem::path target;
-  std::filesystem::path temporary;
-  Durability durability;
-  std::optional<File> file;
-};
-
-AtomicFile::AtomicFile(const std::filesystem::path& target, Durability durability)
-    : state_(std::make_unique<State>()) {
-  if (!target.has_filename()) throw IoError("write to", target, EISDIR);
-  state_->target = target;
-  state_->temporary = temporary_beside(target);
-  state_->durability = durability;
-  try {
-    state_->file = File::open(state_->temporary, OpenMode::create_new);
-  } catch (const IoError& error) {
-    throw IoError("write to", target, error.error_number);  // callers know the target only
-  }
-}
-
-AtomicFile::~AtomicFile() {
-  if (state_->temporary.empty()) return;
-  state_->file.reset();
-  std::error_code ignored;  // a destructor cannot report it
-  std::filesystem::remove(state_->temporary, ignored);
-}
-
-void AtomicFile::write(std::span<const std::byte> bytes) {
-  if (!state_->file) throw std::logic_error("a committed file was written to");
-  try {
-    state_->file->write(bytes);
-  } catch (const IoError& error) {
-    throw IoError("write to", state_->target, error.error_number, "the file is as it was before");
-  }
-}
-
-void AtomicFile::commit() {
-  if (!state_->file) throw std::logic_error("a file was committed twice");
-  if (state_->durability == Durability::durable) state_->file->sync();
-  state_->file->close();
-  state_->file.reset();
-  replace_file(state_->temporary, state_->target);
-  state_->temporary.clear();
-  if (state_->durability == Durability::durable) sync_directory(state_->target.parent_path());
-}
-
-const std::filesystem::path& AtomicFile::target() const noexcept {
-  return state_->target;
-}
-const std::filesystem::path& AtomicFile::temporary() const noexcept {
-  return state_->temporary;
-}
-
-void write_file(const std::filesystem::path& path, std::string_view content,
-                Durability durability) {
-  AtomicFile file(path, durability);
-  file.write(content);
-  file.commit();
-}
-
 TemporaryDirectory::TemporaryDirectory(std::string_view prefix,
                                        const std::filesystem::path& parent) {
   const std::filesystem::path base =
       parent.empty() ? std::filesystem::temp_directory_path() : parent;
   do {
-    path_ = base / (std::string(prefix) + unique_suffix());
+    path_ = base / (std::string(prefix) + detail::unique_suffix());
   } while (!create_private_directory(path_));
 }
 
@@ -140,11 +59,43 @@ TemporaryDirectory& TemporaryDirectory::operator=(TemporaryDirectory&& other) no
   return *this;
 }
 
-void create_parent_directories(const std::filesystem::path& path) {
-  if (!path.has_parent_path()) return;
+void make_directories(const std::filesystem::path& directory) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> missing;  // the innermost first
   std::error_code failure;
-  std::filesystem::create_directories(path.parent_path(), failure);
-  if (failure) throw IoError("create directory", path.parent_path(), failure.value());
+  for (fs::path path = directory; !path.empty(); path = path.parent_path()) {
+    if (path.has_filename() && path.filename() != "." && path.filename() != "..") {
+      const fs::file_status status = fs::status(path, failure);
+      if (fs::is_directory(status)) break;
+      if (fs::exists(status)) throw IoError("create directory", directory, ENOTDIR);
+      if (status.type() == fs::file_type::none) {
+        throw IoError("create directory", directory, failure.value());
+      }
+      missing.push_back(path);
+    }
+    if (path == path.root_path()) break;
+  }
+  while (!missing.empty()) {
+    const fs::path path = std::move(missing.back());
+    missing.pop_back();
+    do {
+      fs::create_directory(path, failure);
+    } while (failure == std::errc::interrupted);
+    if (failure) throw IoError("create directory", path, failure.value());
+    sync_directory(path.parent_path());
+  }
+}
+
+void create_parent_directories(const std::filesystem::path& path) {
+  make_directories(path.parent_path());
+}
+
+std::error_code remove_file(const std::filesystem::path& path) noexcept {
+  std::error_code failure;
+  do {
+    std::filesystem::remove(path, failure);
+  } while (failure == std::errc::interrupted);
+  return failure;
 }
 
 std::filesystem::path real_path(const std::filesystem::path& path) {

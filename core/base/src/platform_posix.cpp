@@ -64,6 +64,15 @@ FileKind kind_of(mode_t mode) noexcept {
   return FileKind::other;
 }
 
+// Calls again what a signal interrupted.
+template <class Call>
+int repeated(Call&& call) {
+  for (;;) {
+    const int result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
 FileIdentity identity_of(const struct stat& info) noexcept {
 #if defined(__APPLE__)
   const timespec modified = info.st_mtimespec;
@@ -193,10 +202,7 @@ File File::open(const std::filesystem::path& path, OpenMode mode, Links links) {
       flags |= O_RDWR | O_CREAT | O_NONBLOCK;
       break;
   }
-  int handle = -1;
-  do {
-    handle = ::open(path.c_str(), flags, permissions);
-  } while (handle < 0 && errno == EINTR);
+  const int handle = repeated([&] { return ::open(path.c_str(), flags, permissions); });
   if (handle < 0) {
     const bool is_link = links == Links::refuse && errno == ELOOP;
     throw IoError(mode == OpenMode::read ? "open" : "create", path, errno,
@@ -232,6 +238,15 @@ std::size_t File::read(std::span<std::byte> bytes) {
   }
 }
 
+std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+  for (;;) {
+    const ssize_t count =
+        ::pread(static_cast<int>(handle_), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) throw IoError("read", path_, errno);
+  }
+}
+
 void File::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(static_cast<int>(handle_), bytes.data(), bytes.size());
@@ -241,12 +256,24 @@ void File::write(std::span<const std::byte> bytes) {
   }
 }
 
+void File::start_sync(std::uint64_t offset, std::uint64_t size) noexcept {
+#if defined(__linux__)
+  sync_file_range(static_cast<int>(handle_), static_cast<off64_t>(offset),
+                  static_cast<off64_t>(size), SYNC_FILE_RANGE_WRITE);
+#else
+  static_cast<void>(offset);
+  static_cast<void>(size);
+#endif
+}
+
 void File::sync() {
 #if defined(__APPLE__)
   // fsync() leaves the data in the drive's cache there.
   if (fcntl(static_cast<int>(handle_), F_FULLFSYNC) == 0) return;
 #endif
-  if (fsync(static_cast<int>(handle_)) != 0) throw IoError("write to disk", path_, errno);
+  if (repeated([&] { return fsync(static_cast<int>(handle_)); }) != 0) {
+    throw IoError("write to disk", path_, errno);
+  }
 }
 
 void File::close() {
@@ -257,9 +284,10 @@ void File::close() {
 
 void sync_directory(const std::filesystem::path& directory) {
   const std::filesystem::path& path = directory.empty() ? std::filesystem::path(".") : directory;
-  const int handle = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int handle =
+      repeated([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (handle < 0) throw IoError("open the directory", path, errno);
-  const int result = fsync(handle);
+  const int result = repeated([&] { return fsync(handle); });
   const int failure = errno;
   ::close(handle);
   // Some file systems have no such thing as a directory's sync.
@@ -269,13 +297,13 @@ void sync_directory(const std::filesystem::path& directory) {
 }
 
 void replace_file(const std::filesystem::path& from, const std::filesystem::path& to) {
-  if (std::rename(from.c_str(), to.c_str()) != 0) {
+  if (repeated([&] { return std::rename(from.c_str(), to.c_str()); }) != 0) {
     throw IoError("replace", to, errno, "the new content is in '" + from.string() + "'");
   }
 }
 
 bool create_private_directory(const std::filesystem::path& path) {
-  if (mkdir(path.c_str(), 0700) == 0) return true;
+  if (repeated([&] { return mkdir(path.c_str(), 0700); }) == 0) return true;
   if (errno == EEXIST) return false;
   throw IoError("create the directory", path, errno);
 }

@@ -195,6 +195,19 @@ std::size_t File::read(std::span<std::byte> bytes) {
   return count;
 }
 
+std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+  OVERLAPPED where{};
+  where.Offset = static_cast<DWORD>(offset);
+  where.OffsetHigh = static_cast<DWORD>(offset >> 32);
+  DWORD count = 0;
+  const auto size = static_cast<DWORD>(std::min<std::size_t>(bytes.size(), 1U << 30));
+  if (!ReadFile(as_handle(handle_), bytes.data(), size, &count, &where) &&
+      GetLastError() != ERROR_HANDLE_EOF) {
+    throw IoError("read", path_, last_errno());
+  }
+  return count;
+}
+
 void File::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     DWORD count = 0;
@@ -205,6 +218,8 @@ void File::write(std::span<const std::byte> bytes) {
     bytes = bytes.subspan(count);
   }
 }
+
+void File::start_sync(std::uint64_t, std::uint64_t) noexcept {}
 
 void File::sync() {
   if (!FlushFileBuffers(as_handle(handle_))) throw IoError("write to disk", path_, last_errno());

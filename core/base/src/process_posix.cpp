@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <limits>
 
 #include "output_tail.h"
 
@@ -206,6 +207,11 @@ class Child {
 
 std::int64_t process_id() noexcept {
   return getpid();
+}
+
+bool process_exists(std::int64_t id) noexcept {
+  if (id <= 0 || id > std::numeric_limits<pid_t>::max()) return false;
+  return kill(static_cast<pid_t>(id), 0) == 0 || errno == EPERM;
 }
 
 std::string signal_name(int signal_number) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 #include <thread>
 
@@ -126,6 +127,15 @@ void make_job(Handle& job) {
 
 std::int64_t process_id() noexcept {
   return GetCurrentProcessId();
+}
+
+bool process_exists(std::int64_t id) noexcept {
+  if (id <= 0 || id > std::numeric_limits<DWORD>::max()) return false;
+  const Handle process(
+      OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, static_cast<DWORD>(id)));
+  if (!process.is_open()) return GetLastError() == ERROR_ACCESS_DENIED;
+  DWORD code = 0;
+  return GetExitCodeProcess(process.get(), &code) && code == STILL_ACTIVE;
 }
 
 std::string signal_name(int signal_number) {

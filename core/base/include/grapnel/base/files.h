@@ -9,6 +9,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
 #include <grapnel/base/export.h>
 
@@ -23,9 +25,10 @@ namespace grapnel {
 // price of waiting for the disk. Fast: the rename is still atomic for readers.
 enum class Durability : std::uint8_t { durable, fast };
 
-// A file in the making: written to a hidden temporary file in the same directory (".NAME.tmp-..."),
-// which commit() renames over the target. Without commit() the temporary is removed and the target
-// stays as it was. A symbolic link at the target is replaced, not followed. IoError on any failure.
+// A file in the making: written to a hidden temporary file in the same directory
+// (".NAME.tmp-PROCESS-..."), which commit() renames over the target. Without commit() the temporary
+// is removed and the target stays as it was. A symbolic link at the target is replaced, not
+// followed. IoError on any failure, naming the target.
 class GRAPNEL_BASE_API AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& target,
@@ -51,6 +54,22 @@ class GRAPNEL_BASE_API AtomicFile {
 GRAPNEL_BASE_API void write_file(const std::filesystem::path& path, std::string_view content,
                                  Durability durability = Durability::durable);
 
+// Makes `link` a symbolic link with the text `target` in one step, in the place of a file or a link
+// that is there. IoError; what is there then stays.
+GRAPNEL_BASE_API void replace_link(const std::filesystem::path& target,
+                                   const std::filesystem::path& link,
+                                   Durability durability = Durability::durable);
+
+// Removes what killed processes left in a directory (not in those below it): the temporaries of
+// AtomicFile and replace_link() whose process is gone. Returns what it removed. Temporaries of
+// running processes stay, so it may be called at any time; so do those that can't be removed.
+GRAPNEL_BASE_API std::vector<std::filesystem::path> remove_stale_temporaries(
+    const std::filesystem::path& directory);
+
+// Removes a file or a link; that there is none is not an error. On failure the reason.
+[[nodiscard]] GRAPNEL_BASE_API std::error_code remove_file(
+    const std::filesystem::path& path) noexcept;
+
 // A new directory, readable by its owner only, removed with everything in it at the end of the
 // scope. `prefix` starts its name; `parent` empty means the system's directory for temporary files.
 class GRAPNEL_BASE_API TemporaryDirectory {
@@ -70,8 +89,10 @@ class GRAPNEL_BASE_API TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// Creates the parent directories of `path`; existing ones are not an error. IoError naming the one
-// that can't be made.
+// Creates a directory and those above it that are missing, durably; one that exists is not an
+// error. IoError naming the one that can't be made.
+GRAPNEL_BASE_API void make_directories(const std::filesystem::path& directory);
+// The same for the directories above `path`.
 GRAPNEL_BASE_API void create_parent_directories(const std::filesystem::path& path);
 
 // The absolute path without symbolic links, "." and "..". IoError when it does not exist.

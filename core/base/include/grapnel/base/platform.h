@@ -94,10 +94,17 @@ class GRAPNEL_BASE_API File {
   [[nodiscard]] FileIdentity identity() const;
   // Up to bytes.size() bytes from the current position; 0 at the end.
   std::size_t read(std::span<std::byte> bytes);
+  // The same from a position of its own; the current one stays.
+  std::size_t read_at(std::uint64_t offset, std::span<std::byte> bytes) const;
   // All of it, or IoError.
   void write(std::span<const std::byte> bytes);
+  // Asks the system to start writing a range to the disk, without waiting; where it can't, nothing.
+  void start_sync(std::uint64_t offset, std::uint64_t size) noexcept;
   // Waits until it is on the disk.
   void sync();
+  // Takes the lock of FileLock for as long as the file is open; false when another has it, or when
+  // the file system has no locks.
+  [[nodiscard]] bool try_lock() noexcept;
   // Errors of closing are reported here; the destructor drops them. Once.
   void close();
 
@@ -109,6 +116,8 @@ class GRAPNEL_BASE_API File {
   std::filesystem::path path_;
   std::intptr_t handle_ = -1;
 };
+
+// Every call that a signal interrupts (EINTR) is repeated, here and in File.
 
 // Makes renames and removals in a directory durable. A no-op where the system has no such call.
 GRAPNEL_BASE_API void sync_directory(const std::filesystem::path& directory);

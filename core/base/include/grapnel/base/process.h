@@ -16,6 +16,9 @@ namespace grapnel {
 
 [[nodiscard]] GRAPNEL_BASE_API std::int64_t process_id() noexcept;
 
+// Whether a process of this id runs on this machine, of any user. Ids are used again.
+[[nodiscard]] GRAPNEL_BASE_API bool process_exists(std::int64_t id) noexcept;
+
 // "SIGSEGV" for 11; "signal 77" for one without a name.
 [[nodiscard]] GRAPNEL_BASE_API std::string signal_name(int signal_number);
 
