@@ -35,7 +35,7 @@ std::string verdict(const std::filesystem::path& path,
   }
 }
 
-// A checkpoint with other metadata than write_checkpoint_file() gives, its whole-file checksum right.
+// As the first builds wrote them, with a digest of the whole file.
 std::string with_metadata(const SafetensorsMetadata& metadata) {
   SafetensorsWriter writer;
   for (const auto& [key, text] : metadata) writer.set_metadata(key, text);
@@ -85,18 +85,72 @@ TEST_CASE("the tensors whose data changed are named, by both ways of checking") 
   const SafetensorsFile layout = SafetensorsFile::open(dir / "good.ckpt");
   changed[layout.data_offset() + layout.find("model.a")->begin] ^= 1;
   const auto path = dir.write("changed.ckpt", changed);
-  CHECK_THAT(verdict(path), Catch::Contains("SHA-256 differs") &&
+  CHECK_THAT(verdict(path), Catch::Contains("a checksum differs") &&
                                 Catch::Contains("in the data of 'model.a'; restore"));
   CHECK_THAT(verdict(path, CheckpointCheck::on_use),
              Catch::Contains("the checksum of tensor 'model.a' differs"));
 }
 
-TEST_CASE("a changed whole-file checksum is distinguished from changed data") {
+TEST_CASE(
+    "a changed digest is distinguished from changed data, also where tensors are checked on use") {
   const TempDir dir;
   std::string changed = sample(dir);
   changed.back() ^= 1;
-  CHECK_THAT(verdict(dir.write("c", changed)),
-             Catch::Contains("in the header or the checksum itself"));
+  const auto path = dir.write("c", changed);
+  for (const auto check : {CheckpointCheck::whole_file, CheckpointCheck::on_use}) {
+    CHECK_THAT(verdict(path, check), Catch::Contains("the SHA-256 of its header differs"));
+  }
+}
+
+TEST_CASE(
+    "a checkpoint with a digest of the whole file, as the first builds wrote it, is read and verified") {
+  const TempDir dir;
+  const std::string document = R"({"format_version":1})";
+  const std::string good =
+      with_metadata({{"grapnel", document}, {"grapnel.xxh3", checksum_of(document)}});
+  CHECK(verdict(dir.write("good", good)) == "accepted");
+  CHECK(CheckpointFile::open(dir / "good", CheckpointCheck::on_use).covers_header_last());
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    std::string changed = good;
+    changed[i] = static_cast<char>(changed[i] ^ 0x10);
+    INFO(i);
+    CHECK(verdict(dir.write("changed", changed)) != "accepted");
+  }
+}
+
+TEST_CASE(
+    "a tensor is read and verified in one pass, from a file that was mapped, copied or is a stream") {
+  const TempDir dir;
+  std::string bytes = sample(dir);
+  std::vector<std::byte> into(16);
+  for (const auto access : {FileAccess::map, FileAccess::copy, FileAccess::stream}) {
+    const auto file = CheckpointFile::open(dir / "good.ckpt", CheckpointCheck::on_use, access);
+    file.read(file.at("model.a"), into);
+    CHECK(std::ranges::equal(into, bytes_of<float>({1, 2, 3, 4})));
+    CHECK_NOTHROW(file.verify());
+    CHECK(file.file_size() == bytes.size());
+  }
+  const SafetensorsFile layout = SafetensorsFile::open(dir / "good.ckpt");
+  bytes[layout.data_offset() + layout.find("model.a")->begin] ^= 1;
+  const auto path = dir.write("changed.ckpt", bytes);
+  for (const auto access : {FileAccess::map, FileAccess::copy, FileAccess::stream}) {
+    CHECK_THROWS_AS(CheckpointFile::open(path, CheckpointCheck::whole_file, access),
+                    CheckpointError);
+    const auto file = CheckpointFile::open(path, CheckpointCheck::on_use, access);
+    CHECK_THROWS_WITH(file.read(file.at("model.a"), into),
+                      Catch::Contains("the checksum of tensor 'model.a' differs"));
+  }
+}
+
+TEST_CASE("a stream that is cut while it is read is refused, not a crash") {
+  const TempDir dir;
+  sample(dir);
+  const auto path = dir / "good.ckpt";
+  const auto file = CheckpointFile::open(path, CheckpointCheck::on_use, FileAccess::stream);
+  std::filesystem::resize_file(path, file.file_size() - 50);
+  std::vector<std::byte> into(16);
+  CHECK_THROWS_AS(file.read(file.at("model.a"), into), CheckpointError);
+  CHECK_THROWS_WITH(file.verify(), Catch::Contains("truncated while it was read"));
 }
 
 TEST_CASE("a changed document is found even where tensors are checked on use") {
@@ -182,7 +236,7 @@ TEST_CASE("a checksum tensor that is missing, elsewhere or of another size is re
   CHECK_THAT(built(tensor("grapnel.checksum", "U8", 0, 32, 32) + tensor("x", "U8", 32, 33, 1), 33),
              Catch::Contains("its last tensor is not"));
   CHECK_THAT(built(tensor("grapnel.checksum", "U8", 0, 32, 32), 32),
-             Catch::Contains("SHA-256 differs"));
+             Catch::Contains("a checksum differs"));
 }
 
 TEST_CASE("a file that cannot be read is an input error, not a bad checkpoint") {

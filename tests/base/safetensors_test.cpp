@@ -76,7 +76,7 @@ TEST_CASE("the data of a safetensors file is aligned to 64 bytes and each tensor
     }
     const SafetensorsFile file = read_back(writer);
     CHECK(file.data_offset() % 64 == 0);
-    CHECK(file.file_bytes().size() == writer.file_size());
+    CHECK(file.file_size() == writer.file_size());
     for (const TensorEntry& tensor : file.tensors()) {
       CHECK((file.data_offset() + tensor.begin) % *dtype_size(tensor.dtype) == 0);
     }
@@ -111,6 +111,14 @@ TEST_CASE("a file on disk is read by mapping it and by copying it") {
     CHECK(std::ranges::equal(copy.bytes(*copy.find("x")), data));
     CHECK(file.path() == path);
   }
+  const SafetensorsFile stream = SafetensorsFile::open(path, FileAccess::stream);
+  std::vector<std::byte> into(16);
+  std::size_t seen = 0;
+  stream.read(*stream.find("x"), into, [&](auto piece) { seen += piece.size(); });
+  CHECK(seen == 16);
+  CHECK(std::ranges::equal(into, data));
+  CHECK_THROWS_AS(stream.bytes(*stream.find("x")), std::logic_error);
+  CHECK_THROWS_AS(SafetensorsFile::open(dir.path(), FileAccess::stream), IoError);
   CHECK_THROWS_AS(SafetensorsFile::open(dir / "missing"), IoError);
   CHECK_THROWS_AS(SafetensorsFile::open(dir.path()), IoError);
 }

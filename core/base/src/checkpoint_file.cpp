@@ -13,7 +13,8 @@ namespace grapnel {
 namespace {
 
 constexpr std::string_view reserved_prefix = "grapnel.";
-constexpr std::string_view checksum_tensor = "grapnel.checksum";
+constexpr std::string_view digest_tensor = "grapnel.header_sha256";
+constexpr std::string_view older_digest_tensor = "grapnel.checksum";
 constexpr std::string_view document_key = "grapnel";
 constexpr std::string_view checksums_key = "grapnel.xxh3";
 constexpr std::string_view version_key = "format_version";
@@ -142,15 +143,15 @@ WrittenCheckpoint write_checkpoint_file(const std::filesystem::path& path,
   writer.set_metadata(std::string(checksums_key), checksums + "}");
   WrittenCheckpoint written;
   // Of the smallest elements and added last: it comes last in the file.
-  writer.add({std::string(checksum_tensor), "U8", {32}, written.sha256});
+  writer.add({std::string(digest_tensor), "U8", {32}, written.sha256});
 
   AtomicFile file(path, durability);
-  Sha256 hash;
+  Sha256 header;
+  int header_pieces = 2;  // its length and its text
   writer.write([&](std::span<const std::byte> piece) {
-    if (piece.data() == written.sha256.data()) {
-      written.sha256 = hash.finish();
-    } else {
-      hash.update(piece);
+    if (header_pieces > 0) {
+      header.update(piece);
+      if (--header_pieces == 0) written.sha256 = header.finish();
     }
     file.write(piece);
     written.bytes += piece.size();
@@ -162,8 +163,12 @@ WrittenCheckpoint write_checkpoint_file(const std::filesystem::path& path,
 CheckpointFile::CheckpointFile(SafetensorsFile file, CheckpointCheck check)
     : file_(std::move(file)), check_(check) {
   read_document();
+  read_digest();
   read_checksums();
-  if (check_ == CheckpointCheck::whole_file) verify_whole_file();
+  if (!covers_header_last_ && grapnel::sha256(file_.header_bytes()) != sha256_) {
+    refuse_damage("the SHA-256 of its header differs from the recorded one");
+  }
+  if (check_ == CheckpointCheck::whole_file) verify();
 }
 
 CheckpointFile CheckpointFile::open(const std::filesystem::path& path, CheckpointCheck check,
@@ -177,7 +182,8 @@ void CheckpointFile::read_document() {
     throw CheckpointError(path(),
                           "not a checkpoint: it is a safetensors file of " +
                               std::to_string(file_.tensors().size()) +
-                              " tensors that grapnel did not write; give it as weights instead");
+                              " tensors that grapnel did not write; give one of the .ckpt files "
+                              "that a run writes");
   }
   try {
     document_ = parse_json(*text, display_path(path()) + " (document)", document_limits());
@@ -195,18 +201,26 @@ void CheckpointFile::read_document() {
   document_.erase(version_key);
 }
 
-void CheckpointFile::read_checksums() {
+void CheckpointFile::read_digest() {
   const auto& all = file_.tensors();
-  const bool is_complete = !all.empty() && all.back().name == checksum_tensor &&
-                           all.back().dtype == "U8" && all.back().size() == sha256_.size();
+  const bool is_complete =
+      !all.empty() &&
+      (all.back().name == digest_tensor || all.back().name == older_digest_tensor) &&
+      all.back().dtype == "U8" && all.back().size() == sha256_.size();
   if (!is_complete) {
-    throw CheckpointError(path(), "its last tensor is not the 32 bytes of 'grapnel.checksum'" +
+    throw CheckpointError(path(), "its last tensor is not the 32 bytes of " + quote(digest_tensor) +
                                       std::string(use_another));
   }
-  const auto recorded = file_.bytes(all.back());
-  std::copy(recorded.begin(), recorded.end(), sha256_.begin());
+  file_.read(all.back(), sha256_, [](std::span<const std::byte>) {});
   tensors_.assign(all.begin(), all.end() - 1);
+  covers_header_last_ = all.back().name == older_digest_tensor;
+}
 
+void CheckpointFile::refuse_damage(const std::string& what) const {
+  throw CheckpointError(path(), "damaged: " + what + std::string(use_another));
+}
+
+void CheckpointFile::read_checksums() {
   std::unordered_map<std::string, std::string> by_name;
   try {
     const std::string* text = file_.metadata(checksums_key);
@@ -219,27 +233,40 @@ void CheckpointFile::read_checksums() {
   }
   for (const TensorEntry& tensor : tensors_) checksums_.push_back(by_name[tensor.name]);
   if (by_name[""] != hex(xxh3_64(bytes_of(*file_.metadata(document_key))))) {
-    throw CheckpointError(
-        path(), "damaged: the checksum of its document differs" + std::string(use_another));
+    refuse_damage("the checksum of its document differs");
   }
 }
 
-void CheckpointFile::verify_whole_file() const {
-  const auto bytes = file_.file_bytes();
-  if (grapnel::sha256(bytes.first(bytes.size() - sha256_.size())) == sha256_) return;
+void CheckpointFile::visit(const TensorEntry& tensor, const ByteSink& sink) const {
+  try {
+    file_.visit(tensor, sink);
+  } catch (const DataError& error) {
+    throw CheckpointError(path(), error.detail + std::string(use_another));
+  }
+}
+
+void CheckpointFile::verify() const {
+  if (covers_header_last_) {
+    Sha256 hash;
+    hash.update(file_.header_bytes());
+    for (const TensorEntry& tensor : tensors_) {
+      visit(tensor, [&](std::span<const std::byte> piece) { hash.update(piece); });
+    }
+    if (hash.finish() == sha256_) return;
+  }
   std::vector<std::string> damaged = damaged_tensors();
   const std::size_t count = damaged.size();
+  if (count == 0 && !covers_header_last_) return;
   damaged.resize(std::min<std::size_t>(count, 5));
-  std::string what = "the header or the checksum itself";
-  if (count > 0) what = "the data of " + join_quoted(damaged, count > 5 ? "," : "and");
-  if (count > 5) what += " and " + std::to_string(count - 5) + " more tensors";
-  throw CheckpointError(path(), "damaged: SHA-256 differs from the recorded one, in " + what +
-                                    std::string(use_another));
+  std::string where = "the header or the checksum itself";
+  if (count > 0) where = "the data of " + join_quoted(damaged, count > 5 ? "," : "and");
+  if (count > 5) where += " and " + std::to_string(count - 5) + " more tensors";
+  refuse_damage("a checksum differs from the recorded one, in " + where);
 }
 
 const TensorEntry* CheckpointFile::find(std::string_view name) const noexcept {
   const TensorEntry* found = file_.find(name);
-  if (found == nullptr || name == checksum_tensor) return nullptr;
+  if (found == nullptr || found == &file_.tensors().back()) return nullptr;
   return &tensors_[static_cast<std::size_t>(found - file_.tensors().data())];
 }
 
@@ -257,17 +284,29 @@ const std::string& CheckpointFile::checksum(const TensorEntry& tensor) const {
 std::span<const std::byte> CheckpointFile::bytes(const TensorEntry& tensor) const {
   const auto data = file_.bytes(tensor);
   if (check_ == CheckpointCheck::on_use && hex(xxh3_64(data)) != checksum(tensor)) {
-    throw CheckpointError(path(), "damaged: the checksum of tensor " + quote(tensor.name) +
-                                      " differs" + std::string(use_another));
+    refuse_damage("the checksum of tensor " + quote(tensor.name) + " differs");
   }
   return data;
 }
 
+void CheckpointFile::read(const TensorEntry& tensor, std::span<std::byte> into) const {
+  Xxh3 hash;
+  try {
+    file_.read(tensor, into, [&](std::span<const std::byte> piece) { hash.update(piece); });
+  } catch (const DataError& error) {
+    throw CheckpointError(path(), error.detail + std::string(use_another));
+  }
+  if (hex(hash.finish()) != checksum(tensor)) {
+    refuse_damage("the checksum of tensor " + quote(tensor.name) + " differs");
+  }
+}
+
 std::vector<std::string> CheckpointFile::damaged_tensors() const {
   std::vector<std::string> damaged;
+  Xxh3 hash;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    if (hex(xxh3_64(file_.bytes(tensors_[i]))) != checksums_[i])
-      damaged.push_back(tensors_[i].name);
+    visit(tensors_[i], [&](std::span<const std::byte> piece) { hash.update(piece); });
+    if (hex(hash.finish()) != checksums_[i]) damaged.push_back(tensors_[i].name);
   }
   return damaged;
 }

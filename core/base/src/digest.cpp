@@ -131,6 +131,27 @@ std::uint64_t xxh3_64(std::span<const std::byte> bytes) noexcept {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
+struct Xxh3::State {
+  XXH3_state_t hash;
+};
+
+Xxh3::Xxh3() : state_(std::make_unique<State>()) {
+  XXH3_64bits_reset(&state_->hash);
+}
+Xxh3::~Xxh3() = default;
+Xxh3::Xxh3(Xxh3&&) noexcept = default;
+Xxh3& Xxh3::operator=(Xxh3&&) noexcept = default;
+
+void Xxh3::update(std::span<const std::byte> bytes) noexcept {
+  XXH3_64bits_update(&state_->hash, bytes.data(), bytes.size());
+}
+
+std::uint64_t Xxh3::finish() noexcept {
+  const std::uint64_t digest = XXH3_64bits_digest(&state_->hash);
+  XXH3_64bits_reset(&state_->hash);
+  return digest;
+}
+
 std::string hex(std::span<const std::byte> bytes) {
   std::string out;
   out.reserve(2 * bytes.size());

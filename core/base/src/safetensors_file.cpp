@@ -7,7 +7,9 @@
 #include <grapnel/base/text.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <numeric>
+#include <stdexcept>
 #include <utility>
 
 #include "tensor_size.h"
@@ -19,6 +21,21 @@ namespace {
 // has at least 8 of them in 60 bytes.
 constexpr std::size_t max_header_values = 16'000'000;
 constexpr std::size_t max_dimensions = 64;
+
+// What is read at once: small enough to be still in the processor's cache when it is looked at.
+constexpr std::size_t piece_bytes = std::size_t{256} << 10;
+
+void read_exactly(const File& file, std::uint64_t offset, std::span<std::byte> into) {
+  while (!into.empty()) {
+    const std::size_t count = file.read_at(offset, into);
+    if (count == 0) {
+      throw DataError("truncated while it was read: it ends at byte " + std::to_string(offset),
+                      file.path());
+    }
+    offset += count;
+    into = into.subspan(count);
+  }
+}
 
 std::uint64_t read_length(std::span<const std::byte> bytes) {
   std::uint64_t value = 0;
@@ -67,23 +84,33 @@ TensorEntry read_tensor(const ConfigValue::Member& member) {
 }  // namespace
 
 SafetensorsFile::SafetensorsFile(std::filesystem::path path, std::span<const std::byte> bytes,
-                                 std::shared_ptr<const void> owner)
-    : path_(std::move(path)), bytes_(bytes), owner_(std::move(owner)) {
-  if (bytes_.size() < 8) {
-    throw DataError("a safetensors file has at least 8 bytes, found " +
-                        std::to_string(bytes_.size()) +
+                                 std::uint64_t file_size, std::shared_ptr<const void> owner,
+                                 std::shared_ptr<const File> file)
+    : path_(std::move(path)),
+      bytes_(bytes),
+      file_size_(file_size),
+      owner_(std::move(owner)),
+      file_(std::move(file)) {
+  if (file_size_ < 8) {
+    throw DataError("a safetensors file has at least 8 bytes, found " + std::to_string(file_size_) +
                         "; it is truncated or not a safetensors file",
                     path_);
   }
   const std::uint64_t length = read_length(bytes_);
-  const bool starts_like_one = length >= 2 && length <= max_header_bytes &&
-                               (bytes_.size() == 8 || std::to_integer<char>(bytes_[8]) == '{');
-  if (!starts_like_one) {
+  // No other format starts with the length of a text that starts with a brace.
+  const bool has_brace = file_size_ > 8 && std::to_integer<char>(bytes_[8]) == '{';
+  if (length > max_header_bytes && length <= file_size_ - 8 && has_brace) {
+    throw DataError("its header has " + human_bytes(length) + ", at most " +
+                        human_bytes(max_header_bytes) +
+                        " are accepted; split it into files with fewer tensors",
+                    path_);
+  }
+  if (length < 2 || length > max_header_bytes || (file_size_ > 8 && !has_brace)) {
     throw DataError("this is not a safetensors file (it does not start with a header)", path_);
   }
-  if (length > bytes_.size() - 8) {
+  if (length > file_size_ - 8) {
     throw DataError("truncated: the header ends at byte " + std::to_string(8 + length) +
-                        ", the file at byte " + std::to_string(bytes_.size()),
+                        ", the file at byte " + std::to_string(file_size_),
                     path_);
   }
   data_offset_ = 8 + length;
@@ -113,7 +140,7 @@ void SafetensorsFile::read_header(std::string_view text) {
   std::stable_sort(tensors_.begin(), tensors_.end(), [](const auto& a, const auto& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
-  const std::uint64_t data_size = bytes_.size() - data_offset_;
+  const std::uint64_t data_size = file_size_ - data_offset_;
   std::uint64_t expected = 0;
   for (const TensorEntry& tensor : tensors_) {
     if (tensor.begin != expected) {
@@ -142,16 +169,37 @@ void SafetensorsFile::read_header(std::string_view text) {
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path, FileAccess access) {
   if (access == FileAccess::map) {
     auto mapped = std::make_shared<MappedFile>(MappedFile::map(path));
-    return {path, mapped->bytes(), mapped};
+    return {path, mapped->bytes(), mapped->bytes().size(), mapped};
   }
+  if (access == FileAccess::stream) return open_stream(path);
   auto content = std::make_shared<std::string>(read_file(path, UINT64_MAX));
-  return {path, std::as_bytes(std::span(*content)), content};
+  return {path, std::as_bytes(std::span(*content)), content->size(), content};
+}
+
+SafetensorsFile SafetensorsFile::open_stream(const std::filesystem::path& path) {
+  auto file = std::make_shared<File>(File::open(path, OpenMode::read));
+  const FileIdentity identity = file->identity();
+  if (identity.kind != FileKind::regular) {
+    throw IoError("read", path, identity.kind == FileKind::directory ? EISDIR : 0,
+                  "it is not a regular file");
+  }
+  // As much as the constructor looks at; of something else no more than its start.
+  auto start = std::make_shared<std::vector<std::byte>>(std::min<std::uint64_t>(identity.size, 9));
+  read_exactly(*file, 0, *start);
+  if (start->size() == 9 && std::to_integer<char>(start->back()) == '{') {
+    const std::uint64_t length = read_length(*start);
+    if (length <= max_header_bytes && length <= identity.size - 8) {
+      start->resize(static_cast<std::size_t>(std::max<std::uint64_t>(8 + length, 9)));
+      read_exactly(*file, 9, std::span(*start).subspan(9));
+    }
+  }
+  return {path, *start, identity.size, start, file};
 }
 
 SafetensorsFile SafetensorsFile::from_bytes(std::vector<std::byte> bytes,
                                             const std::filesystem::path& name) {
   auto content = std::make_shared<std::vector<std::byte>>(std::move(bytes));
-  return {name, *content, content};
+  return {name, *content, content->size(), content};
 }
 
 const TensorEntry* SafetensorsFile::find(std::string_view name) const noexcept {
@@ -162,9 +210,40 @@ const TensorEntry* SafetensorsFile::find(std::string_view name) const noexcept {
   return &tensors_[*found];
 }
 
-std::span<const std::byte> SafetensorsFile::bytes(const TensorEntry& tensor) const noexcept {
+std::span<const std::byte> SafetensorsFile::bytes(const TensorEntry& tensor) const {
+  if (file_ != nullptr) throw std::logic_error("bytes() of a safetensors file that is a stream");
   return bytes_.subspan(static_cast<std::size_t>(data_offset_ + tensor.begin),
                         static_cast<std::size_t>(tensor.size()));
+}
+
+void SafetensorsFile::read(const TensorEntry& tensor, std::span<std::byte> into,
+                           const ByteSink& seen) const {
+  for (std::uint64_t done = 0; done < tensor.size();) {
+    const auto piece = into.subspan(static_cast<std::size_t>(done))
+                           .first(static_cast<std::size_t>(
+                               std::min<std::uint64_t>(piece_bytes, tensor.size() - done)));
+    const std::uint64_t offset = data_offset_ + tensor.begin + done;
+    if (file_ != nullptr) {
+      read_exactly(*file_, offset, piece);
+    } else {
+      std::ranges::copy(bytes_.subspan(static_cast<std::size_t>(offset), piece.size()),
+                        piece.begin());
+    }
+    seen(piece);
+    done += piece.size();
+  }
+}
+
+void SafetensorsFile::visit(const TensorEntry& tensor, const ByteSink& sink) const {
+  if (file_ == nullptr) return sink(bytes(tensor));
+  std::vector<std::byte> buffer(piece_bytes);
+  for (std::uint64_t done = 0; done < tensor.size();) {
+    const auto piece = std::span(buffer).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece_bytes, tensor.size() - done)));
+    read_exactly(*file_, data_offset_ + tensor.begin + done, piece);
+    sink(piece);
+    done += piece.size();
+  }
 }
 
 const std::string* SafetensorsFile::metadata(std::string_view key) const noexcept {

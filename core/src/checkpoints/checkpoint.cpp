@@ -6,6 +6,8 @@
 #include <fmt/ranges.h>
 
 #include <stdexcept>
+#include <string>
+#include <unordered_set>
 
 #include "checkpoints/checkpoint_document.h"
 #include "grapnel/base/text.h"
@@ -32,15 +34,25 @@ WrittenCheckpoint save_checkpoint_file(const std::filesystem::path& path,
 }
 
 StateDict load_checkpoint_file(const std::filesystem::path& path) {
-  const CheckpointFile file = CheckpointFile::open(path);
+  const CheckpointFile file =
+      CheckpointFile::open(path, CheckpointCheck::on_use, FileAccess::stream);
+  if (file.covers_header_last()) file.verify();
   // Loaded within an evaluation, the tensors would otherwise be inference tensors.
   const c10::InferenceMode normal_tensors(false);
-  const auto tensor = [&file](const std::string& name) {
+  std::unordered_set<std::string> read;
+  const auto tensor = [&](const std::string& name) {
     const TensorEntry& entry = file.at(name);
-    return tensor_from_bytes(entry, file.bytes(entry));
+    if (!read.insert(name).second) {
+      throw CheckpointError(path, fmt::format("its document has the tensor {} twice", quote(name)));
+    }
+    at::Tensor loaded = empty_tensor(entry);
+    file.read(entry, writable_bytes(loaded));
+    return loaded;
   };
   try {
-    return put_together(file.document(), tensor);
+    StateDict checkpoint = put_together(file.document(), tensor);
+    if (read.size() != file.tensors().size()) file.verify();  // also what nothing refers to
+    return checkpoint;
   } catch (const CheckpointError&) {
     throw;
   } catch (const Error& error) {

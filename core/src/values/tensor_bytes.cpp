@@ -49,15 +49,24 @@ TensorView tensor_view(std::string name, const at::Tensor& tensor) {
                   quote(name), c10::toString(tensor.scalar_type())));
 }
 
-at::Tensor tensor_from_bytes(const TensorEntry& entry, std::span<const std::byte> bytes) {
+at::Tensor empty_tensor(const TensorEntry& entry) {
   for (const Dtype& dtype : kDtypes) {
-    if (entry.dtype != dtype.name) continue;
-    at::Tensor tensor = at::empty(entry.shape, at::TensorOptions().dtype(dtype.type));
-    if (!bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), bytes.data(), tensor.nbytes());
-    return tensor;
+    if (entry.dtype == dtype.name) {
+      return at::empty(entry.shape, at::TensorOptions().dtype(dtype.type));
+    }
   }
   throw DataError(fmt::format("the tensor {} has the type {}, which this LibTorch doesn't know",
                               quote(entry.name), entry.dtype));
+}
+
+std::span<std::byte> writable_bytes(const at::Tensor& tensor) {
+  return {static_cast<std::byte*>(tensor.mutable_data_ptr()), tensor.nbytes()};
+}
+
+at::Tensor tensor_from_bytes(const TensorEntry& entry, std::span<const std::byte> bytes) {
+  at::Tensor tensor = empty_tensor(entry);
+  if (!bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), bytes.data(), tensor.nbytes());
+  return tensor;
 }
 
 }  // namespace grapnel

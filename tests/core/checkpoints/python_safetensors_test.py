@@ -60,14 +60,14 @@ def check(path):
             f"callbacks.{ema}.average.layer.weight": numbers * numpy.float32(0.5),
             "rng.cpu": numpy.array([1, 2, 3], dtype=numpy.uint8),
         }
-        assert names == {*expected, "model.brain", "grapnel.checksum"}, names
+        assert names == {*expected, "model.brain", "grapnel.header_sha256"}, names
         for name, value in expected.items():
             found = file.get_tensor(name)
             assert found.dtype == value.dtype and found.shape == value.shape, (name, found.dtype, found.shape)
             assert numpy.array_equal(found, value), (name, found)
         brain = file.get_slice("model.brain")
         assert brain.get_dtype() == "BF16" and list(brain.get_shape()) == [2, 3]
-        checksum = bytes(file.get_tensor("grapnel.checksum"))
+        digest = bytes(file.get_tensor("grapnel.header_sha256"))
 
     checkpoint = document["checkpoint"]
     assert document["format_version"] == 1
@@ -78,7 +78,8 @@ def check(path):
     assert reference == {"$tensor": f"callbacks.{ema}.average.layer.weight"}, reference
 
     content = pathlib.Path(path).read_bytes()
-    assert content.endswith(checksum) and hashlib.sha256(content[:-32]).digest() == checksum
+    header = content[: 8 + int.from_bytes(content[:8], "little")]
+    assert content.endswith(digest) and hashlib.sha256(header).digest() == digest
 
 
 def main():

@@ -1,5 +1,5 @@
-// Digests: SHA-256 where someone could forge (trust, whole checkpoints), XXH3-64 where only
-// accidents matter (single tensors, caches), and their hexadecimal text.
+// Digests: SHA-256 where someone could forge (trust) and of checkpoints' headers, XXH3-64 where only
+// accidents matter (tensors, caches), and their hexadecimal text.
 #pragma once
 
 #include <array>
@@ -43,6 +43,23 @@ class GRAPNEL_BASE_API Sha256 {
 
 // XXH3, 64 bits, seed 0: about the speed of memory, no protection against forgery.
 [[nodiscard]] GRAPNEL_BASE_API std::uint64_t xxh3_64(std::span<const std::byte> bytes) noexcept;
+
+// The same, fed piece by piece. Not thread-safe.
+class GRAPNEL_BASE_API Xxh3 {
+ public:
+  Xxh3();
+  ~Xxh3();
+  Xxh3(Xxh3&&) noexcept;
+  Xxh3& operator=(Xxh3&&) noexcept;
+
+  void update(std::span<const std::byte> bytes) noexcept;
+  // The digest of everything so far; the object then starts over.
+  [[nodiscard]] std::uint64_t finish() noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 // Lower-case hexadecimal; a number as 16 digits, most significant first.
 [[nodiscard]] GRAPNEL_BASE_API std::string hex(std::span<const std::byte> bytes);

@@ -26,6 +26,8 @@
 
 namespace grapnel {
 
+class File;
+
 // Bytes of one element of a dtype's name (F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64, I32, I16, I8,
 // U64, U32, U16, U8, BOOL); nullopt for any other name.
 [[nodiscard]] GRAPNEL_BASE_API std::optional<std::size_t> dtype_size(
@@ -81,8 +83,9 @@ class GRAPNEL_BASE_API SafetensorsWriter {
 };
 
 enum class FileAccess : std::uint8_t {
-  map,   // pages are read when touched; see MappedFile about files that shrink
-  copy,  // read into memory at once: safe against a file that changes meanwhile
+  map,     // pages are read when touched; see MappedFile about files that shrink
+  copy,    // read into memory at once: safe against a file that changes meanwhile
+  stream,  // only the header is kept in memory; data by read() and visit(), not by bytes()
 };
 
 class GRAPNEL_BASE_API SafetensorsFile {
@@ -101,24 +104,36 @@ class GRAPNEL_BASE_API SafetensorsFile {
   [[nodiscard]] const std::vector<TensorEntry>& tensors() const noexcept { return tensors_; }
   // nullptr when there is none.
   [[nodiscard]] const TensorEntry* find(std::string_view name) const noexcept;
-  // Borrowed from this object. `tensor` must be one of tensors().
-  [[nodiscard]] std::span<const std::byte> bytes(const TensorEntry& tensor) const noexcept;
+  // Borrowed from this object. `tensor` must be one of tensors(). std::logic_error for a stream.
+  [[nodiscard]] std::span<const std::byte> bytes(const TensorEntry& tensor) const;
+  // Copies the tensor's bytes to `into`, which must have its size, and shows each piece to `seen`
+  // while it is in the processor's cache. IoError, DataError when the file was cut meanwhile.
+  void read(const TensorEntry& tensor, std::span<std::byte> into, const ByteSink& seen) const;
+  // The tensor's bytes in order, in pieces.
+  void visit(const TensorEntry& tensor, const ByteSink& sink) const;
   [[nodiscard]] const SafetensorsMetadata& metadata() const noexcept { return metadata_; }
   // nullptr when there is none.
   [[nodiscard]] const std::string* metadata(std::string_view key) const noexcept;
   // Where the data starts; the header's bytes and its length come before.
   [[nodiscard]] std::uint64_t data_offset() const noexcept { return data_offset_; }
-  // The whole file.
-  [[nodiscard]] std::span<const std::byte> file_bytes() const noexcept { return bytes_; }
+  // Every byte before the data: the header and its length.
+  [[nodiscard]] std::span<const std::byte> header_bytes() const noexcept {
+    return bytes_.first(static_cast<std::size_t>(data_offset_));
+  }
+  [[nodiscard]] std::uint64_t file_size() const noexcept { return file_size_; }
 
  private:
   SafetensorsFile(std::filesystem::path path, std::span<const std::byte> bytes,
-                  std::shared_ptr<const void> owner);
+                  std::uint64_t file_size, std::shared_ptr<const void> owner,
+                  std::shared_ptr<const File> file = nullptr);
+  static SafetensorsFile open_stream(const std::filesystem::path& path);
   void read_header(std::string_view text);
 
   std::filesystem::path path_;
-  std::span<const std::byte> bytes_;
+  std::span<const std::byte> bytes_;  // the whole file; of a stream, its start
+  std::uint64_t file_size_;
   std::shared_ptr<const void> owner_;  // keeps bytes_ alive
+  std::shared_ptr<const File> file_;   // of a stream
   std::vector<TensorEntry> tensors_;
   std::vector<std::size_t> by_name_;  // indices into tensors_, sorted by name
   SafetensorsMetadata metadata_;
