@@ -96,7 +96,9 @@ TEST_CASE("exit codes follow the kind of error") {
   CHECK(exit_code_of(Interrupted(SIGTERM)) == 128 + SIGTERM);
   CHECK(exit_code_of(MetricError("x", "y", {})) == 1);
   CHECK(exit_code_of(DataError("x")) == 1);
-  CHECK(exit_code_of(IoError("open", "x", ENOSPC)) == 1);
+  CHECK(exit_code_of(IoError("open", "x", ENOSPC)) == 6);
+  const auto full = std::make_error_code(std::errc::no_space_on_device);
+  CHECK(exit_code_of(std::filesystem::filesystem_error("x", full)) == 6);
   CHECK(exit_code_of(std::runtime_error("x")) == 1);
 }
 

@@ -102,7 +102,9 @@ int exit_code_of(const std::exception& error) noexcept {
   if (const auto* signal = dynamic_cast<const Interrupted*>(&error)) {
     return 128 + signal->signal_number;
   }
-  return code(ExitCode::run_failed);
+  const bool is_io = dynamic_cast<const IoError*>(&error) != nullptr ||
+                     dynamic_cast<const std::filesystem::filesystem_error*>(&error) != nullptr;
+  return code(is_io ? ExitCode::io_failed : ExitCode::run_failed);
 }
 
 }  // namespace grapnel

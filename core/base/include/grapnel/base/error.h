@@ -134,7 +134,7 @@ class GRAPNEL_BASE_API IoError : public Error {
   const int error_number;
 };
 
-// A signal ended the run in an orderly way (SIGINT, SIGTERM).
+// A signal ended the run in an orderly way (SIGINT, SIGTERM, SIGHUP, SIGUSR1).
 class GRAPNEL_BASE_API Interrupted : public Error {
  public:
   explicit Interrupted(int signal_number);
@@ -151,6 +151,7 @@ enum class ExitCode : int {
   bad_config = 3,
   plugin_refused = 4,
   checkpoint_refused = 5,
+  io_failed = 6,  // a file or directory can't be read, written or locked; a full disk
 };
 
 // What a program should exit with when this exception reaches main. A PluginError from a hook is a
