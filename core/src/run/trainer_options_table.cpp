@@ -17,6 +17,16 @@ template <>
 inline constexpr auto enum_names<ProfilerKind> = std::to_array<EnumName<ProfilerKind>>(
     {{ProfilerKind::simple, "simple"}, {ProfilerKind::advanced, "advanced"}});
 
+namespace {
+
+// A count that is written as a floating-point number.
+bool is_whole_count(double number) {
+  constexpr double kTooMany = 0x1p63;
+  return number == std::floor(number) && number < kTooMany;
+}
+
+}  // namespace
+
 // Counts stay integers, fractions doubles.
 template <>
 struct OptionType<Amount> : OptionType<std::variant<int64_t, double>> {
@@ -29,7 +39,7 @@ struct OptionType<Amount> : OptionType<std::variant<int64_t, double>> {
   }
   static void check(const Amount& amount) {
     const double fraction = amount.fraction;
-    if (amount.is_count || fraction <= 1 || fraction == std::floor(fraction)) return;
+    if (amount.is_count || fraction <= 1 || is_whole_count(fraction)) return;
     throw ConfigError::of(
         "", "must be a fraction in [0.0, 1.0] or a whole number of batches, found {}", fraction);
   }
@@ -52,7 +62,7 @@ struct OptionType<ValCheckInterval> {
     if (const auto* count = std::get_if<int64_t>(&interval.value)) {
       if (*count >= 1) return;
     } else if (const auto* fraction = std::get_if<double>(&interval.value)) {
-      if (*fraction > 0 && (*fraction <= 1 || *fraction == std::floor(*fraction))) return;
+      if (*fraction > 0 && (*fraction <= 1 || is_whole_count(*fraction))) return;
     } else if (parse_duration(std::get<std::string>(interval.value))) {
       return;
     }
@@ -108,6 +118,14 @@ struct FastDevRun : OptionType<int64_t> {
   }
 };
 
+struct TimeLimit : OptionType<std::string> {
+  static void check(const std::string& text) {
+    if (text.empty() || parse_duration(text)) return;
+    throw ConfigError::of("", "must be a time DD:HH:MM:SS, or empty for no limit, found {}",
+                          quote(text));
+  }
+};
+
 struct DeviceName : OptionType<std::string> {
   static void check(const std::string& name) {
     try {
@@ -144,7 +162,8 @@ const OptionsTable<TrainerOptions>& trainer_options_table() {
            .at_least(0)
            .unit("optimizer steps")
            .doc("Optimizer steps before a stop request is granted."),
-       option("max_time", &O::max_time).doc("Time to train, DD:HH:MM:SS; empty: no limit."),
+       option<TimeLimit>("max_time", &O::max_time)
+           .doc("Time to train, DD:HH:MM:SS; empty: no limit."),
        option("limit_train_batches", &O::limit_train_batches).at_least(0).doc(kBatches),
        option("limit_val_batches", &O::limit_val_batches).at_least(0).doc(kBatches),
        option("limit_test_batches", &O::limit_test_batches).at_least(0).doc(kBatches),

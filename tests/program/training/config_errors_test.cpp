@@ -88,8 +88,24 @@ TEST_CASE("a configuration that is not JSON, or not a file, is an error that say
   CHECK_THAT(comma.error, Contains("run.json:2:1: "));
   const Trainee user;
   const ProcessResult missing = user.run({"fit", "--config", "nowhere.json"});
-  CHECK(missing.exit_code == 1);
+  CHECK(missing.exit_code == 6);
   CHECK_THAT(missing.error, Contains("cannot open 'nowhere.json'"));
+}
+
+TEST_CASE("a number of batches or a time that can't be is refused where it stands") {
+  for (const char* limit : {"\"inf\"", "1e300", "9.3e18", "\"nan\"", "-1", "2.5"}) {
+    for (const char* option :
+         {"limit_train_batches", "limit_val_batches", "overfit_batches", "val_check_interval"}) {
+      const std::string trainer = std::string(R"({"trainer": {")") + option + "\": " + limit + "}}";
+      const Complaint said = complaint(trainer);
+      INFO(trainer << ": " << said.error);
+      CHECK(said.exit_code == 3);
+      CHECK_THAT(said.error, Contains("run.json:1:") && Contains(option));
+    }
+  }
+  const Complaint time = complaint(R"({"trainer": {"max_time": "abc"}})");
+  CHECK(time.exit_code == 3);
+  CHECK_THAT(time.error, Contains("run.json:1:26: ") && Contains("DD:HH:MM:SS"));
 }
 
 TEST_CASE("an error in --set names the option") {
