@@ -85,7 +85,7 @@ CallbackState callback_state(const std::string& key, const ConfigValue& values,
 
 }  // namespace
 
-const TensorGroup* CheckpointSummary::find(const std::string& group) const noexcept {
+const TensorGroup* CheckpointSummary::find(const std::string& group) const& noexcept {
   const auto it = std::ranges::find(groups, group, &TensorGroup::name);
   return it == groups.end() ? nullptr : &*it;
 }

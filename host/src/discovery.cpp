@@ -151,7 +151,7 @@ std::string Candidate::describe() const {
                      printable(summary.version), printable(library.string()));
 }
 
-const Candidate* Discovery::find(std::string_view id) const noexcept {
+const Candidate* Discovery::find(std::string_view id) const& noexcept {
   const auto has_id = [&](const Candidate& c) { return c.usable() && c.summary.id == id; };
   const auto has_alias = [&](const Candidate& c) {
     return c.usable() && std::ranges::find(c.summary.aliases, id) != c.summary.aliases.end();
@@ -161,7 +161,7 @@ const Candidate* Discovery::find(std::string_view id) const noexcept {
   return it == candidates.end() ? nullptr : &*it;
 }
 
-std::vector<const Candidate*> Discovery::drop_ins() const {
+std::vector<const Candidate*> Discovery::drop_ins() const& {
   std::vector<const Candidate*> all;
   std::unordered_set<std::string_view> ids;
   for (const Candidate& candidate : candidates) {

@@ -45,7 +45,8 @@ bridge::PluginCallbackConfig plugin_config(const bridge::PluginCallbackRef& ref,
 
 [[noreturn]] void refuse_unknown(const NamedItem& item, const host::PluginSelection& selection,
                                  const host::DiscoveryOptions& discovery) {
-  if (const host::Candidate* candidate = host::discover(discovery).find(item.name)) {
+  const host::Discovery plugins = host::discover(discovery);
+  if (const host::Candidate* candidate = plugins.find(item.name)) {
     throw ConfigError(item.position,
                       fmt::format("'{}' is a plugin that is not enabled; to use it: grapnel "
                                   "plugin enable {}, or --plugin {} for this run only",

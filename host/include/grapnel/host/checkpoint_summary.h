@@ -48,7 +48,8 @@ struct CheckpointSummary {
   std::vector<CallbackState> callbacks;  // in the order of the run
   ConfigValue hyper_parameters;          // null when there are none
 
-  [[nodiscard]] const TensorGroup* find(const std::string& group) const noexcept;
+  [[nodiscard]] const TensorGroup* find(const std::string& group) const& noexcept;
+  const TensorGroup* find(const std::string& group) const&& = delete;  // it would dangle
 };
 
 // Reads the document; of the tensors only names, types and shapes. CheckpointError, IoError.

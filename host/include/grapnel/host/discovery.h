@@ -98,10 +98,12 @@ struct Discovery {
   std::vector<Candidate> candidates;  // in order of directory, then of file name
 
   // The usable candidate with the id or former id; nullptr when there is none.
-  [[nodiscard]] const Candidate* find(std::string_view id) const noexcept;
+  [[nodiscard]] const Candidate* find(std::string_view id) const& noexcept;
+  const Candidate* find(std::string_view id) const&& = delete;  // it would dangle
   // "All plugins": the first candidate of each id that is not refused, except those of the project,
   // which somebody else may have put there: they run only when the user names or enables them.
-  [[nodiscard]] std::vector<const Candidate*> drop_ins() const;
+  [[nodiscard]] std::vector<const Candidate*> drop_ins() const&;
+  std::vector<const Candidate*> drop_ins() const&& = delete;
 };
 
 // Searches every directory of the search path. Never throws because of a directory's contents.

@@ -187,5 +187,6 @@ GRAPNEL_BASE_API void set_by_path(ConfigValue& root, std::string_view assignment
 // The value at such a path; nullptr when there is none. Throws ConfigError when the path is bad.
 [[nodiscard]] GRAPNEL_BASE_API const ConfigValue* find_by_path(const ConfigValue& root,
                                                                std::string_view path);
+const ConfigValue* find_by_path(const ConfigValue&& root, std::string_view path) = delete;
 
 }  // namespace grapnel
