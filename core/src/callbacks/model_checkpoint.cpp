@@ -113,7 +113,9 @@ std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) 
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(resolve_dirpath(trainer), error)) {
     const fs::path& file = entry.path();
-    if (file.extension() != options_.extension || !fs::is_regular_file(file, error)) continue;
+    // A link that leads nowhere says that there was a last one.
+    const bool is_file = fs::is_regular_file(file, error) || fs::is_symlink(file, error);
+    if (file.extension() != options_.extension || !is_file) continue;
     if (is_version_of(file.stem().string(), options_.name_last, options_.join_char)) {
       found.push_back(file);
     }

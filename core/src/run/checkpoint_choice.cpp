@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/callbacks/checkpoint.h"
+#include "grapnel/checkpoint_order.h"
 
 namespace grapnel {
 
@@ -51,26 +51,48 @@ std::filesystem::path best_of(const Writers& writers, std::string_view run, bool
   return best;
 }
 
+void tell_left_out(const CheckpointChoice& choice) {
+  for (const std::string& reason : choice.left_out) log_warning("{}; it is left out", reason);
+}
+
+// Those beside them: the last one may be damaged, or be a link that a crash left without its file.
+std::vector<std::filesystem::path> with_neighbours(
+    const std::vector<std::filesystem::path>& files) {
+  std::vector<std::filesystem::path> all;
+  for (const auto& file : files) {
+    const auto beside = checkpoints_in(file.parent_path(), file.extension().string());
+    all.insert(all.end(), beside.begin(), beside.end());
+  }
+  return all;
+}
+
 std::filesystem::path last_of(const Writers& writers, std::string_view run,
                               const Trainer& trainer) {
-  std::filesystem::path newest;
-  std::filesystem::file_time_type newest_time{};
+  const auto use =
+      trainer.state().kind == RunKind::fit ? CheckpointUse::resume : CheckpointUse::weights;
+  std::vector<std::filesystem::path> candidates;
   for (const Checkpoint* writer : writers) {
-    for (const auto& candidate : writer->last_checkpoints(trainer)) {
-      std::error_code error;
-      const auto time = std::filesystem::last_write_time(candidate, error);
-      if (error || (!newest.empty() && time <= newest_time)) continue;
-      newest = candidate;
-      newest_time = time;
-    }
+    const auto own = writer->last_checkpoints(trainer);
+    candidates.insert(candidates.end(), own.begin(), own.end());
   }
-  if (newest.empty()) {
+  if (candidates.empty()) {
     log_warning(
         "{}(ckpt_path=\"last\"): there is no last checkpoint yet, nothing is loaded; "
         "ModelCheckpoint's save_last=true writes one",
         run);
+    return {};
   }
-  return newest;
+  CheckpointChoice choice = last_checkpoint(candidates, use);
+  if (choice.file.empty()) choice = last_checkpoint(with_neighbours(candidates), use);
+  if (choice.file.empty()) {
+    // Starting over would throw away what was trained.
+    throw CheckpointError(
+        candidates.front(),
+        fmt::format("no last checkpoint can be used for {}: {}", run,
+                    choice.left_out.empty() ? "the link leads nowhere" : choice.left_out.front()));
+  }
+  tell_left_out(choice);
+  return choice.file;
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ class GRAPNEL_CORE_API Checkpoint : public Callback {
   // The file that `ckpt_path = "best"` means; empty while there is none.
   virtual std::filesystem::path best_checkpoint() const { return {}; }
 
-  // Existing files that `ckpt_path = "last"` may mean; the trainer takes the one written last.
+  // Files and links that `ckpt_path = "last"` may mean; the trainer takes the one that is furthest in
+  // the training and can be used (checkpoint_order.h). A link may lead nowhere.
   virtual std::vector<std::filesystem::path> last_checkpoints(const Trainer&) const { return {}; }
 
   // A fit without a ckpt_path resumes from the last file.

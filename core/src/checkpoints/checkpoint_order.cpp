@@ -1,0 +1,131 @@
+#include "grapnel/checkpoint_order.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "grapnel/base/checkpoint_file.h"
+#include "grapnel/base/error.h"
+#include "grapnel/base/text.h"
+
+namespace grapnel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A file and how far its training had come.
+struct Standing {
+  fs::path file;
+  int64_t global_step = 0;
+  int64_t epoch = 0;
+  int64_t batches = 0;  // done in that epoch
+  bool named_last = false;
+  fs::file_time_type written;
+  bool weights_only = false;
+
+  bool is_before(const Standing& other) const {
+    const auto order = [](const Standing& s) {
+      return std::tie(s.global_step, s.epoch, s.batches, s.named_last, s.written);
+    };
+    return order(*this) < order(other);
+  }
+};
+
+int64_t counter(const ConfigValue& document, const char* path) {
+  const ConfigValue* value = find_by_path(document, path);
+  return value != nullptr && value->is_integer() ? value->as_int() : 0;
+}
+
+Standing standing_of(const fs::path& path) {
+  const CheckpointFile file = CheckpointFile::open(path, CheckpointCheck::on_use);
+  const ConfigValue& document = file.document();
+  if (find_by_path(document, "checkpoint.global_step") == nullptr) {
+    throw CheckpointError(path, "its document is not a checkpoint's: it has no global_step");
+  }
+  std::error_code error;
+  Standing standing;
+  standing.file = path;
+  standing.global_step = counter(document, "checkpoint.global_step");
+  standing.epoch = counter(document, "checkpoint.epoch");
+  standing.batches =
+      counter(document, "checkpoint.loops.fit_loop.batch_progress.current.completed");
+  standing.named_last = path.filename().string().starts_with("last");
+  standing.written = fs::last_write_time(path, error);
+  standing.weights_only = find_by_path(document, "checkpoint.optimizer_states") == nullptr;
+  return standing;
+}
+
+// Without further names of the same file: a file rather than a link to it. Links to nothing go.
+std::vector<fs::path> each_once(const std::vector<fs::path>& files) {
+  std::vector<std::pair<fs::path, fs::path>> known;  // where it leads, the name to use
+  std::error_code error;
+  for (const fs::path& file : files) {
+    const fs::path place = fs::canonical(file, error);
+    if (error) continue;
+    const auto same = std::find_if(known.begin(), known.end(),
+                                   [&](const auto& other) { return other.first == place; });
+    if (same == known.end()) {
+      known.emplace_back(place, file);
+    } else if (fs::is_symlink(same->second, error)) {
+      same->second = file;
+    }
+  }
+  std::vector<fs::path> once;
+  for (auto& [place, name] : known) once.push_back(std::move(name));
+  return once;
+}
+
+}  // namespace
+
+CheckpointChoice last_checkpoint(const std::vector<fs::path>& files, CheckpointUse use) {
+  CheckpointChoice choice;
+  std::vector<Standing> standings;
+  for (const fs::path& file : each_once(files)) {
+    try {
+      standings.push_back(standing_of(file));
+    } catch (const Error& error) {
+      choice.left_out.emplace_back(error.what());
+    }
+  }
+  std::sort(standings.begin(), standings.end(),
+            [](const Standing& a, const Standing& b) { return b.is_before(a); });
+  for (const Standing& standing : standings) {
+    if (use == CheckpointUse::resume && standing.weights_only) {
+      choice.left_out.push_back(fmt::format(
+          "checkpoint {}: it holds only the model's weights, so a training can't resume "
+          "from it",
+          quote(standing.file.string())));
+      continue;
+    }
+    try {
+      (void)CheckpointFile::open(standing.file, CheckpointCheck::whole_file);
+    } catch (const Error& error) {
+      choice.left_out.emplace_back(error.what());
+      continue;
+    }
+    choice.file = standing.file;
+    break;
+  }
+  return choice;
+}
+
+std::vector<fs::path> checkpoints_in(const fs::path& directory, const std::string& extension) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+    const fs::path& file = entry.path();
+    const bool hidden = file.filename().string().starts_with('.');
+    if (hidden || file.extension() != extension || !entry.is_regular_file(error)) continue;
+    files.push_back(file);
+  }
+  std::sort(files.begin(), files.end());  // the same order everywhere
+  return files;
+}
+
+}  // namespace grapnel
