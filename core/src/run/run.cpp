@@ -136,8 +136,8 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
       Event event = this->event();
       hooks.on_fit_start(event);
     }
-    give_hyper_parameters_to_loggers();
     checkpointing.restore_training();
+    give_hyper_parameters_to_loggers();  // they write them, which a refused resume must not
     run_stage();
     finish();
     if (run_options.verbose) log_results();
