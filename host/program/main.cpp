@@ -10,6 +10,7 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/host/manifest.h>
+#include <grapnel/host/this_process.h>
 
 #include "commands.h"
 #include "output.h"
@@ -60,9 +61,11 @@ int run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   using namespace grapnel;
+  host::open_missing_streams();
 #if !defined(_WIN32)
   // The parent process may ignore it, which is inherited: children could not be waited for.
   std::signal(SIGCHLD, SIG_DFL);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write()
 #endif
   try {
     program::show_log();

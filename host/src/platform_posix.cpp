@@ -1,12 +1,14 @@
 // platform.h on Linux and macOS.
 #include "platform.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -15,6 +17,8 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+
+#include <grapnel/host/this_process.h>
 
 #if defined(__linux__)
 #include <sys/xattr.h>
@@ -106,6 +110,21 @@ unsigned read_umask() {
 
 void set_umask(unsigned mask) {
   umask(static_cast<mode_t>(mask));
+}
+
+void open_missing_streams() noexcept {
+  // The lowest free number is what open() returns: that of the stream.
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+    if (fcntl(stream, F_GETFD) < 0 && errno == EBADF) {
+      (void)open("/dev/null", stream == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+    }
+  }
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "this machine";
+  return name.data();
 }
 
 struct SignalHandlers::Table {

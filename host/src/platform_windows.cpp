@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include <grapnel/host/this_process.h>
+
 namespace grapnel::host {
 
 std::map<std::string, std::string> read_environment() {
@@ -31,6 +33,13 @@ unsigned read_umask() {
 }
 
 void set_umask(unsigned) {}
+
+void open_missing_streams() noexcept {}
+
+std::string host_name() {
+  const char* const name = std::getenv("COMPUTERNAME");
+  return name == nullptr ? "this machine" : name;
+}
 
 struct SignalHandlers::Table {};
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <grapnel/base/error.h>
+#include <grapnel/host/this_process.h>
 #include <grapnel/version.h>
 
 #include "commands.h"
@@ -46,14 +47,15 @@ int run(std::vector<std::string> arguments) {
 
 int main(int argc, char** argv) {
   using namespace grapnel;
+  host::open_missing_streams();
   program::RunLog log;
   try {
     return program::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const c10::Error& error) {  // without its backtrace
-    program::print_error(error.what_without_backtrace());
+    if (!log.has_shown_cause()) program::print_error(error.what_without_backtrace());
     return exit_code_of(error);
   } catch (const std::exception& error) {
-    program::print_error(error.what());
+    if (!log.has_shown_cause()) program::print_error(error.what());
     return exit_code_of(error);
   }
 }

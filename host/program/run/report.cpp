@@ -65,9 +65,46 @@ Standing standing_of(const Session& session) {
   return {written.at("global_step").as_int(), written.at("epoch").as_int()};
 }
 
+// A word of a command as a shell takes it.
+std::string shell_word(const std::string& word) {
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./,:=+@%").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), is_plain)) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+// With what isn't in the run's run.json.
 std::string resume_command(const Session& session) {
-  const std::string directory = display_path(session.run_directory());
-  return fmt::format("grapnel fit --run-dir {} --ckpt last", directory);
+  const RunRequest& request = session.request();
+  std::string command =
+      "grapnel fit --run-dir " + shell_word(display_path(session.run_directory()));
+  command += " --ckpt last";
+  const auto add = [&command](const char* option, const std::vector<std::string>& values) {
+    for (const std::string& value : values)
+      command += fmt::format(" {} {}", option, shell_word(value));
+  };
+  add("--plugin", request.plugins);
+  add("--no-plugin", request.no_plugins);
+  add("--plugin-path", request.plugin_path);
+  if (request.threads > 0) command += fmt::format(" --threads {}", request.threads);
+  return command;
+}
+
+std::string ended_text(const Session& session, std::string_view interrupted) {
+  const std::string reason = stop_reason(session, interrupted);
+  const std::string length = fmt::format("{} epochs, {} steps", session.trainer().current_epoch(),
+                                         session.trainer().global_step());
+  if (session.had_nothing_to_do() && interrupted.empty()) {
+    return fmt::format(
+        "nothing was left to train: the run had ended before ({} after {}); to train "
+        "on, raise trainer.max_epochs or what else ended it",
+        reason, length);
+  }
+  return fmt::format("{} after {}", reason, length);
 }
 
 }  // namespace
@@ -85,6 +122,8 @@ ConfigValue report_json(const Session& session, std::string_view interrupted) {
   report.set("epoch", standing.epoch);
   report.set("stop_reason", stop_reason(session, interrupted));
   report.set("checkpoint", checkpoint.empty() ? ConfigValue() : ConfigValue(checkpoint.string()));
+  const std::filesystem::path best = session.best_checkpoint();
+  if (!best.empty()) report.set("best_checkpoint", best.string());
   report.set("run_directory", session.run_directory().string());
   report.set("plugins", plugins_json(session));
   if (session.request().kind == RunKind::predict && interrupted.empty()) {
@@ -104,13 +143,13 @@ std::string report_text(const Session& session, std::string_view interrupted) {
   const auto line = [&text](std::string_view name, std::string_view value) {
     text += fmt::format("{:<12} {}\n", name, value);
   };
-  if (fit || !interrupted.empty()) {
-    line("ended", fmt::format("{} after {} epochs, {} steps", stop_reason(session, interrupted),
-                              session.trainer().current_epoch(), session.trainer().global_step()));
-  }
-  const std::filesystem::path checkpoint = session.checkpoint();
+  if (fit || !interrupted.empty()) line("ended", ended_text(session, interrupted));
+  const std::filesystem::path checkpoint = session.checkpoint(), best = session.best_checkpoint();
   if (!checkpoint.empty()) line("checkpoint", display_path(checkpoint));
-  if (fit && !checkpoint.empty()) line("resume", resume_command(session));
+  if (!best.empty() && best != checkpoint) line("best", display_path(best));
+  const bool can_resume = !checkpoint.empty() || !session.loaded_checkpoint().empty();
+  if (fit && can_resume && !session.run_directory().empty())
+    line("resume", resume_command(session));
   if (!session.predictions_file().empty()) {
     line("predictions", display_path(session.predictions_file()));
   }

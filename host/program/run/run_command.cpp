@@ -7,6 +7,7 @@
 #include <string>
 
 #include <grapnel/base/error.h>
+#include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
 #include <grapnel/prediction_file.h>
 
@@ -16,6 +17,8 @@
 #include "report.h"
 #include "run_log.h"
 #include "session.h"
+#include "signals.h"
+#include "slurm.h"
 
 namespace grapnel::program {
 namespace {
@@ -41,40 +44,58 @@ constexpr const char* kEvaluationFooter =
     "  grapnel {0}\n"
     "  grapnel {0} --run-dir runs/mlp-digits-0 --ckpt last --json";
 
-// After a signal: reports the results so far and sets the exit code.
-void report_interrupt(const Session& session, const Interrupted& interrupt, Context& context) {
+void print_report(const Session& session, std::string_view interrupted) {
   if (session.request().json) {
-    print_json(report_json(session, interrupt.what()));
+    print_json(report_json(session, interrupted));
   } else {
-    print(report_text(session, interrupt.what()));
+    print(report_text(session, interrupted));
   }
-  context.exit_code = exit_code_of(interrupt);
+}
+
+// A scheduler's warning that the time is over.
+void requeue_after(const Interrupted& interrupt, const RunRequest& request) {
+  if (interrupt.signal_number != kRequeueSignal || request.kind != RunKind::fit) return;
+  if (const std::string job = slurm_job(); !job.empty()) requeue_slurm_job(job);
+}
+
+// After a signal, with everything saved: what a scheduler needs first, then the results so far.
+void end_interrupted(const Session& session, const Interrupted& interrupt) {
+  requeue_after(interrupt, session.request());
+  RunLog::show(LogLevel::warning, nullptr);
+  try {
+    print_report(session, interrupt.what());
+  } catch (const IoError& error) {
+    log_warning("{}", error.what());  // the exit code says what ended the run
+  }
 }
 
 void run(const RunRequest& request, Context& context) {
-  Session session(request);
-  if (request.explain) {
-    if (request.json) {
-      print_json(explain_json(session));
-    } else {
-      print(explain_text(session));
-    }
-    return;
-  }
+  const Signals signals;
   try {
-    session.run();
-  } catch (const Interrupted& interrupt) {
-    RunLog::show(LogLevel::warning, nullptr);
-    return report_interrupt(session, interrupt, context);
+    Session session(request);
+    if (request.explain) {
+      if (request.json) {
+        print_json(explain_json(session));
+      } else {
+        print(explain_text(session));
+      }
+      return;
+    }
+    try {
+      session.run();
+    } catch (const Interrupted& interrupt) {
+      end_interrupted(session, interrupt);
+      context.exit_code = exit_code_of(interrupt);
+      return;
+    }
+    RunLog::show(request.quiet ? LogLevel::warning : LogLevel::info, nullptr);
+    print_report(session, "");
+  } catch (const Interrupted& interrupt) {  // before the run began
+    requeue_after(interrupt, request);
+    throw;
   } catch (...) {
     RunLog::show(LogLevel::warning, nullptr);  // the bar stays above main's message
     throw;
-  }
-  RunLog::show(request.quiet ? LogLevel::warning : LogLevel::info, nullptr);
-  if (request.json) {
-    print_json(report_json(session, ""));
-  } else {
-    print(report_text(session, ""));
   }
 }
 
@@ -89,11 +110,11 @@ void add_run_options(CLI::App& command, RunRequest& request) {
   command
       .add_option("--ckpt", request.checkpoint,
                   request.kind == RunKind::fit
-                      ? "Resume from this checkpoint; 'last' or 'best': of "
-                        "the run directory, else of the latest run"
+                      ? "Resume from this checkpoint; 'last' or 'best': of the run directory, else "
+                        "of the latest run; 'auto': the last of --run-dir, where it has one"
                       : "Use this checkpoint's weights; 'last' or 'best' (the default): of the run "
                         "directory, else of the latest run")
-      ->type_name("PATH|last|best");
+      ->type_name(request.kind == RunKind::fit ? "PATH|last|best|auto" : "PATH|last|best");
   command.add_option("--run-dir", request.run_directory, "Directory for everything the run writes")
       ->type_name("DIR");
   several(command

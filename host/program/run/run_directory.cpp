@@ -2,35 +2,43 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
+#include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include <grapnel/base/checkpoint_file.h>
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
+#include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
+
+#include "checkpoint_places.h"
 
 namespace grapnel::program {
 namespace {
 
 namespace fs = std::filesystem;
 
-// The newest checkpoint file in a directory, following links; empty when there is none.
-fs::path newest_checkpoint(const fs::path& directory) {
-  fs::path newest;
-  fs::file_time_type newest_time{};
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
-    if (entry.path().extension() != ".ckpt" || !entry.is_regular_file(error)) continue;
-    const fs::file_time_type time = entry.last_write_time(error);
-    // Prefers a file to a link to it.
-    const bool newer = newest.empty() || time > newest_time ||
-                       (time == newest_time && fs::is_symlink(newest, error));
-    if (error || !newer) continue;
-    newest = entry.path();
-    newest_time = time;
+std::vector<fs::path> checkpoints_of(const fs::path& run_directory) {
+  std::vector<fs::path> files;
+  for (const CheckpointPlace& place : checkpoint_places(run_directory)) {
+    for (fs::path& file : checkpoints_in(place.directory, place.extension)) {
+      files.push_back(std::move(file));
+    }
   }
-  return newest;
+  return files;
+}
+
+// When the last of a run's checkpoints was written; nullopt when there is none.
+std::optional<fs::file_time_type> last_written(const fs::path& run_directory) {
+  std::optional<fs::file_time_type> last;
+  std::error_code error;
+  for (const fs::path& file : checkpoints_of(run_directory)) {
+    const fs::file_time_type time = fs::last_write_time(file, error);
+    if (!error && (!last || time > *last)) last = time;
+  }
+  return last;
 }
 
 // "best_model_path" of the first ModelCheckpoint whose state is in the file; empty when there is
@@ -50,26 +58,13 @@ std::string recorded_best(const fs::path& checkpoint) {
 
 }  // namespace
 
-fs::path make_run_directory(const std::string& name) {
-  std::error_code error;
-  fs::create_directories(kRunsDirectory, error);
-  if (error) throw IoError("make the directory", kRunsDirectory, error.value());
-  for (std::int64_t number = 0;; ++number) {
-    const fs::path directory = fs::path(kRunsDirectory) / fmt::format("{}-{}", name, number);
-    if (fs::create_directory(directory, error)) return directory;  // creating it reserves it
-    if (error) throw IoError("make the directory", directory, error.value());
-  }
-}
-
 std::optional<fs::path> latest_run_directory() {
   std::optional<fs::path> latest;
-  fs::file_time_type latest_time{};
+  std::optional<fs::file_time_type> latest_time;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(kRunsDirectory, error)) {
-    const fs::path newest = newest_checkpoint(entry.path() / kCheckpointsDirectory);
-    if (newest.empty()) continue;
-    const fs::file_time_type time = fs::last_write_time(newest, error);
-    if (error || (latest && time <= latest_time)) continue;
+    const auto time = last_written(entry.path());
+    if (!time || (latest_time && *time <= *latest_time)) continue;
     latest = entry.path();
     latest_time = time;
   }
@@ -82,23 +77,42 @@ std::optional<fs::path> run_directory_of(const fs::path& checkpoint) {
   return display_path(directory.parent_path());
 }
 
-fs::path last_checkpoint(const fs::path& run_directory) {
-  const fs::path newest = newest_checkpoint(run_directory / kCheckpointsDirectory);
-  if (!newest.empty()) return newest;
-  throw CheckpointError(run_directory / kCheckpointsDirectory,
-                        "there is no checkpoint in this directory; give a "
-                        "checkpoint with --ckpt, or another run with --run-dir");
+bool has_checkpoints(const fs::path& run_directory) {
+  return !checkpoints_of(run_directory).empty();
+}
+
+fs::path last_checkpoint(const fs::path& run_directory, CheckpointUse use) {
+  const std::vector<fs::path> files = checkpoints_of(run_directory);
+  const CheckpointChoice choice = grapnel::last_checkpoint(files, use);
+  const fs::path directory = run_directory / kCheckpointsDirectory;
+  if (files.empty()) {
+    throw CheckpointError(
+        directory,
+        "there is no checkpoint in this directory; give a checkpoint with --ckpt, "
+        "or another run with --run-dir");
+  }
+  if (choice.file.empty()) {
+    throw CheckpointError(directory, fmt::format("none of the {} checkpoints of this run can be "
+                                                 "used: {}",
+                                                 files.size(), join(choice.left_out, "; ")));
+  }
+  for (const std::string& reason : choice.left_out) {
+    log_warning("{}; {} is used", reason, quote(display_path(choice.file)));
+  }
+  return choice.file;
 }
 
 fs::path best_checkpoint(const fs::path& run_directory) {
-  const fs::path newest = last_checkpoint(run_directory);
-  const std::string recorded = recorded_best(newest);
-  if (recorded.empty()) return newest;
+  const fs::path last = last_checkpoint(run_directory, CheckpointUse::weights);
+  const fs::path recorded = recorded_best(last);
+  if (recorded.empty()) return last;
   // The run directory may have been moved, so it is searched first.
-  const fs::path here = run_directory / kCheckpointsDirectory / fs::path(recorded).filename();
   std::error_code error;
-  if (fs::exists(here, error)) return here;
-  return fs::exists(recorded, error) ? fs::path(recorded) : newest;
+  for (const CheckpointPlace& place : checkpoint_places(run_directory)) {
+    const fs::path here = place.directory / recorded.filename();
+    if (fs::exists(here, error)) return here;
+  }
+  return fs::exists(recorded, error) ? recorded : last;
 }
 
 }  // namespace grapnel::program

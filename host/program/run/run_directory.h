@@ -3,22 +3,22 @@
 //   runs/mlp-digits-0/run.json
 //                     metrics.csv, hparams.yaml
 //                     checkpoints/epoch=4-step=230.ckpt, last.ckpt
+//                     checkpoints.json     where other checkpoints are (checkpoint_places.h)
+//                     .lock                held while a process trains here (training_claim.h)
 //
 // A new run takes the next free number; a resumed one continues in its directory.
 #pragma once
 
 #include <filesystem>
 #include <optional>
-#include <string>
+
+#include <grapnel/checkpoint_order.h>
 
 namespace grapnel::program {
 
 inline constexpr const char* kRunsDirectory = "runs";
 inline constexpr const char* kCheckpointsDirectory = "checkpoints";
 inline constexpr const char* kRunFile = "run.json";
-
-// Creates runs/NAME-N for the smallest free N; two runs never get the same one. IoError.
-[[nodiscard]] std::filesystem::path make_run_directory(const std::string& name);
 
 // The most recently changed directory in runs/ that has checkpoints; nullopt when there is none.
 [[nodiscard]] std::optional<std::filesystem::path> latest_run_directory();
@@ -28,11 +28,15 @@ inline constexpr const char* kRunFile = "run.json";
 [[nodiscard]] std::optional<std::filesystem::path> run_directory_of(
     const std::filesystem::path& checkpoint);
 
-// The newest checkpoint of a run. CheckpointError when it has none.
-[[nodiscard]] std::filesystem::path last_checkpoint(const std::filesystem::path& run_directory);
+[[nodiscard]] bool has_checkpoints(const std::filesystem::path& run_directory);
 
-// The best checkpoint according to the run's ModelCheckpoint, as recorded in the newest checkpoint;
-// the newest itself when nothing is recorded. CheckpointError when there is none.
+// The checkpoint that is furthest in the run (grapnel/checkpoint_order.h); what is left out on the
+// way to it is a warning. CheckpointError when there is none, or none that can be used.
+[[nodiscard]] std::filesystem::path last_checkpoint(const std::filesystem::path& run_directory,
+                                                    CheckpointUse use);
+
+// The best checkpoint according to the run's ModelCheckpoint, as recorded in the last checkpoint;
+// the last itself when nothing is recorded. CheckpointError as above.
 [[nodiscard]] std::filesystem::path best_checkpoint(const std::filesystem::path& run_directory);
 
 }  // namespace grapnel::program

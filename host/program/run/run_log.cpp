@@ -1,5 +1,6 @@
 #include "run_log.h"
 
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <atomic>
@@ -7,6 +8,8 @@
 #include <mutex>
 #include <string>
 #include <utility>
+
+#include <grapnel/base/error.h>
 
 #include "output.h"
 
@@ -33,6 +36,12 @@ class ScreenSink final : public LogSink {
     }
   }
 
+  void show_cause(const std::string& text) {
+    write(LogLevel::error, text);
+    has_shown_cause_ = true;
+  }
+  bool has_shown_cause() const { return has_shown_cause_; }
+
   void show(LogLevel level, std::shared_ptr<ProgressSink> progress) {
     const std::lock_guard lock(mutex_);
     level_ = level;
@@ -43,6 +52,7 @@ class ScreenSink final : public LogSink {
   std::atomic<LogLevel> level_ = LogLevel::warning;
   std::mutex mutex_;
   std::shared_ptr<ProgressSink> progress_;
+  std::atomic<bool> has_shown_cause_ = false;
 };
 
 // Never destroyed: other code may log at the end of the process.
@@ -58,6 +68,21 @@ RunLog::RunLog() {
 }
 RunLog::~RunLog() {
   screen()->show(LogLevel::warning, nullptr);
+}
+
+void RunLog::show_cause(const std::exception_ptr& cause) {
+  try {
+    std::rethrow_exception(cause);
+  } catch (const Interrupted&) {
+  } catch (const c10::Error& error) {  // without its backtrace
+    screen()->show_cause(error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    screen()->show_cause(error.what());
+  }
+}
+
+bool RunLog::has_shown_cause() {
+  return screen()->has_shown_cause();
 }
 
 void RunLog::show(LogLevel level, std::shared_ptr<ProgressSink> progress) {

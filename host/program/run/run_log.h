@@ -1,6 +1,7 @@
 // Sends the library's log to standard error, above the progress bar if there is one.
 #pragma once
 
+#include <exception>
 #include <memory>
 
 #include <grapnel/base/log.h>
@@ -18,6 +19,10 @@ class RunLog {
 
   // Shows messages from this level on, above this bar; nullptr: no bar.
   static void show(LogLevel level, std::shared_ptr<ProgressSink> progress);
+  // Shows the error that ends the run, now: before what fails because of it. Not for a signal.
+  static void show_cause(const std::exception_ptr& cause);
+  // Whether show_cause() showed it.
+  static bool has_shown_cause();
 };
 
 }  // namespace grapnel::program

@@ -18,6 +18,7 @@
 #include <grapnel/terminal_progress.h>
 
 #include "callbacks_section.h"
+#include "last_state_keeper.h"
 #include "loggers_section.h"
 #include "run_directory.h"
 #include "run_log.h"
@@ -29,29 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_in_a_run(const std::string& checkpoint) {
-  return checkpoint == "last" || checkpoint == "best";
-}
-
-// Ensures that a run can always be resumed from its last state: adds the ModelCheckpoint that the
-// trainer would add, or another one if those of run.json keep only the best.
-void keep_last_state(std::vector<CallbackHandle>& callbacks) {
-  bool has_checkpoint = false;
-  for (const CallbackHandle& handle : callbacks) {
-    const Callback* callback = handle.callback.get();
-    has_checkpoint = has_checkpoint || dynamic_cast<const Checkpoint*>(callback) != nullptr;
-    const auto* writer = dynamic_cast<const ModelCheckpoint*>(callback);
-    if (writer != nullptr && writer->options().save_last != SaveLast::no) return;
-  }
-  ModelCheckpointOptions options{.save_on_exception = true};
-  if (has_checkpoint) {
-    options.filename = "last";
-    options.enable_version_counter = false;
-  } else {
-    options.save_last = SaveLast::link;
-  }
-  const auto keeper = std::make_shared<ModelCheckpoint>(options);
-  if (has_checkpoint) keeper->set_name("last");
-  callbacks.emplace_back(keeper, CallbackOrigin::trainer_default, "grapnel");
+  return checkpoint == "last" || checkpoint == "best" || checkpoint == "auto";
 }
 
 // Metrics of all loaders; with several loaders, their names contain the loader's index.
@@ -67,12 +46,14 @@ Session::Session(const RunRequest& request) : request_(request) {
   RunLog::show(request_.quiet ? LogLevel::warning : LogLevel::info, nullptr);
   choose_directory();
   load_config();
+  Signals::check();
   selection_ = host::select_plugins({.discovery = {.plugin_path = request_.plugin_path},
                                      .plugins = request_.plugins,
                                      .no_plugins = request_.no_plugins,
                                      .environment = std::nullopt});
   for (const std::string& notice : selection_.notices) log_text(LogLevel::info, notice);
   make_parts();
+  Signals::check();
 }
 
 // Chooses the run directory and the checkpoint to start from. The directory of a new fit is created
@@ -87,6 +68,9 @@ void Session::choose_directory() {
     return;
   }
   if (fit && wanted.empty()) return;
+  if (run_directory_.empty() && wanted == "auto") {
+    throw ConfigError({}, "--ckpt auto needs --run-dir: the run to resume, or to begin", "ckpt");
+  }
   if (run_directory_.empty()) {
     const auto latest = latest_run_directory();
     if (!latest) {
@@ -99,8 +83,13 @@ void Session::choose_directory() {
     }
     run_directory_ = *latest;
   }
-  checkpoint_ =
-      wanted == "last" ? last_checkpoint(run_directory_) : best_checkpoint(run_directory_);
+  if (!has_checkpoints(run_directory_) && wanted == "auto") return;
+  // The last one is known only when no other process writes any.
+  const bool trains = fit && !request_.explain;
+  if (trains && has_checkpoints(run_directory_)) claim_.emplace(run_directory_);
+  const auto use = fit ? CheckpointUse::resume : CheckpointUse::weights;
+  checkpoint_ = wanted.empty() || wanted == "best" ? program::best_checkpoint(run_directory_)
+                                                   : program::last_checkpoint(run_directory_, use);
 }
 
 void Session::load_config() {
@@ -123,7 +112,12 @@ void Session::make_parts() {
   data_ = make_data(config_.data(), "data");
   model_ = make_model(config_.model(), "model");
   std::vector<CallbackHandle> callbacks = make_callbacks();
-  trainer_ = std::make_unique<Trainer>(make_trainer_options(), std::move(callbacks));
+  TrainerOptions options = make_trainer_options();
+  if (claim_) {
+    record_ = std::make_shared<RunRecord>(*claim_, config_.source);
+    callbacks.insert(callbacks.begin(), record_);
+  }
+  trainer_ = std::make_unique<Trainer>(std::move(options), std::move(callbacks));
 }
 
 std::vector<CallbackHandle> Session::make_callbacks() {
@@ -161,25 +155,32 @@ TrainerOptions Session::make_trainer_options() {
   if (request_.explain || options.fast_dev_run != 0) return options;  // nothing is written
   const bool fit = request_.kind == RunKind::fit;
   const auto loggers = read_loggers(config_.parameters.get<ConfigValue>("loggers"));
-  if (fit && run_directory_.empty()) run_directory_ = make_run_directory(config_.name());
+  if (fit) claim_directory();
   if (options.default_root_dir.empty()) options.default_root_dir = run_directory_;
-  if (fit) {
-    options.loggers = make_loggers(loggers, run_directory_);
-    record_config();
-  }
+  if (fit) options.loggers = make_loggers(loggers, run_directory_);
   return options;
 }
 
-void Session::record_config() const {
-  fs::create_directories(run_directory_);
-  write_file(run_directory_ / kRunFile, write_json(config_.source, JsonStyle::pretty),
-             Durability::fast);
+void Session::claim_directory() {
+  if (run_directory_.empty()) {
+    claim_.emplace(TrainingClaim::of_new_run(config_.name()));
+    run_directory_ = claim_->directory();
+  } else if (!claim_) {
+    claim_.emplace(run_directory_);
+  }
+}
+
+Session::~Session() {
+  Signals::watch(nullptr);
 }
 
 void Session::run() {
-  const SignalScope signals(*trainer_);
+  Signals::watch(trainer_.get());
   run_kind();
-  if (request_.kind == RunKind::fit) metrics_ = trainer_->callback_metrics();
+  if (request_.kind != RunKind::fit) return;
+  metrics_ = trainer_->callback_metrics();
+  // A run of no epochs is one, too.
+  if (record_ != nullptr && claim_->is_new()) record_->begin();
 }
 
 void Session::run_kind() {
@@ -206,16 +207,27 @@ void Session::run_kind() {
   }
 }
 
+fs::path Session::run_directory() const {
+  return claim_ && !claim_->stays() ? fs::path() : run_directory_;
+}
+
 fs::path Session::checkpoint() const {
-  if (request_.kind == RunKind::fit) {
-    for (const CallbackHandle& handle : trainer_->callbacks()) {
-      const auto* writer = dynamic_cast<const ModelCheckpoint*>(handle.callback.get());
-      if (writer == nullptr) continue;
-      if (!writer->best_model_path().empty()) return writer->best_model_path();
-      if (!writer->last_model_path().empty()) return writer->last_model_path();
-    }
+  if (request_.kind != RunKind::fit) return checkpoint_;
+  return record_ != nullptr ? record_->newest_checkpoint() : fs::path();
+}
+
+fs::path Session::best_checkpoint() const {
+  if (request_.kind != RunKind::fit) return {};
+  for (const CallbackHandle& handle : trainer_->callbacks()) {
+    const auto* writer = dynamic_cast<const ModelCheckpoint*>(handle.callback.get());
+    if (writer == nullptr || writer->options().monitor.empty()) continue;
+    return writer->best_model_path();
   }
-  return checkpoint_;
+  return {};
+}
+
+bool Session::had_nothing_to_do() const {
+  return record_ != nullptr && !checkpoint_.empty() && !record_->has_begun();
 }
 
 }  // namespace grapnel::program

@@ -14,6 +14,8 @@
 #include <grapnel/trainer.h>
 
 #include "run_config.h"
+#include "run_record.h"
+#include "training_claim.h"
 
 namespace grapnel::program {
 
@@ -40,6 +42,9 @@ class Session {
  public:
   // ConfigError, PluginError, CheckpointError, IoError: when the run cannot start.
   explicit Session(const RunRequest& request);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   // Runs; signals stop it in an orderly way. Passes on exceptions of the run.
   void run();
@@ -48,11 +53,18 @@ class Session {
   Trainer& trainer() const { return *trainer_; }
   const MadeModel& model() const { return model_; }
   const host::PluginSelection& selection() const { return selection_; }
-  const std::filesystem::path& run_directory() const { return run_directory_; }
+  // Empty when there is none, also because a new one goes with a fit that didn't begin.
+  std::filesystem::path run_directory() const;
   // The metrics of the run: callback metrics after fit, else the result of validate or test.
   const MetricDict& metrics() const { return metrics_; }
-  // The checkpoint to remember: the best of a fit, else the newest, else the one that was loaded.
+  // Of a fit the checkpoint that it wrote last, else the one that was loaded; empty: none.
   std::filesystem::path checkpoint() const;
+  // The best by the first ModelCheckpoint with a monitor; empty: none.
+  std::filesystem::path best_checkpoint() const;
+  // The checkpoint that was loaded; empty: none.
+  const std::filesystem::path& loaded_checkpoint() const { return checkpoint_; }
+  // A resumed fit had reached its end before.
+  bool had_nothing_to_do() const;
   // Of predict; empty otherwise.
   const std::filesystem::path& predictions_file() const { return predictions_file_; }
 
@@ -62,7 +74,7 @@ class Session {
   void make_parts();
   std::vector<CallbackHandle> make_callbacks();
   TrainerOptions make_trainer_options();
-  void record_config() const;
+  void claim_directory();
   void run_kind();
 
   RunRequest request_;
@@ -72,6 +84,8 @@ class Session {
   host::PluginSelection selection_;
   MadeData data_;
   MadeModel model_;
+  std::optional<TrainingClaim> claim_;  // of a fit that writes; outlives the trainer
+  std::shared_ptr<RunRecord> record_;   // where there is a claim
   std::unique_ptr<Trainer> trainer_;
   MetricDict metrics_;
   std::filesystem::path predictions_file_;

@@ -1,16 +1,8 @@
 // Signals to a real process: it ends in an orderly way, with 128 + the signal's number, and what it leaves
 // is enough to go on and end with the same bits.
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <algorithm>
 
-#include <chrono>
-#include <csignal>
-#include <stdexcept>
-#include <thread>
-
-#include "trainee.h"
+#include "running.h"
 
 namespace interrupt_test {
 
@@ -20,79 +12,6 @@ using Catch::Contains;
 namespace fs = std::filesystem;
 
 namespace {
-
-// A command that runs while the test goes on.
-class Running {
- public:
-  Running(const Trainee& user, const Arguments& arguments) : output_(user.here("output")) {
-    std::vector<std::string> words = {GRAPNEL};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    std::vector<std::string> variables = {"PATH=/usr/bin:/bin", "OMP_NUM_THREADS=1"};
-    for (const auto& [name, value] : user.environment()) variables.push_back(name + "=" + value);
-    std::vector<char*> envp;
-    for (std::string& variable : variables) envp.push_back(variable.data());
-    envp.push_back(nullptr);
-
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addchdir_np(&actions, user.directories.project.c_str());
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output_.c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, error().c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t defaults;
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGINT);
-    sigaddset(&defaults, SIGTERM);
-    posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-    const int status = posix_spawn(&pid_, GRAPNEL, &actions, &attributes, argv.data(), envp.data());
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    if (status != 0) throw std::runtime_error("cannot start grapnel");
-  }
-
-  ~Running() {
-    if (ended_) return;
-    kill(pid_, SIGKILL);
-    wait();
-  }
-
-  void signal(int number) const { kill(pid_, number); }
-
-  // Waits until a file is there, as long as the process lives.
-  bool until_exists(const fs::path& file) {
-    for (int i = 0; i < 3000; ++i) {
-      if (fs::exists(file)) return true;
-      if (waitpid(pid_, &status_, WNOHANG) == pid_) {
-        ended_ = true;
-        return false;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return false;
-  }
-
-  int wait() {
-    if (!ended_) waitpid(pid_, &status_, 0);
-    ended_ = true;
-    return status_;
-  }
-
-  std::string answer() const { return read_file(output_); }
-  fs::path error() const { return fs::path(output_).replace_filename("error"); }
-
- private:
-  fs::path output_;
-  pid_t pid_ = -1;
-  int status_ = 0;
-  bool ended_ = false;
-};
 
 // A training that would take hours, a step at a time, so that a signal comes in the middle of it.
 const Arguments kLong = {"fit", "--json", "--set", "trainer.max_epochs=100000"};
@@ -143,6 +62,96 @@ TEST_CASE("an interrupted and resumed run ends with the bits of an uninterrupted
   const auto whole = tensors_of(user.here("whole/checkpoints/last.ckpt"));
   CHECK(!whole.empty());
   CHECK(tensors_of(last_of(user)) == whole);
+}
+
+TEST_CASE(
+    "SIGHUP and SIGUSR1 save and end a training as SIGTERM does, and may come several times") {
+  for (const int number : {SIGHUP, SIGUSR1}) {
+    const Trainee user;
+    Running fit(user, kLong);
+    REQUIRE(fit.until_exists(last_of(user)));
+    for (int i = 0; i < 3; ++i) fit.signal(number);
+    CHECK(fit.exit_code() == 128 + number);
+    const ConfigValue answer = parse_json(fit.answer(), "answer");
+    const CheckpointFile last = CheckpointFile::open(last_of(user));
+    CHECK(last.document().at("checkpoint").at("global_step") == answer.at("global_step"));
+  }
+}
+
+TEST_CASE("a signal that was ignored when the program was started stays ignored") {
+  for (const int number : {SIGINT, SIGHUP}) {
+    const Trainee user;
+    Running fit(user, kLong, {.ignored = {number}});
+    REQUIRE(fit.until_exists(last_of(user)));
+    fit.signal(number);
+    fs::remove(last_of(user));
+    CHECK(fit.until_exists(last_of(user)));  // it goes on to the next epoch's end
+    fit.signal(SIGTERM);
+    CHECK(fit.exit_code() == 128 + SIGTERM);
+  }
+}
+
+TEST_CASE("a signal while a training starts ends it in order, and leaves no run directory") {
+  const Trainee user;
+  // A plugin that takes its time to be created is what a start waits for.
+  user.drop_in("create_waits");
+  Running fit(user, {"fit", "--plugin", "create_waits"});
+  REQUIRE(fit.until_exists(user.here("create_waits.started")));
+  fit.signal(SIGTERM);
+  user.write("create_waits.go", "");
+  CHECK(fit.exit_code() == 128 + SIGTERM);
+  CHECK_THAT(fit.error(), Contains("interrupted by SIGTERM"));
+  CHECK(!fs::exists(user.here("runs")));
+}
+
+TEST_CASE("Slurm's warning saves, and queues the job again") {
+  const Trainee user;
+  const fs::path scontrol = user.write("bin/scontrol", "#!/bin/sh\necho \"$@\" > requeued\n");
+  fs::permissions(scontrol, fs::perms::owner_all);
+  const std::string path = scontrol.parent_path().string() + ":/usr/bin:/bin";
+  const auto requeued = [&](const Variables& job, int number) {
+    fs::remove(user.here("requeued"));
+    fs::remove_all(user.here("runs"));
+    Variables variables = {{"PATH", path}};
+    variables.insert(variables.end(), job.begin(), job.end());
+    Running fit(user, kLong, {.variables = variables});
+    REQUIRE(fit.until_exists(last_of(user)));
+    fit.signal(number);
+    CHECK(fit.exit_code() == 128 + number);
+    const std::int64_t steps = parse_json(fit.answer(), "answer").at("global_step").as_int();
+    const CheckpointFile last = CheckpointFile::open(last_of(user));
+    CHECK(last.document().at("checkpoint").at("global_step").as_int() == steps);
+    return fs::exists(user.here("requeued")) ? read_file(user.here("requeued")) : "";
+  };
+  CHECK(requeued({{"SLURM_JOB_ID", "4711"}}, SIGUSR1) == "requeue 4711\n");
+  CHECK(requeued({{"SLURM_JOB_ID", "9"}, {"SLURM_ARRAY_JOB_ID", "7"}, {"SLURM_ARRAY_TASK_ID", "3"}},
+                 SIGUSR1) == "requeue 7_3\n");
+  CHECK(requeued({{"SLURM_JOB_ID", "4711"}}, SIGTERM).empty());
+  CHECK(requeued({{"SLURM_JOB_ID", "4711"}, {"SLURM_JOB_NAME", "bash"}}, SIGUSR1).empty());
+  CHECK(requeued({{"SLURM_JOB_ID", "4711"}, {"SLURM_PROCID", "1"}}, SIGUSR1).empty());
+  CHECK(requeued({}, SIGUSR1).empty());
+}
+
+TEST_CASE("a Slurm job that can't be queued again is told, and the training is saved") {
+  const Trainee user;
+  Running fit(user, kLong, {.variables = {{"SLURM_JOB_ID", "4711"}, {"PATH", "/nowhere"}}});
+  REQUIRE(fit.until_exists(last_of(user)));
+  fit.signal(SIGUSR1);
+  CHECK(fit.exit_code() == 128 + SIGUSR1);
+  CHECK_THAT(fit.error(), Contains("the Slurm job 4711 was not requeued: there is no scontrol"));
+}
+
+TEST_CASE("a requeued job's command with --ckpt auto begins the run, and then resumes it") {
+  const Trainee user;
+  const auto fit = [&](int epochs) {
+    return user.fit_json(epochs, {"--run-dir", "job", "--ckpt", "auto"});
+  };
+  CHECK(fit(1).at("global_step").as_int() == 10);
+  CHECK(fit(2).at("global_step").as_int() == 20);
+  CHECK_THAT(read_file(user.here("job/metrics.csv")), Contains("\n1,"));
+  const ProcessResult without = user.fit(1, {"--ckpt", "auto"});
+  CHECK(without.exit_code == 3);
+  CHECK_THAT(without.error, Contains("--ckpt auto needs --run-dir"));
 }
 
 TEST_CASE("a second SIGINT ends the process at once") {

@@ -1,0 +1,133 @@
+#include "training_claim.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+
+#include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
+#include <grapnel/base/log.h>
+#include <grapnel/base/process.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/this_process.h>
+
+#include "run_directory.h"
+
+namespace grapnel::program {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLockFile = ".lock";
+// The lock file's text has always this length, so that a longer one is overwritten as a whole.
+constexpr std::size_t kLockText = 512;
+
+// Absolute, without a separator at its end.
+fs::path normal(const fs::path& directory) {
+  const fs::path path = fs::absolute(directory).lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
+// Makes the directory and those above it. The topmost that was missing; empty: none was.
+fs::path make_directories(const fs::path& directory) {
+  fs::path made;
+  std::error_code error;
+  for (fs::path path = normal(directory); !fs::exists(path, error); path = path.parent_path()) {
+    made = path;
+    if (path == path.parent_path()) break;
+  }
+  fs::create_directories(directory, error);
+  if (error) throw IoError("make the directory", directory, error.value());
+  return made;
+}
+
+// "process 4711 on host a"; "another process" when the file doesn't say.
+std::string holder_of(const fs::path& lock) {
+  try {
+    std::string text = read_file(lock, kLockText);
+    text.erase(text.find_last_not_of(" \n") + 1);
+    if (!text.empty()) return printable(text);
+  } catch (const Error&) {
+  }
+  return "another process";
+}
+
+bool has_no_locks(int error_number) {
+  return error_number == ENOLCK || error_number == ENOTSUP || error_number == EOPNOTSUPP ||
+         error_number == ENOSYS;
+}
+
+}  // namespace
+
+TrainingClaim::TrainingClaim(fs::path directory, fs::path made)
+    : directory_(std::move(directory)), made_(std::move(made)) {}
+
+TrainingClaim::TrainingClaim(fs::path directory)
+    : TrainingClaim(directory, make_directories(directory)) {
+  lock();
+}
+
+TrainingClaim::TrainingClaim(TrainingClaim&& other) noexcept
+    : directory_(std::move(other.directory_)),
+      made_(std::exchange(other.made_, {})),
+      lock_(std::move(other.lock_)),
+      kept_(std::exchange(other.kept_, true)) {}
+
+TrainingClaim TrainingClaim::of_new_run(const std::string& name) {
+  const fs::path made = make_directories(kRunsDirectory);
+  for (std::int64_t number = 0;; ++number) {
+    const fs::path directory = fs::path(kRunsDirectory) / fmt::format("{}-{}", name, number);
+    std::error_code error;
+    // Creating it reserves it.
+    if (fs::create_directory(directory, error)) {
+      TrainingClaim claim(directory, made.empty() ? normal(directory) : made);
+      claim.lock();
+      return claim;
+    }
+    if (error) throw IoError("make the directory", directory, error.value());
+  }
+}
+
+TrainingClaim::~TrainingClaim() {
+  if (stays()) return;
+  std::error_code ignored;  // a destructor cannot report it
+  fs::path directory = normal(directory_);
+  fs::remove_all(directory, ignored);
+  // Those above it only while nothing else is in them.
+  while (directory != made_ && directory.has_relative_path()) {
+    directory = directory.parent_path();
+    if (!fs::remove(directory, ignored)) break;
+  }
+}
+
+void TrainingClaim::lock() {
+  const fs::path file = directory_ / kLockFile;
+  try {
+    lock_ = FileLock::try_acquire(file, LockKind::exclusive);
+  } catch (const IoError& error) {
+    if (!has_no_locks(error.error_number)) throw;
+    log_warning(
+        "the file system of {} has no locks; make sure that no other process trains in it meanwhile",
+        quote(directory_.string()));
+    return;
+  }
+  if (!lock_) {
+    throw IoError("train in", directory_, 0,
+                  fmt::format("this run is being trained by {}; wait for its end, or train in "
+                              "another directory (--run-dir)",
+                              holder_of(file)));
+  }
+  std::string text = fmt::format("process {} on {}", process_id(), host::host_name());
+  text.resize(kLockText - 1, ' ');
+  text += '\n';
+  try {
+    File::open(file, OpenMode::read_write).write(std::as_bytes(std::span(text)));
+  } catch (const IoError&) {
+    // On a full disk others are told of "another process".
+  }
+}
+
+}  // namespace grapnel::program

@@ -1,0 +1,180 @@
+// What a fit does to its run directory: one process at a time, nothing before the training has begun,
+// nothing after its end.
+#include "running.h"
+
+namespace run_directory_test {
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+// name -> content of every file and link below a directory, but the lock.
+std::map<std::string, std::string> files_of(const fs::path& directory) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (entry.is_directory() || entry.path().filename() == ".lock") continue;
+    const std::string name = entry.path().lexically_relative(directory).string();
+    files[name] = entry.is_symlink() ? "-> " + fs::read_symlink(entry.path()).string()
+                                     : read_file(entry.path());
+  }
+  return files;
+}
+
+// The names of the files that differ, or that only one of the two has.
+std::vector<std::string> changed(const std::map<std::string, std::string>& before,
+                                 const std::map<std::string, std::string>& after) {
+  std::vector<std::string> names;
+  for (const auto& [name, content] : before) {
+    const auto found = after.find(name);
+    if (found == after.end() || found->second != content) names.push_back(name);
+  }
+  for (const auto& [name, content] : after) {
+    if (!before.contains(name)) names.push_back(name);
+  }
+  return names;
+}
+
+fs::path last_of(const Trainee& user, const std::string& run) {
+  return user.here(run + "/checkpoints/last.ckpt");
+}
+
+}  // namespace
+
+TEST_CASE("a resume that is refused changes nothing in the run's directory") {
+  const Trainee user;
+  user.fit_json(1, {"--run-dir", "run"});
+  user.write("damaged.ckpt", read_file(last_of(user, "run")).substr(0, 3000));
+  user.write("bad.csv", "a,b\n1,\n");
+  const auto before = files_of(user.here("run"));
+  const std::vector<Arguments> refused = {
+      {"--set", "model.hidden=[128]"},
+      {"--set", "model.name=cnn"},
+      {"--set", "optimizer=SGD"},
+      {"--set", "data.name=csv", "--set", "data.path=bad.csv", "--set", "data.target=b"},
+      {"--set", "trainer.max_time=abc"},
+      {"--set", R"(callbacks.model_checkpoint.filename="{epoch:.f}")"},
+      {"--ckpt", "damaged.ckpt"},
+      {"--ckpt", "nowhere.ckpt"}};
+  for (const Arguments& how : refused) {
+    Arguments arguments = {"--run-dir", "run"};
+    if (how.front() != "--ckpt") arguments.insert(arguments.end(), {"--ckpt", "last"});
+    arguments.insert(arguments.end(), how.begin(), how.end());
+    const ProcessResult result = user.fit(3, arguments);
+    INFO(how.back() << ": " << result.error);
+    CHECK(result.exit_code != 0);
+    CHECK(changed(before, files_of(user.here("run"))).empty());
+  }
+  CHECK(user.fit_json(2, {"--run-dir", "run", "--ckpt", "last"}).at("global_step").as_int() == 20);
+  CHECK(user.run({"test", "--run-dir", "run"}).exit_code == 0);
+}
+
+TEST_CASE("a new fit that is refused leaves no directory") {
+  const Trainee user;
+  user.write("bad.csv", "a,b\n1,\n");
+  user.write("bad.idx", "nonsense");
+  const std::vector<Arguments> refused = {
+      {"--set", "data.name=csv", "--set", "data.path=bad.csv", "--set", "data.target=b"},
+      {"--set", "data.name=csv", "--set", "data.path=nowhere.csv", "--set", "data.target=b"},
+      {"--set", "trainer.max_time=abc"},
+      {"--set", R"(callbacks.model_checkpoint.filename="{epoch:.f}")"},
+      {"--set", "callbacks.model_checkpoint.save_top_k=-3"},
+      {"--set", "loggers.csv.name=../outside"},
+      {"--ckpt", "nowhere.ckpt"}};
+  const auto before = files_of(user.directories.project);
+  for (const Arguments& how : refused) {
+    for (const bool named : {false, true}) {
+      Arguments arguments = how;
+      if (named) arguments.insert(arguments.end(), {"--run-dir", "new/run/"});
+      const ProcessResult result = user.fit(1, arguments);
+      INFO(how.back() << ": " << result.error);
+      CHECK(result.exit_code != 0);
+      CHECK(changed(before, files_of(user.directories.project)).empty());
+      CHECK(!fs::exists(user.here("runs")));
+      CHECK(!fs::exists(user.here("new")));
+    }
+  }
+}
+
+TEST_CASE("run.json holds the configuration as the training that began last had it") {
+  const Trainee user;
+  user.fit_json(1, {"--run-dir", "run"});
+  CHECK_THAT(read_file(user.here("run/run.json")), Contains("\"max_epochs\": 1"));
+  user.fit_json(3, {"--run-dir", "run", "--ckpt", "last"});
+  CHECK_THAT(read_file(user.here("run/run.json")), Contains("\"max_epochs\": 3"));
+}
+
+TEST_CASE("a second fit in the directory of one that runs is refused, naming the process") {
+  const Trainee user;
+  Running first(user, {"fit", "--run-dir", "run", "--set", "trainer.max_epochs=100000"});
+  REQUIRE(first.until_exists(last_of(user, "run")));
+  for (const Arguments& again : {Arguments{}, Arguments{"--ckpt", "last"}}) {
+    Arguments arguments = {"--run-dir", "run"};
+    arguments.insert(arguments.end(), again.begin(), again.end());
+    const ProcessResult second = user.fit(1, arguments);
+    CHECK(second.exit_code == 6);
+    CHECK_THAT(second.error, Contains("this run is being trained by process " +
+                                      std::to_string(first.id()) + " on "));
+  }
+  // Reading it is possible meanwhile.
+  CHECK(user.run({"test", "--run-dir", "run"}).exit_code == 0);
+  CHECK(user.run({"predict", "--run-dir", "run", "--ckpt", "last"}).exit_code == 0);
+  CHECK(user.run({"fit", "--run-dir", "run", "--ckpt", "last", "--explain"}).exit_code == 0);
+  first.signal(SIGKILL);
+  first.wait();
+  // The lock ends with its process.
+  const ProcessResult resumed =
+      user.run({"fit", "--run-dir", "run", "--ckpt", "last", "--set", "trainer.max_epochs=1"});
+  CHECK_THAT(resumed.error, !Contains("is being trained"));
+}
+
+TEST_CASE("of several fits that begin in one directory at once, one trains") {
+  const Trainee user;
+  std::vector<std::unique_ptr<Running>> fits;
+  for (int i = 0; i < 3; ++i) {
+    fits.push_back(std::make_unique<Running>(
+        user, Arguments{"fit", "--run-dir", "run", "--set", "trainer.max_epochs=100000"},
+        Running::Setting{.name = std::to_string(i)}));
+  }
+  int refused = 0;
+  while (refused < 2) {
+    for (const auto& fit : fits) {
+      if (fit == nullptr || !fit->has_ended()) continue;
+      CHECK(fit->exit_code() == 6);
+      CHECK_THAT(fit->error(), Contains("this run is being trained by "));
+      ++refused;
+    }
+    std::erase_if(fits, [](const auto& fit) { return fit->has_ended(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  REQUIRE(fits.size() == 1);
+  REQUIRE(fits.front()->until_exists(last_of(user, "run")));
+  fits.front()->signal(SIGTERM);
+  CHECK(fits.front()->exit_code() == 128 + SIGTERM);
+}
+
+TEST_CASE("the same command on a complete run changes nothing, and says so") {
+  const Trainee user;
+  user.fit_json(2, {"--run-dir", "run"});
+  const auto before = files_of(user.here("run"));
+  const ProcessResult again = user.fit(2, {"--run-dir", "run", "--ckpt", "last"});
+  INFO(again.error);
+  CHECK(again.exit_code == 0);
+  CHECK_THAT(again.output, Contains("nothing was left to train") && !Contains("\ncheckpoint"));
+  CHECK(changed(before, files_of(user.here("run"))).empty());
+}
+
+TEST_CASE("a run directory that is removed while it trains is told, and run.json comes back") {
+  const Trainee user;
+  Running fit(user, {"fit", "--run-dir", "run", "--set", "trainer.max_epochs=100000"});
+  REQUIRE(fit.until_exists(last_of(user, "run")));
+  fs::remove(user.here("run/run.json"));
+  REQUIRE(fit.until_exists(user.here("run/run.json")));
+  fit.signal(SIGTERM);
+  CHECK(fit.exit_code() == 128 + SIGTERM);
+  CHECK_THAT(fit.error(), Contains("run.json was removed while the run was training"));
+}
+
+}  // namespace run_directory_test
