@@ -1,0 +1,123 @@
+// Trainings that are killed at random, resumed with `--ckpt last`, and killed again: what is left, and
+// does it equal a training that was left alone? See README.md.
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+
+#include <grapnel/base/files.h>
+
+#include "kill_case.h"
+
+namespace grapnel::reliability {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Options {
+  int kills = 100;
+  std::uint64_t seed = std::random_device()();
+  fs::path directory;  // empty: a temporary one
+};
+
+struct Sum {
+  int trainings = 0, kills_at_operation = 0, kills_at_time = 0, begun_anew = 0, failed = 0;
+  int same_tensors = 0, same_csv = 0, same_json_lines = 0;
+  std::size_t damaged = 0, left_over = 0, missing = 0;
+
+  int kills() const { return kills_at_operation + kills_at_time; }
+
+  void add(const KillOutcome& outcome) {
+    ++trainings;
+    kills_at_operation += outcome.kills_at_operation;
+    kills_at_time += outcome.kills_at_time;
+    begun_anew += outcome.begun_anew;
+    failed += outcome.failure.empty() ? 0 : 1;
+    same_tensors += outcome.same_tensors ? 1 : 0;
+    same_csv += outcome.same_csv ? 1 : 0;
+    same_json_lines += outcome.same_json_lines ? 1 : 0;
+    damaged += outcome.damaged.size();
+    left_over += outcome.left_over.size();
+    missing += outcome.missing.size();
+  }
+};
+
+void print_table(const Sum& sum) {
+  const auto row = [](const char* name, const std::string& value) {
+    fmt::print("| {:<52}| {:<12}|\n", name, value);
+  };
+  const auto of_all = [&](int count) { return fmt::format("{} of {}", count, sum.trainings); };
+  row("trainings", std::to_string(sum.trainings));
+  row("SIGKILLs at a random file operation", std::to_string(sum.kills_at_operation));
+  row("SIGKILLs at a random time", std::to_string(sum.kills_at_time));
+  row("begun anew, because nothing was saved yet", std::to_string(sum.begun_anew));
+  row("resumes or ends that failed", std::to_string(sum.failed));
+  row("same tensors in last.ckpt, byte by byte", of_all(sum.same_tensors));
+  row("same metrics.csv, byte by byte", of_all(sum.same_csv));
+  row("same metrics.jsonl, byte by byte", of_all(sum.same_json_lines));
+  row("damaged checkpoints, after any kill", std::to_string(sum.damaged));
+  row("files left over", std::to_string(sum.left_over));
+  row("files missing", std::to_string(sum.missing));
+}
+
+void print_differences(const KillOutcome& outcome, int number, int setting) {
+  fmt::print("training {} ({}; {} kills):\n", number, describe_kill_setting(setting),
+             outcome.kills());
+  if (!outcome.failure.empty()) fmt::print("  failed: {}\n", outcome.failure);
+  if (!outcome.same_tensors) fmt::print("  other tensors in last.ckpt\n");
+  if (!outcome.same_csv) fmt::print("  another metrics.csv\n");
+  if (!outcome.same_json_lines) fmt::print("  another metrics.jsonl\n");
+  for (const std::string& text : outcome.damaged) fmt::print("  damaged: {}\n", text);
+  for (const std::string& name : outcome.left_over) fmt::print("  left over: {}\n", name);
+  for (const std::string& name : outcome.missing) fmt::print("  missing: {}\n", name);
+}
+
+int kill_trainings(const Options& options) {
+  fmt::print("seed {}\n", options.seed);
+  std::optional<TemporaryDirectory> temporary;
+  if (options.directory.empty()) temporary.emplace("grapnel-kills-");
+  const fs::path directory = temporary ? temporary->path() : options.directory;
+  Random random(options.seed);
+  std::map<int, std::unique_ptr<KillCase>> cases;
+  Sum sum;
+  bool failed = false;
+  for (int number = 1; sum.kills() < options.kills; ++number) {
+    const int setting = std::uniform_int_distribution<int>(0, kill_settings() - 1)(random);
+    std::unique_ptr<KillCase>& one = cases[setting];
+    if (one == nullptr) {
+      one = std::make_unique<KillCase>(directory / fmt::format("setting-{}", setting), setting);
+    }
+    const KillOutcome outcome = one->run(random, options.kills - sum.kills());
+    sum.add(outcome);
+    if (!outcome.ok()) print_differences(outcome, number, setting);
+    failed = failed || !outcome.ok();
+    if (!outcome.failure.empty()) break;
+  }
+  print_table(sum);
+  fmt::print("{}\n", failed ? "FAILED" : "ok");
+  return failed ? 1 : 0;
+}
+
+}  // namespace
+
+}  // namespace grapnel::reliability
+
+int main(int argc, char** argv) {
+  using namespace grapnel::reliability;
+  Options options;
+  CLI::App app("Kills trainings at random, resumes them, and compares.", "kills");
+  app.add_option("--kills", options.kills, "How many (default 100)")->check(CLI::PositiveNumber);
+  app.add_option("--seed", options.seed, "Of the random places (default: random)");
+  app.add_option("--directory", options.directory, "Keep everything here");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return kill_trainings(options);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "kills: error: {}\n", error.what());
+    return 2;
+  }
+}
