@@ -3,18 +3,42 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string>
+#include <atomic>
+#include <functional>
 #include <system_error>
 
+#include "grapnel/base/checkpoint_file.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/platform.h"
+#include "grapnel/base/process.h"
 #include "grapnel/base/text.h"
 
 namespace grapnel {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+// Makes a file under a name of its own, which then takes the place of what is there.
+void in_place_of(const fs::path& place, const std::function<void(const fs::path&)>& make) {
+  static std::atomic<std::uint32_t> count = 0;
+  const fs::path temporary =
+      place.parent_path() /
+      fmt::format(".{}.tmp-{}-{}", place.filename().string(), process_id(), count++);
+  std::error_code error;
+  fs::remove(temporary, error);  // of a dead process that had our number
+  try {
+    make(temporary);
+    replace_file(temporary, place);
+  } catch (...) {
+    fs::remove(temporary, error);
+    throw;
+  }
+}
+
+}  // namespace
 
 void link_checkpoint(const fs::path& file, const fs::path& link) {
   const fs::path target = fs::absolute(file).lexically_normal();
@@ -24,28 +48,55 @@ void link_checkpoint(const fs::path& file, const fs::path& link) {
     throw IoError("make a link at", place, 0, "a directory is in the way; move it elsewhere");
   }
   // Made next to its final path and renamed: a reader finds the old one or the new one.
-  const fs::path temporary = place.parent_path() / ("." + place.filename().string() + ".new");
-  std::error_code error;
-  fs::remove(temporary, error);
-  fs::create_symlink(target.lexically_relative(place.parent_path()), temporary, error);
-  if (error) {
-    fs::copy_file(target, temporary, fs::copy_options::overwrite_existing, error);
+  in_place_of(place, [&](const fs::path& temporary) {
+    std::error_code error;
+    fs::create_symlink(target.lexically_relative(place.parent_path()), temporary, error);
+    if (error) fs::copy_file(target, temporary, error);
     if (error) throw IoError("link or copy", target, error.value());
-  }
+  });
+}
+
+void copy_checkpoint(const fs::path& file, const fs::path& copy) {
+  in_place_of(fs::absolute(copy).lexically_normal(), [&](const fs::path& temporary) {
+    std::error_code error;
+    fs::copy_file(file, temporary, error);
+    if (error) throw IoError("copy", file, error.value());
+  });
+}
+
+bool remove_checkpoint(const fs::path& file) {
+  std::error_code error;
+  fs::remove(file, error);
+  if (!error) return true;
+  log_once("cannot-remove/" + file.string(), LogLevel::warning,
+           "cannot remove the checkpoint {}, which is no longer needed: {}",
+           quote(display_path(file)), error.message());
+  return false;
+}
+
+std::optional<std::int64_t> step_of_checkpoint(const fs::path& file) {
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) return {};
   try {
-    replace_file(temporary, place);
-  } catch (...) {
-    fs::remove(temporary, error);
-    throw;
+    const CheckpointFile opened = CheckpointFile::open(file, CheckpointCheck::on_use);
+    const ConfigValue* step = find_by_path(opened.document(), "checkpoint.global_step");
+    return step == nullptr ? std::nullopt : std::optional(step->as_int());
+  } catch (const Error&) {
+    return {};
   }
 }
 
-void remove_checkpoint(const fs::path& file) {
+std::string best_of_checkpoint(const fs::path& file, const std::string& state_key) {
   std::error_code error;
-  fs::remove(file, error);
-  if (error) {
-    log_warning("cannot remove the checkpoint {}, which is no longer needed: {}",
-                quote(display_path(file)), error.message());
+  if (!fs::is_regular_file(file, error)) return {};
+  try {
+    const CheckpointFile opened = CheckpointFile::open(file, CheckpointCheck::on_use);
+    const ConfigValue* states = find_by_path(opened.document(), "checkpoint.callbacks");
+    const ConfigValue* own = states == nullptr ? nullptr : states->find(state_key);
+    const ConfigValue* best = own == nullptr ? nullptr : own->find("best_model_path");
+    return best == nullptr ? "" : fs::path(best->as_string()).filename().string();
+  } catch (const Error&) {
+    return {};
   }
 }
 

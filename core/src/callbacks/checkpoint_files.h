@@ -2,7 +2,10 @@
 // may go.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <string>
 
 namespace grapnel {
 
@@ -10,8 +13,17 @@ namespace grapnel {
 // there; a copy where the system can't make links. IoError when a directory is in the way.
 void link_checkpoint(const std::filesystem::path& file, const std::filesystem::path& link);
 
-// Removes a file that may be gone already; a failure is a warning, since the new file is complete.
-void remove_checkpoint(const std::filesystem::path& file);
+// Makes `copy` a copy of `file`, in one step, in the place of whatever file is there.
+void copy_checkpoint(const std::filesystem::path& file, const std::filesystem::path& copy);
+
+// Removes a file that may be gone already; a failure is a warning, once for each file, and false.
+bool remove_checkpoint(const std::filesystem::path& file);
+
+// The step of a checkpoint, or of what a link leads to; nothing where it can't be read.
+std::optional<std::int64_t> step_of_checkpoint(const std::filesystem::path& file);
+
+// The file name of the best checkpoint according to the state under that key; empty: none.
+std::string best_of_checkpoint(const std::filesystem::path& file, const std::string& state_key);
 
 // Would removing `file` take `kept` away, by whatever paths both are named? Removing a link to it
 // would not.

@@ -1,81 +1,26 @@
-// ModelCheckpoint: when it saves and what it keeps. Options and state are in
-// model_checkpoint_options.cpp.
+// ModelCheckpoint: when it saves. Its files are in model_checkpoint_files.cpp, its options and state
+// in model_checkpoint_options.cpp.
 #include "grapnel/callbacks/model_checkpoint.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
-#include "callbacks/checkpoint_files.h"
 #include "callbacks/checkpoint_name.h"
+#include "callbacks/checkpoint_records.h"
 #include "callbacks/validation_schedule.h"
-#include "grapnel/base/error.h"
+#include "grapnel/base/clock.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/json.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/module.h"
 #include "grapnel/trainer.h"
-#include "run/monitor_check.h"
 
 namespace grapnel {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-// What a name's template and the monitor may refer to: the metrics, as the single-precision numbers
-// that they are in Lightning, and "epoch" and "step" as integers.
-ModelCheckpoint::Metrics candidates(const Trainer& trainer) {
-  ModelCheckpoint::Metrics metrics;
-  for (const MetricDict::Entry& entry : trainer.callback_metrics()) {
-    metrics.emplace_back(entry.name, static_cast<double>(static_cast<float>(entry.value.number())));
-  }
-  const auto set_integer = [&metrics](const char* name, int64_t otherwise) {
-    for (auto& [key, value] : metrics) {
-      if (key != name) continue;
-      const double number = std::get<double>(value);
-      value = std::isfinite(number) ? static_cast<int64_t>(number) : otherwise;
-      return;
-    }
-    metrics.emplace_back(name, otherwise);
-  };
-  set_integer("epoch", trainer.current_epoch());
-  set_integer("step", trainer.global_step());
-  return metrics;
-}
-
-template <class Pairs>
-auto find(Pairs& pairs, std::string_view key) {
-  return std::find_if(pairs.begin(), pairs.end(),
-                      [key](const auto& pair) { return pair.first == key; });
-}
-
-std::optional<double> score_of(const ModelCheckpoint::Metrics& metrics, std::string_view monitor) {
-  const auto found = find(metrics, monitor);
-  if (found == metrics.end()) return std::nullopt;
-  return std::visit([](auto number) { return static_cast<double>(number); }, found->second);
-}
-
-int64_t integer_of(const ModelCheckpoint::Metrics& metrics, std::string_view name) {
-  return std::get<int64_t>(find(metrics, name)->second);
-}
-
-// The first of the best (or of the worst) in the order in which they were saved.
-ModelCheckpoint::Scores::const_iterator extreme(const ModelCheckpoint::Scores& scores,
-                                                MonitorMode mode) {
-  return std::max_element(scores.begin(), scores.end(), [mode](const auto& a, const auto& b) {
-    return is_better(mode, b.second, a.second);
-  });
-}
-
-MonitorMode opposite(MonitorMode mode) {
-  return mode == MonitorMode::min ? MonitorMode::max : MonitorMode::min;
-}
-
-}  // namespace
 
 std::string ModelCheckpoint::format_checkpoint_name(
     const Metrics& metrics, const std::string& filename, std::optional<int64_t> version,
@@ -93,7 +38,7 @@ void ModelCheckpoint::to_yaml(fs::path path) const {
   if (path.empty()) path = fs::path(dirpath_) / "best_k_models.yaml";
   // A mapping in JSON's notation is YAML too, whatever the paths contain.
   ConfigValue scores = ConfigValue::object();
-  for (const auto& [file, score] : records_.best_k_models) scores.set(file, score);
+  for (const auto& [file, score] : records_->best_k_models) scores.set(file, score);
   write_file(path, write_json(scores, JsonStyle::pretty));
 }
 
@@ -121,9 +66,9 @@ std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) 
     }
   }
   // A name made from a template is only known from what was saved.
-  if (!records_.last_model_path.empty() && fs::is_regular_file(records_.last_model_path, error) &&
-      std::find(found.begin(), found.end(), records_.last_model_path) == found.end()) {
-    found.push_back(records_.last_model_path);
+  if (!records_->last_model_path.empty() && fs::is_regular_file(records_->last_model_path, error) &&
+      std::find(found.begin(), found.end(), records_->last_model_path) == found.end()) {
+    found.push_back(records_->last_model_path);
   }
   return found;
 }
@@ -136,13 +81,31 @@ MetricMonitor::Watched ModelCheckpoint::watched_metric() const {
 }
 
 void ModelCheckpoint::setup(StageEvent& event) {
-  dirpath_ = resolve_dirpath(event.trainer);
+  Trainer& trainer = event.trainer;
+  const bool is_new = event.run == RunKind::fit && trainer.global_step() == 0;
+  if (is_new && options_.dirpath.empty()) dirpath_.clear();  // perhaps of another trainer
+  dirpath_ = resolve_dirpath(trainer);
+  clock_ = &trainer.clock();
+  if (event.run != RunKind::fit) return;
+  resumed_from_ = trainer.ckpt_path();
+  continues_ = took_over_ = false;
+  replaceable_.clear();
+  unsettled_ = {};
+  if (is_new) begin_anew();
   std::error_code error;
-  if (event.run == RunKind::fit && options_.save_top_k != 0 && fs::is_directory(dirpath_, error) &&
+  if (options_.save_top_k != 0 && fs::is_directory(dirpath_, error) &&
       !fs::is_empty(dirpath_, error)) {
     log_warning("the checkpoint directory {} exists and is not empty",
                 quote(display_path(dirpath_)));
   }
+}
+
+// What was saved of another training is none of this one's.
+void ModelCheckpoint::begin_anew() {
+  *records_ = CheckpointRecords(options_.mode);
+  due_step_ = EveryN::from_start();
+  deferred_ = validation_has_run_ = false;
+  waited_ = 0;
 }
 
 HookMask ModelCheckpoint::wanted(const HookMask& overridden) const {
@@ -150,20 +113,23 @@ HookMask ModelCheckpoint::wanted(const HookMask& overridden) const {
   const auto only_if = [&](Hook hook, bool condition) {
     mask.set(hook, condition && overridden.test(hook));
   };
-  const bool timed = options_.train_time_interval.has_value();
-  only_if(Hook::on_train_start, timed);
-  only_if(Hook::on_train_batch_end, timed || every_n_train_steps_ > 0);
+  only_if(Hook::on_train_batch_end, options_.train_time_interval || every_n_train_steps_ > 0);
   only_if(Hook::on_exception, options_.save_on_exception);
   only_if(Hook::on_train_end, options_.save_last != SaveLast::no);
   return mask;
 }
 
 void ModelCheckpoint::on_train_start(Event& event) {
-  last_time_ = event.trainer.clock().now();
+  last_time_ = event.trainer.clock().now() - std::exchange(waited_, 0);
+  take_over(event.trainer);
 }
 
-bool ModelCheckpoint::step_is_due(const Trainer& trainer) const {
-  return every_n_train_steps_ > 0 && trainer.global_step() % every_n_train_steps_ == 0;
+bool ModelCheckpoint::step_is_due(const Trainer& trainer) {
+  if (every_n_train_steps_ == 0) return false;
+  const int64_t step = trainer.global_step();
+  if (!due_step_.passed(step, every_n_train_steps_)) return false;
+  due_step_.note(step);
+  return true;
 }
 
 bool ModelCheckpoint::time_is_due(const Trainer& trainer) {
@@ -176,7 +142,7 @@ bool ModelCheckpoint::time_is_due(const Trainer& trainer) {
 
 bool ModelCheckpoint::nothing_to_save(const Trainer& trainer) const {
   return trainer.options().fast_dev_run != 0 || trainer.state().kind != RunKind::fit ||
-         trainer.sanity_checking() || last_global_step_saved_ == trainer.global_step();
+         trainer.sanity_checking() || records_->newest_step == trainer.global_step();
 }
 
 bool ModelCheckpoint::saves_at_epoch_end(const Trainer& trainer) const {
@@ -207,9 +173,7 @@ void ModelCheckpoint::on_train_batch_end(TrainBatchEnd& event) {
     return;
   }
   if (nothing_to_save(trainer)) return;
-  const Metrics metrics = candidates(trainer);
-  save_top_k(trainer, metrics);
-  save_last(trainer, metrics);
+  save_now(trainer);
 }
 
 void ModelCheckpoint::on_train_epoch_end(Event& event) {
@@ -227,9 +191,7 @@ void ModelCheckpoint::on_validation_end(Event& event) {
   if (trainer.state().kind == RunKind::fit) validation_has_run_ = !trainer.sanity_checking();
   if (!nothing_to_save(trainer) && !saves_at_epoch_end(trainer)) {
     if (deferred_) {
-      const Metrics metrics = candidates(trainer);
-      save_top_k(trainer, metrics);
-      save_last(trainer, metrics);
+      save_now(trainer);
       deferred_ = false;
     } else {
       save_epoch(trainer);
@@ -237,176 +199,24 @@ void ModelCheckpoint::on_validation_end(Event& event) {
   }
 }
 
-void ModelCheckpoint::save_epoch(Trainer& trainer) {
-  const Metrics metrics = candidates(trainer);
-  if (every_n_epochs_ > 0 && (trainer.current_epoch() + 1) % every_n_epochs_ == 0) {
-    save_top_k(trainer, metrics);
-  }
-  if (last_global_step_saved_ == trainer.global_step() ||
-      (options_.save_last == SaveLast::link && !last_checkpoint_saved_.empty())) {
-    save_last(trainer, metrics);
-  }
-}
-
 void ModelCheckpoint::on_exception(ExceptionEvent& event) {
   Trainer& trainer = event.trainer;
   if (!options_.save_on_exception || trainer.options().fast_dev_run != 0 || !trainer.resumable() ||
-      trainer.sanity_checking() || last_global_step_saved_ == trainer.global_step()) {
+      trainer.sanity_checking() || records_->newest_step == trainer.global_step()) {
     return;
   }
-  const Metrics metrics = candidates(trainer);
-  const std::string path = format_checkpoint_name(metrics);
-  save(trainer, path);
-  save_last(trainer, metrics);
+  save_interruption(trainer);
   log_info("after {} ({}) a checkpoint was saved to {}", event.type, printable(event.message),
-           quote(display_path(path)));
+           quote(display_path(records_->interruption)));
 }
 
 void ModelCheckpoint::on_train_end(Event& event) {
-  if (event.trainer.options().fast_dev_run != 0 || !last_checkpoint_saved_.empty()) return;
-  save_last(event.trainer, candidates(event.trainer));
+  if (event.trainer.options().fast_dev_run == 0) finish_last(event.trainer);
 }
 
-void ModelCheckpoint::save_top_k(Trainer& trainer, const Metrics& metrics) {
-  if (options_.save_top_k == 0) return;
-  if (options_.monitor.empty()) return save_newest(trainer, metrics);
-  if (!score_of(metrics, options_.monitor).has_value()) {
-    const MetricError error =
-        missing_metric(type_name(), options_.monitor, trainer.callback_metrics());
-    if (validation_has_run_) throw error;
-    warn_missing(error);
-  }
-  save_if_best(trainer, metrics);
-}
-
-void ModelCheckpoint::save_newest(Trainer& trainer, const Metrics& metrics) {
-  const Records before = records_;
-  const std::string path = free_name(metrics, "", records_.best_model_path);
-  records_.best_model_path = path;  // before saving: the file contains it
-  try {
-    save(trainer, path);
-  } catch (...) {
-    records_ = before;
-    throw;
-  }
-  if (options_.save_top_k == 1) remove_replaced(trainer, before.best_model_path, path);
-}
-
-bool ModelCheckpoint::belongs_to_best(double score) const {
-  const auto count = static_cast<int64_t>(records_.best_k_models.size());
-  if (options_.save_top_k == -1 || count < options_.save_top_k) return true;
-  const auto kth = extreme(records_.best_k_models, opposite(options_.mode));
-  return is_better(options_.mode, score, kth->second);
-}
-
-void ModelCheckpoint::save_if_best(Trainer& trainer, const Metrics& metrics) {
-  const std::optional<double> current = score_of(metrics, options_.monitor);
-  const int64_t epoch = integer_of(metrics, "epoch");
-  const int64_t step = integer_of(metrics, "step");
-  if (!current.has_value() || !belongs_to_best(*current)) {
-    if (options_.verbose) {
-      log_info("epoch {}, step {}: {} is not among the best {}", epoch, step,
-               quote(options_.monitor), options_.save_top_k);
-    }
-    return;
-  }
-
-  const Records before = records_;
-  Scores& best = records_.best_k_models;
-  const size_t k =
-      options_.save_top_k == -1 ? best.size() + 1 : static_cast<size_t>(options_.save_top_k);
-  std::vector<std::string> replaced;  // more than one when fewer are kept than before a resume
-  while (best.size() >= k) {
-    const auto worst = extreme(best, opposite(options_.mode));
-    replaced.push_back(worst->first);
-    best.erase(worst);
-  }
-  const double score = std::isnan(*current) ? worst_score(options_.mode) : *current;
-  const std::string path = free_name(metrics, "", replaced.empty() ? "" : replaced.front());
-
-  records_.current_score = score;
-  if (const auto known = find(best, path); known != best.end()) {
-    known->second = score;
-  } else {
-    best.emplace_back(path, score);
-  }
-  if (best.size() == k) {
-    const auto kth = extreme(best, opposite(options_.mode));
-    records_.kth_best_model_path = kth->first;
-    records_.kth_value = kth->second;
-  }
-  const auto first = extreme(best, options_.mode);
-  records_.best_model_path = first->first;
-  records_.best_model_score = first->second;
-  if (options_.verbose) {
-    log_info("epoch {}, step {}: {} reached {:.5f} (best {:.5f}), saving {} among the best {}",
-             epoch, step, quote(options_.monitor), score, first->second, quote(path), k);
-  }
-  try {
-    save(trainer, path);
-  } catch (...) {
-    records_ = before;
-    throw;
-  }
-  for (const std::string& old : replaced) remove_replaced(trainer, old, path);
-}
-
-void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics) {
-  if (options_.save_last == SaveLast::no) return;
-  const Records before = records_;
-  const std::string path = free_name(metrics, options_.name_last, records_.last_model_path);
-  records_.last_model_path = path;  // before saving: the file contains it
-  try {
-    if (options_.save_last == SaveLast::link && !last_checkpoint_saved_.empty() &&
-        options_.save_top_k != 0) {
-      link_checkpoint(last_checkpoint_saved_, path);
-    } else {
-      save(trainer, path);
-    }
-  } catch (...) {
-    records_ = before;
-    throw;
-  }
-  remove_replaced(trainer, before.last_model_path, path);
-}
-
-void ModelCheckpoint::save(Trainer& trainer, const std::string& path) {
-  // Before it is written, so that a run resumed from this file knows that this step is saved.
-  const int64_t step_before = std::exchange(last_global_step_saved_, trainer.global_step());
-  std::string path_before = std::exchange(last_checkpoint_saved_, path);
-  try {
-    trainer.save_checkpoint(path, options_.save_weights_only);
-  } catch (...) {
-    last_global_step_saved_ = step_before;
-    last_checkpoint_saved_ = std::move(path_before);
-    throw;
-  }
-  for (const auto& logger : trainer.loggers()) logger->after_save_checkpoint(path);
-}
-
-// The name for these values, with the first version that is free; `own` is a file that may be
-// replaced.
-std::string ModelCheckpoint::free_name(const Metrics& metrics, const std::string& filename,
-                                       const std::string& own) const {
-  std::string path = format_checkpoint_name(metrics, filename);
-  if (!options_.enable_version_counter) return path;
-  for (int64_t version = options_.starting_version; fs::exists(path) && path != own; ++version) {
-    path = format_checkpoint_name(metrics, filename, version);
-  }
-  return path;
-}
-
-void ModelCheckpoint::remove_replaced(const Trainer& trainer, const std::string& old,
-                                      const std::string& replacement) const {
-  if (old.empty() || old == replacement || !lies_below(old, dirpath_)) return;
-  const fs::path resumed_from = trainer.ckpt_path();
-  if (!resumed_from.empty() && would_remove(old, resumed_from)) return;
-  remove_checkpoint(old);
-}
-
-void ModelCheckpoint::warn_missing(const MetricError& error) const {
-  if (!first_report_of_missing(type_name(), options_.monitor)) return;
-  log_warning("{}; nothing is saved so far", error.what());
+// A resumed run that had nothing left to do has no on_train_start and on_train_end.
+void ModelCheckpoint::on_fit_end(Event& event) {
+  take_over(event.trainer);
 }
 
 }  // namespace grapnel

@@ -2,17 +2,21 @@
 // model_checkpoint.cpp.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
+#include <system_error>
 
 #include "callbacks/checkpoint_files.h"
+#include "callbacks/checkpoint_records.h"
+#include "grapnel/base/clock.h"
 #include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/model_checkpoint.h"
 #include "text/python_format.h"
 
 namespace grapnel {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -37,24 +41,22 @@ struct SaveLastType {
   }
 };
 
-StateValue or_null(const std::optional<double>& value) {
-  return value.has_value() ? StateValue(*value) : StateValue();
-}
-
-std::optional<double> optional_number(const StateValue* value) {
-  if (value == nullptr || value->is_null()) return std::nullopt;
-  return value->to_double();
-}
-
-std::string text_or(const StateDict& state, std::string_view key, const std::string& otherwise) {
-  const StateValue* value = state.find(key);
-  return value == nullptr || value->is_null() ? otherwise : value->to_string();
+// A file's name may have folders, but not lead out of dirpath.
+void check_name(const char* key, const std::string& name) {
+  if (name.empty() || is_safe_relative(name)) return;
+  refuse_option(key,
+                fmt::format("{} is {}, which may lead out of the checkpoints' directory; give a "
+                            "relative name without '..', and the directory as dirpath",
+                            key, quote(name)));
 }
 
 }  // namespace
 
-ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options) : options_(std::move(options)) {
+ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options)
+    : options_(std::move(options)), records_(std::make_unique<CheckpointRecords>(options_.mode)) {
   options_table().check(options_, "ModelCheckpoint");
+  check_name("filename", options_.filename);
+  check_name("name_last", options_.name_last);
   const auto& interval = options_.train_time_interval;
   every_n_train_steps_ = options_.every_n_train_steps.value_or(0);
   every_n_epochs_ = options_.every_n_epochs.value_or(0);
@@ -76,7 +78,33 @@ ModelCheckpoint::ModelCheckpoint(ModelCheckpointOptions options) : options_(std:
             options_.save_top_k));
   }
   if (!options_.dirpath.empty()) dirpath_ = resolved_directory(options_.dirpath).string();
-  records_.kth_value = worst_score(options_.mode);
+}
+
+ModelCheckpoint::~ModelCheckpoint() = default;
+
+const std::string& ModelCheckpoint::best_model_path() const {
+  return records_->best_model_path;
+}
+std::optional<double> ModelCheckpoint::best_model_score() const {
+  return records_->best_model_score;
+}
+std::optional<double> ModelCheckpoint::current_score() const {
+  return records_->current_score;
+}
+const ModelCheckpoint::Scores& ModelCheckpoint::best_k_models() const {
+  return records_->best_k_models;
+}
+const std::string& ModelCheckpoint::kth_best_model_path() const {
+  return records_->kth_best_model_path;
+}
+double ModelCheckpoint::kth_value() const {
+  return records_->kth_value;
+}
+const std::string& ModelCheckpoint::last_model_path() const {
+  return records_->last_model_path;
+}
+const std::string& ModelCheckpoint::newest_model_path() const {
+  return records_->newest;
 }
 
 const OptionsTable<ModelCheckpointOptions>& ModelCheckpoint::options_table() {
@@ -96,6 +124,9 @@ const OptionsTable<ModelCheckpointOptions>& ModelCheckpoint::options_table() {
        option("verbose", &O::verbose).doc("Log what was saved, and what was not among the best."),
        option<SaveLastType>("save_last", &O::save_last)
            .doc("Also keep the newest as 'last': true: a full file, 'link': a symbolic link."),
+       option("last_at_end", &O::last_at_end)
+           .doc(
+               "Let 'last' hold the end of the training, also where the monitor chose other states."),
        option("save_top_k", &O::save_top_k)
            .at_least(-1)
            .doc("How many of the best are kept; -1: all, 0: none."),
@@ -142,64 +173,73 @@ std::string ModelCheckpoint::state_key() const {
 }
 
 StateDict ModelCheckpoint::state_dict() const {
-  StateDict scores;
-  for (const auto& [path, score] : records_.best_k_models) scores[path] = score;
-  return {
+  StateDict state{
       {"monitor", options_.monitor.empty() ? StateValue() : StateValue(options_.monitor)},
-      {"best_model_score", or_null(records_.best_model_score)},
-      {"best_model_path", records_.best_model_path},
-      {"current_score", or_null(records_.current_score ? records_.current_score : loaded_score_)},
+      {"best_model_score", {}},
+      {"best_model_path", {}},
+      {"current_score", {}},
       {"dirpath", dirpath_},
-      {"best_k_models", scores},
-      {"kth_best_model_path", records_.kth_best_model_path},
-      {"kth_value", records_.kth_value},
-      {"last_model_path", records_.last_model_path},
-      {"resume", StateDict{{"format", 1},
-                           {"last_global_step_saved", last_global_step_saved_},
-                           {"last_checkpoint_saved", last_checkpoint_saved_},
-                           {"deferred", deferred_}}},
+      {"best_k_models", {}},
+      {"kth_best_model_path", {}},
+      {"kth_value", {}},
+      {"last_model_path", {}},
+      {"resume", StateDict{{"format", 1}, {"deferred", deferred_}}},
   };
+  records_->save(state);
+  StateDict& resume = state["resume"].to_dict();
+  if (const auto step = due_step_.last(); step && every_n_train_steps_ > 0) {
+    resume["due_step"] = *step;
+  }
+  if (options_.train_time_interval && clock_ != nullptr) {
+    resume["waited"] = clock_->now() - last_time_;  // seconds
+  }
+  return state;
 }
 
 void ModelCheckpoint::load_state_dict(const StateDict& state) {
-  const std::string saved_dirpath = text_or(state, "dirpath", dirpath_);
-  const std::string best = state.at("best_model_path").to_string();
-  if (saved_dirpath != dirpath_) {
-    log_warning(
-        "ModelCheckpoint: the checkpoint was written with dirpath {}, now it is {}; only the "
-        "path of the best model is restored, not the scores and paths of the others",
-        quote(saved_dirpath), quote(dirpath_));
-    records_.best_model_path = best;
-    return;
-  }
-
-  Records loaded = records_;
-  loaded.best_model_path = best;
-  loaded.best_model_score = optional_number(&state.at("best_model_score"));
-  loaded.kth_best_model_path = text_or(state, "kth_best_model_path", records_.kth_best_model_path);
-  loaded.kth_value = optional_number(state.find("kth_value")).value_or(records_.kth_value);
-  loaded.last_model_path = text_or(state, "last_model_path", records_.last_model_path);
-  if (const StateValue* scores = state.find("best_k_models")) {
-    loaded.best_k_models.clear();
-    for (const auto& [path, score] : scores->to_dict()) {
-      loaded.best_k_models.emplace_back(path, score.to_double());
+  CheckpointRecords loaded(options_.mode);
+  loaded.load(state);
+  const StateValue* saved = state.find("dirpath");
+  const std::string dirpath = saved == nullptr || saved->is_null() ? dirpath_ : saved->to_string();
+  if (dirpath != dirpath_) {
+    if (!was_moved_here(dirpath, loaded.newest)) {
+      log_warning(
+          "ModelCheckpoint: the checkpoint was written with dirpath {}, now it is {}; only the "
+          "path of the best model is restored, not the scores and paths of the others",
+          quote(dirpath), quote(dirpath_));
+      records_->best_model_path = loaded.best_model_path;
+      return;
     }
+    loaded.follow(dirpath, dirpath_);
   }
-  const auto score = optional_number(state.find("current_score"));
-  int64_t step = last_global_step_saved_;
-  std::string newest = last_checkpoint_saved_;
+  EveryN due_step;
   bool deferred = deferred_;
-  if (const StateValue* resume = state.find("resume")) {
-    step = resume->to_dict().at("last_global_step_saved").to_int();
-    newest = resume->to_dict().at("last_checkpoint_saved").to_string();
-    deferred = resume->to_dict().at("deferred").to_bool();
+  double waited = 0;
+  if (const StateValue* own = state.find("resume")) {
+    const StateDict& resume = own->to_dict();
+    deferred = resume.at("deferred").to_bool();
+    if (const StateValue* step = resume.find("due_step")) due_step = EveryN(step->to_int());
+    if (const StateValue* seconds = resume.find("waited")) waited = seconds->to_double();
   }
-
-  records_ = std::move(loaded);
-  loaded_score_ = score;
-  last_global_step_saved_ = step;
-  last_checkpoint_saved_ = std::move(newest);
+  *records_ = std::move(loaded);
+  replaceable_ = records_->interruption;
+  continues_ = true;
+  due_step_ = due_step;
   deferred_ = deferred;
+  waited_ = waited;
+}
+
+// Whether the directory was moved or copied: the file that the run is resumed from is in dirpath, in
+// the place that it had in the former one.
+bool ModelCheckpoint::was_moved_here(const std::string& from, const std::string& newest) const {
+  if (resumed_from_.empty()) return false;
+  std::error_code error;
+  const auto is_same = [&](const fs::path& a, const fs::path& b) {
+    return fs::equivalent(a, b, error);
+  };
+  return is_same(fs::absolute(resumed_from_).parent_path(), dirpath_) ||
+         (lies_below(newest, from) &&
+          is_same(resumed_from_, dirpath_ / fs::path(newest).lexically_relative(from)));
 }
 
 }  // namespace grapnel

@@ -1,0 +1,347 @@
+// ModelCheckpoint: what it saves, under which name, and what happens to the files before.
+#include <ATen/core/Tensor.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "callbacks/checkpoint_files.h"
+#include "callbacks/checkpoint_records.h"
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
+#include "grapnel/callbacks/model_checkpoint.h"
+#include "grapnel/checkpoint.h"
+#include "grapnel/trainer.h"
+#include "run/monitor_check.h"
+
+namespace grapnel {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// What a name's template and the monitor may refer to: the metrics, as the single-precision numbers
+// that they are in Lightning, and "epoch" and "step" as integers.
+ModelCheckpoint::Metrics candidates(const Trainer& trainer) {
+  ModelCheckpoint::Metrics metrics;
+  for (const MetricDict::Entry& entry : trainer.callback_metrics()) {
+    metrics.emplace_back(entry.name, static_cast<double>(static_cast<float>(entry.value.number())));
+  }
+  const auto set_integer = [&metrics](const char* name, int64_t otherwise) {
+    for (auto& [key, value] : metrics) {
+      if (key != name) continue;
+      const double number = std::get<double>(value);
+      value = std::isfinite(number) ? static_cast<int64_t>(number) : otherwise;
+      return;
+    }
+    metrics.emplace_back(name, otherwise);
+  };
+  set_integer("epoch", trainer.current_epoch());
+  set_integer("step", trainer.global_step());
+  return metrics;
+}
+
+auto find(const ModelCheckpoint::Metrics& metrics, std::string_view name) {
+  return std::find_if(metrics.begin(), metrics.end(),
+                      [name](const auto& metric) { return metric.first == name; });
+}
+
+std::optional<double> score_of(const ModelCheckpoint::Metrics& metrics, std::string_view monitor) {
+  const auto found = find(metrics, monitor);
+  if (found == metrics.end()) return std::nullopt;
+  return std::visit([](auto number) { return static_cast<double>(number); }, found->second);
+}
+
+int64_t integer_of(const ModelCheckpoint::Metrics& metrics, std::string_view name) {
+  return std::get<int64_t>(find(metrics, name)->second);
+}
+
+bool same_weights(const StateDict& a, const StateDict& b) {
+  return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const auto& item) {
+           const StateValue* other = b.find(item.first);
+           if (other == nullptr) return false;
+           const at::Tensor x = item.second.to_tensor().cpu();
+           const at::Tensor& y = other->to_tensor();
+           return x.sizes() == y.sizes() && x.scalar_type() == y.scalar_type() && x.equal(y);
+         });
+}
+
+// Whether another ModelCheckpoint of the trainer has the file.
+bool belongs_to_another(const Trainer& trainer, const ModelCheckpoint& self,
+                        const std::string& path) {
+  return std::any_of(trainer.callbacks().begin(), trainer.callbacks().end(), [&](const auto& each) {
+    const auto* other = dynamic_cast<const ModelCheckpoint*>(each.callback.get());
+    return other != nullptr && other != &self && other->has_saved(path);
+  });
+}
+
+}  // namespace
+
+bool ModelCheckpoint::has_saved(std::string_view path) const {
+  return records_->keeps(path);
+}
+
+// ---- What is saved
+
+void ModelCheckpoint::save_now(Trainer& trainer) {
+  const Metrics metrics = candidates(trainer);
+  in_one_go(trainer, [&] {
+    save_top_k(trainer, metrics);
+    save_last(trainer, metrics, When::during_training);
+  });
+}
+
+void ModelCheckpoint::save_epoch(Trainer& trainer) {
+  const Metrics metrics = candidates(trainer);
+  in_one_go(trainer, [&] {
+    if (every_n_epochs_ > 0 && (trainer.current_epoch() + 1) % every_n_epochs_ == 0) {
+      save_top_k(trainer, metrics);
+    }
+    if (records_->newest_step == trainer.global_step() ||
+        (options_.save_last == SaveLast::link && !records_->newest.empty())) {
+      save_last(trainer, metrics, When::during_training);
+    }
+  });
+}
+
+void ModelCheckpoint::save_interruption(Trainer& trainer) {
+  const Metrics metrics = candidates(trainer);
+  in_one_go(trainer, [&] {
+    const CheckpointRecords before = *records_;
+    const std::string path = free_name(trainer, metrics, records_->interruption);
+    if (path != records_->interruption) records_->drop(std::exchange(records_->interruption, path));
+    save(trainer, path, before);
+    save_last(trainer, metrics, When::on_failure);
+  });
+}
+
+// "last" is what the training has ended with. Where a monitor chose not to save that, it is the
+// newest file that it chose, as in Lightning.
+void ModelCheckpoint::finish_last(Trainer& trainer) {
+  if (records_->last_step == trainer.global_step()) return;
+  const bool was_not_chosen = !options_.monitor.empty() && !records_->best_model_path.empty();
+  if (was_not_chosen && !options_.last_at_end) return;
+  in_one_go(trainer, [&] { save_last(trainer, candidates(trainer), When::at_the_end); });
+}
+
+void ModelCheckpoint::save_top_k(Trainer& trainer, const Metrics& metrics) {
+  if (options_.save_top_k == 0) return;
+  if (options_.monitor.empty()) return save_newest(trainer, metrics);
+  if (!score_of(metrics, options_.monitor).has_value()) {
+    const MetricError error =
+        missing_metric(type_name(), options_.monitor, trainer.callback_metrics());
+    if (validation_has_run_) throw error;
+    warn_missing(error);
+  }
+  save_if_best(trainer, metrics);
+}
+
+void ModelCheckpoint::save_newest(Trainer& trainer, const Metrics& metrics) {
+  const CheckpointRecords before = *records_;
+  const std::string path = free_name(trainer, metrics, records_->best_model_path);
+  const std::string old = std::exchange(records_->best_model_path, path);
+  if (options_.save_top_k == 1 && old != path) records_->drop(old);
+  drop_interruption(path);
+  save(trainer, path, before);
+}
+
+void ModelCheckpoint::save_if_best(Trainer& trainer, const Metrics& metrics) {
+  const std::optional<double> current = score_of(metrics, options_.monitor);
+  const int64_t epoch = integer_of(metrics, "epoch");
+  const int64_t step = integer_of(metrics, "step");
+  if (!current.has_value() || !records_->belongs_to_best(*current, options_.save_top_k)) {
+    if (options_.verbose) {
+      log_info("epoch {}, step {}: {} is not among the best {}", epoch, step,
+               quote(options_.monitor), options_.save_top_k);
+    }
+    return;
+  }
+  const CheckpointRecords before = *records_;
+  const std::vector<std::string> replaced = records_->make_room(options_.save_top_k);
+  const double score = std::isnan(*current) ? worst_score(options_.mode) : *current;
+  const std::string path = free_name(trainer, metrics, replaced.empty() ? "" : replaced.front());
+  for (const std::string& old : replaced) {
+    if (old != path) records_->drop(old);
+  }
+  records_->add(path, score, options_.save_top_k);
+  drop_interruption(path);
+  if (options_.verbose) {
+    log_info("epoch {}, step {}: {} reached {:.5f} (best {:.5f}), saving {} among the best {}",
+             epoch, step, quote(options_.monitor), score, *records_->best_model_score, quote(path),
+             options_.save_top_k == -1 ? static_cast<int64_t>(records_->best_k_models.size())
+                                       : options_.save_top_k);
+  }
+  save(trainer, path, before);
+}
+
+void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics, When when) {
+  if (options_.save_last == SaveLast::no) return;
+  const CheckpointRecords before = *records_;
+  const std::string path = name_of_last(trainer, metrics);
+  const bool as_link =
+      options_.save_last == SaveLast::link && !records_->newest.empty() && options_.save_top_k != 0;
+  if (as_link && (when != When::at_the_end || records_->newest_step == trainer.global_step())) {
+    records_->move_last(path, records_->newest_step);
+    unsettled_.last_from = records_->newest;
+    return;
+  }
+  records_->move_last(path, trainer.global_step());
+  if (when != When::on_failure) drop_interruption(path);
+  save(trainer, path, before);
+}
+
+// before: the records without this file.
+void ModelCheckpoint::save(Trainer& trainer, const std::string& path,
+                           const CheckpointRecords& before) {
+  // Before it is written, so that a run resumed from this file knows that this step is saved.
+  records_->newest_step = trainer.global_step();
+  records_->newest = path;
+  try {
+    trainer.save_checkpoint(path, options_.save_weights_only);
+  } catch (...) {
+    *records_ = CheckpointRecords(before);
+    throw;
+  }
+  unsettled_.written.push_back(path);
+}
+
+// The file of an interruption has served once there is another.
+void ModelCheckpoint::drop_interruption(const std::string& replacement) {
+  const std::string old = std::exchange(records_->interruption, "");
+  if (old != replacement) records_->drop(old);
+}
+
+// ---- What follows
+
+// Runs `saving`, and then what follows its files. Of one that fails, the loggers learn of the files
+// that are complete; everything else is left to the next time.
+void ModelCheckpoint::in_one_go(Trainer& trainer, const std::function<void()>& saving) {
+  try {
+    saving();
+  } catch (...) {
+    unsettled_.last_from.clear();
+    tell_loggers(trainer, std::exchange(unsettled_, {}).written);
+    throw;
+  }
+  settle(trainer, std::exchange(unsettled_, {}));
+}
+
+// In this order: at every moment "last" leads to a complete file, and what was replaced goes after
+// its replacement is complete.
+void ModelCheckpoint::settle(Trainer& trainer, const Unsettled& files) {
+  tell_loggers(trainer, files.written);
+  if (!files.last_from.empty()) {
+    if (options_.save_last == SaveLast::link) {
+      link_checkpoint(files.last_from, records_->last_model_path);
+    } else {
+      copy_checkpoint(files.last_from, records_->last_model_path);
+    }
+  }
+  remove_obsolete();
+}
+
+void ModelCheckpoint::tell_loggers(const Trainer& trainer, const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    for (const auto& logger : trainer.loggers()) logger->after_save_checkpoint(file);
+  }
+}
+
+void ModelCheckpoint::remove_obsolete() {
+  for (std::string& old : std::exchange(records_->obsolete, {})) {
+    if (records_->keeps(old) || !lies_below(old, dirpath_)) continue;
+    const bool is_resumed_from =
+        !resumed_from_.empty() && old != replaceable_ && would_remove(old, resumed_from_);
+    if (is_resumed_from || !remove_checkpoint(old)) records_->drop(std::move(old));
+  }
+}
+
+// What the run that is continued had no time to do: it was killed after a file was written, and
+// before "last" was moved to it or what it replaced was removed.
+void ModelCheckpoint::take_over(Trainer& trainer) {
+  if (!continues_ || std::exchange(took_over_, true)) return;
+  if (trainer.options().fast_dev_run != 0) return;
+  in_one_go(trainer, [&] {
+    std::error_code error;
+    if (options_.save_last == SaveLast::no || options_.save_top_k == 0 ||
+        records_->last_step >= records_->newest_step || !fs::exists(records_->newest, error)) {
+      return;
+    }
+    const std::string path = name_of_last(trainer, candidates(trainer));
+    const int64_t step = step_of_checkpoint(path).value_or(-1);
+    records_->move_last(path, std::max(step, records_->newest_step));
+    if (step < records_->newest_step) unsettled_.last_from = records_->newest;
+  });
+}
+
+// ---- Names
+
+// The name for these values, with the first version that is free. `own`: a file that may be
+// replaced, as may one that a killed run has written at this very state.
+std::string ModelCheckpoint::free_name(Trainer& trainer, const Metrics& metrics,
+                                       const std::string& own) const {
+  std::string path = format_checkpoint_name(metrics);
+  if (!options_.enable_version_counter) return path;
+  for (int64_t version = options_.starting_version;
+       fs::exists(path) && path != own && !would_be_the_same(trainer, path); ++version) {
+    path = format_checkpoint_name(metrics, "", version);
+  }
+  return path;
+}
+
+// "last" is one file that is replaced; a version is for one of another run.
+std::string ModelCheckpoint::name_of_last(const Trainer& trainer, const Metrics& metrics) const {
+  std::string path = format_checkpoint_name(metrics, options_.name_last);
+  if (!options_.enable_version_counter) return path;
+  for (int64_t version = options_.starting_version;
+       path != records_->last_model_path && fs::exists(path) && !is_last_of_this_run(trainer, path);
+       ++version) {
+    path = format_checkpoint_name(metrics, options_.name_last, version);
+  }
+  return path;
+}
+
+// Whether a file with the name of "last", which no record names, was left by the run that is
+// continued: it leads to one of its files, or was written beside them.
+bool ModelCheckpoint::is_last_of_this_run(const Trainer& trainer, const std::string& path) const {
+  if (!continues_ || belongs_to_another(trainer, *this, path)) return false;
+  std::error_code error;
+  const auto leads_to = [&](const fs::path& file) {
+    return !file.empty() && fs::equivalent(path, file, error);
+  };
+  const auto& best = records_->best_k_models;
+  if (leads_to(resumed_from_) || leads_to(records_->newest) ||
+      leads_to(records_->best_model_path) || leads_to(records_->interruption) ||
+      std::any_of(best.begin(), best.end(),
+                  [&](const auto& each) { return leads_to(each.first); }) ||
+      std::any_of(records_->obsolete.begin(), records_->obsolete.end(), leads_to)) {
+    return true;
+  }
+  if (fs::is_symlink(path, error)) return false;
+  const std::string beside = best_of_checkpoint(path, state_key());
+  return !beside.empty() && records_->names((fs::path(dirpath_) / beside).string());
+}
+
+// A run that was killed after it had written a file is continued from an earlier one, and comes to
+// the same state again.
+bool ModelCheckpoint::would_be_the_same(Trainer& trainer, const std::string& path) const {
+  if (!continues_ || belongs_to_another(trainer, *this, path)) return false;
+  if (step_of_checkpoint(path) != trainer.global_step()) return false;
+  try {
+    const StateDict written = load_checkpoint_file(path);
+    return written.at("epoch").to_int() == trainer.current_epoch() &&
+           written.contains("callbacks") != options_.save_weights_only &&
+           same_weights(trainer.dump_checkpoint(/*weights_only=*/true).at("state_dict").to_dict(),
+                        written.at("state_dict").to_dict());
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void ModelCheckpoint::warn_missing(const MetricError& error) const {
+  if (!first_report_of_missing(type_name(), options_.monitor)) return;
+  log_warning("{}; nothing is saved so far", error.what());
+}
+
+}  // namespace grapnel
