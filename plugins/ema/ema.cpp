@@ -4,7 +4,8 @@
 //   average <- average + (1 - decay) * (weights - average)      after an optimizer step
 //
 // The first update takes the weights as they are. Defaults, the choice of steps and the copy at the
-// end are those of Lightning's EMAWeightAveraging; the warm-up, min(decay, (1 + n) / (10 + n)) at
+// end are those of Lightning's EMAWeightAveraging, but that the copy comes in on_fit_end, so that a
+// run that is resumed with nothing left to do ends with the average too; the warm-up, min(decay, (1 + n) / (10 + n)) at
 // update n, is TensorFlow's (tf.train.ExponentialMovingAverage, num_updates). Unlike Lightning's,
 // the swap is a lease: the host always undoes it, and a checkpoint written during it has the
 // training weights.
@@ -39,12 +40,21 @@ class Ema final : public Callback {
         warm_up_(params.get("warm_up", false)),
         copy_at_end_(params.get("copy_to_model_at_end", true)) {}
 
+  /// Begins anew with another training; load_state comes after this.
+  void setup(StageEvent& event) override {
+    if (event.run_kind() != RunKind::fit || event.global_step() > 0) return;
+    updates_ = latest_update_step_ = 0;
+    averages_.clear();
+    masks_.clear();
+    generation_.reset();
+  }
+
+  void on_train_start(Event& event) override { seen_steps_ = event.global_step(); }
+
   void on_train_batch_end(TrainBatchEnd& event) override {
-    const std::int64_t step_idx = event.global_step() - 1;  // of the step just made, from 0
-    if (event.global_step() <= latest_update_step_ || step_idx < start_step_ ||
-        step_idx % every_n_steps_ != 0) {
-      return;  // no new step (within an accumulation window), or one to skip
-    }
+    bool is_due = false;  // never without a new step (within an accumulation window)
+    while (seen_steps_ < event.global_step()) is_due = is_due_after(seen_steps_++) || is_due;
+    if (!is_due || event.global_step() <= latest_update_step_) return;
     follow_model(event);
     if (updates_ == 0) {
       foreach_copy_(floating_average_, floating_live_);
@@ -56,7 +66,7 @@ class Ema final : public Callback {
     latest_update_step_ = event.global_step();
   }
 
-  void on_train_end(Event& event) override {
+  void on_fit_end(Event& event) override {
     if (!copy_at_end_ || updates_ == 0) return;
     follow_model(event);
     foreach_copy_(floating_live_, floating_average_);
@@ -115,6 +125,21 @@ class Ema final : public Callback {
     return key.compare(0, prefix.size(), prefix) == 0;
   }
 
+  // Steps are counted from 0, and from the last update; the first one is at a multiple.
+  bool is_due_after(std::int64_t step_idx) const {
+    if (step_idx < start_step_) return false;
+    if (latest_update_step_ == 0) return step_idx % every_n_steps_ == 0;
+    return step_idx - (latest_update_step_ - 1) >= every_n_steps_;
+  }
+
+  static std::string shape_of(const Tensor& tensor) {
+    std::string text;
+    for (const std::int64_t size : tensor.sizes()) {
+      text += (text.empty() ? "" : ", ") + std::to_string(size);
+    }
+    return "[" + text + "]";
+  }
+
   double decay_now() const {
     if (!warm_up_) return decay_;
     const double n = static_cast<double>(updates_);
@@ -127,12 +152,11 @@ class Ema final : public Callback {
     lease_ = event.lease_weights(parameter_indices_, buffer_indices_, all_averages_, reason);
   }
 
-  // Of the shape and type of the model's tensor, else nullptr.
-  const Tensor* known_average(const std::string& key, const Tensor& live) const {
+  // nullptr: there is none.
+  const Tensor* known_average(const std::string& key) const {
     auto known = averages_.find(key);
     if (known == averages_.end()) known = averages_.find(key + std::string(pruned_suffix));
-    if (known == averages_.end() || !known->second.same_shape_and_dtype(live)) return nullptr;
-    return &known->second;
+    return known == averages_.end() ? nullptr : &known->second;
   }
 
   // Pairs the averages with the model's tensors again if these have changed. A tensor without an
@@ -147,10 +171,15 @@ class Ema final : public Callback {
     const auto pair = [&](const Parameter& entry, const std::string& key) {
       const Tensor live = entry.tensor();
       Tensor average = live.clone();
-      if (const Tensor* known = known_average(key, live)) {
-        average.copy_(*known);
+      const std::string name(entry.name());
+      const Tensor* known = known_average(key);
+      if (known != nullptr && known->sizes() == live.sizes()) {
+        average.copy_(*known);  // converts, where the model's type has changed
+      } else if (known != nullptr) {
+        event.log_warning("the average of " + name + " was of the shape " + shape_of(*known) +
+                          ", the model's is of " + shape_of(live) + "; it starts over");
       } else if (updates_ > 0) {
-        event.log_info("the average of " + std::string(entry.name()) + " starts over");
+        event.log_info("the average of " + name + " starts over");
       }
       const bool is_floating = live.is_floating_point();
       (is_floating ? floating : other).push_back(entry);
@@ -200,6 +229,7 @@ class Ema final : public Callback {
   bool copy_at_end_;
 
   std::int64_t updates_ = 0;
+  std::int64_t seen_steps_ = 0;             // of which is_due_after was asked
   std::int64_t latest_update_step_ = 0;     // global_step after which the last update was made
   std::map<std::string, Tensor> averages_;  // by key in the state
   std::map<std::string, Tensor> masks_;     // live, or as loaded; by key in the state

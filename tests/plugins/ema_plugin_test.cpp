@@ -141,7 +141,7 @@ TEST_CASE("the model gets the ema average when the training ends, unless that is
   run.step(ema);
   run.step(ema);
   SECTION("the default") {
-    REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_end) == GRAPNEL_OK);
+    REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_fit_end) == GRAPNEL_OK);
     CHECK(run.weight() == Values{1.5, 11.5});
     CHECK(run.host.buffers[0].tensor->values == Values{101.5});
   }
@@ -149,7 +149,7 @@ TEST_CASE("the model gets the ema average when the training ends, unless that is
     run.host.params["copy_to_model_at_end"] = false;
     auto other = run.start();
     run.step(other);
-    REQUIRE(other.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_end) == GRAPNEL_OK);
+    REQUIRE(other.fire<grapnel_Event>(GRAPNEL_HOOK_on_fit_end) == GRAPNEL_OK);
     CHECK(run.weight() == Values{3, 13});
   }
 }
@@ -216,7 +216,7 @@ TEST_CASE("a parameter keeps its ema average while it is pruned and afterwards")
   CHECK(saved.find("parameter.weight_orig") == nullptr);
   CHECK(saved.find("mask.weight") != nullptr);
   set_pruned(run, false);
-  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_end) == GRAPNEL_OK);
+  REQUIRE(ema.fire<grapnel_Event>(GRAPNEL_HOOK_on_fit_end) == GRAPNEL_OK);
   CHECK(run.weight() == Values{1.5, 0});
   CHECK(std::count_if(run.host.log.begin(), run.host.log.end(), [](const std::string& line) {
           return line.find("starts over") != std::string::npos;

@@ -9,7 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "captured_log.h"
 #include "catch.h"
+#include "grapnel/callbacks/early_stopping.h"
+#include "grapnel/callbacks/model_checkpoint.h"
 #include "shipped_plugin.h"
 
 namespace training_test {
@@ -55,6 +58,60 @@ TEST_CASE("ema validates the average and leaves the model the average at the end
   CHECK_FALSE(close(watcher->trained[7], average));
   CHECK(close(toy.module.weight.detach(), average));
   CHECK(toy.module.weight.requires_grad());
+}
+
+TEST_CASE("ema gives its average also to a run that is resumed with nothing left to do") {
+  const TempDir directory;
+  const auto train = [&](const std::string& from) {
+    Toy toy;
+    toy.options.max_epochs = 2;
+    auto keeper = std::make_shared<ModelCheckpoint>(
+        ModelCheckpointOptions{.dirpath = directory / "c", .save_last = SaveLast::copy});
+    toy.fit({shipped_plugin("ema", R"({"decay": 0.5})"), keeper}, {.ckpt_path = from});
+    return toy.module.weight.detach().clone();
+  };
+  const at::Tensor first = train("");
+  CHECK(at::equal(train((directory / "c" / "last.ckpt").string()), first));
+}
+
+TEST_CASE("restore_best_weights restores the average that ema had when it was best") {
+  for (const bool ema_first : {true, false}) {
+    auto stopping = std::make_shared<EarlyStopping>(
+        "val_loss", EarlyStoppingOptions{.patience = 100, .restore_best_weights = true});
+    std::vector<CallbackHandle> callbacks = {stopping, shipped_plugin("ema", R"({"decay": 0.5})")};
+    if (ema_first) std::swap(callbacks[0], callbacks[1]);
+    Toy toy;
+    toy.options.max_epochs = 4;
+    auto watcher = std::make_shared<Watcher>(toy.module);
+    callbacks.emplace_back(watcher);
+    toy.fit(callbacks);
+    bool was_validated = false;
+    for (const at::Tensor& weight : watcher->validated) {
+      was_validated = was_validated || at::equal(weight, toy.module.weight);
+    }
+    CHECK(was_validated);
+  }
+}
+
+TEST_CASE("ema updates when so many steps have passed, also where a batch makes two") {
+  class TwoSteps final : public ToyModule {
+   public:
+    TwoSteps() { automatic_optimization = false; }
+    StepOutput training_step(Batch& batch, std::int64_t) override {
+      manual_backward(loss_of(batch));
+      for (int i = 0; i < 2; ++i) optimizers().step();
+      return {};
+    }
+  };
+  TwoSteps module;
+  const at::Tensor before = module.weight.detach().clone();
+  const CapturedLog log;
+  Trainer trainer(quiet(2), {shipped_plugin("ema", R"({"update_every_n_steps": 5})")});
+  trainer.fit(module, toy_data(6, 0));
+  CHECK(trainer.global_step() == 24);
+  // After 2, 8, 14 and 20 steps.
+  CHECK(log.text().find("the average of 4 updates") != std::string::npos);
+  CHECK_FALSE(at::equal(module.weight, before));
 }
 
 TEST_CASE("grad_norm logs the norm of each gradient and of all together") {

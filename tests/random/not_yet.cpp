@@ -45,17 +45,11 @@ bool is_within_step(const std::string& hook) {
 const std::vector<ByPlan> kPlans = {
     {"\"every n steps\" never comes, or not evenly, when each batch makes two steps",
      [](const Plan& plan) { return plan.has("model.optimizers") && (plan.has("callbacks.ema_weight_averaging") || plan.has("callbacks.counter.every")); }},
-    {"an average that was never updated takes the place of the trained weights",
-     [](const Plan& plan) { return plan.has("callbacks.ema_weight_averaging.update_starting_at_step"); }},
-    {"stochastic_weight_averaging takes a group of backbone_finetuning in that came after it",
-     [](const Plan& plan) { return plan.has("callbacks.stochastic_weight_averaging") && plan.has("callbacks.backbone_finetuning"); }},
     {"throughput_monitor counts batches and samples from zero",
      [](const Plan& plan) { return plan.has("callbacks.throughput_monitor"); }},
 };
 
 const std::vector<ByFacts> kFacts = {
-    {"a resumed run that has nothing left to do leaves out what callbacks do at the end of a training",
-     [](const Plan&, const Facts& facts) { return facts.nothing_left; }},
     {"the rest of an epoch that a limit or a stop request ended is never trained",
      [](const Plan&, const Facts& facts) { return facts.cut_short; }},
     {"the stop that a callback asked for is forgotten when the checkpoint was written before it was granted",
@@ -68,8 +62,6 @@ const std::vector<ByFacts> kFacts = {
      [](const Plan& plan, const Facts& facts) { return sanity_check_comes_between(plan, facts) && (plan.text("scheduler.name", "") == "ReduceLROnPlateau" || plan.has("callbacks.early_stopping") || plan.has("callbacks.model_checkpoint")); }},
     {"a callback behind the one that fails in a hook never has that call",
      [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook != "on_train_batch_start" && is_followed(plan); }},
-    {"a run that a limit or a stop request ends before a metric was first logged fails where that is monitored",
-     [](const Plan& plan, const Facts& facts) { return (facts.stop.kind.starts_with("max_") || facts.stop.kind == "request_stop") && plan.has("callbacks.early_stopping"); }},
     {"a run that its own max_steps has ended begins one more epoch when it is resumed",
      [](const Plan& plan, const Facts& facts) { return facts.in_last_epoch && plan.has("trainer.max_steps"); }},
     {"a checkpoint written in on_train_epoch_start makes learning_rate_monitor log that epoch's rates twice",

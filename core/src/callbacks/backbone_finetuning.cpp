@@ -90,10 +90,8 @@ void BackboneFinetuning::load_state_dict(const StateDict& state) {
 }
 
 void BackboneFinetuning::setup(StageEvent& event) {
-  if (event.run == RunKind::fit && event.trainer.current_epoch() == 0) {
-    previous_backbone_lr_.reset();
-  }
   BaseFinetuning::setup(event);
+  if (event.run == RunKind::fit && !continues()) previous_backbone_lr_.reset();
 }
 
 void BackboneFinetuning::freeze_before_training(Module& module) {

@@ -144,8 +144,10 @@ void BaseFinetuning::load_state_dict(const StateDict& state) {
 
 void BaseFinetuning::setup(StageEvent& event) {
   if (event.run != RunKind::fit) return;
+  ended_ = false;
   // A fit that continues the last one keeps what that one had unfrozen.
-  restored_ = event.trainer.current_epoch() > 0 && !groups_.empty();
+  const bool same_module = std::exchange(module_, &event.module) == &event.module;
+  restored_ = same_module && event.trainer.current_epoch() > 0 && !groups_.empty();
   const std::set<std::string> norms_before = std::move(frozen_norms_);
   frozen_norms_.clear();
   take_lease(event.trainer, event.module);
@@ -350,7 +352,12 @@ void BaseFinetuning::on_train_epoch_end(Event&) {
 }
 
 void BaseFinetuning::on_fit_end(Event&) {
-  frozen_.keep();
+  ended_ = true;
+}
+
+// Not before: a run that fails in another's on_fit_end gives the parameters back as they were.
+void BaseFinetuning::teardown(StageEvent&) {
+  if (std::exchange(ended_, false)) frozen_.keep();
 }
 
 }  // namespace grapnel

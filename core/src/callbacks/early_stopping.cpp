@@ -13,6 +13,8 @@
 #include "grapnel/module.h"
 #include "grapnel/trainer.h"
 #include "model/pruned_weights.h"
+#include "model/weight_leases.h"
+#include "run/run.h"
 #include "text/python_format.h"
 
 namespace grapnel {
@@ -25,13 +27,27 @@ std::string shown(double score) {
   return small ? fmt::format("{:.3g}", score) : fmt::format("{:.3f}", score);
 }
 
-// Copies of the model's tensors, as checkpoints name them.
-StateDict copy_weights(Module& module) {
+// Copies of the tensors that the model computes with, as checkpoints name them: of replaced ones the
+// replacement, of masked ones the dense values.
+StateDict copy_weights(const Event& event) {
+  const WeightLeases& leases = Run::of(event.trainer).weight_leases;
   StateDict weights;
-  for (const SavedTensor& each : saved_tensors(module.state_view())) {
-    weights.append(each.name, each.tensor);
+  for (const SavedTensor& each : saved_tensors(event.module.state_view())) {
+    const at::Tensor replacement = leases.replacement(each.tensor);
+    weights.append(each.name, replacement.defined() ? replacement : leases.training(each.tensor));
   }
   return snapshot(weights);
+}
+
+// An epoch that a limit or a request has cut short may end before its first validation.
+bool ends_before_metric(const Trainer& trainer) {
+  const RunState& state = trainer.state();
+  return !state.is_last_batch && state.validated_at_batch < 0;
+}
+
+bool stopped_by_threshold(EarlyStopping::Reason reason) {
+  return reason == EarlyStopping::Reason::stopping_threshold ||
+         reason == EarlyStopping::Reason::divergence_threshold;
 }
 
 // Gives the entry the saved values, and the saved mask if it is pruned too. What was pruned since
@@ -114,7 +130,13 @@ StateDict EarlyStopping::state_dict() const {
       {"stopping_reason", static_cast<int64_t>(reason_)},
       {"stopping_reason_message", message_ ? StateValue(*message_) : StateValue()},
   };
+  if (stopped_by_threshold(reason_)) state["stopped_at"] = stopped_at_;
   if (!best_weights_.empty()) state["best_weights"] = best_weights_;
+  if (measured_.is_over) {
+    state["measured"] = StateDict{{"weights", measured_.weights},
+                                  {"step", measured_.metric->first},
+                                  {"value", measured_.metric->second}};
+  }
   return state;
 }
 
@@ -135,26 +157,99 @@ void EarlyStopping::load_state_dict(const StateDict& state) {
       text == nullptr || text->is_null() ? std::nullopt : std::optional(text->to_string());
   const StateValue* saved = state.find("best_weights");
   StateDict weights = saved == nullptr ? StateDict() : snapshot(saved->to_dict());
+  Measured measured;
+  if (const StateValue* own = state.find("measured")) {
+    const StateDict& parts = own->to_dict();
+    measured = {.weights = snapshot(parts.at("weights").to_dict()),
+                .metric = std::pair(parts.at("step").to_int(), parts.at("value").to_double()),
+                .is_over = true};
+  }
+  const StateValue* stopped_at = state.find("stopped_at");
 
   wait_count_ = wait_count;
   stopped_epoch_ = stopped_epoch;
   best_score_ = best_score;
-  options_.patience = patience;
+  if (patience != options_.patience) {
+    log_info("EarlyStopping: patience={} counts from now on; the checkpoint's run had {}",
+             options_.patience, patience);
+  }
   reason_ = static_cast<Reason>(reason);
   message_ = std::move(message);
-  if (options_.restore_best_weights) best_weights_ = std::move(weights);
+  stopped_at_ = stopped_at == nullptr ? 0 : stopped_at->to_double();
+  loaded_ = true;
+  if (!options_.restore_best_weights) return;
+  best_weights_ = std::move(weights);
+  measured_ = std::move(measured);
 }
 
 void EarlyStopping::setup(StageEvent& event) {
   const TrainerOptions& options = event.trainer.options();
   at_epoch_end_ = options_.check_on_train_epoch_end.value_or(checks_once_per_epoch(options) &&
                                                              options.check_val_every_n_epoch == 1);
+  if (event.run != RunKind::fit) return;
+  loaded_ = false;
+  const bool other_module = std::exchange(module_, &event.module) != &event.module;
+  if (other_module || event.trainer.global_step() == 0) begin_anew();
+}
+
+// The scores and weights of another training are none of this one's.
+void EarlyStopping::begin_anew() {
+  wait_count_ = stopped_epoch_ = 0;
+  best_score_ = worst_score(options_.mode);
+  reason_ = Reason::not_stopped;
+  message_.reset();
+  best_weights_.clear();
+  measured_ = {};
+  checked_step_ = -1;
+  warned_stale_ = false;
+}
+
+// A run that was stopped doesn't train on because it is started once more.
+void EarlyStopping::on_fit_start(Event& event) {
+  if (!std::exchange(loaded_, false) || reason_ == Reason::not_stopped) return;
+  if (event.trainer.options().fast_dev_run != 0) return;
+  const std::string why = message_.value_or(std::string(to_string(reason_)));
+  if (still_stops()) {
+    log_info(
+        "EarlyStopping: the checkpoint's run was stopped ({}), and so is this one; to train on, "
+        "raise patience (now {}) or change the threshold that stopped it",
+        why, options_.patience);
+    event.trainer.request_stop(why);
+    return;
+  }
+  log_info("EarlyStopping: the checkpoint's run was stopped ({}); with the options of now it isn't",
+           why);
+  reason_ = Reason::not_stopped;
+  message_.reset();
+  stopped_epoch_ = 0;
+}
+
+// Whether what has stopped the checkpoint's run stops this one too, by the options that were given.
+bool EarlyStopping::still_stops() const {
+  const auto passed = [&](const std::optional<double>& limit, bool better) {
+    return limit && (better ? is_better(options_.mode, stopped_at_, *limit)
+                            : is_better(options_.mode, *limit, stopped_at_));
+  };
+  switch (reason_) {
+    case Reason::not_stopped:
+      return false;
+    case Reason::patience_exhausted:
+      return wait_count_ >= options_.patience;
+    case Reason::non_finite_metric:
+      return options_.check_finite;
+    case Reason::stopping_threshold:
+      return passed(options_.stopping_threshold, true);
+    case Reason::divergence_threshold:
+      return passed(options_.divergence_threshold, false);
+  }
+  return false;
 }
 
 HookMask EarlyStopping::wanted(const HookMask& overridden) const {
   HookMask mask = overridden;
-  mask.set(Hook::on_train_end,
-           options_.restore_best_weights && overridden.test(Hook::on_train_end));
+  for (const Hook hook : {Hook::on_validation_batch_start, Hook::on_fit_end}) {
+    mask.set(hook, options_.restore_best_weights && overridden.test(hook));
+  }
   return mask;
 }
 
@@ -163,10 +258,45 @@ void EarlyStopping::on_train_epoch_end(Event& event) {
 }
 
 void EarlyStopping::on_validation_end(Event& event) {
+  end_measuring(event);
   if (!at_epoch_end_) check(event);
 }
 
-void EarlyStopping::on_train_end(Event& event) {
+// The weights that are validated, which may be leased, and are another model's by the time of the
+// check.
+void EarlyStopping::on_validation_batch_start(EvalBatchStart& event) {
+  const Trainer& trainer = event.trainer;
+  if (trainer.state().kind != RunKind::fit || trainer.sanity_checking()) return;
+  if (event.batch_idx != 0 || event.dataloader_idx != 0) return;
+  measured_ = {.weights = copy_weights(event), .metric = metric_now(trainer)};
+}
+
+// Keeps the weights if the validation has logged the metric.
+void EarlyStopping::end_measuring(Event& event) {
+  if (measured_.weights.empty() || measured_.is_over || event.trainer.sanity_checking()) return;
+  const auto before = std::exchange(measured_.metric, metric_now(event.trainer));
+  measured_.is_over = measured_.metric.has_value() && measured_.metric != before;
+  if (!measured_.is_over) measured_ = {};
+}
+
+std::optional<std::pair<int64_t, double>> EarlyStopping::metric_now(const Trainer& trainer) const {
+  const MetricDict::Entry* entry = trainer.callback_metrics().find(monitor_);
+  if (entry == nullptr) return {};
+  return std::pair(entry->global_step, entry->value.number());
+}
+
+// A metric that the training has logged since is one of the weights of now.
+StateDict EarlyStopping::weights_of_best(Event& event) {
+  if (measured_.is_over && measured_.metric == metric_now(event.trainer)) {
+    return std::move(measured_.weights);
+  }
+  return copy_weights(event);
+}
+
+// After the other callbacks' on_fit_end, since it monitors a metric: what they do to the weights at
+// the end (averages, masks) is done by then.
+void EarlyStopping::on_fit_end(Event& event) {
+  measured_ = {};
   if (best_weights_.empty()) return;
   const at::NoGradGuard no_grad;
   for (const StateEntry& entry : event.module.state_view().entries()) {
@@ -188,7 +318,7 @@ void EarlyStopping::check(Event& event) {
   const MetricDict::Entry* entry = metrics.find(monitor_);
   if (entry == nullptr) {
     const MetricError error = missing_metric(type_name(), monitor_, metrics);
-    if (options_.strict) throw error;
+    if (options_.strict && !ends_before_metric(trainer)) throw error;
     if (options_.verbose) log_text(LogLevel::warning, error.what());
     return;
   }
@@ -197,8 +327,9 @@ void EarlyStopping::check(Event& event) {
   const double best_before = best_score_;
   const Verdict verdict = evaluate(entry->value.number());
   if (options_.restore_best_weights && best_score_ != best_before) {
-    best_weights_ = copy_weights(event.module);
+    best_weights_ = weights_of_best(event);
   }
+  measured_ = {};
   // The trainer logs the first stop that it is asked for, with its reason.
   const bool logged = verdict.stop && !trainer.should_stop();
   if (verdict.stop) {
@@ -222,11 +353,13 @@ EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
   }
   if (options_.stopping_threshold &&
       is_better(options_.mode, current, *options_.stopping_threshold)) {
+    stopped_at_ = current;
     return stop_for(Reason::stopping_threshold,
                     fmt::format("{} = {} is {} the stopping threshold {}", monitor_,
                                 python_repr(current), side(!less), *options_.stopping_threshold));
   }
   if (options_.divergence_threshold && worse(current, *options_.divergence_threshold)) {
+    stopped_at_ = current;
     return stop_for(Reason::divergence_threshold,
                     fmt::format("{} = {} is {} the divergence threshold {}", monitor_,
                                 python_repr(current), side(less), *options_.divergence_threshold));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "grapnel/base/error.h"
+#include "grapnel/every_n.h"
 
 namespace grapnel {
 
@@ -57,8 +58,9 @@ bool EMAWeightAveraging::should_update(std::optional<int64_t> step_idx,
                                        std::optional<int64_t> epoch_idx) {
   if (step_idx.has_value()) {
     const int64_t every = options_.update_every_n_steps;
-    return *step_idx >= options_.update_starting_at_step.value_or(0) && every > 0 &&
-           *step_idx % every == 0;
+    if (every == 0 || *step_idx < options_.update_starting_at_step.value_or(0)) return false;
+    const int64_t latest = latest_update_step() - 1;
+    return latest < 0 ? *step_idx % every == 0 : EveryN(latest).passed(*step_idx, every);
   }
   return epoch_idx.has_value() && options_.update_starting_at_epoch.has_value() &&
          *epoch_idx >= *options_.update_starting_at_epoch;

@@ -135,9 +135,9 @@ void ModelPruning::setup(StageEvent& event) {
     return entry == nullptr || !entry->mask.defined();
   });
   adopt_masks(event.trainer, module);
+  ended_ = false;
   if (event.run != RunKind::fit) return;
   originals_.clear();
-  last_masks_.clear();
   if (!may_be_true(options_.use_lottery_ticket_hypothesis)) return;
   for (const std::string& name : names_) {
     originals_[name] = module.state_view().find(name)->tensor.detach().clone();
@@ -209,7 +209,6 @@ void ModelPruning::make_permanent(Module& module) {
     const StateEntry* entry = view.find(name);
     if (entry == nullptr || !entry->mask.defined()) continue;
     entry->tensor.detach().mul_(entry->mask);
-    last_masks_[name] = entry->mask;
     record.lease.keep();
     view.set_mask(name, {});
   }
@@ -394,19 +393,13 @@ void ModelPruning::report(Module& module, const std::vector<std::pair<int64_t, i
 
 // ---- The end
 
-void ModelPruning::on_train_end(Event& event) {
-  if (options_.make_pruning_permanent) make_permanent(event.module);
+void ModelPruning::on_fit_end(Event&) {
+  ended_ = true;
 }
 
-// A resumed run that had nothing left to do has no on_train_end.
-void ModelPruning::on_fit_end(Event& event) {
+void ModelPruning::teardown(StageEvent& event) {
+  if (!std::exchange(ended_, false)) return;
   if (options_.make_pruning_permanent) make_permanent(event.module);
-  // Others may have given the model an average since.
-  const at::NoGradGuard no_grad;
-  for (const auto& [name, mask] : std::exchange(last_masks_, {})) {
-    const StateEntry* entry = event.module.state_view().find(name);
-    if (entry != nullptr) entry->tensor.detach().mul_(mask);
-  }
   keep_masks();
 }
 

@@ -45,10 +45,6 @@ void ModelPruning::on_save_checkpoint(SaveCheckpoint& event) {
     }
     if (!saved.empty()) exact[name] = std::move(saved);
   }
-  // Of a training that has just ended, whose model others may have given an average since.
-  for (const auto& [name, mask] : last_masks_) {
-    if (StateValue* saved = weights.find(name)) *saved = saved->to_tensor() * mask;
-  }
   if (event.weights_only || exact.empty()) return;
   StateValue& resume = event.checkpoint["exact_resume"];
   if (!resume.is_dict()) resume = StateDict();

@@ -43,7 +43,8 @@ at::Tensor live_buffer(Module& module, const std::string& layer, const char* nam
 }  // namespace
 
 StochasticWeightAveraging::StochasticWeightAveraging(StochasticWeightAveragingOptions options)
-    : options_(std::move(options)),
+    : given_(std::move(options)),
+      options_(given_),
       device_(averaging_device(options_.device, "StochasticWeightAveraging")),
       average_(std::make_unique<AveragedWeights>()) {
   options_table().check(options_, "StochasticWeightAveraging");
@@ -95,6 +96,9 @@ StateDict StochasticWeightAveraging::state_dict() const {
   if (scheduler_) state["scheduler_state"] = scheduler_->state_dict();
   if (!average_->empty()) state["average_model_state"] = average_->state();
   if (!momenta_.empty()) state["momenta"] = momenta_;
+  if (scheduler_ && groups_ < scheduler_->optimizer().groups().size()) {
+    state["annealed_groups"] = static_cast<int64_t>(groups_);
+  }
   return state;
 }
 
@@ -110,6 +114,8 @@ void StochasticWeightAveraging::load_state_dict(const StateDict& state) {
   momenta_ = part("momenta");
   scheduler_state_ = std::move(scheduler);
   average_state_ = std::move(average);
+  const StateValue* groups = state.find("annealed_groups");
+  groups_ = groups == nullptr ? 0 : static_cast<size_t>(groups->to_int());
   n_averaged_ = n_averaged;
   latest_update_epoch_ = latest;
 }
@@ -134,7 +140,9 @@ void StochasticWeightAveraging::setup(StageEvent& event) {
   momenta_.clear();
   scheduler_.reset();
   began_ = false;
+  groups_ = 0;
   if (event.trainer.global_step() > 0) return;
+  options_ = given_;
   n_averaged_ = 0;
   latest_update_epoch_ = -1;
 }
@@ -189,13 +197,7 @@ void StochasticWeightAveraging::begin(Event& event) {
   Trainer& trainer = event.trainer;
   average_->move_to(device_.value_or(trainer.device()));
 
-  const std::shared_ptr<Optimizer>& optimizer = trainer.optimizers().front();
-  options_.swa_lrs = per_group(*optimizer, options_.swa_lrs, "swa_lrs");
-  for (size_t i = 0; i < optimizer->groups().size(); ++i) {
-    optimizer->groups()[i].options["initial_lr"] = options_.swa_lrs[i];
-  }
-  scheduler_ = std::make_shared<SWALR>(optimizer, options_.swa_lrs, options_.annealing_epochs,
-                                       options_.annealing_strategy);
+  make_scheduler(trainer.optimizers().front());
   if (!scheduler_state_.empty()) {
     scheduler_->load_state_dict(std::exchange(scheduler_state_, {}));
   } else if (trainer.current_epoch() != start_epoch()) {
@@ -222,6 +224,23 @@ void StochasticWeightAveraging::begin(Event& event) {
   schedulers.front() = SchedulerConfig{};
   schedulers.front().scheduler = scheduler_;
   trainer.set_schedulers(std::move(schedulers));
+}
+
+// Groups that came after the averaging began keep their rates, also where a resumed run has them from
+// its start.
+void StochasticWeightAveraging::make_scheduler(const std::shared_ptr<Optimizer>& optimizer) {
+  std::vector<ParamGroup>& groups = optimizer->groups();
+  if (groups_ == 0 || groups_ > groups.size()) groups_ = groups.size();
+  const auto end = groups.begin() + static_cast<std::ptrdiff_t>(groups_);
+  std::vector<ParamGroup> later(end, groups.end());
+  groups.erase(end, groups.end());
+  options_.swa_lrs = per_group(*optimizer, options_.swa_lrs, "swa_lrs");
+  for (size_t i = 0; i < groups_; ++i) {
+    groups[i].options["initial_lr"] = options_.swa_lrs[i];
+  }
+  scheduler_ = std::make_shared<SWALR>(optimizer, options_.swa_lrs, options_.annealing_epochs,
+                                       options_.annealing_strategy);
+  for (ParamGroup& group : later) groups.push_back(std::move(group));
 }
 
 void StochasticWeightAveraging::on_train_epoch_start(Event& event) {
@@ -293,21 +312,19 @@ void StochasticWeightAveraging::on_train_epoch_end(Event& event) {
   if (statistics_.active()) event.trainer.set_skip_backward(false);
 }
 
-void StochasticWeightAveraging::on_train_end(Event& event) {
-  const int64_t last = event.trainer.current_epoch() - 1;
-  const bool statistics = extra_epoch_.active() && last == end_epoch() + 1;
-  if (!statistics && (last == end_epoch() || max_epochs_ == -1) && n_averaged_ > 0) {
-    average_->copy_to(event.module, /*buffers=*/false);
-  }
+void StochasticWeightAveraging::on_train_end(Event&) {
   statistics_.end();
   momenta_.clear();
   extra_epoch_.end();
 }
 
-// A resumed run that had nothing left to do has no on_train_end.
-void StochasticWeightAveraging::on_fit_end(Event&) {
+// A resumed run that had nothing left to do has no on_train_end. After the epoch for statistics the
+// model has the average already.
+void StochasticWeightAveraging::on_fit_end(Event& event) {
   statistics_.end();
   extra_epoch_.end();
+  const bool is_last = max_epochs_ == -1 || event.trainer.current_epoch() - 1 == end_epoch();
+  if (is_last && n_averaged_ > 0) average_->copy_to(event.module, /*buffers=*/false);
 }
 
 }  // namespace grapnel

@@ -91,6 +91,7 @@ void WeightAveraging::setup(StageEvent& event) {
 // The model has its layers by now, also where configure_model made them.
 void WeightAveraging::on_fit_start(Event& event) {
   is_in_model_ = false;
+  asked_steps_ = 0;
   if (average_->empty()) return average_->start(event.module, device_);
   // From a checkpoint, which is loaded before the model moves to its device.
   if (!device_) average_->follow_devices(event.module);
@@ -102,11 +103,17 @@ void WeightAveraging::update(Module& module) {
   if (!options_.use_buffers) average_->follow_buffers(module);
 }
 
+void WeightAveraging::on_train_start(Event& event) {
+  asked_steps_ = event.trainer.global_step();
+}
+
 void WeightAveraging::on_train_batch_end(TrainBatchEnd& event) {
-  const int64_t step = event.trainer.global_step();
-  if (step <= latest_update_step_ || !should_update(step - 1, std::nullopt)) return;
+  const int64_t steps = event.trainer.global_step();
+  bool is_due = false;
+  while (asked_steps_ < steps) is_due = should_update(asked_steps_++, std::nullopt) || is_due;
+  if (!is_due || steps <= latest_update_step_) return;
   update(event.module);
-  latest_update_step_ = step;
+  latest_update_step_ = steps;
 }
 
 void WeightAveraging::on_train_epoch_end(Event& event) {
@@ -116,19 +123,21 @@ void WeightAveraging::on_train_epoch_end(Event& event) {
   latest_update_epoch_ = epoch;
 }
 
-void WeightAveraging::on_train_end(Event& event) {
+void WeightAveraging::on_fit_end(Event& event) {
   if (average_->n_averaged() == 0) {
+    if (asked_steps_ == 0) return;  // nothing was trained
     log_warning(
-        "{} has averaged nothing in this training, so the model ends with its first weights; let it "
+        "{} has averaged nothing in this training, so the model keeps the trained weights; let it "
         "start earlier",
         type_name());
+    return;
   }
   average_->copy_to(event.module, /*buffers=*/true);
   is_in_model_ = true;
 }
 
 void WeightAveraging::on_validation_epoch_start(Event& event) {
-  if (average_->empty() || event.trainer.state().kind != RunKind::fit) return;
+  if (average_->n_averaged() == 0 || event.trainer.state().kind != RunKind::fit) return;
   swapped_ = event.trainer.lease_weights(average_->in_model(event.module),
                                          "averaged weights for the validation");
 }
@@ -159,7 +168,7 @@ void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
     const auto saved = find_weight(averaged, name);
     const bool masked = mask.defined() && saved && !saved->mask.defined();
     // Once the average is in the model, others may have changed it there.
-    if (saved && !is_in_model_) {
+    if (saved && !is_in_model_ && average_->n_averaged() > 0) {
       put_weight(averaged, name, {masked ? average * mask : average, saved->mask});
     }
     if (!mask.defined()) continue;

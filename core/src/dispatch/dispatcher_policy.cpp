@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "dispatch/participant.h"
 #include "grapnel/argument_error.h"
@@ -38,7 +39,7 @@ void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
   participants_.clear();
   named_.clear();
   for (auto& receivers : receivers_) receivers.clear();
-  std::vector<Receiver> monitors;
+  std::array<std::vector<Receiver>, kHookCount> monitors;
   for (uint32_t index = 0; index < callbacks.size(); ++index) {
     const CallbackHandle& handle = callbacks[index];
     Callback* callback = handle.callback.get();
@@ -62,14 +63,18 @@ void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
       if (!wanted.test(hook) || !handle.overridden.test(hook)) continue;
       Receiver receiver{callback, index};
       receiver.look_always = handle.filter && concerns(*handle.filter, hook);
-      const bool late = hook == Hook::on_train_epoch_end && callback->monitors();
-      (late ? monitors : receivers_[i]).push_back(receiver);
+      // At the end of an epoch they need the module's metrics; at the end of a fit they have the last
+      // word on the weights.
+      const bool late =
+          (hook == Hook::on_train_epoch_end || hook == Hook::on_fit_end) && callback->monitors();
+      (late ? monitors : receivers_)[i].push_back(receiver);
     }
     participants_.push_back(std::move(participant));
   }
-  auto& epoch_end = receivers_[static_cast<size_t>(Hook::on_train_epoch_end)];
-  epoch_end_monitors_ = epoch_end.size();
-  epoch_end.insert(epoch_end.end(), monitors.begin(), monitors.end());
+  epoch_end_monitors_ = receivers_[static_cast<size_t>(Hook::on_train_epoch_end)].size();
+  for (size_t i = 0; i < kHookCount; ++i) {
+    receivers_[i].insert(receivers_[i].end(), monitors[i].begin(), monitors[i].end());
+  }
 }
 
 const std::string& Dispatcher::label(uint32_t index) const {

@@ -55,6 +55,7 @@ class GRAPNEL_CORE_API BaseFinetuning : public Callback {
   void on_train_batch_end(TrainBatchEnd& event) override;
   void on_train_epoch_end(Event& event) override;
   void on_fit_end(Event& event) override;
+  void teardown(StageEvent& event) override;
 
  protected:
   // Called before configure_optimizers, which may leave out what is frozen.
@@ -73,6 +74,9 @@ class GRAPNEL_CORE_API BaseFinetuning : public Callback {
   // that the optimizer has already stay where they are, with a warning.
   void unfreeze_and_add_param_group(Module& module, const std::vector<std::string>& parts,
                                     Optimizer& optimizer, const UnfreezeOptions& options = {});
+
+  // From setup until the fit starts: it goes on with the groups of a former one.
+  bool continues() const { return restored_; }
 
   void on_disabled() override { statistics_.end(); }
 
@@ -95,6 +99,8 @@ class GRAPNEL_CORE_API BaseFinetuning : public Callback {
   std::set<std::string> trainable_;              // parameters that are, by name
   int64_t finetuned_epoch_ = -1;                 // the last for which finetune was called
   bool restored_ = false;                        // the above is from a checkpoint, and not yet used
+  bool ended_ = false;                           // the fit, well
+  const Module* module_ = nullptr;               // of the last fit
 };
 
 }  // namespace grapnel

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "grapnel/base/options_table.h"
 #include "grapnel/callback.h"
@@ -35,8 +36,11 @@ struct EarlyStoppingOptions {
   std::optional<bool> check_on_train_epoch_end = {};
   // No check before this epoch, counted from 0: for metrics that have to settle first.
   int64_t start_from_epoch = 0;
-  // Put the weights of the best check back when the training ends. Costs one copy of the model in
-  // memory, and one in every checkpoint. Off: the last weights stay, as in Lightning.
+  // When the training ends, put the weights back that the best score was measured with: those of the
+  // validation, which may be an average, or of the end of the epoch for a metric of the training. It
+  // is the last of the changes that callbacks make then, wherever they stand in the list. Costs two
+  // copies of the model in memory, and one in every checkpoint. Off: the last weights stay, as in
+  // Lightning.
   bool restore_best_weights = false;
 };
 
@@ -68,17 +72,20 @@ class GRAPNEL_CORE_API EarlyStopping : public Callback, public MetricMonitor {
   std::string state_key() const override;
   // {"wait_count", "stopped_epoch", "best_score", "patience", "stopping_reason",
   // "stopping_reason_message"}, and "best_weights" (names to tensors) with restore_best_weights.
-  // The saved patience replaces the given one.
+  // Otherwise than in Lightning the given patience counts, and a resumed run that has been stopped
+  // before stops at once, unless the given options say otherwise by now.
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
   bool monitors() const override { return true; }
   Watched watched_metric() const override { return {monitor_, options_.strict}; }
 
   void setup(StageEvent& event) override;
+  void on_fit_start(Event& event) override;
+  void on_validation_batch_start(EvalBatchStart& event) override;
   // Throw MetricError when the metric isn't there and `strict` is set.
   void on_train_epoch_end(Event& event) override;
   void on_validation_end(Event& event) override;
-  void on_train_end(Event& event) override;
+  void on_fit_end(Event& event) override;
   HookMask wanted(const HookMask& overridden) const override;
 
   const std::string& monitor() const { return monitor_; }
@@ -94,6 +101,19 @@ class GRAPNEL_CORE_API EarlyStopping : public Callback, public MetricMonitor {
     bool stop = false;
     std::string message;  // of a stop or an improvement; empty otherwise
   };
+  // What a validation has measured, and with which weights.
+  struct Measured {
+    StateDict weights = {};
+    // The metric's step and value before it, and then those that it has logged.
+    std::optional<std::pair<int64_t, double>> metric = {};
+    bool is_over = false;
+  };
+
+  void begin_anew();
+  bool still_stops() const;
+  void end_measuring(Event& event);
+  StateDict weights_of_best(Event& event);
+  std::optional<std::pair<int64_t, double>> metric_now(const Trainer& trainer) const;
   void check(Event& event);
   Verdict evaluate(double current);
   Verdict stop_for(Reason reason, std::string message);
@@ -107,7 +127,11 @@ class GRAPNEL_CORE_API EarlyStopping : public Callback, public MetricMonitor {
   double best_score_;
   Reason reason_ = Reason::not_stopped;
   std::optional<std::string> message_;
+  double stopped_at_ = 0;  // the metric's value, of a stop by a threshold
+  bool loaded_ = false;    // the state is a checkpoint's, of which nothing has come yet
+  const Module* module_ = nullptr;
   StateDict best_weights_;
+  Measured measured_;
   int64_t checked_step_ = -1;  // the metric's step at the last check
   bool warned_stale_ = false;
 };

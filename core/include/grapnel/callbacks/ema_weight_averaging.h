@@ -18,7 +18,8 @@ struct EMAWeightAveragingOptions {
   std::string device = {};  // where the average is kept ("cpu"); empty: with the model
   bool use_buffers = true;  // average buffers (running statistics) too
   double decay = 0.999;     // share of the average that stays at an update, 0 to 1
-  // Update after every so many optimizer steps; 0: not after steps, only after epochs.
+  // Update when so many optimizer steps have passed since the last update; 0: not after steps, only
+  // after epochs.
   int64_t update_every_n_steps = 1;
   std::optional<int64_t> update_starting_at_step = {};  // first step, from 0; unset: the first one
   std::optional<int64_t> update_starting_at_epoch =

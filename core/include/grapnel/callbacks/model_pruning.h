@@ -111,8 +111,9 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   void on_test_end(Event& event) override;
   void on_predict_start(Event& event) override;
   void on_predict_end(Event& event) override;
-  void on_train_end(Event& event) override;
   void on_fit_end(Event& event) override;
+  // Applies the masks for good, after what other callbacks do to the weights in on_fit_end.
+  void teardown(StageEvent& event) override;
   void on_save_checkpoint(SaveCheckpoint& event) override;
   void on_load_checkpoint(LoadCheckpoint& event) override;
 
@@ -154,10 +155,10 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   std::unique_ptr<PruningMethod> method_;
   ModelPruningOptions options_;
   std::vector<std::string> names_;
-  std::map<std::string, at::Tensor> originals_;   // values to rewind to
-  std::map<std::string, Pruned> pruned_;          // by name
-  Lease masked_;                                  // masked values, while a model computes
-  std::map<std::string, at::Tensor> last_masks_;  // made permanent when the training ended
+  std::map<std::string, at::Tensor> originals_;  // values to rewind to
+  std::map<std::string, Pruned> pruned_;         // by name
+  Lease masked_;                                 // masked values, while a model computes
+  bool ended_ = false;                           // the fit, well
 };
 
 }  // namespace grapnel

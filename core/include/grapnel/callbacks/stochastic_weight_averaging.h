@@ -57,7 +57,8 @@ class GRAPNEL_CORE_API StochasticWeightAveraging final : public Callback {
   static const OptionsTable<StochasticWeightAveragingOptions>& options_table();
 
   // {"n_averaged", "latest_update_epoch", "scheduler_state", "average_model_state",
-  // "momenta": {batch normalization: momentum or null} within the epoch for statistics}
+  // "momenta": {batch normalization: momentum or null} within the epoch for statistics,
+  // "annealed_groups": when the optimizer has got more since}
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
 
@@ -68,6 +69,7 @@ class GRAPNEL_CORE_API StochasticWeightAveraging final : public Callback {
   void on_train_epoch_start(Event& event) override;
   void on_train_epoch_end(Event& event) override;
   void on_train_end(Event& event) override;
+  // Gives the model the average.
   void on_fit_end(Event& event) override;
 
   // Models averaged; nothing before the averaging began.
@@ -90,10 +92,12 @@ class GRAPNEL_CORE_API StochasticWeightAveraging final : public Callback {
   int64_t end_epoch() const;    // the last, from 0
   bool averages_in(int64_t epoch) const;
   void begin(Event& event);
+  void make_scheduler(const std::shared_ptr<Optimizer>& optimizer);
   void begin_statistics_epoch(Event& event);
   void lease_statistics_epoch(Event& event);
 
-  StochasticWeightAveragingOptions options_;
+  StochasticWeightAveragingOptions given_;
+  StochasticWeightAveragingOptions options_;  // with the first epoch and the rates resolved
   std::optional<at::Device> device_;
   std::unique_ptr<AveragedWeights> average_;
   std::shared_ptr<LRScheduler> scheduler_;
@@ -102,6 +106,7 @@ class GRAPNEL_CORE_API StochasticWeightAveraging final : public Callback {
   StateDict momenta_;          // of the model's batch normalizations, during the extra epoch
   Lease extra_epoch_;          // max_epochs + 1
   Lease statistics_;           // momenta, no backward, accumulation
+  size_t groups_ = 0;          // of the optimizer, that SWALR anneals; 0: all
   bool began_ = false;
   bool has_batch_norm_ = false;
   int64_t n_averaged_ = 0;

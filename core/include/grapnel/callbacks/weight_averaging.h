@@ -10,7 +10,8 @@
 // average as the model's weights ("state_dict"), the trained ones as "current_model_state", and
 // "averaging_state"; a file of weights alone has the average. Otherwise than there, test and
 // predict never swap: they see the weights that the model has, or those of the checkpoint they were
-// given.
+// given; an average that nothing was averaged into yet takes no model's place; and the model gets
+// the average in on_fit_end, so that a run that is resumed with nothing left to do ends with it too.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -48,8 +49,8 @@ class GRAPNEL_CORE_API WeightAveraging : public Callback {
 
   static const OptionsTable<WeightAveragingOptions>& options_table();
 
-  // Called after every optimizer step with its index, and after every training epoch with its, both
-  // from 0; the other is empty. Default: after every step.
+  // Called after every training batch with the index of each optimizer step that it made, and after
+  // every training epoch with its index, both from 0; the other is empty. Default: after every step.
   virtual bool should_update(std::optional<int64_t> step_idx, std::optional<int64_t> epoch_idx);
 
   // {"latest_update_step", "latest_update_epoch"}
@@ -59,9 +60,10 @@ class GRAPNEL_CORE_API WeightAveraging : public Callback {
 
   void setup(StageEvent& event) override;
   void on_fit_start(Event& event) override;
+  void on_train_start(Event& event) override;
   void on_train_batch_end(TrainBatchEnd& event) override;
   void on_train_epoch_end(Event& event) override;
-  void on_train_end(Event& event) override;
+  void on_fit_end(Event& event) override;
   void on_validation_epoch_start(Event& event) override;
   void on_validation_epoch_end(Event& event) override;
   void on_save_checkpoint(SaveCheckpoint& event) override;
@@ -85,6 +87,7 @@ class GRAPNEL_CORE_API WeightAveraging : public Callback {
   std::unique_ptr<AveragedWeights> average_;
   bool is_in_model_ = false;  // the training has ended with it
   Lease swapped_;
+  int64_t asked_steps_ = 0;  // after which should_update was asked
   int64_t latest_update_step_ = 0;
   int64_t latest_update_epoch_ = -1;
 };
