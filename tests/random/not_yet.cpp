@@ -45,8 +45,6 @@ bool is_within_step(const std::string& hook) {
 const std::vector<ByPlan> kPlans = {
     {"\"every n steps\" never comes, or not evenly, when each batch makes two steps",
      [](const Plan& plan) { return plan.has("model.optimizers") && (plan.has("callbacks.ema_weight_averaging") || plan.has("callbacks.counter.every")); }},
-    {"throughput_monitor counts batches and samples from zero",
-     [](const Plan& plan) { return plan.has("callbacks.throughput_monitor"); }},
 };
 
 const std::vector<ByFacts> kFacts = {
@@ -64,16 +62,12 @@ const std::vector<ByFacts> kFacts = {
      [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook != "on_train_batch_start" && is_followed(plan); }},
     {"a run that its own max_steps has ended begins one more epoch when it is resumed",
      [](const Plan& plan, const Facts& facts) { return facts.in_last_epoch && plan.has("trainer.max_steps"); }},
-    {"a checkpoint written in on_train_epoch_start makes learning_rate_monitor log that epoch's rates twice",
-     [](const Plan& plan, const Facts& facts) { return facts.stop.hook == "on_train_epoch_start" && plan.has("callbacks.learning_rate_monitor"); }},
     {"a failure after the optimizer's step makes the resumed run do that step once more",
      [](const Plan&, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook == "on_after_optimizer_step"; }},
     {"what a batch that fails half-way had logged, drawn and counted comes once more when it is repeated",
      [](const Plan&, const Facts& facts) { return facts.stop.kind == "exception" && is_within_step(facts.stop.hook); }},
     {"a batch that fails half-way counts twice for check_val_every_n_epoch=null",
      [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook == "on_train_batch_start" && plan.has("trainer.check_val_every_n_epoch"); }},
-    {"activation_monitor loses a row where a step has several batches or none",
-     [](const Plan& plan, const Facts& facts) { return facts.from_checkpoint && plan.has("callbacks.activation_monitor"); }},
 };
 
 const std::vector<ByDifference> kDifferences = {

@@ -1,5 +1,6 @@
 #include "grapnel/callbacks/activation_monitor.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/stack.h>
@@ -19,6 +20,7 @@
 #include "grapnel/dispatcher.h"
 #include "grapnel/layer_observer.h"
 #include "grapnel/trainer.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 
@@ -152,14 +154,44 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   const std::vector<std::string>& names() const { return names_; }
 
   bool began(int64_t step) const { return step_ == step; }
-  void begin(int64_t step) {
-    if (std::exchange(step_, step) != step) forget();  // of a window that was never finished
+  // is_new: this is the first batch of the step's window.
+  void begin(int64_t step, bool is_new) {
+    if (std::exchange(step_, step) != step || is_new) forget();  // a window that was never finished
+    rows_.resize(whole_);                                        // and a batch
     scope_.emplace(*this);
   }
   void end() noexcept { scope_.reset(); }
+  // The batch is over, and its window is not.
+  void keep() { whole_ = rows_.size(); }
   void forget() {
     rows_.clear();
+    whole_ = 0;
     failure_ = nullptr;
+  }
+
+  // What the window's batches so far came down to.
+  StateDict save() const {
+    if (whole_ == 0) return {};
+    StateList rows;
+    for (size_t i = 0; i < whole_; ++i) {
+      rows.emplace_back(StateDict{{"layer", rows_[i].layer->name},
+                                  {"elements", rows_[i].elements},
+                                  {"sums", rows_[i].sums}});
+    }
+    return {{"step", step_}, {"rows", std::move(rows)}};
+  }
+  void load(const StateDict& state) {
+    std::map<std::string, const Chosen*, std::less<>> by_name;
+    for (const auto& [identity, layer] : chosen_) by_name[layer.name] = &layer;
+    step_ = state.at("step").to_int();
+    for (const StateValue& value : state.at("rows").to_list()) {
+      const StateDict& row = value.to_dict();
+      const auto layer = by_name.find(row.at("layer").to_string());
+      if (layer == by_name.end()) continue;  // not chosen any more
+      rows_.push_back(
+          {layer->second, row.at("elements").to_double(), row.at("sums").to_tensor().clone()});
+    }
+    whole_ = rows_.size();
   }
 
   // It must not fail the model's step; what went wrong is thrown by take_rows.
@@ -177,6 +209,7 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   }
 
   std::vector<Row> take_rows() {
+    whole_ = 0;
     if (failure_ != nullptr) {
       rows_.clear();
       std::rethrow_exception(std::exchange(failure_, nullptr));
@@ -200,6 +233,7 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   std::vector<std::string> names_;
   int64_t step_ = -1;
   std::vector<Row> rows_;
+  size_t whole_ = 0;  // rows of batches that are over
   std::exception_ptr failure_;
   std::optional<Scope> scope_;
 };
@@ -229,6 +263,27 @@ std::vector<std::string> ActivationMonitor::layers() const {
   return watcher_ == nullptr ? std::vector<std::string>() : watcher_->names();
 }
 
+std::string ActivationMonitor::state_key() const {
+  if (!name().empty()) return name();
+  std::vector<std::string> layers;
+  for (const std::string& layer : options_.layers) layers.push_back(python_repr(layer));
+  return fmt::format("{}{{'layers': [{}], 'every_n_steps': {}}}", type_name(),
+                     fmt::join(layers, ", "),
+                     options_.every_n_steps ? std::to_string(*options_.every_n_steps) : "None");
+}
+
+StateDict ActivationMonitor::state_dict() const {
+  return watcher_ == nullptr ? StateDict() : watcher_->save();
+}
+
+void ActivationMonitor::load_state_dict(const StateDict& state) {
+  loaded_ = snapshot(state);
+}
+
+void ActivationMonitor::setup(StageEvent& event) {
+  if (event.run == RunKind::fit) loaded_.clear();
+}
+
 void ActivationMonitor::on_fit_start(Event& event) {
   const std::vector<Layer> layers = event.module.layers();
   const std::string model = event.module.type_name();
@@ -255,6 +310,7 @@ void ActivationMonitor::on_fit_start(Event& event) {
   }
   watching_.end();
   watcher_ = std::move(watcher);
+  if (!loaded_.empty()) watcher_->load(std::exchange(loaded_, {}));
   statistics_.clear();
   first_nonfinite_layer_.clear();
   warned_of_.clear();
@@ -269,20 +325,20 @@ void ActivationMonitor::on_train_batch_start(TrainBatchStart& event) {
   Trainer& trainer = event.trainer;
   watching_.end();  // of a batch that was left out
   if (!looks_at(trainer)) return;
-  // The first batches of a window in which the run was resumed were not observed.
+  // The first batches of a window may not have been observed.
   const int64_t step = trainer.state().batches_that_stepped;
-  if (trainer.state().window_start >= 0 && !watcher_->began(step)) return;
+  const bool is_new = trainer.state().window_start < 0;
+  if (!is_new && !watcher_->began(step)) return;
   watching_ = trainer.lease("watching the layers of the model",
                             [watcher = watcher_.get()] { watcher->end(); });
-  watcher_->begin(step);
+  watcher_->begin(step, is_new);
 }
 
 void ActivationMonitor::on_train_batch_end(TrainBatchEnd& event) {
   if (!watching_.active()) return;
   watching_.end();
-  if (event.trainer.is_accumulating()) return;
-  evaluate(event.trainer);
-  if (statistics_.empty()) {
+  if (event.trainer.is_accumulating()) return watcher_->keep();
+  if (!evaluate(event.trainer)) {
     if (!event.outputs.loss.defined()) return;
     log_once("activation-monitor-unseen", LogLevel::warning,
              "ActivationMonitor: training_step got no floating-point numbers from any of the {} "
@@ -309,10 +365,10 @@ void ActivationMonitor::on_run_end(RunEnd&) {
   if (watcher_ != nullptr) watcher_->forget();
 }
 
-// One transfer for all layers.
-void ActivationMonitor::evaluate(const Trainer& trainer) {
+// One transfer for all layers. False: there was nothing to look at.
+bool ActivationMonitor::evaluate(const Trainer& trainer) {
   const std::vector<Watcher::Row> rows = watcher_->take_rows();
-  if (rows.empty()) return;
+  if (rows.empty()) return false;
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> sums;
   for (const Watcher::Row& row : rows) sums.push_back(row.sums.to(rows[0].sums.device()));
@@ -337,13 +393,14 @@ void ActivationMonitor::evaluate(const Trainer& trainer) {
   statistics_.clear();
   for (const auto& [layer, all] : layers) statistics_.emplace_back(layer->name, all.statistics());
   first_nonfinite_layer_ = first_bad == nullptr ? "" : first_bad->layer->name;
-  if (std::exchange(warned_of_, first_nonfinite_layer_) == first_nonfinite_layer_) return;
-  if (first_bad == nullptr) return;
+  if (std::exchange(warned_of_, first_nonfinite_layer_) == first_nonfinite_layer_) return true;
+  if (first_bad == nullptr) return true;
   log_warning(
       "ActivationMonitor: at step {} layer {} ({}) is the first with outputs that are NaN "
       "or infinite: {} of {}",
       trainer.state().batches_that_stepped, quote(first_nonfinite_layer_), first_bad->layer->type,
       bad, first_bad->elements);
+  return true;
 }
 
 std::vector<std::string> ActivationMonitor::metric_names(const Trainer&) const {

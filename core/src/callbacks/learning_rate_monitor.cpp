@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
@@ -11,6 +12,7 @@
 #include "grapnel/callbacks/base_finetuning.h"
 #include "grapnel/callbacks/stochastic_weight_averaging.h"
 #include "grapnel/trainer.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 
@@ -135,6 +137,28 @@ std::vector<std::string> LearningRateMonitor::metric_names(const Trainer& traine
   return names;
 }
 
+std::string LearningRateMonitor::state_key() const {
+  if (!name().empty()) return name();
+  const auto& interval = options_.logging_interval;
+  return fmt::format("{}{{'logging_interval': {}, 'log_key_prefix': {}}}", type_name(),
+                     !interval                      ? "None"
+                     : *interval == Interval::epoch ? "'epoch'"
+                                                    : "'step'",
+                     python_repr(options_.log_key_prefix));
+}
+
+StateDict LearningRateMonitor::state_dict() const {
+  return {{"logged_epoch", logged_epoch_}};
+}
+
+void LearningRateMonitor::load_state_dict(const StateDict& state) {
+  logged_epoch_ = state.at("logged_epoch").to_int();
+}
+
+void LearningRateMonitor::setup(StageEvent& event) {
+  if (event.run == RunKind::fit) logged_epoch_ = -1;
+}
+
 void LearningRateMonitor::on_train_start(Event& event) {
   const Trainer& trainer = event.trainer;
   if (trainer.loggers().empty()) {
@@ -166,7 +190,10 @@ void LearningRateMonitor::on_train_batch_start(TrainBatchStart& event) {
   if (event.trainer.is_logging_step()) log_values(event.trainer, Interval::step);
 }
 
+// A run that was stopped at the start of this epoch has logged it.
 void LearningRateMonitor::on_train_epoch_start(Event& event) {
+  const int64_t epoch = event.trainer.current_epoch();
+  if (std::exchange(logged_epoch_, epoch) == epoch) return;
   log_values(event.trainer, Interval::epoch);
 }
 

@@ -3,11 +3,14 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/layer_observer.h"
 #include "grapnel/trainer.h"
 #include "stats/device_stats.h"
+#include "text/python_format.h"
 
 namespace grapnel {
 
@@ -67,8 +70,34 @@ const OptionsTable<ThroughputMonitorOptions>& ThroughputMonitor::options_table()
   return table;
 }
 
+std::string ThroughputMonitor::state_key() const {
+  if (!name().empty()) return name();
+  return fmt::format("{}{{'window_size': {}, 'separator': {}}}", type_name(), options_.window_size,
+                     python_repr(options_.separator));
+}
+
+StateDict ThroughputMonitor::state_dict() const {
+  const auto train = stages_.find(Stage::train);
+  const Totals& totals = train == stages_.end() ? loaded_ : train->second.totals;
+  return {{"train", StateDict{{"time", totals.time},
+                              {"batches", totals.batches},
+                              {"samples", totals.samples},
+                              {"lengths", totals.lengths}}}};
+}
+
+void ThroughputMonitor::load_state_dict(const StateDict& state) {
+  const StateDict& train = state.at("train").to_dict();
+  loaded_ = {.time = train.at("time").to_double(),
+             .batches = train.at("batches").to_int(),
+             .samples = train.at("samples").to_int(),
+             .lengths = train.at("lengths").to_int()};
+}
+
 void ThroughputMonitor::setup(StageEvent& event) {
-  if (event.run == RunKind::fit) stages_.clear();
+  if (event.run == RunKind::fit) {
+    stages_.clear();
+    loaded_ = {};
+  }
   stages_.erase(event.trainer.stage());
 }
 
@@ -79,8 +108,9 @@ ThroughputMonitor::Progress& ThroughputMonitor::progress(const Trainer& trainer)
 void ThroughputMonitor::start(const Trainer& trainer) {
   Progress& stage = progress(trainer);
   stage.throughput.reset();
-  stage.batches = stage.samples = stage.lengths = 0;
-  stage.started = trainer.clock().now();
+  stage.totals = {};
+  if (trainer.stage() == Stage::train) stage.totals = std::exchange(loaded_, {});
+  stage.started = trainer.clock().now() - stage.totals.time;
 }
 
 void ThroughputMonitor::before_batch(const Trainer& trainer, const Batch& batch) {
@@ -116,11 +146,13 @@ void ThroughputMonitor::after_batch(const Trainer& trainer, Module& module, cons
   const double elapsed = trainer.clock().now() - stage.started;
   const at::NoGradGuard no_grad;  // the functions may compute on the batch
   const int64_t samples = options_.batch_size_fn(batch);
-  stage.samples += samples;
-  ++stage.batches;
+  Totals& totals = stage.totals;
+  totals.time = elapsed;
+  totals.samples += samples;
+  ++totals.batches;
   std::optional<int64_t> lengths;
-  if (options_.length_fn) lengths = stage.lengths += options_.length_fn(batch);
-  stage.throughput.update(elapsed, stage.batches, stage.samples, lengths,
+  if (options_.length_fn) lengths = totals.lengths += options_.length_fn(batch);
+  stage.throughput.update(elapsed, totals.batches, totals.samples, lengths,
                           flops_of(module, stage, samples));
 }
 

@@ -69,6 +69,13 @@ class GRAPNEL_CORE_API ActivationMonitor : public Callback, public MetricSource 
 
   std::vector<std::string> metric_names(const Trainer& trainer) const override;
 
+  // "ActivationMonitor{'layers': ['*'], 'every_n_steps': None}", or the name.
+  std::string state_key() const override;
+  // Within a window of accumulation: what its batches so far came down to.
+  StateDict state_dict() const override;
+  void load_state_dict(const StateDict& state) override;
+
+  void setup(StageEvent& event) override;
   // Throws ConfigError when no layer of the model is observed, or none has a chosen name.
   void on_fit_start(Event& event) override;
   void on_train_batch_start(TrainBatchStart& event) override;
@@ -79,11 +86,12 @@ class GRAPNEL_CORE_API ActivationMonitor : public Callback, public MetricSource 
  private:
   class Watcher;
   bool looks_at(const Trainer& trainer) const;
-  void evaluate(const Trainer& trainer);
+  bool evaluate(const Trainer& trainer);
   void log_statistics(Trainer& trainer) const;
 
   ActivationMonitorOptions options_;
   std::unique_ptr<Watcher> watcher_;
+  StateDict loaded_;  // until the watcher is made
   Lease watching_;
   std::vector<std::pair<std::string, Statistics>> statistics_;
   std::string first_nonfinite_layer_;

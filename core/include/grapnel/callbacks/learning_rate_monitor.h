@@ -50,6 +50,13 @@ class GRAPNEL_CORE_API LearningRateMonitor : public Callback, public MetricSourc
 
   // Empty together with a BaseFinetuning, which will add groups.
   std::vector<std::string> metric_names(const Trainer& trainer) const override;
+  // "LearningRateMonitor{'logging_interval': None, 'log_key_prefix': ''}", or the name.
+  std::string state_key() const override;
+  // {"logged_epoch"}: the last at whose start it has logged.
+  StateDict state_dict() const override;
+  void load_state_dict(const StateDict& state) override;
+
+  void setup(StageEvent& event) override;
   // Throws ConfigError without a logger, or when two groups of an optimizer have the same name.
   void on_train_start(Event& event) override;
   void on_train_batch_start(TrainBatchStart& event) override;
@@ -68,6 +75,7 @@ class GRAPNEL_CORE_API LearningRateMonitor : public Callback, public MetricSourc
   void adopt_names(const std::vector<Source>& sources);
 
   LearningRateMonitorOptions options_;
+  int64_t logged_epoch_ = -1;
   Named<std::vector<double>> lrs_;
   Named<std::optional<double>> momenta_;
   Named<std::optional<double>> weight_decays_;

@@ -48,6 +48,13 @@ class GRAPNEL_CORE_API ThroughputMonitor : public Callback {
 
   static const OptionsTable<ThroughputMonitorOptions>& options_table();
 
+  // "ThroughputMonitor{'window_size': 100, 'separator': '/'}", or the name.
+  std::string state_key() const override;
+  // {"train": {"time", "batches", "samples", "lengths"}}: the totals, which a resumed run counts on
+  // from; the window of the rates starts over.
+  StateDict state_dict() const override;
+  void load_state_dict(const StateDict& state) override;
+
   void setup(StageEvent& event) override;
   void on_train_start(Event& event) override;
   void on_train_batch_start(TrainBatchStart& event) override;
@@ -66,13 +73,17 @@ class GRAPNEL_CORE_API ThroughputMonitor : public Callback {
 
  private:
   // What one stage has done.
+  struct Totals {
+    double time = 0.0;  // seconds, at the end of the last batch
+    int64_t batches = 0;
+    int64_t samples = 0;
+    int64_t lengths = 0;
+  };
   struct Progress {
     explicit Progress(const ThroughputMonitorOptions& options);
     Throughput throughput;
     double started = 0.0;  // reading of the clock
-    int64_t batches = 0;
-    int64_t samples = 0;
-    int64_t lengths = 0;
+    Totals totals;
     std::map<int64_t, double> flops_by_size;  // counted, by samples of the batch
   };
 
@@ -85,6 +96,7 @@ class GRAPNEL_CORE_API ThroughputMonitor : public Callback {
 
   ThroughputMonitorOptions options_;
   std::map<Stage, Progress> stages_;
+  Totals loaded_;                         // of the training, until it starts
   std::unique_ptr<FlopCounter> counter_;  // while it counts a batch
   bool warned_ = false;
 };
