@@ -70,6 +70,13 @@ class BestModelExporter final : public Callback {
     }
   }
 
+  void setup(StageEvent& event) override {
+    if (event.run_kind() != RunKind::fit || event.global_step() > 0) return;
+    best_.reset();  // of another training
+    seen_step_ = -1;
+    validated_ = reported_ = false;
+  }
+
   void on_fit_start(Event& event) override {
     for (const auto& range : {event.parameters(), event.buffers()}) {
       for (const Parameter& entry : range) type_of(entry, entry.tensor());

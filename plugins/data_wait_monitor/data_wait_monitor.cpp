@@ -47,6 +47,11 @@ class DataWaitMonitor final : public Callback {
   explicit DataWaitMonitor(const Params& params)
       : warn_above_(params.get("warn_above", 0.25)), summary_(params.get("epoch_summary", true)) {}
 
+  void setup(StageEvent& event) override {
+    if (event.run_kind() != RunKind::fit || event.global_step() > 0) return;
+    total_wait_ = total_work_ = warned_at_ = 0;  // of another training
+  }
+
   void on_train_epoch_start(Event&) override { wait_.epoch_start(now()); }
   void on_train_batch_start(TrainBatchStart&) override { wait_.batch_start(now()); }
   void on_train_batch_end(TrainBatchEnd& event) override {

@@ -31,6 +31,11 @@ class NanGuard final : public Callback {
         check_gradients_(params.get("check_gradients", true)),
         skip_steps_(params.get("skip_steps", false)) {}
 
+  void setup(StageEvent& event) override {
+    if (event.run_kind() != RunKind::fit || event.global_step() > 0) return;
+    seen_ = 0;  // of another training
+  }
+
   void on_before_optimizer_step(OptimizerEvent& event) override {
     if (!check_gradients_ || event.global_step() % every_n_steps_ != 0) return;
     if (!event.gradients_are_unscaled())

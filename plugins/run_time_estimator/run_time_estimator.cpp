@@ -38,6 +38,12 @@ class RunTimeEstimator final : public Callback {
         prog_bar_(params.get("prog_bar", false)),
         estimate_(window_) {}
 
+  void setup(StageEvent& event) override {
+    if (event.run_kind() != RunKind::fit || event.global_step() > 0) return;
+    elapsed_before_ = 0;  // of another training
+    known_ = {};
+  }
+
   void on_train_start(Event& event) override {
     estimate_ = Estimate(window_);
     estimate_.go_on_from(known_);

@@ -15,13 +15,16 @@ namespace grapnel {
 
 namespace {
 
+constexpr double kMost = 1e15;  // batches; whole numbers up to this are exact
+
 struct WholeNumbers : OptionType<std::map<int64_t, double>> {
   static AccumulationSchedule read(const ConfigValue& value) {
     AccumulationSchedule scheduling;
     for (const auto& [epoch, factor] : OptionType::read(value)) {
-      if (factor != std::floor(factor)) {
-        throw ConfigError::of("", "epoch {} has the factor {}; it must be a whole number", epoch,
-                              factor);
+      if (!(std::abs(factor) <= kMost) || factor != std::floor(factor)) {
+        throw ConfigError::of("",
+                              "epoch {} has the factor {}; it must be a whole number up to {:.0f}",
+                              epoch, factor, kMost);
       }
       scheduling[epoch] = static_cast<int64_t>(factor);
     }

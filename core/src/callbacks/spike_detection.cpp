@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "grapnel/base/files.h"
+#include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/trainer.h"
 
@@ -70,17 +71,16 @@ StateDict SpikeDetection::state_dict() const {
 }
 
 void SpikeDetection::load_state_dict(const StateDict& state) {
-  SpikeDetectionOptions options = options_;
   const std::string& mode = state.at("mode").to_string();
   if (mode != "min" && mode != "max") {
     throw CheckpointError(
         {}, fmt::format("SpikeDetection: mode is {}; known are 'min' and 'max'", quote(mode)));
   }
-  options.mode = parse_monitor_mode(mode);
-  options.warmup = state.at("warmup").to_int();
-  options.atol = tolerance_from(state, "atol");
-  options.rtol = tolerance_from(state, "rtol");
-  options.exclude_batches_path = state.at("bad_batches_path").to_string();
+  const std::string& path = state.at("bad_batches_path").to_string();
+  const bool as_given = parse_monitor_mode(mode) == options_.mode &&
+                        state.at("warmup").to_int() == options_.warmup &&
+                        tolerance_from(state, "atol") == options_.atol &&
+                        tolerance_from(state, "rtol") == options_.rtol;
   std::vector<int64_t> bad_batches;
   for (const StateValue& batch : state.at("bad_batches").to_list()) {
     bad_batches.push_back(batch.to_int());
@@ -92,10 +92,22 @@ void SpikeDetection::load_state_dict(const StateDict& state) {
   while (running.size() > static_cast<size_t>(options_.window)) running.pop_front();
   const double last_val = state.at("last_val").to_double();
 
-  options_ = std::move(options);
+  if (!as_given) {
+    log_info(
+        "SpikeDetection: mode, warmup, atol and rtol count as they are given now; the checkpoint's "
+        "run had others");
+  }
+  if (options_.exclude_batches_path.empty()) options_.exclude_batches_path = path;
   bad_batches_ = std::move(bad_batches);
   running_ = std::move(running);
   last_val_ = static_cast<float>(last_val);
+}
+
+void SpikeDetection::setup(StageEvent& event) {
+  if (event.run != RunKind::fit || event.trainer.global_step() > 0) return;
+  running_.clear();  // of another training
+  bad_batches_.clear();
+  last_val_ = 0;
 }
 
 // In single precision throughout, as the loss is: a difference of exactly rtol times the mean

@@ -88,6 +88,9 @@ HookMask Timer::wanted(const HookMask& overridden) const {
 
 void Timer::setup(StageEvent& event) {
   clock_ = &event.trainer.clock();
+  if (event.run != RunKind::fit || event.trainer.global_step() > 0) return;
+  offset_ = 0;  // of another training
+  span(Stage::train) = {};
 }
 
 // A resumed run whose time was over before it started must not train at all.

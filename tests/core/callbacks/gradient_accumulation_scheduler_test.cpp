@@ -63,6 +63,7 @@ TEST_CASE("a meaningless accumulation schedule is refused, in code and in run.js
   CHECK_NOTHROW(make(R"({"scheduling": {"0": 1, "4": 2}})"));
   CHECK_THROWS_WITH(make(R"({"scheduling": {"a": 2}})"), Catch::Contains("run.json:1"));
   CHECK_THROWS_WITH(make(R"({"scheduling": {"1": 1.5}})"), Catch::Contains("1.5"));
+  CHECK_THROWS_WITH(make(R"({"scheduling": {"1": 1e300}})"), Catch::Contains("1e+300"));
   CHECK_THROWS_WITH(make(R"({"scheduling": {}})"), Catch::Contains("run.json:1"));
 }
 

@@ -53,11 +53,13 @@ class GRAPNEL_CORE_API SpikeDetection final : public Callback {
 
   static const OptionsTable<SpikeDetectionOptions>& options_table();
 
-  // {"last_val", "mode", "warmup", "atol", "rtol", "bad_batches", "bad_batches_path", "running"};
-  // the saved ones replace the given ones.
+  // {"last_val", "mode", "warmup", "atol", "rtol", "bad_batches", "bad_batches_path", "running"}.
+  // Otherwise than in Lightning the given options count, and not the saved ones, but for a path that
+  // was not given.
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
 
+  void setup(StageEvent& event) override;
   // Throws TrainingSpikeError, IoError when the list can't be written.
   void on_train_batch_end(TrainBatchEnd& event) override;
 
