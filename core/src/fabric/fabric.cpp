@@ -150,12 +150,9 @@ void Fabric::Impl::add(const FabricCallback& callback) {
 }
 
 void Fabric::Impl::send(const Logger::Metrics& metrics, int64_t step) {
-  for (const auto& logger : run.options.loggers) {
-    if (!loggers_started) logger->start();
-    logger->log_metrics(metrics, step);
-    logger->save();
-  }
+  if (!loggers_started) run.loggers.start();
   loggers_started = true;
+  run.loggers.log_metrics(metrics, step);
   next_log_step = step + 1;
 }
 
@@ -187,12 +184,10 @@ Fabric::~Fabric() {
   // it.
   impl_->run.leases.end_all();
   if (!impl_->loggers_started) return;
-  for (const auto& logger : loggers()) {
-    try {
-      logger->finalize("success");
-    } catch (const std::exception& error) {
-      log_error("a logger failed while its Fabric was ending: {}", error.what());
-    }
+  try {
+    impl_->run.loggers.finalize("success");
+  } catch (const std::exception& error) {
+    log_error("a logger failed while its Fabric was ending: {}", error.what());
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,17 +18,26 @@ class CsvFile {
   explicit CsvFile(std::filesystem::path path)
       : lines_(std::move(path), LineFile::Header::one_line) {}
 
-  const std::filesystem::path& path() const { return lines_.path(); }
-  std::int64_t rows() const { return lines_.rows(); }
-
-  // One row: the metrics and "step". A metric named "step" gives way to the argument.
+  // One row: the metrics and "step". A metric named "step" gives way to the argument. Kept in
+  // memory until flush() has written it, or until there are LineFile::kMostWaiting of them.
   void append(const Logger::Metrics& metrics, std::int64_t step);
-  void flush() { lines_.flush(); }
-  void resume_at(std::int64_t rows) { lines_.resume_at(rows); }
+  std::int64_t waiting() const { return static_cast<std::int64_t>(waiting_.size()); }
+  // IoError when rows can't be written now; the next flush() tries again.
+  void flush();
+
+  StateDict state() const { return lines_.state(); }
+  void resume_at(const StateDict& state);
 
  private:
+  using Row = std::map<std::string, std::string>;  // the cells that it has, by column
+
+  void open();
+  void add(const Row& row);
+
   LineFile lines_;
   std::vector<std::string> columns_;  // sorted
+  std::vector<Row> waiting_;
+  std::int64_t dropped_ = 0;
 };
 
 // The fields of one line, as RFC 4180 quotes them; and the line of such fields.

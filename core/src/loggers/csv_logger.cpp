@@ -10,7 +10,9 @@ namespace grapnel {
 CSVLogger::CSVLogger(CSVLoggerOptions options)
     : directory_(std::move(options.directory)), prefix_(std::move(options.prefix)) {}
 
-CSVLogger::~CSVLogger() = default;
+CSVLogger::~CSVLogger() {
+  save_or_log(*this);
+}
 
 const OptionsTable<CSVLoggerOptions>& CSVLogger::options_table() {
   using O = CSVLoggerOptions;
@@ -32,10 +34,12 @@ void CSVLogger::start() {
 
 void CSVLogger::log_metrics(const Metrics& metrics, int64_t step) {
   directory_.claim();
-  if (prefix_.empty()) return file().append(metrics, step);
   Metrics named = metrics;
-  for (auto& [name, value] : named) name = prefix_ + "-" + name;
+  if (!prefix_.empty()) {
+    for (auto& [name, value] : named) name = prefix_ + "-" + name;
+  }
   file().append(named, step);
+  if (file().waiting() % LineFile::kWriteAfter == 0) save();
 }
 
 void CSVLogger::log_hyperparams(const StateDict& hyper_parameters) {
@@ -49,12 +53,12 @@ void CSVLogger::save() {
 }
 
 StateDict CSVLogger::state_dict() const {
-  file().flush();
-  return row_state(metrics_file(), file().rows());
+  write_what_is_possible(file());
+  return file().state();
 }
 
 void CSVLogger::load_state_dict(const StateDict& state) {
-  if (const auto row = resumed_row(state, metrics_file())) file().resume_at(*row);
+  file().resume_at(state);
 }
 
 }  // namespace grapnel

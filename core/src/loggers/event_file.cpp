@@ -6,20 +6,33 @@
 #include <array>
 #include <atomic>
 #include <boost/crc.hpp>
-#include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <protozero/pbf_writer.hpp>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/platform.h"
 #include "grapnel/base/process.h"
+#include "grapnel/base/text.h"
 
 namespace grapnel {
+
+namespace fs = std::filesystem;
 
 namespace {
 
 using protozero::pbf_writer;
+
+constexpr std::string_view kNamePrefix = "events.out.tfevents.";  // then seconds since 1970
+constexpr std::string_view kNameOwner = ".grapnel.";
+
+constexpr std::size_t kMostWaiting = std::size_t{32} << 20;  // bytes
 
 // Field numbers, by message.
 struct EventField {
@@ -193,13 +206,61 @@ std::uint32_t masked_crc32c(std::string_view bytes) {
   return ((sum >> 15) | (sum << 17)) + 0xA282EAD8u;
 }
 
-EventFile::EventFile(const std::filesystem::path& directory, double wall_time) {
+std::vector<std::string> event_files_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    if (name.starts_with(kNamePrefix) && name.find(kNameOwner) != std::string::npos) {
+      names.push_back(std::move(name));
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    throw IoError("read the directory", directory, error.value());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool begins_with_purge(const fs::path& file) {
+  // The record of the file's version, then the session log: type 7, 2 bytes, status 1.
+  constexpr std::string_view kSessionLog("\x3a\x02\x08\x01", 4);
+  constexpr std::uint64_t kFrame = 16;  // of a record: two checksums and a length
+  try {
+    File in = File::open(file, OpenMode::read);
+    std::string head(256, '\0');
+    head.resize(in.read(std::as_writable_bytes(std::span(head))));
+    if (head.size() < 8) return false;
+    const std::uint64_t first = kFrame + static_cast<unsigned char>(head[0]);
+    const std::string_view rest = std::string_view(head).substr(std::min(first, head.size()));
+    if (rest.size() < 8) return false;
+    const std::size_t length = static_cast<unsigned char>(rest[0]);
+    return rest.substr(0, length + kFrame).find(kSessionLog) != std::string_view::npos;
+  } catch (const IoError&) {
+    return false;
+  }
+}
+
+namespace {
+
+fs::path new_name(const fs::path& directory, double wall_time) {
   static std::atomic<int> count = 0;
-  path_ = directory / fmt::format("events.out.tfevents.{:010}.grapnel.{}.{}",
-                                  static_cast<std::int64_t>(wall_time), process_id(), count++);
-  errno = 0;
-  out_.open(path_, std::ios::binary | std::ios::app);
-  if (!out_) throw IoError("open", path_, errno, "metrics can't be logged there");
+  auto seconds = static_cast<std::int64_t>(wall_time);
+  for (const std::string& name : event_files_in(directory)) {
+    std::int64_t taken = 0;
+    const char* begin = name.data() + kNamePrefix.size();
+    std::from_chars(begin, name.data() + name.size(), taken);
+    seconds = std::max(seconds, taken + 1);
+  }
+  return directory /
+         fmt::format("{}{:010}{}{}.{}", kNamePrefix, seconds, kNameOwner, process_id(), count++);
+}
+
+}  // namespace
+
+EventFile::EventFile(const fs::path& directory, double wall_time)
+    : file_(new_name(directory, wall_time)) {
   std::string event;
   pbf_writer writer(event);
   writer.add_double(EventField::wall_time, wall_time);
@@ -208,9 +269,14 @@ EventFile::EventFile(const std::filesystem::path& directory, double wall_time) {
 }
 
 void EventFile::write_record(std::string_view data) {
+  if (waiting_.size() >= kMostWaiting) {
+    ++dropped_;
+    return;
+  }
   const std::string length = little_endian(data.size(), 8);
-  out_ << length << little_endian(masked_crc32c(length), 4) << data
-       << little_endian(masked_crc32c(data), 4);
+  waiting_ += length + little_endian(masked_crc32c(length), 4);
+  waiting_ += data;
+  waiting_ += little_endian(masked_crc32c(data), 4);
 }
 
 void EventFile::write_event(std::int64_t step, double wall_time, int field,
@@ -314,9 +380,13 @@ void EventFile::purge_from(std::int64_t step, double wall_time) {
 }
 
 void EventFile::flush() {
-  errno = 0;
-  out_.flush();
-  if (!out_) throw IoError("write to", path_, errno, "metrics can't be logged there");
+  if (waiting_.empty()) return file_.restore_if_removed();
+  file_.write(waiting_);
+  waiting_.clear();
+  if (const std::int64_t dropped = std::exchange(dropped_, 0)) {
+    log_warning("{} lacks {} events, which could not be kept until it could be written again",
+                quote(display_path(path())), dropped);
+  }
 }
 
 }  // namespace grapnel

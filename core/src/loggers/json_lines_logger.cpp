@@ -12,7 +12,9 @@ namespace grapnel {
 JsonLinesLogger::JsonLinesLogger(JsonLinesLoggerOptions options)
     : directory_(std::move(options.directory)) {}
 
-JsonLinesLogger::~JsonLinesLogger() = default;
+JsonLinesLogger::~JsonLinesLogger() {
+  save_or_log(*this);
+}
 
 const OptionsTable<JsonLinesLoggerOptions>& JsonLinesLogger::options_table() {
   using O = JsonLinesLoggerOptions;
@@ -38,8 +40,8 @@ void JsonLinesLogger::log_metrics(const Metrics& metrics, int64_t step) {
   for (const auto& [name, value] : metrics) {
     if (name != "step") row.set(name, metric_json(name, value));
   }
-  file().open();
-  file().append(write_json(row));
+  file().add(write_json(row));
+  if (file().waiting() % LineFile::kWriteAfter == 0) save();
 }
 
 void JsonLinesLogger::log_hyperparams(const StateDict& hyper_parameters) {
@@ -53,12 +55,12 @@ void JsonLinesLogger::save() {
 }
 
 StateDict JsonLinesLogger::state_dict() const {
-  file().flush();
-  return row_state(metrics_file(), file().rows());
+  write_what_is_possible(file());
+  return file().state();
 }
 
 void JsonLinesLogger::load_state_dict(const StateDict& state) {
-  if (const auto row = resumed_row(state, metrics_file())) file().resume_at(*row);
+  file().resume_at(state);
 }
 
 }  // namespace grapnel

@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
+#include "grapnel/base/log.h"
 #include "loggers/metric_text.h"
 
 namespace grapnel {
@@ -13,10 +13,6 @@ namespace grapnel {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string absolute_text(const fs::path& file) {
-  return fs::absolute(file).lexically_normal().string();
-}
 
 // 3 is "version_3".
 struct VersionName : OptionType<std::string> {
@@ -41,21 +37,12 @@ std::vector<Option<LogDirectoryOptions>> log_directory_options() {
           .doc("Directory of this run below the name; 3 is 'version_3', null the next free one.")};
 }
 
-StateDict row_state(const fs::path& file, std::int64_t rows) {
-  return {{"format", 1}, {"file", absolute_text(file)}, {"rows", rows}};
-}
-
-std::optional<std::int64_t> resumed_row(const StateDict& state, const fs::path& file) {
-  const int64_t format = state.at("format").to_int();
-  const int64_t rows = state.at("rows").to_int();
-  const std::string& written = state.at("file").to_string();
-  if (format != 1 || rows < 0) {
-    throw CheckpointError(
-        {}, fmt::format("a logger's state has format {} with {} rows; known is format 1", format,
-                        rows));
+void save_or_log(Logger& logger) noexcept {
+  try {
+    logger.save();
+  } catch (const std::exception& error) {
+    log_error("metrics are missing from the logs: {}", error.what());
   }
-  if (written != absolute_text(file)) return std::nullopt;
-  return rows;
 }
 
 void write_hparams(const fs::path& directory, const StateDict& hyper_parameters) {

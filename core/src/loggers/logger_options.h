@@ -1,9 +1,11 @@
-// The options that all loggers with a directory share.
+// What all loggers with a directory share.
 #pragma once
 
 #include <vector>
 
+#include "grapnel/base/error.h"
 #include "grapnel/base/options_table.h"
+#include "grapnel/logger.h"
 #include "grapnel/loggers/log_directory.h"
 #include "grapnel/state_dict.h"
 
@@ -12,10 +14,18 @@ namespace grapnel {
 // The rows of save_dir, name and version, for a logger to embed.
 std::vector<Option<LogDirectoryOptions>> log_directory_options();
 
-// What a logger of rows keeps in checkpoints, and where it is to go on: nothing when the state is
-// that of another file.
-StateDict row_state(const std::filesystem::path& file, std::int64_t rows);
-std::optional<std::int64_t> resumed_row(const StateDict& state, const std::filesystem::path& file);
+// Writes out what is buffered, in a destructor: an error is logged.
+void save_or_log(Logger& logger) noexcept;
+
+// The same before a logger's state is taken. An error is for save() to tell: the state is that of
+// what could be written.
+template <class F>
+void write_what_is_possible(F& file) {
+  try {
+    file.flush();
+  } catch (const IoError&) {
+  }
+}
 
 // Replaces the file hparams.yaml in a directory.
 void write_hparams(const std::filesystem::path& directory, const StateDict& hyper_parameters);

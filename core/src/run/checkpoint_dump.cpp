@@ -80,9 +80,7 @@ StateDict Checkpointing::dump_exact() {
     exact["gradients"] = std::move(gradients);
   }
   run_.metrics.save_state(exact);
-  StateList loggers;
-  for (const auto& logger : run_.options.loggers) loggers.emplace_back(logger->state_dict());
-  exact["loggers"] = std::move(loggers);
+  exact["loggers"] = run_.loggers.states();
   StateDict once = run_.hooks.called_once();
   if (!once.empty()) exact["called_once"] = std::move(once);
   return exact;

@@ -150,11 +150,7 @@ void Checkpointing::restore_exactly() {
   if (const StateValue* once = parts.find("called_once")) {
     run_.hooks.set_called_once(once->to_dict());
   }
-  const StateList& positions = parts.at("loggers").to_list();
-  const auto& loggers = run_.options.loggers;
-  for (size_t i = 0; i < loggers.size() && i < positions.size(); ++i) {
-    if (!positions[i].to_dict().empty()) loggers[i]->load_state_dict(positions[i].to_dict());
-  }
+  run_.loggers.load_states(parts.at("loggers").to_list());
 }
 
 // Gradients of the window that the checkpoint interrupted; after the run has cleared the others.

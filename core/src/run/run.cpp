@@ -77,7 +77,8 @@ Run::Run(Trainer& owner, TrainerOptions given, std::vector<CallbackHandle> base)
       callbacks(ordered(std::move(base))),
       profile(hooks, *clock, options.profiler),
       requests(state, hooks, owner.signal_),
-      metrics(state, options),
+      loggers(options.loggers),
+      metrics(state, options, loggers),
       loops(std::make_unique<Loops>(*this)) {
   check_state_keys(callbacks);
   hooks.assign(callbacks);
@@ -236,7 +237,7 @@ void Run::tear_down() {
   if (data.module != nullptr) in_data("teardown", [&] { data.module->teardown(state.kind); });
   StageEvent event{this->event(), state.kind};
   hooks.teardown(event);
-  for (const auto& logger : options.loggers) logger->finalize("success");
+  loggers.finalize("success");
   leases.end_all();
 }
 
@@ -266,9 +267,7 @@ void Run::fail(const std::exception_ptr& exception) {
   if (data.module != nullptr) {
     guarded("the data module's on_exception", [&] { data.module->on_exception(exception); });
   }
-  for (const auto& logger : options.loggers) {
-    guarded("a logger", [&] { logger->finalize("failed"); });
-  }
+  guarded("a logger", [&] { loggers.finalize("failed"); });
   end(facts.signal != 0 ? Outcome::interrupted : Outcome::failed, facts.message);
 }
 

@@ -15,6 +15,7 @@
 #include "grapnel/grad_scaler.h"
 #include "grapnel/lease.h"
 #include "grapnel/trainer.h"
+#include "loggers/logger_set.h"
 #include "model/weight_leases.h"
 #include "run/checkpointing.h"
 #include "run/effective_options.h"
@@ -53,6 +54,7 @@ class Run {
   Dispatcher hooks;
   ProfileReport profile;
   Requests requests;
+  LoggerSet loggers;
   RunMetrics metrics;
   LogTarget* log_target = &metrics;
   MonitorCheck monitor_check{trainer, metrics};

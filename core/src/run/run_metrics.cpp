@@ -146,7 +146,7 @@ bool RunMetrics::is_logging_step() const {
 }
 
 void RunMetrics::send(const MetricDict& metrics, std::optional<int64_t> step) {
-  if (options_.loggers.empty() || metrics.empty()) return;
+  if (loggers_.empty() || metrics.empty()) return;
   views_.log.update(metrics);
 
   Logger::Metrics numbers;
@@ -166,10 +166,7 @@ void RunMetrics::send(const MetricDict& metrics, std::optional<int64_t> step) {
       step = state_.batches_that_stepped;
     }
   }
-  for (const auto& logger : options_.loggers) {
-    logger->log_metrics(numbers, *step);
-    logger->save();
-  }
+  loggers_.log_metrics(numbers, *step);
 }
 
 // ---- Exact resume
@@ -205,7 +202,7 @@ void EpochMetrics::end_batch() {
 }
 
 void EpochMetrics::send_step(std::optional<int64_t> step) {
-  if (metrics_.options_.loggers.empty()) return;
+  if (metrics_.loggers_.empty()) return;
   MetricViews now;
   metrics_.store()->collect(metrics_.first_iteration_.has_value(), now);
   metrics_.send(now.log, step);

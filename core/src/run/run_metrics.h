@@ -31,6 +31,7 @@
 #include "grapnel/run_state.h"
 #include "grapnel/state_dict.h"
 #include "grapnel/trainer_options.h"
+#include "loggers/logger_set.h"
 #include "metrics/metric_store.h"
 #include "run/log_target.h"
 
@@ -40,9 +41,9 @@ class EpochMetrics;
 
 class RunMetrics final : public LogTarget {
  public:
-  // Both must outlive it.
-  RunMetrics(const RunState& state, const TrainerOptions& options)
-      : state_(state), options_(options) {}
+  // All must outlive it.
+  RunMetrics(const RunState& state, const TrainerOptions& options, LoggerSet& loggers)
+      : state_(state), options_(options), loggers_(loggers) {}
 
   // Forgets all metrics, also what a run that failed had not reduced.
   void begin_run();
@@ -84,6 +85,7 @@ class RunMetrics final : public LogTarget {
 
   const RunState& state_;
   const TrainerOptions& options_;
+  LoggerSet& loggers_;
   MetricStore train_{true};
   MetricStore validation_{false};  // inside fit
   MetricStore evaluation_{false};  // validate, test

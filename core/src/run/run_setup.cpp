@@ -87,7 +87,7 @@ void Run::setup_data_and_hooks() {
     in_data("prepare_data", [&] { data.module->prepare_data(); });
   }
   if (mask.has(DataMethod::prepare_data)) in_data("prepare_data", [&] { module->prepare_data(); });
-  for (const auto& logger : options.loggers) logger->start();
+  loggers.start();
   if (data.module != nullptr) in_data("setup", [&] { data.module->setup(state.kind); });
   StageEvent event{this->event(), state.kind};
   hooks.setup(event);
@@ -148,10 +148,8 @@ void Run::give_hyper_parameters_to_loggers() {
   if (data.module != nullptr) {
     for (const auto& [key, value] : data.module->hyper_parameters) hyper[key] = value;
   }
-  for (const auto& logger : options.loggers) {
-    if (!hyper.empty() && options.enable_autolog_hparams) logger->log_hyperparams(hyper);
-    logger->save();
-  }
+  if (!hyper.empty() && options.enable_autolog_hparams) loggers.log_hyperparams(hyper);
+  loggers.save();
 }
 
 }  // namespace grapnel

@@ -205,9 +205,7 @@ void FitLoop::on_advance_end() {
     state.is_last_batch = true;
     update_schedulers(/*step_interval=*/false, /*plateau=*/false);
   }
-  if (state.should_stop) {
-    for (const auto& logger : run_.options.loggers) logger->save();
-  }
+  if (state.should_stop) run_.loggers.save();
   if (!training_done()) run_.requests.throw_if_interrupted();
 }
 

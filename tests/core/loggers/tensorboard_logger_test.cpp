@@ -105,6 +105,78 @@ TEST_CASE("TensorBoardLogger of a resumed run marks the steps that TensorBoard d
   CHECK_THROWS_AS(logger.load_state_dict(state), CheckpointError);
 }
 
+TEST_CASE("TensorBoardLogger of a resumed run has every point once, whenever it was interrupted") {
+  const TempDir directory;
+  ManualClock clock;  // all attempts within one second
+  const auto logger = [&](const char* version = "v") {
+    return std::make_unique<TensorBoardLogger>(TensorBoardLoggerOptions{
+        .directory = {.save_dir = directory.path(), .version = version}, .clock = &clock});
+  };
+  // Steps from ... to, each with two values; the state is taken between the two of the last but one.
+  const auto train = [](TensorBoardLogger& to, int64_t from, int64_t end, bool resumes) {
+    StateDict state;
+    to.log_hyperparams({{"lr", 0.5}});
+    for (int64_t step = from; step < end; ++step) {
+      if (!(resumes && step == from)) to.log_metrics({{"loss", 0.5}}, step);
+      if (step == end - 2) state = to.state_dict();
+      to.log_metrics({{"val_loss", 0.5}}, step);
+    }
+    to.save();
+    return state;
+  };
+  const auto points = [&](const char* version, const std::string& tag) {
+    int64_t count = 0;
+    for (const std::string& record : records(directory / "grapnel_logs" / version)) {
+      count += record.find("\x0a" + std::string(1, static_cast<char>(tag.size())) + tag + "\x15") !=
+               std::string::npos;
+    }
+    return count;
+  };
+  StateDict state = train(*logger(), 0, 4, false);  // up to step 2
+  for (int attempt = 0; attempt < 3; ++attempt) {   // each but the last is killed before it saves
+    const auto resumed = logger();
+    resumed->log_hyperparams({{"lr", 0.5}});
+    resumed->save();
+    resumed->load_state_dict(state);
+    train(*resumed, 2, 6, true);
+    CHECK(points("v", "loss") == 6);
+    CHECK(points("v", "val_loss") == 6);
+    CHECK(points("v", "hp_metric") == 1);
+  }
+
+  // In a directory that was moved, too.
+  fs::rename(directory / "grapnel_logs" / "v", directory / "grapnel_logs" / "w");
+  {
+    const auto resumed = logger("w");
+    resumed->load_state_dict(state);
+    train(*resumed, 2, 5, true);
+  }
+  CHECK(points("w", "val_loss") == 5);
+  CHECK(points("w", "hp_metric") == 1);
+
+  // A run that begins anew there keeps the older files, where TensorBoard doesn't read them.
+  train(*logger("w"), 0, 3, false);
+  CHECK(points("w", "val_loss") == 3);
+  CHECK(fs::exists(directory / "grapnel_logs" / "w" / "events-1.out"));
+}
+
+TEST_CASE("TensorBoardLogger's files of one second come in the order in which they were made") {
+  const TempDir directory;
+  ManualClock clock;
+  StateDict state;
+  std::vector<std::string> names;
+  for (int attempt = 0; attempt < 12; ++attempt) {
+    TensorBoardLogger logger(
+        {.directory = {.save_dir = directory.path(), .version = "v"}, .clock = &clock});
+    if (attempt > 0) logger.load_state_dict(state);
+    logger.log_metrics({{"loss", 0.5}}, attempt);
+    state = logger.state_dict();
+    names.push_back(state.at("files").to_list().back().to_list().at(0).to_string());
+  }
+  CHECK(state.at("files").to_list().size() == 12);
+  CHECK(std::is_sorted(names.begin(), names.end()));
+}
+
 TEST_CASE("TensorBoardLogger writes no histogram for an undefined tensor") {
   const TempDir directory;
   TensorBoardLogger logger({.directory = {.save_dir = directory.path()}});

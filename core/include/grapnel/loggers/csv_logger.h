@@ -3,9 +3,11 @@
 //
 // The file is that of Lightning's CSVLogger: columns in alphabetical order, among them "epoch" and
 // "step", empty cells for what a call didn't have; when a new name comes up, the file is rewritten
-// with one more column. A resumed run with the same version continues the same file, without the
-// rows that were written after its checkpoint; an older file that isn't gone on with is kept under
-// another name.
+// with one more column. A resumed run continues the file that begins with its rows, also in a
+// directory that was moved or copied, without the rows that were written after its checkpoint; any
+// other older file is kept under another name.
+//
+// Rows wait in memory until save() could write them.
 #pragma once
 
 #include <filesystem>
@@ -44,7 +46,7 @@ class GRAPNEL_CORE_API CSVLogger : public Logger {
   void log_hyperparams(const StateDict& hyper_parameters) override;
   void save() override;
 
-  // {"format", "file", "rows"}; writing it brings the file up to date first.
+  // {"format", "file", "rows", ...}: the rows that are in the file, which is brought up to date first.
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
 

@@ -2,8 +2,11 @@
 // hyper-parameters for its HPARAMS tab, and on request texts and histograms.
 //
 // After Lightning's class of that name: every metric is a scalar, "epoch" among them. A resumed run
-// writes a new file into the same directory, which makes TensorBoard drop what came after the
-// checkpoint.
+// cuts off what came after its checkpoint, and writes a new file into the same directory, which
+// makes a TensorBoard that is running forget it too. Files of a run that isn't continued are kept
+// under names that TensorBoard doesn't read ("events-1.out").
+//
+// Events wait in memory until save() could write them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,8 +14,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "grapnel/base/clock.h"
 #include "grapnel/base/options_table.h"
@@ -43,10 +49,11 @@ class GRAPNEL_CORE_API TensorBoardLogger : public Logger {
   std::filesystem::path save_dir() const override { return directory_.save_dir(); }
   std::filesystem::path log_dir() const { return directory_.path(); }
 
-  // All of these throw IoError when the file can't be written.
+  // All of these throw IoError when files can't be written.
   void start() override;
   void log_metrics(const Metrics& metrics, int64_t step) override;
-  // Nested settings become "a/b"; also kept in hparams.yaml.
+  // Nested settings become "a/b"; also kept in hparams.yaml. The event file has them from the first
+  // event on; settings that it has already are not written again.
   void log_hyperparams(const StateDict& hyper_parameters) override;
   // Markdown, for the TEXT tab.
   void log_text(std::string_view tag, std::string_view text, int64_t step);
@@ -55,12 +62,17 @@ class GRAPNEL_CORE_API TensorBoardLogger : public Logger {
   void save() override;
   void finalize(const std::string& status) override;
 
-  // {"format", "next_step"}: later steps are taken back when a run resumes from there.
+  // {"format", "next_step", "files": [[name, bytes], ...], "session"}: what a run that resumes there
+  // keeps of the directory's files.
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
 
  private:
   EventFile& file();
+  void settle_directory();
+  void move_aside(const std::string& name) const;
+  void begin_session();
+  std::string tag_of(const std::string& metric) const;
   double now() const;
 
   LogDirectory directory_;
@@ -71,7 +83,12 @@ class GRAPNEL_CORE_API TensorBoardLogger : public Logger {
   StateDict hyper_parameters_;
   int64_t next_step_ = 0;  // after the last one that was logged
   std::optional<int64_t> purge_step_;
-  bool session_open_ = false;  // hyper-parameters were logged, and the end of the run not yet
+  // Earlier files of the run that is continued, with the bytes that count.
+  std::vector<std::pair<std::string, int64_t>> history_;
+  bool history_is_known_ = true;  // not in states of earlier builds
+  std::string session_;           // digest of the settings that the files have; empty: none
+  bool session_pending_ = false;  // hyper-parameters are to be written before the next event
+  bool session_open_ = false;     // and the end of the run not yet
 };
 
 }  // namespace grapnel

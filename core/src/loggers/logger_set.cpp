@@ -1,0 +1,116 @@
+#include "loggers/logger_set.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <system_error>
+#include <utility>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+
+namespace grapnel {
+
+LoggerSet::LoggerSet(const std::vector<std::shared_ptr<Logger>>& loggers) {
+  for (const auto& logger : loggers) members_.push_back({.logger = logger});
+}
+
+template <class F>
+void LoggerSet::attempt(Member& member, std::optional<int64_t> step, F&& call) {
+  try {
+    call(*member.logger);
+  } catch (const IoError& error) {
+    return note_failure(member, step, error.what());
+  } catch (const std::system_error& error) {
+    return note_failure(member, step, error.what());
+  }
+  if (member.error.empty()) return;
+  log_info("the logger '{}' can write again", member.logger->name());
+  member.error.clear();
+  member.failing_since.reset();
+}
+
+void LoggerSet::note_failure(Member& member, std::optional<int64_t> step, const char* error) {
+  if (member.error.empty()) {
+    log_warning("a logger failed: {}; the run continues without it, and tries again", error);
+  }
+  member.error = error;
+  if (!member.failing_since.has_value()) member.failing_since = step;
+}
+
+void LoggerSet::start() {
+  for (Member& member : members_) {
+    member.error.clear();
+    member.failing_since.reset();
+    member.told = false;
+    member.logger->start();
+  }
+}
+
+void LoggerSet::log_hyperparams(const StateDict& hyper_parameters) {
+  for (Member& member : members_) {
+    attempt(member, {}, [&](Logger& logger) { logger.log_hyperparams(hyper_parameters); });
+  }
+}
+
+void LoggerSet::log_metrics(const Logger::Metrics& metrics, int64_t step) {
+  for (Member& member : members_) {
+    attempt(member, step, [&](Logger& logger) {
+      logger.log_metrics(metrics, step);
+      logger.save();
+    });
+  }
+}
+
+void LoggerSet::save() {
+  for (Member& member : members_) {
+    attempt(member, {}, [](Logger& logger) { logger.save(); });
+  }
+}
+
+void LoggerSet::finalize(const std::string& status) {
+  std::exception_ptr first;
+  for (Member& member : members_) {
+    try {
+      attempt(member, {}, [&](Logger& logger) { logger.finalize(status); });
+    } catch (...) {
+      if (first == nullptr) first = std::current_exception();
+    }
+    if (member.error.empty()) continue;
+    const std::string since = member.failing_since.has_value()
+                                  ? fmt::format(" since step {}", *member.failing_since)
+                                  : "";
+    log_error("the logs are incomplete, what was logged{} is missing: {}", since, member.error);
+  }
+  if (first != nullptr) std::rethrow_exception(first);
+}
+
+StateList LoggerSet::states() {
+  StateList states;
+  for (Member& member : members_) {
+    try {
+      member.last_state = member.logger->state_dict();
+      member.told = false;
+    } catch (const std::exception& error) {
+      if (!std::exchange(member.told, true)) {
+        log_warning(
+            "the position of the logger '{}' can't be saved: {}; the checkpoint has its last known "
+            "one",
+            member.logger->name(), error.what());
+      }
+    }
+    states.emplace_back(member.last_state);
+  }
+  return states;
+}
+
+void LoggerSet::load_states(const StateList& states) {
+  for (size_t i = 0; i < members_.size() && i < states.size(); ++i) {
+    const StateDict& state = states[i].to_dict();
+    if (state.empty()) continue;
+    members_[i].logger->load_state_dict(state);
+    members_[i].last_state = state;
+  }
+}
+
+}  // namespace grapnel

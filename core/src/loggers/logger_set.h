@@ -1,0 +1,55 @@
+// The loggers of a run, called together.
+//
+// What they write is less than the training itself: while it runs, a logger that can't write (a full
+// disk, an I/O error) ends neither it nor the checkpoint that is to save it. The first failure is
+// told at once, and at the end what is missing. Other errors of a logger are passed on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "grapnel/logger.h"
+
+namespace grapnel {
+
+class LoggerSet {
+ public:
+  explicit LoggerSet(const std::vector<std::shared_ptr<Logger>>& loggers);
+
+  bool empty() const { return members_.empty(); }
+
+  // Passes every error on: nothing has been trained yet.
+  void start();
+  void log_hyperparams(const StateDict& hyper_parameters);
+  // Writes it out, too.
+  void log_metrics(const Logger::Metrics& metrics, int64_t step);
+  void save();
+  // All of them, then passes on the first error that isn't the system's.
+  void finalize(const std::string& status);
+
+  // One for each, in their order. In the place of a state that can't be had, the last one that could.
+  StateList states();
+  // Those that are empty, and of loggers that aren't there, are passed over.
+  void load_states(const StateList& states);
+
+ private:
+  struct Member {
+    std::shared_ptr<Logger> logger;
+    StateDict last_state = {};
+    std::string error = {};                     // not empty: it failed, and hasn't succeeded since
+    std::optional<int64_t> failing_since = {};  // step
+    bool told = false;                          // of a state that can't be had
+  };
+
+  // Calls it; an error of the system is noted and told. step: of the metrics, if there are any.
+  template <class F>
+  void attempt(Member& member, std::optional<int64_t> step, F&& call);
+  static void note_failure(Member& member, std::optional<int64_t> step, const char* error);
+
+  std::vector<Member> members_;
+};
+
+}  // namespace grapnel
