@@ -146,10 +146,15 @@ std::string join(std::span<const std::string> items, std::string_view separator)
 }
 
 std::string join_quoted(std::span<const std::string> items, std::string_view last) {
+  constexpr std::size_t kMostShown = 40;
+  const std::size_t shown = items.size() > kMostShown ? kMostShown / 2 : items.size();
   std::string out;
-  for (std::size_t i = 0; i < items.size(); ++i) {
+  for (std::size_t i = 0; i < shown; ++i) {
     if (i > 0) out += i + 1 == items.size() ? " " + std::string(last) + " " : std::string(", ");
     out += quote(items[i]);
+  }
+  if (shown < items.size()) {
+    out += " " + std::string(last) + " " + std::to_string(items.size() - shown) + " others";
   }
   return out;
 }

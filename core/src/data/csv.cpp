@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include "data/shared_options.h"
@@ -65,6 +66,17 @@ size_t column_of(const CsvTable& table, const std::string& name,
                   path);
 }
 
+void refuse_same_names(const std::vector<std::string>& columns, const std::filesystem::path& path) {
+  std::map<std::string_view, size_t> places;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const auto [first, is_new] = places.emplace(columns[i], i);
+    if (is_new) continue;
+    throw DataError(fmt::format("columns {} and {} are both named {}; each needs a name of its own",
+                                first->second + 1, i + 1, quote(columns[i])),
+                    path);
+  }
+}
+
 }  // namespace
 
 CsvTable read_csv(const std::filesystem::path& path, char delimiter) {
@@ -84,6 +96,7 @@ CsvTable read_csv(const std::filesystem::path& path, char delimiter) {
     const auto fields = fields_of(line, delimiter);
     if (table.columns.empty()) {
       table.columns.assign(fields.begin(), fields.end());
+      refuse_same_names(table.columns, path);
       continue;
     }
     if (fields.size() != table.columns.size()) {
@@ -146,19 +159,22 @@ void CsvDataModule::load() {
 
   at::Tensor targets = table.rows.select(1, static_cast<int64_t>(target)).contiguous();
   if (options_.classes) {
+    constexpr double kMostClasses = 1e9;
     const double* values = targets.const_data_ptr<double>();
     for (int64_t i = 0; i < targets.numel(); ++i) {
-      if (values[i] >= 0.0 && values[i] == std::floor(values[i])) continue;
+      const bool is_whole = values[i] == std::floor(values[i]);
+      if (is_whole && values[i] >= 0.0 && values[i] < kMostClasses) continue;
       throw DataError(fmt::format("row {}, column {}: {} is not a class; classes are whole numbers "
-                                  "from 0 (for other targets set \"classes\" to false)",
-                                  i + 1, quote(options_.target), values[i]),
+                                  "from 0 to below {} (for other targets set \"classes\" to false)",
+                                  i + 1, quote(options_.target), values[i], kMostClasses),
                       options_.path);
     }
     targets = targets.to(at::kLong);
   } else {
     targets = targets.to(at::kFloat).unsqueeze(1);
   }
-  split({table.rows.index_select(1, chosen).to(at::kFloat), targets}, options_.parts);
+  split({table.rows.index_select(1, chosen).to(at::kFloat), targets}, options_.parts,
+        {.file = options_.path, .item = "row", .first = 1});
 }
 
 }  // namespace grapnel

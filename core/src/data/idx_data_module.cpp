@@ -20,6 +20,12 @@ DataSplit read_pair(const std::filesystem::path& images_path,
         fmt::format("labels must have the shape [N], found [{}]", fmt::join(labels.sizes(), ", ")),
         labels_path);
   }
+  if (images.dim() < 2) {
+    throw DataError(
+        fmt::format("images must have the shape [N, rows, columns], or [N, numbers], found [{}]",
+                    fmt::join(images.sizes(), ", ")),
+        images_path);
+  }
   if (images.size(0) != labels.size(0)) {
     throw DataError(fmt::format("{} labels for the {} images in '{}'", labels.size(0),
                                 images.size(0), images_path.string()),
@@ -65,9 +71,11 @@ const OptionsTable<IdxDataOptions>& IdxDataModule::options_table() {
 
 void IdxDataModule::load() {
   split(read_pair(options_.images, options_.labels),
-        {.val_fraction = options_.val_fraction, .test_fraction = 0.0, .seed = options_.split_seed});
+        {.val_fraction = options_.val_fraction, .test_fraction = 0.0, .seed = options_.split_seed},
+        {.file = options_.labels, .item = "label"});
   if (!options_.test_images.empty()) {
-    test_ = read_pair(options_.test_images, options_.test_labels);
+    set_test(read_pair(options_.test_images, options_.test_labels),
+             {.file = options_.test_labels, .item = "label"});
   }
 }
 

@@ -58,8 +58,10 @@ const OptionsTable<SafetensorsDataOptions>& SafetensorsDataModule::options_table
 void SafetensorsDataModule::load() {
   SplitOptions parts = options_.parts;
   if (!options_.test_path.empty()) parts.test_fraction = 0.0;
-  split(read_tensors(options_.path, options_.tensors), parts);
-  if (!options_.test_path.empty()) test_ = read_tensors(options_.test_path, options_.tensors);
+  split(read_tensors(options_.path, options_.tensors), parts, {.file = options_.path});
+  if (!options_.test_path.empty()) {
+    set_test(read_tensors(options_.test_path, options_.tensors), {.file = options_.test_path});
+  }
 }
 
 }  // namespace grapnel

@@ -8,6 +8,8 @@
 
 #include "data/shared_options.h"
 #include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
+#include "grapnel/base/text.h"
 #include "grapnel/data/permutation.h"
 #include "grapnel/data/tensor_loader.h"
 
@@ -76,7 +78,8 @@ DataSplit take_samples(const DataSplit& tensors, const std::vector<int64_t>& ind
   return taken;
 }
 
-void TensorDataModule::split(const DataSplit& all, const SplitOptions& options) {
+void TensorDataModule::split(const DataSplit& all, const SplitOptions& options,
+                             const Source& source) {
   const auto is_share = [](double share) { return share >= 0.0 && share < 1.0; };
   if (!is_share(options.val_fraction) || !is_share(options.test_fraction) ||
       !is_share(options.val_fraction + options.test_fraction)) {
@@ -93,18 +96,39 @@ void TensorDataModule::split(const DataSplit& all, const SplitOptions& options) 
            mix_bits(options.seed, static_cast<uint64_t>(b));
   });
   auto from = order.begin();
-  const auto take = [&](int64_t count) {
+  const auto take = [&](int64_t count, Source& of_part) {
     std::vector<int64_t> part(from, from + count);
     from += count;
     std::sort(part.begin(), part.end());
-    return count == 0 ? DataSplit() : take_samples(all, part);
+    DataSplit taken = count == 0 ? DataSplit() : take_samples(all, part);
+    of_part = source;
+    of_part.rows = std::move(part);
+    return taken;
   };
   const auto share = [size](double fraction) {
     return static_cast<int64_t>(static_cast<double>(size) * fraction);
   };
-  test_ = take(share(options.test_fraction));
-  val_ = take(share(options.val_fraction));
-  train_ = take(order.end() - from);
+  test_ = take(share(options.test_fraction), test_source_);
+  val_ = take(share(options.val_fraction), val_source_);
+  train_ = take(order.end() - from, train_source_);
+}
+
+void TensorDataModule::set_test(DataSplit test, Source source) {
+  test_ = std::move(test);
+  test_source_ = std::move(source);
+}
+
+std::string TensorDataModule::source_of(const DataSplit& part, int64_t index) const {
+  const Source& source = &part == &train_ ? train_source_
+                         : &part == &val_ ? val_source_
+                                          : test_source_;
+  if (source.file.empty() || index < 0) return {};
+  if (!source.rows.empty()) {
+    if (index >= static_cast<int64_t>(source.rows.size())) return {};
+    index = source.rows[static_cast<size_t>(index)];
+  }
+  return fmt::format("{} {} of {}", source.item, source.first + index,
+                     quote(display_path(source.file)));
 }
 
 }  // namespace grapnel

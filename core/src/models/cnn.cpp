@@ -11,6 +11,7 @@
 #include "grapnel/models/supervised.h"
 #include "grapnel/observed.h"
 #include "models/shared_options.h"
+#include "models/torch_error.h"
 
 namespace grapnel {
 
@@ -21,23 +22,27 @@ constexpr int64_t kPooled = 2;  // rows and columns before the linear layer
 torch::nn::Sequential make_network(const CNNOptions& options) {
   CNN::options_table().check(options, "CNN");
   torch::nn::Sequential network;
-  int64_t channels = options.in_channels;
+  LayerSide in{"in_channels", options.in_channels};
   for (size_t i = 0; i < options.channels.size(); ++i) {
     const std::string block = "block" + std::to_string(i);
-    network->push_back(block + "_conv",
-                       Observed<torch::nn::Conv2d>(
-                           torch::nn::Conv2dOptions(channels, options.channels[i], 3).padding(1)));
+    const LayerSide out{"channels", options.channels[i]};
+    network->push_back(block + "_conv", make_layer(in, out, [&] {
+                         return Observed<torch::nn::Conv2d>(
+                             torch::nn::Conv2dOptions(in.size, out.size, 3).padding(1));
+                       }));
     network->push_back(block + "_norm", Observed<torch::nn::BatchNorm2d>(options.channels[i]));
     network->push_back(block + "_relu", Observed<torch::nn::ReLU>());
     network->push_back(block + "_pool", Observed<torch::nn::MaxPool2d>(2));
-    channels = options.channels[i];
+    in = out;
   }
   network->push_back("pool", Observed<torch::nn::AdaptiveAvgPool2d>(kPooled));
   network->push_back("flatten", Observed<torch::nn::Flatten>());
   if (options.dropout > 0.0)
     network->push_back("dropout", Observed<torch::nn::Dropout>(options.dropout));
-  network->push_back("out",
-                     Observed<torch::nn::Linear>(channels * kPooled * kPooled, options.classes));
+  network->push_back("out", make_layer(in, {"classes", options.classes}, [&] {
+                       return Observed<torch::nn::Linear>(in.size * kPooled * kPooled,
+                                                          options.classes);
+                     }));
   return network;
 }
 

@@ -9,6 +9,7 @@
 #include "grapnel/models/supervised.h"
 #include "grapnel/observed.h"
 #include "models/shared_options.h"
+#include "models/torch_error.h"
 
 namespace grapnel {
 
@@ -18,17 +19,20 @@ torch::nn::Sequential make_network(const MLPOptions& options) {
   MLP::options_table().check(options, "MLP");
   torch::nn::Sequential network;
   network->push_back("flatten", Observed<torch::nn::Flatten>());
-  int64_t features = options.in_features;
+  LayerSide in{"in_features", options.in_features};
+  const auto linear = [&in](const LayerSide& out) {
+    return make_layer(in, out, [&] { return Observed<torch::nn::Linear>(in.size, out.size); });
+  };
   for (size_t i = 0; i < options.hidden.size(); ++i) {
     const std::string layer = "hidden" + std::to_string(i);
-    network->push_back(layer + "_linear", Observed<torch::nn::Linear>(features, options.hidden[i]));
+    network->push_back(layer + "_linear", linear({"hidden", options.hidden[i]}));
     network->push_back(layer + "_relu", Observed<torch::nn::ReLU>());
     if (options.dropout > 0.0) {
       network->push_back(layer + "_dropout", Observed<torch::nn::Dropout>(options.dropout));
     }
-    features = options.hidden[i];
+    in = {"hidden", options.hidden[i]};
   }
-  network->push_back("out", Observed<torch::nn::Linear>(features, options.classes));
+  network->push_back("out", linear({"classes", options.classes}));
   return network;
 }
 

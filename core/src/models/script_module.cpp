@@ -11,6 +11,7 @@
 #include "grapnel/base/files.h"
 #include "grapnel/base/text.h"
 #include "models/shared_options.h"
+#include "models/torch_error.h"
 
 namespace grapnel {
 
@@ -27,24 +28,22 @@ struct ScriptModule::Script {
 
 namespace {
 
-// LibTorch's texts end in a stack trace; the first line says what happened.
-std::string first_line(const c10::Error& error) {
-  const std::string text = error.what_without_backtrace();
-  return printable(text.substr(0, text.find('\n')));
-}
-
 torch::jit::Module load(const std::filesystem::path& path) {
   const std::string shown = quote(display_path(path));
   if (!std::filesystem::exists(path)) {
     throw ConfigError::of("", "cannot load the TorchScript file {}: there is no such file", shown);
   }
+  if (!std::filesystem::is_regular_file(path)) {
+    throw ConfigError::of("", "cannot load the TorchScript file {}: it is not a regular file",
+                          shown);
+  }
   try {
     torch::jit::Module module = torch::jit::load(path.string());
     if (module.find_method("forward")) return module;
-  } catch (const c10::Error& error) {
+  } catch (const std::exception& error) {  // c10::Error, ErrorReport of a damaged source, ...
     throw ConfigError::of(
         "", "cannot load the TorchScript file {}: {}; it must be one that torch.jit.save wrote",
-        shown, first_line(error));
+        shown, first_line_of(error));
   }
   throw ConfigError::of("", "the TorchScript file {} has no forward", shown);
 }
@@ -158,7 +157,7 @@ void ScriptModule::save(const std::filesystem::path& path) const {
   try {
     script_->module.save(whole.string());
   } catch (const c10::Error& error) {
-    throw IoError("write", path, 0, first_line(error));
+    throw IoError("write", path, 0, first_line_of(error));
   }
   std::error_code failed;
   std::filesystem::rename(whole, path, failed);

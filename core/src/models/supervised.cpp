@@ -4,12 +4,17 @@
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/l1_loss.h>
 #include <ATen/ops/mse_loss.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "grapnel/data/tensor_data_module.h"
 #include "grapnel/lr_schedulers/registry.h"
 #include "grapnel/optim/registry.h"
+#include "models/torch_error.h"
+#include "tuning/batch_size_search.h"
 
 namespace grapnel {
 
@@ -40,14 +45,83 @@ at::Tensor compute_loss(Loss loss, const at::Tensor& output, const at::Tensor& t
   return {};
 }
 
+namespace {
+
+std::string described(const at::Tensor& tensor) {
+  if (!tensor.defined()) return "an undefined tensor";
+  return fmt::format("the shape [{}] and the type {}", fmt::join(tensor.sizes(), ", "),
+                     c10::toString(tensor.scalar_type()));
+}
+
+// Computes; an error of LibTorch becomes a DataError that says first what can't be done. One about
+// memory stays as it is: a search for a batch size looks for it.
+template <class Compute, class What>
+at::Tensor explained(Compute&& compute, What&& what) {
+  try {
+    return compute();
+  } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) throw;
+    throw DataError(fmt::format("{}: {}", what(), first_line_of(error)));
+  }
+}
+
+// "row 14 of 'x.csv'", "sample 3 of the training data"
+std::string source_of(const Module& module, std::string_view stage, int64_t index) {
+  const auto* data = module.has_trainer()
+                         ? dynamic_cast<const TensorDataModule*>(module.trainer().data_module())
+                         : nullptr;
+  if (data != nullptr) {
+    const DataSplit& part = stage == "train" ? data->train_split()
+                            : stage == "val" ? data->val_split()
+                                             : data->test_split();
+    std::string source = data->source_of(part, index);
+    if (!source.empty()) return source;
+  }
+  return fmt::format("sample {} of the {} data", index, stage);
+}
+
+// Throws DataError for a target that is no class of the model.
+void refuse_classes(const Module& module, const Batch& batch, std::string_view stage,
+                    const at::Tensor& output) {
+  const at::Tensor& target = batch[1];
+  if (!target.defined() || target.dim() != 1 || output.dim() != 2) return;
+  if (!at::isIntegralType(target.scalar_type(), /*includeBool=*/false)) return;
+  constexpr int64_t kLeftOut = -100;  // cross_entropy's ignore_index
+  const at::Tensor classes = target.to(at::kCPU, at::kLong).contiguous();
+  const int64_t* values = classes.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < classes.numel(); ++i) {
+    const int64_t value = values[i];
+    if ((value >= 0 && value < output.size(1)) || value == kLeftOut) continue;
+    const bool is_known = static_cast<size_t>(i) < batch.sample_indices.size();
+    const std::string where =
+        is_known ? source_of(module, stage, batch.sample_indices[static_cast<size_t>(i)])
+                 : fmt::format("sample {} of a batch of the {} data", i, stage);
+    throw DataError(
+        fmt::format("{} has the class {}, but {} has {} outputs, for the classes 0 to {}", where,
+                    value, module.type_name(), output.size(1), output.size(1) - 1));
+  }
+}
+
+}  // namespace
+
 StepOutput supervised_step(Module& module, Batch& batch, std::string_view stage, Loss loss) {
   if (batch.size() < 2) {
     throw DataError(
         fmt::format("{} needs batches of an input and a target, this one has {} tensor{}",
                     module.type_name(), batch.size(), batch.size() == 1 ? "" : "s"));
   }
-  const at::Tensor output = module.forward(batch[0]);
-  const at::Tensor value = compute_loss(loss, output, batch[1]);
+  const at::Tensor output = explained([&] { return module.forward(batch[0]); },
+                                      [&] {
+                                        return fmt::format("{} can't take an input of {}",
+                                                           module.type_name(), described(batch[0]));
+                                      });
+  const at::Tensor value = explained(
+      [&] { return compute_loss(loss, output, batch[1]); },
+      [&] {
+        if (loss == Loss::cross_entropy) refuse_classes(module, batch, stage, output);
+        return fmt::format("the loss can't be computed for an output of {} and a target of {}",
+                           described(output), described(batch[1]));
+      });
   const bool training = stage == "train";
   LogOptions options{.prog_bar = training, .batch_size = batch.batch_size()};
   module.log(fmt::format("{}_loss", stage), value, options);

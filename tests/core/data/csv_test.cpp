@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "grapnel/data/csv.h"
 
 #include <ATen/Functions.h>
@@ -40,12 +42,59 @@ TEST_CASE("a CSV cell that is not a number is refused with line and column") {
   refused("", "no rows");
   refused("a,b\n", "no rows");
   refused("a,b\n1,2\n\n3\n", "line 4 has 1 fields, the first line names 2");
+  refused("a,b,a\n1,2,3\n", "columns 1 and 3 are both named 'a'");
   refused("a,b\n1,two\n", "line 2, column 'b': 'two' is not a number");
   refused("a,b\n1,2x\n", "'2x'");
   refused("a,b\n1,\n", "''");
   refused("a,b\n1,0x10\n", "'0x10'");
   refused(std::string("a\n1\0\n", 5), "not a number");
   CHECK_THROWS_AS(read_csv(directory / "none.csv"), IoError);
+}
+
+TEST_CASE("a CSV class that is no whole number of a useful size is refused with its row") {
+  const TempDir directory;
+  for (const char* value : {"inf", "1e300", "1e9", "0.5", "-1", "nan"}) {
+    CsvDataModule data(
+        {.path = directory.write("a.csv", fmt::format("x,y\n1,0\n2,{}\n", value)), .target = "y"});
+    INFO(value);
+    CHECK_THROWS_WITH(data.setup(RunKind::fit),
+                      Contains("row 2, column 'y'") && Contains("is not a class"));
+  }
+}
+
+TEST_CASE("of many columns the error about a missing one shows some") {
+  const TempDir directory;
+  std::string names, values;
+  for (int i = 0; i < 20'000; ++i) {
+    names += fmt::format("{}c{}", i == 0 ? "" : ",", i);
+    values += i == 0 ? "1" : ",1";
+  }
+  CsvDataModule data(
+      {.path = directory.write("a.csv", names + "\n" + values + "\n"), .target = "y"});
+  try {
+    data.setup(RunKind::fit);
+    FAIL("it was accepted");
+  } catch (const DataError& error) {
+    CHECK_THAT(error.what(), Contains("'c19' and 19980 others"));
+    CHECK(std::string(error.what()).size() < 500);
+  }
+}
+
+TEST_CASE("the places of samples in their file are known through the split") {
+  const TempDir directory;
+  std::string text = "x,y\n";
+  for (int i = 0; i < 40; ++i) text += fmt::format("{},0\n", i);
+  CsvDataModule data({.path = directory.write("a.csv", text),
+                      .target = "y",
+                      .parts = {.val_fraction = 0.25, .test_fraction = 0.25}});
+  data.setup(RunKind::fit);
+  for (const DataSplit* part : {&data.train_split(), &data.val_split(), &data.test_split()}) {
+    for (int64_t i = 0; i < (*part)[0].size(0); ++i) {
+      const int64_t row = (*part)[0][i][0].item<int64_t>() + 1;
+      CHECK_THAT(data.source_of(*part, i), Catch::StartsWith(fmt::format("row {} of '", row)));
+    }
+    CHECK(data.source_of(*part, 1000).empty());
+  }
 }
 
 TEST_CASE("CSV columns become inputs and classes, with parts of the rows for validation and test") {

@@ -148,6 +148,9 @@ TEST_CASE("IDX images and labels of different counts are refused") {
                     Contains("b-labels") && Contains("6 labels for the 5 images"));
   IdxDataModule swapped({.images = directory / "a-labels", .labels = directory / "a-images"});
   CHECK_THROWS_WITH(swapped.setup(RunKind::fit), Contains("[5, 2, 2]"));
+  IdxDataModule flat({.images = directory / "a-labels", .labels = directory / "a-labels"});
+  CHECK_THROWS_WITH(flat.setup(RunKind::fit),
+                    Contains("a-labels") && Contains("[N, rows, columns]") && Contains("[5]"));
   CHECK_THROWS_AS(IdxDataModule({.images = "x", .labels = ""}), ConfigError);
   CHECK_THROWS_AS(IdxDataModule({.images = "x", .labels = "y", .test_images = "z"}), ConfigError);
   CHECK_THROWS_AS(IdxDataModule({.images = "x", .labels = "y", .val_fraction = 1.0}), ConfigError);

@@ -1,21 +1,25 @@
 // The ready models, alone and trained on the digits.
 #include <ATen/Functions.h>
+#include <fmt/format.h>
 
 #include <cmath>
 
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "grapnel/data/csv.h"
 #include "grapnel/data/digits.h"
 #include "grapnel/models/cnn.h"
 #include "grapnel/models/mlp.h"
 #include "grapnel/models/registry.h"
 #include "grapnel/models/supervised.h"
 #include "grapnel/trainer.h"
+#include "temp_dir.h"
 
 namespace models_test {
 
 using namespace grapnel;
 using Catch::Contains;
+using grapnel::test::TempDir;
 
 namespace {
 
@@ -64,6 +68,23 @@ TEST_CASE("MLP and CNN refuse sizes that make no network") {
                     Contains("MLP: hidden must be at least 1, found the integer 0"));
   CHECK_THROWS_WITH(MLP({.dropout = 1.0}), Contains("dropout"));
   CHECK_THROWS_WITH(CNN({.channels = {}}), Contains("channels"));
+  constexpr int64_t kHuge = int64_t{1} << 62;
+  const auto key_of = [](auto&& make) {
+    try {
+      make();
+    } catch (const ConfigError& error) {
+      CHECK_THAT(error.what(), Contains("can't be made") && Contains(std::to_string(kHuge)));
+      return error.key;
+    }
+    return std::string("accepted");
+  };
+  CHECK(key_of([&] { MLP({.hidden = {kHuge}}); }) == "hidden");
+  CHECK(key_of([&] { MLP({.hidden = {3, kHuge}}); }) == "hidden");
+  CHECK(key_of([&] { MLP({.in_features = kHuge}); }) == "in_features");
+  CHECK(key_of([&] { MLP({.classes = kHuge}); }) == "classes");
+  CHECK(key_of([&] { CNN({.in_channels = kHuge}); }) == "in_channels");
+  CHECK(key_of([&] { CNN({.channels = {kHuge}}); }) == "channels");
+  CHECK(key_of([&] { CNN({.classes = kHuge}); }) == "classes");
   CHECK_THROWS_AS(MLP({.training = {.optimizer = "Adamm"}}), ConfigError);
 }
 
@@ -121,10 +142,30 @@ TEST_CASE("run.json chooses a model by name, and its hyper-parameters are kept")
                     Contains("run.json:1:1") && Contains("no such file"));
 }
 
+TEST_CASE("a class that the model doesn't have is refused with its place in the data") {
+  const TempDir directory;
+  std::string text = "a,b,label\n";
+  for (int i = 0; i < 30; ++i) text += fmt::format("{},1,{}\n", i, i == 17 ? 7 : i % 3);
+  CsvDataModule data({.path = directory.write("a.csv", text),
+                      .target = "label",
+                      .parts = {.val_fraction = 0.0, .test_fraction = 0.0}});
+  TrainerOptions options;
+  options.max_epochs = 1;
+  options.enable_checkpointing = false;
+  MLP mlp({.in_features = 2, .classes = 5});
+  CHECK_THROWS_WITH(Trainer(options).fit(mlp, data),
+                    Contains("row 18 of '") && Contains("a.csv") && Contains("the class 7") &&
+                        Contains("5 outputs, for the classes 0 to 4"));
+}
+
 TEST_CASE("a batch without a target and a loss without a name are refused") {
   MLP mlp;
   Batch batch({at::rand({2, 64})});
   CHECK_THROWS_AS(mlp.training_step(batch, 0), DataError);
+  MLP narrow({.in_features = 10});
+  Batch wide({at::rand({2, 64}), at::zeros({2}, at::kLong)});
+  CHECK_THROWS_WITH(narrow.training_step(wide, 0),
+                    Contains("MLP can't take an input of the shape [2, 64]"));
   CHECK_THROWS_WITH(parse_loss("mae"), Contains("'mse'"));
   CHECK(parse_loss("bce_with_logits") == Loss::bce_with_logits);
 }

@@ -1,3 +1,7 @@
+#if !defined(_WIN32)
+#include <sys/stat.h>
+#endif
+
 #include "grapnel/script_module.h"
 
 #include <ATen/Functions.h>
@@ -83,10 +87,35 @@ TEST_CASE("a file that is not a TorchScript module is refused with the reason") 
                     Contains("none.pt") && Contains("no such file"));
   const auto text = directory.write("text.pt", "not a zip file at all");
   CHECK_THROWS_WITH(ScriptModule(text), Contains("text.pt") && Contains("torch.jit.save"));
+#if !defined(_WIN32)
+  REQUIRE(mkfifo((directory / "fifo.pt").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(ScriptModule(directory / "fifo.pt"),
+                    Contains("fifo.pt") && Contains("not a regular file"));
+#endif
   const auto other = write_script(directory, "def score(self, x):\n    return x\n");
   CHECK_THROWS_WITH(ScriptModule(other), Contains("has no forward"));
   ScriptModule pair(write_script(directory, "def forward(self, x):\n    return (x, x)\n"));
   CHECK_THROWS_WITH(pair.forward(at::ones({1})), Contains("Tuple") && Contains("not a tensor"));
+}
+
+TEST_CASE("a damaged TorchScript file is refused in one line that names it, or loads") {
+  const TempDir directory;
+  const auto whole = grapnel::test::read_file(write_script(directory, kLinear));
+  int refused = 0;
+  for (size_t at = 0; at < whole.size(); at += 37) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
+    const auto file = directory.write("damaged.pt", damaged);
+    try {
+      ScriptModule module(file);
+    } catch (const ConfigError& error) {
+      const std::string text = error.what();
+      CHECK_THAT(text, Contains("damaged.pt"));
+      CHECK(text.find('\n') == std::string::npos);
+      ++refused;
+    }
+  }
+  CHECK(refused > 0);
 }
 
 }  // namespace script_module_test

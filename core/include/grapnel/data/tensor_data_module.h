@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,6 +53,10 @@ class GRAPNEL_CORE_API TensorDataModule : public DataModule {
 
   int64_t* batch_size_attribute() override { return &options_.batch_size; }
 
+  // Where a sample of a part comes from, for messages: "row 14 of 'x.csv'". Empty when unknown.
+  // part: one of the three below; index: its place in it.
+  std::string source_of(const DataSplit& part, int64_t index) const;
+
   // Empty before setup.
   const DataSplit& train_split() const { return train_; }
   const DataSplit& val_split() const { return val_; }
@@ -61,9 +66,19 @@ class GRAPNEL_CORE_API TensorDataModule : public DataModule {
   // Fills the splits. Throws DataError when the data can't be had.
   virtual void load() = 0;
 
+  // The file that samples come from, and what they are called there.
+  struct Source {
+    std::filesystem::path file;
+    const char* item = "sample";
+    int64_t first = 0;               // number of the first
+    std::vector<int64_t> rows = {};  // places in the file of a part's samples; empty: in its order
+  };
+
   // Fills the splits from a whole set. Throws ConfigError for fractions below 0 or that together
   // leave nothing to train with.
-  void split(const DataSplit& all, const SplitOptions& options);
+  void split(const DataSplit& all, const SplitOptions& options, const Source& source);
+  // The test part comes from a file of its own.
+  void set_test(DataSplit test, Source source);
 
   DataSplit train_;
   DataSplit val_;
@@ -73,6 +88,7 @@ class GRAPNEL_CORE_API TensorDataModule : public DataModule {
  private:
   DataLoaders in_order(const DataSplit& split) const;
   DataOptions options_;
+  Source train_source_, val_source_, test_source_;  // without a file: unknown
   bool loaded_ = false;
 };
 

@@ -43,7 +43,8 @@ namespace grapnel {
 [[nodiscard]] GRAPNEL_BASE_API std::string join(std::span<const std::string> items,
                                                 std::string_view separator = ", ");
 
-// "'a', 'b' or 'c'"; `last` is the word before the last one.
+// "'a', 'b' or 'c'"; `last` is the word before the last one. Of more than 40 items the first 20
+// and the number of the others.
 [[nodiscard]] GRAPNEL_BASE_API std::string join_quoted(std::span<const std::string> items,
                                                        std::string_view last = "or");
 
