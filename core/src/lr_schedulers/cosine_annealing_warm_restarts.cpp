@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include "lr_schedulers/count_in_state.h"
 
 namespace grapnel {
 
@@ -64,8 +65,8 @@ StateDict CosineAnnealingWarmRestarts::state_dict() const {
 }
 
 void CosineAnnealingWarmRestarts::load_state_dict(const StateDict& state) {
-  const int64_t T_i = state.at("T_i").to_int();
-  const int64_t T_cur = state.at("T_cur").to_int();
+  const int64_t T_i = count_in(state, "T_i", type_name(), 1);
+  const int64_t T_cur = count_in(state, "T_cur", type_name(), -1);
   ScheduledLR::load_state_dict(state);
   T_i_ = T_i;
   T_cur_ = T_cur;

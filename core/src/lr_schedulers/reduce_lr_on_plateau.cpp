@@ -7,6 +7,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/lr_schedulers/scheduled_lr.h"
+#include "lr_schedulers/count_in_state.h"
 
 namespace grapnel {
 
@@ -104,10 +105,10 @@ void ReduceLROnPlateau::load_state_dict(const StateDict& state) {
     throw CheckpointError({}, fmt::format("the state of {} was written by {}", type_name(),
                                           state.at("type").to_string()));
   }
-  const int64_t last_epoch = state.at("last_epoch").to_int();
+  const int64_t last_epoch = count_in(state, "last_epoch", type_name());
   const double best = state.at("best").to_double();
-  const int64_t num_bad_epochs = state.at("num_bad_epochs").to_int();
-  cooldown_counter_ = state.at("cooldown_counter").to_int();
+  const int64_t num_bad_epochs = count_in(state, "num_bad_epochs", type_name());
+  cooldown_counter_ = count_in(state, "cooldown_counter", type_name());
   last_epoch_ = last_epoch;
   best_ = best;
   num_bad_epochs_ = num_bad_epochs;

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "grapnel/base/error.h"
+#include "lr_schedulers/count_in_state.h"
 #include "values/type_name.h"
 
 namespace grapnel {
@@ -68,17 +71,30 @@ void ScheduledLR::load_state_dict(const StateDict& state) {
         {}, fmt::format("the state of {} was written by {}", type_name(), type->to_string()));
   }
   std::vector<double> rates;
-  for (const StateValue& rate : state.at("base_lrs").to_list()) rates.push_back(rate.to_double());
+  for (const StateValue& rate : state.at("base_lrs").to_list()) {
+    rates.push_back(rate.to_double());
+    if (!std::isfinite(rates.back())) {
+      throw CheckpointError({}, fmt::format("the state of {} has the rate {} in 'base_lrs'",
+                                            type_name(), rates.back()));
+    }
+  }
   if (rates.size() > optimizer().groups().size()) {
     throw CheckpointError(
         {},
         fmt::format("the state of {} has rates for {} groups of parameters, the optimizer has {}",
                     type_name(), rates.size(), optimizer().groups().size()));
   }
-  const int64_t last_epoch = state.at("last_epoch").to_int();
-  step_count_ = state.at("step_count").to_int();
+  const int64_t last_epoch = count_in(state, "last_epoch", type_name(), -1);
+  step_count_ = count_in(state, "step_count", type_name());
   last_epoch_ = last_epoch;
   base_lrs_ = std::move(rates);
+}
+
+int64_t count_in(const StateDict& state, const char* key, const std::string& type, int64_t least) {
+  const int64_t count = state.at(key).to_int();
+  if (count >= least) return count;
+  throw CheckpointError({}, fmt::format("the state of {} has {}={}; it must be at least {}", type,
+                                        key, count, least));
 }
 
 std::vector<double> per_group(const Optimizer& optimizer, std::vector<double> values,

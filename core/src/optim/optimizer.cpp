@@ -12,6 +12,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "optim/state_check.h"
 
 namespace grapnel {
 
@@ -146,7 +147,10 @@ StateDict Optimizer::state_dict() const {
     groups.emplace_back(StateDict{
         {"name", group.name}, {"options", std::move(options)}, {"params", std::move(indices)}});
   }
-  return {{"type", type_name()}, {"groups", std::move(groups)}, {"state", std::move(state)}};
+  StateDict saved = {
+      {"type", type_name()}, {"groups", std::move(groups)}, {"state", std::move(state)}};
+  list_state(saved);
+  return saved;
 }
 
 void Optimizer::load_state_dict(const StateDict& state) {
@@ -183,6 +187,7 @@ void Optimizer::load_state_dict(const StateDict& state) {
     params.insert(params.end(), groups[i].params.begin(), groups[i].params.end());
   }
 
+  check_listed_state(state, type_name());
   std::map<c10::TensorImpl*, ParamState> loaded;
   const c10::AutoGradMode without_grad(false);
   for (const auto& [key, value] : state.at("state").to_dict()) {

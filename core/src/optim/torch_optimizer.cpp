@@ -11,6 +11,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
+#include "optim/state_check.h"
 #include "optim/torch_optim_fields.h"
 #include "values/type_name.h"
 
@@ -203,10 +204,12 @@ StateDict TorchOptimizer::state_dict() const {
              "the state of {} is not known to grapnel and not in the checkpoint", type_name_);
   }
   saved["state"] = std::move(states);
+  list_state(saved);
   return saved;
 }
 
 void TorchOptimizer::load_state_dict(const StateDict& saved) {
+  check_listed_state(saved, type_name_);
   std::vector<std::pair<at::Tensor, size_t>> params;  // with their group
   for (size_t i = 0; i < groups().size(); ++i) {
     for (const at::Tensor& param : groups()[i].params) params.emplace_back(param, i);
@@ -224,6 +227,7 @@ void TorchOptimizer::load_state_dict(const StateDict& saved) {
   }
   StateDict without_state = saved;
   without_state["state"] = StateDict{};
+  list_state(without_state);
   Optimizer::load_state_dict(without_state);
   if (loaded.empty()) return;  // Adagrad keeps the state that it started with
   optimizer_->state().clear();

@@ -307,6 +307,30 @@ TEST_CASE("an optimizer state that doesn't fit is refused and nothing changes") 
   refused(state, "'7'");
   state.erase("groups");
   refused(state, "'groups'");
+  state = good;
+  state["state"].to_dict()["1"].to_dict().erase("exp_avg_sq");
+  refused(state, "'exp_avg_sq' of parameter 1 is missing");
+  state = good;
+  state["state"].to_dict().erase("0");
+  refused(state, "of parameter 0 is missing");
+
+  // Files of earlier builds don't list it.
+  StateDict earlier = good;
+  earlier["groups"].to_list()[0].to_dict().erase("with_state");
+  state = earlier;
+  state["state"].to_dict()["1"].to_dict().erase("step");
+  refused(state, "'step' of parameter 1 is missing");
+  CHECK_NOTHROW(adam.load_state_dict(earlier));
+}
+
+TEST_CASE("a parameter that has no state is saved and loaded without it") {
+  const auto params = make_params();
+  Adam adam(params);
+  params[1].mutable_grad() = at::ones(params[1].sizes());
+  adam.step();
+  const StateDict saved = snapshot(adam.state_dict());
+  CHECK_NOTHROW(adam.load_state_dict(saved));
+  CHECK(adam.state().size() == 1);
 }
 
 TEST_CASE("run.json's mistakes in an optimizer name their place and the nearest name") {

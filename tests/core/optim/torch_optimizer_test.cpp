@@ -207,6 +207,9 @@ TEST_CASE("a state that doesn't fit a LibTorch optimizer is refused and nothing 
   CHECK_THROWS_AS(adam.load_state_dict(bad), CheckpointError);
   CHECK_THROWS_WITH(adam.load_state_dict(bad), Contains("'exp_avg'") && Contains("[7]"));
   bad = good;
+  bad["state"].to_dict().erase("1");
+  CHECK_THROWS_WITH(adam.load_state_dict(bad), Contains("of parameter 1 is missing"));
+  bad = good;
   bad["groups"] = StateList{};
   CHECK_THROWS_AS(adam.load_state_dict(bad), CheckpointError);
   const StateDict after = adam.state_dict();
