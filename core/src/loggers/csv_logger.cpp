@@ -39,7 +39,7 @@ void CSVLogger::log_metrics(const Metrics& metrics, int64_t step) {
     for (auto& [name, value] : named) name = prefix_ + "-" + name;
   }
   file().append(named, step);
-  if (file().waiting() % LineFile::kWriteAfter == 0) save();
+  if (file().waiting() % LineFile::kWriteAfter == 0) write_what_is_possible(file());
 }
 
 void CSVLogger::log_hyperparams(const StateDict& hyper_parameters) {

@@ -41,7 +41,7 @@ void JsonLinesLogger::log_metrics(const Metrics& metrics, int64_t step) {
     if (name != "step") row.set(name, metric_json(name, value));
   }
   file().add(write_json(row));
-  if (file().waiting() % LineFile::kWriteAfter == 0) save();
+  if (file().waiting() % LineFile::kWriteAfter == 0) write_what_is_possible(file());
 }
 
 void JsonLinesLogger::log_hyperparams(const StateDict& hyper_parameters) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "grapnel/base/error.h"
+#include "lr_schedulers/count_in_state.h"
 
 namespace grapnel {
 
@@ -93,7 +94,7 @@ StateDict SequentialLR::state_dict() const {
 }
 
 void SequentialLR::load_state_dict(const StateDict& state) {
-  const int64_t last_epoch = state.at("last_epoch").to_int();
+  const int64_t last_epoch = count_in(state, "last_epoch", type_name());
   const StateList& states = state.at("schedulers").to_list();
   if (states.size() != schedulers_.size()) {
     throw CheckpointError(

@@ -232,6 +232,11 @@ TEST_CASE("a state of another scheduler is refused and nothing changes") {
   state["type"] = "StepLR";
   state["base_lrs"] = StateList{0.1, 0.2};
   CHECK_THROWS_WITH(step.load_state_dict(state), Contains("2 groups"));
+  state["base_lrs"] = StateList{std::nan("")};
+  CHECK_THROWS_WITH(step.load_state_dict(state), Contains("base_lrs"));
+  state["base_lrs"] = StateList{0.1};
+  state["step_count"] = -7;
+  CHECK_THROWS_WITH(step.load_state_dict(state), Contains("step_count=-7"));
   CHECK(step.last_epoch() == 1);
 }
 
