@@ -19,6 +19,10 @@ template <class F>
 void LoggerSet::attempt(Member& member, std::optional<int64_t> step, F&& call) {
   try {
     call(*member.logger);
+    if (member.hyper_parameters.has_value()) {
+      member.logger->log_hyperparams(*member.hyper_parameters);
+      member.hyper_parameters.reset();
+    }
   } catch (const IoError& error) {
     return note_failure(member, step, error.what());
   } catch (const std::system_error& error) {
@@ -41,6 +45,7 @@ void LoggerSet::note_failure(Member& member, std::optional<int64_t> step, const 
 void LoggerSet::start() {
   for (Member& member : members_) {
     member.error.clear();
+    member.hyper_parameters.reset();
     member.failing_since.reset();
     member.told = false;
     member.logger->start();
@@ -49,7 +54,8 @@ void LoggerSet::start() {
 
 void LoggerSet::log_hyperparams(const StateDict& hyper_parameters) {
   for (Member& member : members_) {
-    attempt(member, {}, [&](Logger& logger) { logger.log_hyperparams(hyper_parameters); });
+    member.hyper_parameters = hyper_parameters;
+    attempt(member, {}, [](Logger&) {});
   }
 }
 

@@ -39,12 +39,13 @@ class LoggerSet {
   struct Member {
     std::shared_ptr<Logger> logger;
     StateDict last_state = {};
+    std::optional<StateDict> hyper_parameters = {};  // those that it could not take yet
     std::string error = {};                     // not empty: it failed, and hasn't succeeded since
     std::optional<int64_t> failing_since = {};  // step
     bool told = false;                          // of a state that can't be had
   };
 
-  // Calls it; an error of the system is noted and told. step: of the metrics, if there are any.
+  // Calls it, and gives it what it could not take yet; an error of the system is noted and told. step: of the metrics, if there are any.
   template <class F>
   void attempt(Member& member, std::optional<int64_t> step, F&& call);
   static void note_failure(Member& member, std::optional<int64_t> step, const char* error);
