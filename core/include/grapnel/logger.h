@@ -1,4 +1,10 @@
 // Where metrics go: files, services, memory.
+//
+// A run is worth more than its logs: from start() on, an error of the system (IoError,
+// std::system_error) in one of these functions doesn't end it. The run tells of the first, calls the
+// logger again with the next metrics, and says at its end what is missing; a checkpoint that is
+// written meanwhile has the last state that state_dict() returned. Any other exception, and any of
+// start(), ends the run.
 #pragma once
 
 #include <cstdint>
