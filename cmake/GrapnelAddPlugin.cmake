@@ -205,8 +205,9 @@ function(_grapnel_seal name)
     "LINKER:--version-script=${script}" "LINKER:-z,now" "LINKER:--as-needed")
 
   # A sanitizer's runtime is the program's, and wants to see the C++ runtime's calls.
-  get_directory_property(directory_options LINK_OPTIONS)
-  if("${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS} ${directory_options}" MATCHES "-fsanitize")
+  get_target_property(link_options ${name} LINK_OPTIONS)
+  if("${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS} ${link_options}" MATCHES "-fsanitize" AND
+      NOT "${link_options}" MATCHES "-fno-sanitize=all")
     return()
   endif()
   target_link_options(${name} PRIVATE "LINKER:-z,defs" -static-libgcc)

@@ -62,6 +62,6 @@ GRAPNEL_DESCRIBE_ALL_BUT(3, CheckpointSummary, path, bytes, format_version, sha2
 
 template <>
 inline constexpr std::array enum_spellings<host::PluginState> = {
-    EnumSpelling{host::PluginState::update_waits, "update waits"}};
+    EnumSpelling<host::PluginState>{host::PluginState::update_waits, "update waits"}};
 
 }  // namespace grapnel

@@ -74,7 +74,14 @@ class Decoder {
   void get(T& value) {
     if constexpr (Described<T>) {
       for_each_member(value, [&](std::string_view, auto& member) { get(member); });
-    } else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+    } else if constexpr (std::is_same_v<T, bool>) {
+      const auto byte = get<std::uint8_t>();
+      if (byte > 1) throw Damaged{};
+      value = byte == 1;
+    } else if constexpr (DescribedEnum<T>) {
+      value = static_cast<T>(get<std::underlying_type_t<T>>());
+      if (enum_text(value).empty()) throw Damaged{};
+    } else if constexpr (std::is_arithmetic_v<T>) {
       std::memcpy(&value, take(sizeof value).data(), sizeof value);
     } else if constexpr (std::is_assignable_v<T&, std::string_view>) {
       value = text();

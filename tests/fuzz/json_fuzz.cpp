@@ -3,17 +3,16 @@
 #include <grapnel/base/json.h>
 #include <grapnel/base/parameters.h>
 
-#include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
+#include "fuzz_target.h"
+
+namespace json_fuzz {
+
 using namespace grapnel;
+using fuzz::require;
 
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void read_as_manifest(const ConfigValue& document) {
   try {
@@ -39,8 +38,8 @@ void set_into(const ConfigValue& document, std::string_view assignment) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
+GRAPNEL_FUZZ_TARGET(json) {
+  const std::string_view text = fuzz::as_text(bytes);
   try {
     const ConfigValue document = parse_json(text, "fuzz");
     require(parse_json(write_json(document), "again") == document);
@@ -49,8 +48,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     set_into(document, text);
   } catch (const ConfigError& error) {
     require(error.line > 0 && error.column > 0);
-    require(static_cast<std::size_t>(error.line) <= size + 1);
+    require(static_cast<std::size_t>(error.line) <= text.size() + 1);
   }
   set_into(ConfigValue::object(), text);
-  return 0;
 }
+
+}  // namespace json_fuzz

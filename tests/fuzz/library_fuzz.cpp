@@ -1,17 +1,19 @@
-// Any bytes as a shared library: refused with a DataError, or its facts.
-#include <cstddef>
-#include <cstdint>
-#include <span>
-
+// Any bytes as a shared library of any format: refused with a DataError, or its facts.
 #include <grapnel/base/error.h>
 #include <grapnel/host/library_file.h>
 #include <grapnel/host/sealing.h>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace grapnel;
+#include "fuzz_target.h"
+
+namespace library_fuzz {
+
+using namespace grapnel;
+
+GRAPNEL_FUZZ_TARGET(library) {
   try {
-    (void)host::check_sealing(host::read_library(std::as_bytes(std::span(data, size))));
+    (void)host::check_sealing(host::read_library(bytes));
   } catch (const DataError&) {
   }
-  return 0;
 }
+
+}  // namespace library_fuzz

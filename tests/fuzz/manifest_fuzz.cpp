@@ -1,26 +1,27 @@
 // Any bytes as a plugin.json: refused with a ConfigError, or understood the same way a second time.
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <string_view>
-
 #include <grapnel/base/error.h>
 #include <grapnel/host/manifest.h>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace grapnel;
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
+#include "fuzz_target.h"
+
+namespace manifest_fuzz {
+
+using namespace grapnel;
+using fuzz::require;
+
+GRAPNEL_FUZZ_TARGET(manifest) {
   try {
-    const host::Manifest manifest = host::parse_manifest(text, "plugin.json");
+    const host::Manifest manifest = host::parse_manifest(fuzz::as_text(bytes), "plugin.json");
     const host::Manifest again = host::parse_manifest(manifest.text, "plugin.json");
-    if (again.id != manifest.id || again.callbacks.size() != manifest.callbacks.size()) {
-      std::abort();
-    }
+    require(again.id == manifest.id && again.version == manifest.version);
+    require(again.callbacks.size() == manifest.callbacks.size());
     (void)host::incompatibility(manifest);
     for (const host::CallbackManifest& callback : manifest.callbacks) {
       (void)callback.parameters.to_help();
+      (void)callback.parameters.to_schema();
     }
   } catch (const ConfigError&) {
   }
-  return 0;
 }
+
+}  // namespace manifest_fuzz

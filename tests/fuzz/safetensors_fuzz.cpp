@@ -5,16 +5,17 @@
 #include <grapnel/base/safetensors.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "fuzz_target.h"
+
+namespace safetensors_fuzz {
 
 using namespace grapnel;
+using fuzz::require;
 
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 std::vector<std::byte> written_again(const SafetensorsFile& file) {
   SafetensorsWriter writer;
@@ -44,15 +45,16 @@ void read(std::vector<std::byte> bytes) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto* bytes = reinterpret_cast<const std::byte*>(data);
-  read({bytes, bytes + size});
-  if (size == 0) return 0;
+GRAPNEL_FUZZ_TARGET(safetensors) {
+  read({bytes.begin(), bytes.end()});
+  if (bytes.empty()) return;
   // The first byte says how much data follows the header.
+  const std::size_t size = bytes.size() - 1;
   std::vector<std::byte> file(8);
-  for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<std::byte>((size - 1) >> (8 * i));
-  file.insert(file.end(), bytes + 1, bytes + size);
-  file.resize(file.size() + data[0]);
+  for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<std::byte>(size >> (8 * i));
+  file.insert(file.end(), bytes.begin() + 1, bytes.end());
+  file.resize(file.size() + std::to_integer<std::size_t>(bytes[0]));
   read(std::move(file));
-  return 0;
 }
+
+}  // namespace safetensors_fuzz

@@ -149,8 +149,16 @@ class Decoder {
     at::Tensor found = tensor_of_(name.as_string(document::tensor_key));
     const ConfigValue* dtype = value.find("dtype");
     if (dtype == nullptr) return found;
-    const bool fits = found.is_floating_point() && found.dim() > 0 && found.size(-1) == 2;
-    if (!fits) throw dtype->error(fmt::format("{} is not a complex tensor", name.as_string()));
+    const std::string& type = dtype->as_string("dtype");
+    if (type != "complex64" && type != "complex128") {
+      throw dtype->error(fmt::format("{} is no type of complex tensors", quote(type)));
+    }
+    const bool fits = found.scalar_type() == (type == "complex64" ? at::kFloat : at::kDouble) &&
+                      found.dim() > 0 && found.size(-1) == 2;
+    if (!fits) {
+      throw dtype->error(fmt::format("the tensor {} is not of pairs of numbers of {}",
+                                     quote(name.as_string()), type));
+    }
     return at::view_as_complex(found);
   }
 

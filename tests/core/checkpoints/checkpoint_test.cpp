@@ -266,6 +266,26 @@ TEST_CASE("a malformed checkpoint document is refused with the path of the mista
   refused(R"({"checkpoint": {"w": {"$dict": [["a", 1], ["a", 2]]}}})", "twice");
 }
 
+TEST_CASE("a tensor that is not the complex one that a checkpoint's document says is refused") {
+  const TempDir directory;
+  const auto path = directory / "x.ckpt";
+  const std::vector<std::byte> zeros(16);
+  const auto refused = [&](const std::string& dtype, std::vector<int64_t> shape, std::size_t bytes,
+                           const std::string& complex) {
+    const TensorView view{"w", dtype, std::move(shape), std::span(zeros).first(bytes)};
+    const std::string text = R"({"checkpoint": {"w": {"$tensor": "w", "dtype": )" + complex + "}}}";
+    write_checkpoint_file(path, std::span(&view, 1), parse_json(text, "test"), Durability::fast);
+    CHECK_THROWS_AS(load_checkpoint_file(path), CheckpointError);
+  };
+  refused("BF16", {2, 2}, 8, "\"complex64\"");
+  refused("F16", {2, 2}, 8, "\"complex64\"");
+  refused("F64", {2}, 16, "\"complex64\"");
+  refused("F32", {4}, 16, "\"complex64\"");
+  refused("F32", {}, 4, "\"complex64\"");
+  refused("F32", {2}, 8, "\"complex32\"");
+  refused("F32", {2}, 8, "64");
+}
+
 TEST_CASE("a checkpoint that is loaded in inference mode can be trained with") {
   const c10::InferenceMode inference;
   CHECK_FALSE(round_trip({{"t", at::ones({2})}}).at("t").to_tensor().is_inference());
