@@ -2,12 +2,14 @@
 # Installs the build into a temporary prefix, builds tests/consumer/program outside the tree against the
 # package that is found there, enables an installed plugin with the installed program, and trains with it.
 #
-#   consumer_test.sh BUILD-DIRECTORY CMAKE
+#   consumer_test.sh BUILD-DIRECTORY CMAKE [SANITIZERS]
 #
+# SANITIZERS: those of the build, as -fsanitize= takes them; the program must have them too.
 # The program's LibTorch is the one that Grapnel was built with: nothing else leads to one here.
 set -Eeuo pipefail
 build=$1
 cmake=$2
+sanitizers=${3:-}
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/grapnel-test-XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
@@ -18,7 +20,7 @@ export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data XDG
 "$cmake" --install "$build" --prefix "$work/prefix" >install.log
 cp -r "$here/program" sources
 "$cmake" -S sources -B own -G Ninja -DCMAKE_BUILD_TYPE=Release \
-  "-DCMAKE_PREFIX_PATH=$work/prefix" >configure.log || { cat configure.log; exit 1; }
+  "-DCMAKE_PREFIX_PATH=$work/prefix" ${sanitizers:+"-DCMAKE_CXX_FLAGS=-fsanitize=$sanitizers"} >configure.log || { cat configure.log; exit 1; }
 "$cmake" --build own >build.log || { cat build.log; exit 1; }
 
 fail() { echo "$*"; exit 1; }
