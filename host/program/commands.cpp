@@ -12,7 +12,7 @@ struct Group {
 
 constexpr Group groups[] = {
     {"plugin", "List, enable and check plugins"},
-    {"checkpoint", "Inspect checkpoints"},
+    {"checkpoint", "Inspect, compare and export checkpoints"},
 };
 
 struct Command {
@@ -25,6 +25,7 @@ constexpr Command commands[] = {
     {"plugin", add_plugin_enable},       {"plugin", add_plugin_disable},
     {"plugin", add_plugin_validate},     {"plugin", add_plugin_path},
     {"checkpoint", add_checkpoint_show}, {"checkpoint", add_checkpoint_verify},
+    {"checkpoint", add_checkpoint_diff}, {"checkpoint", add_checkpoint_export},
     {nullptr, add_probe_child},
 };
 

@@ -16,6 +16,8 @@ struct Context {
   int exit_code = 0;
 };
 
+void add_checkpoint_diff(CLI::App& parent, Context& context);
+void add_checkpoint_export(CLI::App& parent, Context& context);
 void add_checkpoint_show(CLI::App& parent, Context& context);
 void add_checkpoint_verify(CLI::App& parent, Context& context);
 void add_plugin_disable(CLI::App& parent, Context& context);
