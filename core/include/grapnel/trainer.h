@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -74,6 +75,16 @@ class GRAPNEL_CORE_API Trainer {
   // Gathers everything (weights_only: the model and the loop's counters) and writes it in one
   // atomic step. Throws IoError; the old file, if any, is then still whole.
   void save_checkpoint(const std::filesystem::path& path, bool weights_only = false);
+  // The same; with checkpoint_saving=asynchronous a fit returns once the state is taken, and a
+  // thread writes the file. There is one at a time: the next one waits for it. A failure is thrown
+  // at the end of the batch, by the next of these functions, or at the end of the run.
+  void start_checkpoint(const std::filesystem::path& path, bool weights_only = false);
+  // Calls `done` once the file that was started last is complete, or `failed` once it has failed:
+  // at once when that is known, else at the end of a batch, before the next file and before the run
+  // ends, in the thread of the training.
+  void after_checkpoint(std::function<void()> done, std::function<void()> failed = {});
+  // Waits for the file that is being written, and calls what follows it. Throws IoError.
+  void finish_checkpoint();
   // What save_checkpoint would write.
   StateDict dump_checkpoint(bool weights_only = false);
   // Whether a fit could resume from a checkpoint written now: the running or last run is a fit, has

@@ -54,6 +54,12 @@ struct ValCheckInterval {
   std::variant<int64_t, double, std::string> value;
 };
 
+// How the files of Trainer::start_checkpoint(), which ModelCheckpoint uses, are written.
+enum class CheckpointSaving {
+  synchronous,   // the training waits until the file is on the disk
+  asynchronous,  // a thread writes a copy of the state; checkpoints/checkpoint_writer.h
+};
+
 struct TrainerOptions {
   // ---- Length of a run
   std::optional<int64_t> max_epochs = {};
@@ -95,6 +101,9 @@ struct TrainerOptions {
   std::vector<std::shared_ptr<Logger>> loggers = {};
   std::optional<bool> enable_checkpointing =
       {};  // unset: true. Adds a ModelCheckpoint when there is none
+  // Asynchronous saving takes the memory of one more checkpoint. Code that keeps a tensor's
+  // data_ptr() over a save needs the synchronous one. Unset: synchronous; in grapnel: asynchronous.
+  std::optional<CheckpointSaving> checkpoint_saving = {};
   std::optional<bool> enable_progress_bar =
       {};  // unset: true. Adds a bar when there is none and `progress` is set
   std::optional<bool> enable_model_summary =

@@ -195,16 +195,19 @@ void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics, When w
 // before: the records without this file.
 void ModelCheckpoint::save(Trainer& trainer, const std::string& path,
                            const CheckpointRecords& before) {
+  // One of the same go that has failed has put the records back.
+  trainer.finish_checkpoint();
   // Before it is written, so that a run resumed from this file knows that this step is saved.
   records_->newest_step = trainer.global_step();
   records_->newest = path;
   try {
-    trainer.save_checkpoint(path, options_.save_weights_only);
+    trainer.start_checkpoint(path, options_.save_weights_only);
   } catch (...) {
     *records_ = CheckpointRecords(before);
     throw;
   }
-  unsettled_.written.push_back(path);
+  trainer.after_checkpoint([this, path] { unsettled_.written.push_back(path); },
+                           [this, before] { *records_ = CheckpointRecords(before); });
 }
 
 // The file of an interruption has served once there is another.
@@ -218,14 +221,19 @@ void ModelCheckpoint::drop_interruption(const std::string& replacement) {
 // Runs `saving`, and then what follows its files. Of one that fails, the loggers learn of the files
 // that are complete; everything else is left to the next time.
 void ModelCheckpoint::in_one_go(Trainer& trainer, const std::function<void()>& saving) {
+  // What follows the files before comes before the records change.
+  trainer.finish_checkpoint();
+  const auto failed = [this, &trainer] {
+    tell_loggers(trainer, std::exchange(unsettled_, {}).written);
+  };
   try {
     saving();
   } catch (...) {
-    unsettled_.last_from.clear();
-    tell_loggers(trainer, std::exchange(unsettled_, {}).written);
+    failed();
     throw;
   }
-  settle(trainer, std::exchange(unsettled_, {}));
+  trainer.after_checkpoint([this, &trainer] { settle(trainer, std::exchange(unsettled_, {})); },
+                           failed);
 }
 
 // In this order: at every moment "last" leads to a complete file, and what was replaced goes after

@@ -5,11 +5,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <stdexcept>
 #include <string>
 #include <unordered_set>
 
-#include "checkpoints/checkpoint_document.h"
+#include "checkpoints/checkpoint_writer.h"
 #include "grapnel/base/text.h"
 #include "grapnel/tensor_bytes.h"
 
@@ -17,20 +16,8 @@ namespace grapnel {
 
 WrittenCheckpoint save_checkpoint_file(const std::filesystem::path& path,
                                        const StateDict& checkpoint, Durability durability) {
-  CheckpointParts parts;
-  std::vector<TensorView> views;
-  try {
-    parts = take_apart(checkpoint);
-    for (const NamedTensor& named : parts.tensors)
-      views.push_back(tensor_view(named.name, named.tensor));
-    return write_checkpoint_file(path, views, parts.document, durability);
-  } catch (const IoError&) {
-    throw;
-  } catch (const Error& error) {
-    throw CheckpointError(path, fmt::format("it can't be written: {}", error.what()));
-  } catch (const std::logic_error& error) {  // the container's limits
-    throw CheckpointError(path, fmt::format("it can't be written: {}", error.what()));
-  }
+  return write_checkpoint_parts(path, checkpoint_parts(path, checkpoint, Sharing::aliases),
+                                durability);
 }
 
 StateDict load_checkpoint_file(const std::filesystem::path& path) {
@@ -51,7 +38,13 @@ StateDict load_checkpoint_file(const std::filesystem::path& path) {
   };
   try {
     StateDict checkpoint = put_together(file.document(), tensor);
-    if (read.size() != file.tensors().size()) file.verify();  // also what nothing refers to
+    for (const TensorEntry& entry : file.tensors()) {
+      if (read.contains(entry.name)) continue;
+      throw CheckpointError(
+          path, fmt::format("its document doesn't mention the tensor {}, so something that belongs "
+                            "to it is missing; resume from another checkpoint",
+                            quote(entry.name)));
+    }
     return checkpoint;
   } catch (const CheckpointError&) {
     throw;

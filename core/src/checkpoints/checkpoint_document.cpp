@@ -1,7 +1,11 @@
 #include "checkpoints/checkpoint_document.h"
 
+#include <ATen/ops/_lazy_clone.h>
 #include <ATen/ops/view_as_complex.h>
 #include <ATen/ops/view_as_real.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/core/impl/COW.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,8 +19,27 @@ namespace grapnel {
 
 namespace {
 
+// Below this a copy is cheaper than what a lazy clone costs until it is gone.
+constexpr size_t kLazyBytes = size_t{1} << 16;
+
+// The tensor must not change with the one that it shares memory with.
+void detach_memory(NamedTensor& named) {
+  const c10::AutoGradMode without_grad(false);
+  const c10::InferenceMode normal_tensors(false);
+  const c10::StorageImpl& storage = *named.tensor.storage().unsafeGetStorageImpl();
+  const size_t bytes = named.tensor.nbytes();
+  // A clone of a small part of a storage would make the training copy all of it.
+  const bool can_be_lazy = bytes >= kLazyBytes && storage.nbytes() <= 2 * bytes &&
+                           (c10::impl::cow::is_cow_data_ptr(storage.data_ptr()) ||
+                            c10::impl::cow::has_simple_data_ptr(storage));
+  named.is_shared = can_be_lazy;
+  named.tensor = can_be_lazy ? at::_lazy_clone(named.tensor) : named.tensor.clone();
+}
+
 class Encoder {
  public:
+  explicit Encoder(Sharing sharing) : sharing_(sharing) {}
+
   CheckpointParts run(const StateDict& checkpoint) {
     if (const StateValue* callbacks = checkpoint.find("callbacks");
         callbacks && callbacks->is_dict()) {
@@ -64,6 +87,9 @@ class Encoder {
       plain = at::view_as_real(plain);
     }
     tensors_.push_back({name, std::move(plain)});
+    if (sharing_ == Sharing::snapshot && tensors_.back().tensor.is_alias_of(original)) {
+      detach_memory(tensors_.back());
+    }
     return reference;
   }
 
@@ -113,6 +139,7 @@ class Encoder {
     return std::find(callback_keys_.begin(), callback_keys_.end(), key) - callback_keys_.begin();
   }
 
+  Sharing sharing_;
   std::vector<std::string> path_;  // keys down to the present value
   std::vector<NamedTensor> tensors_;
   std::vector<std::string> callback_keys_;
@@ -167,8 +194,8 @@ class Decoder {
 
 }  // namespace
 
-CheckpointParts take_apart(const StateDict& checkpoint) {
-  return Encoder().run(checkpoint);
+CheckpointParts take_apart(const StateDict& checkpoint, Sharing sharing) {
+  return Encoder(sharing).run(checkpoint);
 }
 
 StateDict put_together(const ConfigValue& document,

@@ -1,7 +1,5 @@
 // Checkpointing's writing half: gathering what a checkpoint holds.
 #include "grapnel/base/error.h"
-#include "grapnel/base/files.h"
-#include "grapnel/checkpoint.h"
 #include "grapnel/version.h"
 #include "model/pruned_weights.h"
 #include "model/weights.h"
@@ -111,13 +109,6 @@ void Checkpointing::call_on_save(StateDict& checkpoint, bool weights_only) {
   if (run_.mask.has(Hook::on_save_checkpoint)) {
     run_.in_module("on_save_checkpoint", [&] { run_.module->on_save_checkpoint(save); });
   }
-}
-
-void Checkpointing::save(const std::filesystem::path& path, bool weights_only) {
-  create_parent_directories(path);
-  save_checkpoint_file(path, dump(weights_only));
-  CheckpointWritten event{run_.event(), path};
-  run_.hooks.on_checkpoint_written(event);
 }
 
 }  // namespace grapnel

@@ -17,8 +17,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <vector>
 
+#include "checkpoints/checkpoint_writer.h"
 #include "grapnel/run_state.h"
 #include "grapnel/state_dict.h"
 #include "grapnel/trainer.h"
@@ -34,10 +37,20 @@ class Checkpointing {
 
   CallbackStates& callback_states() { return callback_states_; }
 
-  // ---- Writing (checkpoint_dump.cpp)
-  // See Trainer::dump_checkpoint, save_checkpoint.
+  // ---- Writing (checkpoint_dump.cpp, checkpoint_saving.cpp)
+  // See Trainer::dump_checkpoint, save_checkpoint, start_checkpoint, after_checkpoint.
   StateDict dump(bool weights_only);
   void save(const std::filesystem::path& path, bool weights_only);
+  void start(const std::filesystem::path& path, bool weights_only);
+  void after(std::function<void()> done, std::function<void()> failed);
+  // Waits for the file that is being written, and does what follows it. Throws IoError.
+  void finish();
+  // The same for one that is complete, or has failed, already.
+  void poll() {
+    if (writer_.is_active() && writer_.is_done()) finish();
+  }
+  // The run has failed. When its last file couldn't be written, it is written to another place.
+  void rescue();
   bool resumable() const { return resumable_; }  // see Trainer::resumable
 
   // ---- Loading, in the order of a run (checkpoint_restore.cpp)
@@ -62,6 +75,10 @@ class Checkpointing {
   void restore_exactly();
   void restore_gradients(const StateDict& exact);
 
+  bool saves_in_a_thread() const;
+  void note_written(const std::filesystem::path& path);
+  void note_failure(const std::filesystem::path& path) { unwritten_ = path; }
+
   RunState progress_to_save() const;
   void dump_weights(StateDict& checkpoint) const;
   void dump_training(StateDict& checkpoint);
@@ -74,6 +91,14 @@ class Checkpointing {
   std::filesystem::path path_;
   std::optional<StateDict> loaded_;
   bool resumable_ = false;
+
+  CheckpointWriter writer_;
+  struct Following {
+    std::function<void()> done;
+    std::function<void()> failed;
+  };
+  std::vector<Following> following_;  // the file that is being written
+  std::filesystem::path unwritten_;   // the last file, when it couldn't be written
 };
 
 }  // namespace grapnel

@@ -223,6 +223,7 @@ void Run::run_sanity_check() {
 
 void Run::finish() {
   metrics.flush();
+  checkpointing.finish();
   if (fitting()) {
     Event event = this->event();
     hooks.on_fit_end(event);
@@ -234,9 +235,11 @@ void Run::finish() {
 }
 
 void Run::tear_down() {
+  checkpointing.finish();
   if (data.module != nullptr) in_data("teardown", [&] { data.module->teardown(state.kind); });
   StageEvent event{this->event(), state.kind};
   hooks.teardown(event);
+  checkpointing.finish();
   loggers.finalize("success");
   leases.end_all();
 }
@@ -256,6 +259,7 @@ void Run::fail(const std::exception_ptr& exception) {
     }
   };
   leases.end_all();
+  guarded("a checkpoint", [&] { checkpointing.finish(); });
   state.status = Status::interrupted;
   if (facts.signal != 0) {
     log_info("{}: shutting down the run", facts.message);
@@ -267,6 +271,7 @@ void Run::fail(const std::exception_ptr& exception) {
   if (data.module != nullptr) {
     guarded("the data module's on_exception", [&] { data.module->on_exception(exception); });
   }
+  guarded("a checkpoint", [&] { checkpointing.rescue(); });
   guarded("a logger", [&] { loggers.finalize("failed"); });
   end(facts.signal != 0 ? Outcome::interrupted : Outcome::failed, facts.message);
 }

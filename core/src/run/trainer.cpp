@@ -67,6 +67,18 @@ void Trainer::save_checkpoint(const std::filesystem::path& path, bool weights_on
   run_->checkpointing.save(path, weights_only);
 }
 
+void Trainer::start_checkpoint(const std::filesystem::path& path, bool weights_only) {
+  run_->checkpointing.start(path, weights_only);
+}
+
+void Trainer::after_checkpoint(std::function<void()> done, std::function<void()> failed) {
+  run_->checkpointing.after(std::move(done), std::move(failed));
+}
+
+void Trainer::finish_checkpoint() {
+  run_->checkpointing.finish();
+}
+
 StateDict Trainer::dump_checkpoint(bool weights_only) {
   return run_->checkpointing.dump(weights_only);
 }

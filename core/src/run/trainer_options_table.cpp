@@ -14,6 +14,10 @@ template <>
 inline constexpr auto enum_names<ClipAlgorithm> = std::to_array<EnumName<ClipAlgorithm>>(
     {{ClipAlgorithm::norm, "norm"}, {ClipAlgorithm::value, "value"}});
 template <>
+inline constexpr auto enum_names<CheckpointSaving> =
+    std::to_array<EnumName<CheckpointSaving>>({{CheckpointSaving::synchronous, "synchronous"},
+                                               {CheckpointSaving::asynchronous, "asynchronous"}});
+template <>
 inline constexpr auto enum_names<ProfilerKind> = std::to_array<EnumName<ProfilerKind>>(
     {{ProfilerKind::simple, "simple"}, {ProfilerKind::advanced, "advanced"}});
 
@@ -216,6 +220,10 @@ const OptionsTable<TrainerOptions>& trainer_options_table() {
        option("enable_checkpointing", &O::enable_checkpointing)
            .unset_is(true)
            .doc("Add a ModelCheckpoint when there is none among the callbacks."),
+       option("checkpoint_saving", &O::checkpoint_saving)
+           .unset_is("asynchronous")
+           .doc("Write checkpoints while the training continues, or let it wait until they are on "
+                "the disk."),
        option("enable_progress_bar", &O::enable_progress_bar)
            .unset_is(true)
            .doc("Show a progress bar."),

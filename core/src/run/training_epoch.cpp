@@ -206,6 +206,7 @@ void FitLoop::on_advance_end() {
     update_schedulers(/*step_interval=*/false, /*plateau=*/false);
   }
   if (state.should_stop) run_.loggers.save();
+  run_.checkpointing.poll();
   if (!training_done()) run_.requests.throw_if_interrupted();
 }
 

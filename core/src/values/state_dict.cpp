@@ -8,6 +8,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "values/state_error.h"
 
 namespace grapnel {
 
@@ -23,7 +24,7 @@ template <class T, class Variant>
 auto& get_or_throw(Variant& variant, const StateValue& value, std::string_view wanted) {
   auto* found = std::get_if<T>(&variant);
   if (found == nullptr) {
-    throw CheckpointError({}, fmt::format("expected {}, found {}", wanted, value.describe()));
+    throw StateError(fmt::format("expected {}, found {}", wanted, value.describe()), &value);
   }
   return *found;
 }
@@ -43,7 +44,32 @@ auto& get_or_throw(Variant& variant, const StateValue& value, std::string_view w
     message += fmt::format("; the keys are {}", join_quoted(keys, "and"));
     if (more > 0) message += fmt::format(" and {} more", more);
   }
-  throw CheckpointError({}, message);
+  throw StateError(message, &state);
+}
+
+// True when it is in the value; then its keys are in `keys`.
+bool leads_to(const StateValue& value, const void* where, std::vector<std::string>& keys);
+
+bool leads_to(const StateDict& state, const void* where, std::vector<std::string>& keys) {
+  if (&state == where) return true;
+  for (const auto& [key, value] : state) {
+    keys.push_back(key);
+    if (leads_to(value, where, keys)) return true;
+    keys.pop_back();
+  }
+  return false;
+}
+
+bool leads_to(const StateValue& value, const void* where, std::vector<std::string>& keys) {
+  if (&value == where) return true;
+  if (value.is_dict()) return leads_to(value.to_dict(), where, keys);
+  if (!value.is_list()) return false;
+  for (const StateValue& element : value.to_list()) {
+    keys.push_back(std::to_string(&element - value.to_list().data()));
+    if (leads_to(element, where, keys)) return true;
+    keys.pop_back();
+  }
+  return false;
 }
 
 StateValue snapshot_value(const StateValue& value) {
@@ -175,6 +201,11 @@ std::string StateValue::describe() const {
   const at::Tensor& tensor = to_tensor();
   if (!tensor.defined()) return "an undefined tensor";
   return fmt::format("a tensor of shape [{}]", fmt::join(tensor.sizes(), ", "));
+}
+
+std::string place_of(const StateDict& root, const void* where) {
+  std::vector<std::string> keys;
+  return leads_to(root, where, keys) ? join(keys, ".") : "";
 }
 
 StateDict snapshot(const StateDict& state) {

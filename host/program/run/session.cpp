@@ -145,6 +145,7 @@ TrainerOptions Session::make_trainer_options() {
   if (!options.seed && !config_.parameters.is_null("seed")) {
     options.seed = static_cast<std::uint64_t>(config_.parameters.get<std::int64_t>("seed"));
   }
+  if (!options.checkpoint_saving) options.checkpoint_saving = CheckpointSaving::asynchronous;
   if (request_.profile) options.profiler = ProfilerKind::advanced;
   if (request_.quiet) {
     options.enable_progress_bar = false;

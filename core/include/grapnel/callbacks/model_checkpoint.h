@@ -28,6 +28,7 @@
 #include <variant>
 #include <vector>
 
+#include "grapnel/base/clock.h"
 #include "grapnel/base/options_table.h"
 #include "grapnel/callbacks/checkpoint.h"
 #include "grapnel/callbacks/monitor.h"

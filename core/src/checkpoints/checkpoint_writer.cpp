@@ -1,0 +1,163 @@
+#include "checkpoints/checkpoint_writer.h"
+
+#include <ATen/ops/from_blob.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
+#include "grapnel/base/process.h"
+#include "grapnel/tensor_bytes.h"
+
+namespace grapnel {
+
+namespace {
+
+// Where each tensor starts in the buffer.
+constexpr size_t kAlignment = 64;
+
+size_t aligned(size_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+// What trying again can't change: the path and its permissions.
+bool is_final(int error_number) {
+  switch (error_number) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EINVAL:
+      return true;
+    default:
+      return false;
+  }
+}
+
+WrittenCheckpoint write_once(const std::filesystem::path& path, const CheckpointParts& parts,
+                             Durability durability) {
+  std::vector<TensorView> views;
+  for (const NamedTensor& named : parts.tensors) {
+    views.push_back(tensor_view(named.name, named.tensor));
+  }
+  return write_checkpoint_file(path, views, parts.document, durability);
+}
+
+}  // namespace
+
+CheckpointParts checkpoint_parts(const std::filesystem::path& path, const StateDict& checkpoint,
+                                 Sharing sharing) {
+  try {
+    return take_apart(checkpoint, sharing);
+  } catch (const Error& error) {
+    throw CheckpointError(path, fmt::format("it can't be written: {}", error.what()));
+  }
+}
+
+WrittenCheckpoint write_checkpoint_parts(const std::filesystem::path& path,
+                                         const CheckpointParts& parts, Durability durability) {
+  try {
+    try {
+      return write_once(path, parts, durability);
+    } catch (const IoError& error) {
+      if (is_final(error.error_number)) throw;
+      log_warning("{}; it is tried once more", error.what());
+    }
+    return write_once(path, parts, durability);
+  } catch (const IoError&) {
+    throw;
+  } catch (const Error& error) {
+    throw CheckpointError(path, fmt::format("it can't be written: {}", error.what()));
+  } catch (const std::logic_error& error) {  // the container's limits
+    throw CheckpointError(path, fmt::format("it can't be written: {}", error.what()));
+  }
+}
+
+CheckpointWriter::CheckpointWriter() : process_(process_id()) {}
+
+CheckpointWriter::~CheckpointWriter() {
+  join();
+}
+
+void CheckpointWriter::start(std::filesystem::path path, CheckpointParts parts) {
+  if (is_active_) throw std::logic_error("a checkpoint was started while another is written");
+  path_ = std::move(path);
+  parts_ = std::move(parts);
+  failure_ = nullptr;
+  done_ = false;
+  is_active_ = true;
+  process_ = process_id();
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {  // no more threads: here, then
+    run();
+  }
+}
+
+void CheckpointWriter::run() noexcept {
+  try {
+    take_over_memory();
+    write_checkpoint_parts(path_, parts_, Durability::durable);
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+  parts_ = {};
+  done_.store(true, std::memory_order_release);
+}
+
+// Copies the tensors into the buffer and lets go of the lazy clones, one by one.
+void CheckpointWriter::take_over_memory() {
+  size_t bytes = 0;
+  for (const NamedTensor& named : parts_.tensors) {
+    if (named.is_shared) bytes += aligned(named.tensor.nbytes());
+  }
+  if (bytes > capacity_) {
+    try {
+      buffer_.reset();
+      capacity_ = 0;
+      buffer_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
+      capacity_ = bytes;
+    } catch (const std::bad_alloc&) {
+      return;  // the clones stay until the file is written, which is as right
+    }
+  }
+  const c10::InferenceMode normal_tensors(false);
+  size_t used = 0;
+  for (NamedTensor& named : parts_.tensors) {
+    if (!named.is_shared) continue;
+    const size_t size = named.tensor.nbytes();
+    std::byte* const place = buffer_.get() + used;
+    std::memcpy(place, named.tensor.const_data_ptr(), size);
+    named.tensor = at::from_blob(place, named.tensor.sizes(), named.tensor.options());
+    used += aligned(size);
+  }
+}
+
+void CheckpointWriter::join() noexcept {
+  if (!thread_.joinable()) return;
+  if (process_ == process_id()) {
+    thread_.join();
+  } else {
+    thread_.detach();  // of the parent
+  }
+}
+
+void CheckpointWriter::finish() {
+  if (!is_active_) return;
+  join();
+  is_active_ = false;
+  if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+}  // namespace grapnel
