@@ -12,6 +12,7 @@
 
 #include "../host/plugin_world.h"
 #include "catch.h"
+#include "patience.h"
 
 namespace grapnel::test {
 
@@ -45,7 +46,7 @@ class GrapnelUser : public PluginWorld {
                         .arguments = arguments,
                         .environment = variables,
                         .working_directory = directories.project,
-                        .deadline_seconds = 100});
+                        .deadline_seconds = 100 * grapnel::test::kPatience});
   }
 
   // The answer to a command that succeeds.

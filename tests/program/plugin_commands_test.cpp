@@ -231,7 +231,7 @@ TEST_CASE("a home directory behind a symbolic link works like any other") {
                                         {"XDG_CACHE_HOME", ""},
                                         {"GRAPNEL_PLUGIN_PATH", user.plugins().string()}},
                         .working_directory = user.directories.project,
-                        .deadline_seconds = 100});
+                        .deadline_seconds = 100 * grapnel::test::kPatience});
   };
   CHECK_THAT(run({"plugin", "enable", "ema"}).output, StartsWith("enabled 'ema'"));
   CHECK_THAT(run({"plugin", "list"}).output, Contains("1 plugin: 1 enabled"));

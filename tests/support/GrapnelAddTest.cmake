@@ -14,7 +14,7 @@
 # LIBS         what the test links in addition to Catch2 and tests/support
 # DEPENDS      targets that the test runs or loads (programs, plugins); built with it
 # DEFINITIONS  compile definitions, for instance EMA_PLUGIN="$<TARGET_FILE:ema>"; of the whole program
-# TIMEOUT      seconds until ctest gives up; 120 by default
+# TIMEOUT      seconds until ctest gives up; 120 by default; with sanitizers five times as many
 # LABELS       for `ctest -L`, in addition to the folder's name
 
 # The environment of every test: no settings of the user, one thread per process because ctest runs many in
@@ -23,6 +23,9 @@ function(grapnel_test_properties name)
   cmake_parse_arguments(arg "" "TIMEOUT" "ENVIRONMENT;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
+  endif()
+  if(GRAPNEL_SANITIZE)
+    math(EXPR arg_TIMEOUT "5 * ${arg_TIMEOUT}")
   endif()
   get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
   set(home "${PROJECT_BINARY_DIR}/tests/home/${name}")
