@@ -351,6 +351,39 @@ TEST_CASE("pruning and finetuning resume in both orders, anywhere, and with a se
   }
 }
 
+TEST_CASE(
+    "gradients of pruned parameters survive an interruption within a window of accumulation") {
+  const TempDir directory;
+  class Interrupting final : public Callback {
+   public:
+    void on_train_batch_end(TrainBatchEnd& event) override {
+      const bool now = event.trainer.current_epoch() == 1 && event.batch_idx == 0;
+      if (now) event.trainer.interrupt(15);
+    }
+  };
+  const auto train = [&](bool interrupted, const fs::path& from) {
+    TrainerOptions options = saving(3);
+    options.accumulate_grad_batches = 3;
+    std::vector<CallbackHandle> callbacks = {pruning(false)};
+    if (interrupted) callbacks.emplace_back(std::make_shared<Interrupting>());
+    callbacks.emplace_back(std::make_shared<ModelCheckpoint>(
+        ModelCheckpointOptions{.dirpath = directory / (interrupted || !from.empty() ? "a" : "b"),
+                               .filename = "{epoch}",
+                               .save_on_exception = true}));
+    at::manual_seed(3);
+    BackboneModule module;
+    Trainer trainer(options, std::move(callbacks));
+    try {
+      trainer.fit(module, toy_data(5, 1), {.ckpt_path = from.string()});
+    } catch (const Interrupted&) {
+    }
+    return module.copies();
+  };
+  const auto whole = train(false, {});
+  train(true, {});
+  CHECK(differing_weights(whole, train(false, directory / "a" / "epoch=1.ckpt")) == "");
+}
+
 TEST_CASE("a failure while a fit ends gives the model back without masks and unfrozen") {
   class Failing final : public Callback {
    public:
