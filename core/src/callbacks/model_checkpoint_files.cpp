@@ -77,6 +77,11 @@ bool belongs_to_another(const Trainer& trainer, const ModelCheckpoint& self,
   });
 }
 
+// Also of a file that another has started, and that is not there yet.
+bool exists_for(const Trainer& trainer, const ModelCheckpoint& self, const std::string& path) {
+  return fs::exists(path) || belongs_to_another(trainer, self, path);
+}
+
 }  // namespace
 
 bool ModelCheckpoint::has_saved(std::string_view path) const {
@@ -291,8 +296,10 @@ std::string ModelCheckpoint::free_name(Trainer& trainer, const Metrics& metrics,
                                        const std::string& own) const {
   std::string path = format_checkpoint_name(metrics);
   if (!options_.enable_version_counter) return path;
-  for (int64_t version = options_.starting_version;
-       fs::exists(path) && path != own && !would_be_the_same(trainer, path); ++version) {
+  const auto is_taken = [&] {
+    return exists_for(trainer, *this, path) && !would_be_the_same(trainer, path);
+  };
+  for (int64_t version = options_.starting_version; path != own && is_taken(); ++version) {
     path = format_checkpoint_name(metrics, "", version);
   }
   return path;
@@ -303,7 +310,8 @@ std::string ModelCheckpoint::name_of_last(const Trainer& trainer, const Metrics&
   std::string path = format_checkpoint_name(metrics, options_.name_last);
   if (!options_.enable_version_counter) return path;
   for (int64_t version = options_.starting_version;
-       path != records_->last_model_path && fs::exists(path) && !is_last_of_this_run(trainer, path);
+       path != records_->last_model_path && exists_for(trainer, *this, path) &&
+       !is_last_of_this_run(trainer, path);
        ++version) {
     path = format_checkpoint_name(metrics, options_.name_last, version);
   }
