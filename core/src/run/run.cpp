@@ -262,12 +262,13 @@ void Run::fail(const std::exception_ptr& exception) {
   guarded("a checkpoint", [&] { checkpointing.finish(); });
   state.status = Status::interrupted;
   if (facts.signal != 0) {
-    log_info("{}: shutting down the run", facts.message);
     SignalEvent event{this->event(), facts.signal};
     hooks.on_signal(event);
   }
   ExceptionEvent exception_event{this->event(), exception, facts.message, facts.type};
   hooks.on_exception(exception_event);
+  // Only now that everything is saved: whoever reads the log may be slow, or gone.
+  if (facts.signal != 0) log_info("{}: the run was shut down", facts.message);
   if (data.module != nullptr) {
     guarded("the data module's on_exception", [&] { data.module->on_exception(exception); });
   }
