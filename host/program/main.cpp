@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
     program::show_log();
     return program::run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const std::exception& error) {
-    program::print_error(error.what());
+    program::print_error(program::error_text(error));
     return exit_code_of(error);
   }
 }

@@ -4,10 +4,12 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/log.h>
+#include <grapnel/base/text.h>
 
 namespace grapnel::program {
 namespace {
@@ -75,6 +77,14 @@ void print_error(std::string_view text, std::string_view command) {
       fmt::format("grapnel: {} {}\n", paint("error:", Color::red, Stream::error), text);
   if (!command.empty()) lines += fmt::format("See '{} --help'.\n", command);
   std::fwrite(lines.data(), 1, lines.size(), stderr);
+}
+
+std::string error_text(const std::exception& error) {
+  const auto* failure = dynamic_cast<const std::filesystem::filesystem_error*>(&error);
+  if (failure == nullptr) return error.what();
+  const std::string path = failure->path1().string();
+  return fmt::format("cannot access {}: {}", path.empty() ? "the working directory" : quote(path),
+                     failure->code().message());
 }
 
 void show_log() {

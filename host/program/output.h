@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,9 @@ enum class Color : std::uint8_t { none, bold, dim, red, green, yellow };
 // Writes to standard output. Throws IoError when that fails (a full disk, a closed pipe).
 void print(std::string_view text);
 void print_json(const ConfigValue& value);
+
+// What an exception says, for print_error(); in plain words for std::filesystem's own.
+[[nodiscard]] std::string error_text(const std::exception& error);
 
 // "grapnel: error: <text>" on standard error; "See '<command> --help'." below when `command` is
 // given.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <system_error>
@@ -89,6 +90,9 @@ CheckpointChoice last_checkpoint(const std::vector<fs::path>& files, CheckpointU
   for (const fs::path& file : each_once(files)) {
     try {
       standings.push_back(standing_of(file));
+    } catch (const IoError& error) {
+      // Removed meanwhile, by the training that wrote it.
+      if (error.error_number != ENOENT) choice.left_out.emplace_back(error.what());
     } catch (const Error& error) {
       choice.left_out.emplace_back(error.what());
     }

@@ -1,7 +1,7 @@
 #include "last_state_keeper.h"
 
-#include <algorithm>
 #include <memory>
+#include <optional>
 
 #include <grapnel/base/checkpoint_file.h>
 #include <grapnel/base/error.h>
@@ -14,14 +14,20 @@
 #include "run_directory.h"
 
 namespace grapnel::program {
+
+namespace fs = std::filesystem;
+
 namespace {
 
-bool holds_whole_state(const std::filesystem::path& checkpoint) {
+// The step of a checkpoint of the whole state; nullopt for any other file.
+std::optional<std::int64_t> whole_state_step(const fs::path& checkpoint) {
   try {
     const CheckpointFile file = CheckpointFile::open(checkpoint, CheckpointCheck::on_use);
-    return find_by_path(file.document(), "checkpoint.optimizer_states") != nullptr;
+    const ConfigValue& document = file.document();
+    if (find_by_path(document, "checkpoint.optimizer_states") == nullptr) return std::nullopt;
+    return document.at("checkpoint").at("global_step").as_int();
   } catch (const Error&) {
-    return false;
+    return std::nullopt;
   }
 }
 
@@ -44,45 +50,46 @@ void keep_last_state(std::vector<CallbackHandle>& callbacks) {
     keeps_on_exception = keeps_on_exception || (whole && writer->options().save_on_exception);
   }
   if (!has_checkpoint) {
-    return add(callbacks, std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
-                              .save_last = SaveLast::link, .save_on_exception = true}));
-  }
-  if (!keeps_last) {
+    add(callbacks, std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
+                       .save_last = SaveLast::link, .save_on_exception = true}));
+  } else if (!keeps_last) {
     const char* const name = takes_name ? "resume" : "last";
     const auto keeper = std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
         .filename = name, .save_on_exception = true, .enable_version_counter = false});
     keeper->set_name("last");
-    return add(callbacks, keeper);
-  }
-  if (!keeps_on_exception) {
+    add(callbacks, keeper);
+  } else if (!keeps_on_exception) {
     callbacks.emplace_back(std::make_shared<LastStateKeeper>(), CallbackOrigin::trainer_default,
                            "grapnel");
   }
 }
 
-void LastStateKeeper::setup(StageEvent& event) {
-  file_ = event.trainer.log_dir() / kCheckpointsDirectory / "last.ckpt";
-  saved_step_.reset();
+void LastStateKeeper::setup(StageEvent&) {
+  saved_step_ = 0;
 }
 
 void LastStateKeeper::on_checkpoint_written(CheckpointWritten& event) {
-  if (holds_whole_state(event.path)) saved_step_ = event.trainer.global_step();
+  if (const auto step = whole_state_step(event.path)) saved_step_ = *step;
 }
 
 void LastStateKeeper::on_train_end(Event& event) {
-  save(event.trainer);
+  save_if_due(event.trainer);
 }
 
 void LastStateKeeper::on_exception(ExceptionEvent& event) {
-  save(event.trainer);
+  save_if_due(event.trainer);
 }
 
-void LastStateKeeper::save(Trainer& trainer) {
+void LastStateKeeper::save_if_due(Trainer& trainer) const {
   const bool trained = trainer.state().kind == RunKind::fit && trainer.resumable() &&
                        !trainer.sanity_checking() && trainer.options().fast_dev_run == 0;
-  if (!trained || trainer.global_step() == saved_step_.value_or(0)) return;
-  trainer.save_checkpoint(file_);
-  log_info("the last state was saved to {}", quote(display_path(file_)));
+  const std::int64_t step = trainer.global_step();
+  const fs::path resumed_from = trainer.ckpt_path();
+  if (!trained || step == saved_step_) return;
+  if (!resumed_from.empty() && whole_state_step(resumed_from) == step) return;
+  const fs::path file = trainer.log_dir() / kCheckpointsDirectory / "last.ckpt";
+  trainer.save_checkpoint(file);
+  log_info("the last state was saved to {}", quote(display_path(file)));
 }
 
 }  // namespace grapnel::program

@@ -2,8 +2,7 @@
 // for.
 #pragma once
 
-#include <filesystem>
-#include <optional>
+#include <cstdint>
 #include <vector>
 
 #include <grapnel/callbacks/checkpoint.h>
@@ -17,8 +16,8 @@ namespace grapnel::program {
 //   one that does, but not on exceptions       a LastStateKeeper
 void keep_last_state(std::vector<CallbackHandle>& callbacks);
 
-// When a training ends, in order, by a signal or by an error, and nothing was saved at that step,
-// writes "checkpoints/last.ckpt" in the trainer's log directory.
+// When a training ends, in order, by a signal or by an error, and its state was not saved at that
+// step, writes it to "checkpoints/last.ckpt" in the trainer's log directory.
 class LastStateKeeper final : public Checkpoint {
  public:
   void setup(StageEvent& event) override;
@@ -28,10 +27,9 @@ class LastStateKeeper final : public Checkpoint {
   void on_exception(ExceptionEvent& event) override;
 
  private:
-  void save(Trainer& trainer);
+  void save_if_due(Trainer& trainer) const;
 
-  std::filesystem::path file_;
-  std::optional<std::int64_t> saved_step_;  // of the last checkpoint of the whole state
+  std::int64_t saved_step_ = 0;  // of the last checkpoint of the whole state; nothing to save at 0
 };
 
 }  // namespace grapnel::program

@@ -1,5 +1,9 @@
 #include "loggers_section.h"
 
+#include <fmt/format.h>
+
+#include <map>
+#include <string>
 #include <utility>
 
 #include <grapnel/base/error.h>
@@ -37,12 +41,16 @@ std::vector<std::shared_ptr<Logger>> make_loggers(const std::vector<LoggerPlan>&
                                                   const fs::path& run_directory) {
   const fs::path directory = fs::absolute(run_directory).lexically_normal();
   std::vector<std::shared_ptr<Logger>> loggers;
+  std::map<std::string, int> in_run_directory;  // loggers of a name
   for (const LoggerPlan& plan : plans) {
     ConfigValue parameters = plan.parameters;
     if (plan.entry->parameters().find("save_dir") != nullptr && !chooses_directory(parameters)) {
-      parameters.set("save_dir", directory.parent_path().string());
+      const int former = in_run_directory[std::string(plan.entry->name())]++;
+      const fs::path own =
+          former == 0 ? directory : directory / fmt::format("{}_{}", plan.entry->name(), former);
+      parameters.set("save_dir", own.parent_path().string());
       parameters.set("name", "");
-      parameters.set("version", directory.filename().string());
+      parameters.set("version", own.filename().string());
     }
     loggers.push_back(make_logger(plan.entry->name(), parameters, plan.context));
   }

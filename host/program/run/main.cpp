@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
     if (!log.has_shown_cause()) program::print_error(error.what_without_backtrace());
     return exit_code_of(error);
   } catch (const std::exception& error) {
-    if (!log.has_shown_cause()) program::print_error(error.what());
+    if (!log.has_shown_cause()) program::print_error(program::error_text(error));
     return exit_code_of(error);
   }
 }

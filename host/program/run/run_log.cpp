@@ -21,6 +21,7 @@ class ScreenSink final : public LogSink {
   bool wants(LogLevel level) const noexcept override { return level >= level_.load(); }
 
   void write(LogLevel level, std::string_view text) override {
+    if (repeats_cause(level, text)) return;
     std::string line = "grapnel: ";
     if (level == LogLevel::error || level == LogLevel::warning) {
       const Color color = level == LogLevel::error ? Color::red : Color::yellow;
@@ -36,8 +37,11 @@ class ScreenSink final : public LogSink {
     }
   }
 
-  void show_cause(const std::string& text) {
+  // `failure`: what else fails in the same way says so with this text.
+  void show_cause(const std::string& text, const std::string& failure) {
     write(LogLevel::error, text);
+    const std::lock_guard lock(mutex_);
+    failure_ = failure;
     has_shown_cause_ = true;
   }
   bool has_shown_cause() const { return has_shown_cause_; }
@@ -49,9 +53,16 @@ class ScreenSink final : public LogSink {
   }
 
  private:
+  bool repeats_cause(LogLevel level, std::string_view text) {
+    const std::lock_guard lock(mutex_);
+    return level == LogLevel::error && !failure_.empty() &&
+           text.find(failure_) != std::string_view::npos;
+  }
+
   std::atomic<LogLevel> level_ = LogLevel::warning;
   std::mutex mutex_;
   std::shared_ptr<ProgressSink> progress_;
+  std::string failure_;  // "cannot write to '/a/file'"; empty: none
   std::atomic<bool> has_shown_cause_ = false;
 };
 
@@ -75,9 +86,12 @@ void RunLog::show_cause(const std::exception_ptr& cause) {
     std::rethrow_exception(cause);
   } catch (const Interrupted&) {
   } catch (const c10::Error& error) {  // without its backtrace
-    screen()->show_cause(error.what_without_backtrace());
+    screen()->show_cause(error.what_without_backtrace(), "");
+  } catch (const IoError& error) {
+    const std::string text = error.what();
+    screen()->show_cause(text, text.substr(0, text.find("': ") + 1));
   } catch (const std::exception& error) {
-    screen()->show_cause(error.what());
+    screen()->show_cause(error_text(error), "");
   }
 }
 

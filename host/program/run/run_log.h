@@ -19,7 +19,8 @@ class RunLog {
 
   // Shows messages from this level on, above this bar; nullptr: no bar.
   static void show(LogLevel level, std::shared_ptr<ProgressSink> progress);
-  // Shows the error that ends the run, now: before what fails because of it. Not for a signal.
+  // Shows the error that ends the run, now: before what fails because of it. Errors that only repeat
+  // that a file can't be written are left out from then on. Not for a signal.
   static void show_cause(const std::exception_ptr& cause);
   // Whether show_cause() showed it.
   static bool has_shown_cause();

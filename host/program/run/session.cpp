@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include <grapnel/terminal_progress.h>
 
 #include "callbacks_section.h"
+#include "checkpoint_places.h"
 #include "last_state_keeper.h"
 #include "loggers_section.h"
 #include "run_directory.h"
@@ -31,6 +33,12 @@ namespace fs = std::filesystem;
 
 bool is_in_a_run(const std::string& checkpoint) {
   return checkpoint == "last" || checkpoint == "best" || checkpoint == "auto";
+}
+
+// Before the work whose result is to be in the file. IoError.
+void require_writable(const fs::path& file) {
+  create_parent_directories(file);
+  const AtomicFile attempt(file, Durability::fast);
 }
 
 // Metrics of all loaders; with several loaders, their names contain the loader's index.
@@ -68,6 +76,10 @@ void Session::choose_directory() {
     return;
   }
   if (fit && wanted.empty()) return;
+  if (run_directory_.empty() && request_.config) {
+    const RunConfig config = read_run_config(request_.config, request_.assignments);
+    run_directory_ = config.parameters.get<std::string>("run_dir");
+  }
   if (run_directory_.empty() && wanted == "auto") {
     throw ConfigError({}, "--ckpt auto needs --run-dir: the run to resume, or to begin", "ckpt");
   }
@@ -87,6 +99,12 @@ void Session::choose_directory() {
   // The last one is known only when no other process writes any.
   const bool trains = fit && !request_.explain;
   if (trains && has_checkpoints(run_directory_)) claim_.emplace(run_directory_);
+  choose_checkpoint();
+}
+
+void Session::choose_checkpoint() {
+  const std::string& wanted = request_.checkpoint;
+  const bool fit = request_.kind == RunKind::fit;
   const auto use = fit ? CheckpointUse::resume : CheckpointUse::weights;
   checkpoint_ = wanted.empty() || wanted == "best" ? program::best_checkpoint(run_directory_)
                                                    : program::last_checkpoint(run_directory_, use);
@@ -158,8 +176,30 @@ TrainerOptions Session::make_trainer_options() {
   const auto loggers = read_loggers(config_.parameters.get<ConfigValue>("loggers"));
   if (fit) claim_directory();
   if (options.default_root_dir.empty()) options.default_root_dir = run_directory_;
-  if (fit) options.loggers = make_loggers(loggers, run_directory_);
+  if (!fit) return options;
+  options.loggers = make_loggers(loggers, run_directory_);
+  remove_stale_files(options.loggers);
   return options;
+}
+
+// What processes left here that were killed while they wrote. No other one writes here now.
+void Session::remove_stale_files(const std::vector<std::shared_ptr<Logger>>& loggers) const {
+  if (!claim_->is_exclusive()) return;
+  std::vector<fs::path> directories = {run_directory_};
+  for (const CheckpointPlace& place : checkpoint_places(run_directory_)) {
+    directories.push_back(place.directory);
+  }
+  for (const auto& logger : loggers) {
+    if (!logger->save_dir().empty()) {
+      directories.push_back(logger->save_dir() / logger->name() / logger->version());
+    }
+  }
+  for (const fs::path& directory : directories) {
+    for (const fs::path& file : remove_stale_temporaries(directory)) {
+      log_info("removed {}, which a process left that was ended while it wrote",
+               quote(display_path(file)));
+    }
+  }
 }
 
 void Session::claim_directory() {
@@ -177,7 +217,16 @@ Session::~Session() {
 
 void Session::run() {
   Signals::watch(trainer_.get());
-  run_kind();
+  try {
+    run_kind();
+  } catch (const IoError& error) {
+    // A training that still runs may have replaced the checkpoint since it was chosen.
+    const bool is_gone = error.error_number == ENOENT && error.path == checkpoint_;
+    const bool chosen = request_.checkpoint.empty() || is_in_a_run(request_.checkpoint);
+    if (request_.kind == RunKind::fit || !chosen || !is_gone) throw;
+    choose_checkpoint();
+    run_kind();
+  }
   if (request_.kind != RunKind::fit) return;
   metrics_ = trainer_->callback_metrics();
   // A run of no epochs is one, too.
@@ -197,10 +246,11 @@ void Session::run_kind() {
       metrics_ = merged(trainer_->test(model_.ref(), data_.data, options));
       return;
     case RunKind::predict: {
-      const auto predictions = trainer_->predict(model_.ref(), data_.data, options);
-      predictions_file_ =
+      const fs::path file =
           request_.output.empty() ? run_directory_ / "predictions.csv" : request_.output;
-      write_predictions(predictions_file_, predictions);
+      require_writable(file);
+      write_predictions(file, trainer_->predict(model_.ref(), data_.data, options));
+      predictions_file_ = file;
       return;
     }
     case RunKind::none:

@@ -70,11 +70,13 @@ class Session {
 
  private:
   void choose_directory();
+  void choose_checkpoint();
   void load_config();
   void make_parts();
   std::vector<CallbackHandle> make_callbacks();
   TrainerOptions make_trainer_options();
   void claim_directory();
+  void remove_stale_files(const std::vector<std::shared_ptr<Logger>>& loggers) const;
   void run_kind();
 
   RunRequest request_;

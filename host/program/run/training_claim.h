@@ -26,6 +26,8 @@ class TrainingClaim {
   const std::filesystem::path& directory() const { return directory_; }
   // This process made the directory.
   bool is_new() const { return !made_.empty(); }
+  // False where the file system has no locks.
+  bool is_exclusive() const { return lock_.has_value(); }
   // The training has begun: the directory stays.
   void keep() { kept_ = true; }
   bool stays() const { return kept_ || !is_new(); }

@@ -189,6 +189,17 @@ TEST_CASE("the command that resumes a run works as printed") {
   }
 }
 
+TEST_CASE("--ckpt last of a configuration that names its run directory is that run's") {
+  const Trainee user;
+  user.write("run.json", R"({"run_dir": "own"})");
+  user.fit_json(1, {"--run-dir", "runs/another"});
+  user.fit_json(2, {"--config", "run.json"});
+  user.fit_json(1, {"--run-dir", "runs/another"});
+  const ConfigValue answer = user.fit_json(3, {"--config", "run.json", "--ckpt", "last"});
+  CHECK(answer.at("run_directory").as_string() == "own");
+  CHECK(answer.at("global_step").as_int() == 30);
+}
+
 TEST_CASE("a run directory that was moved with its checkpoints elsewhere is resumed") {
   const Trainee user;
   user.fit_json(2, {"--run-dir", "old/run", "--set",

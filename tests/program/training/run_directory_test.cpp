@@ -166,6 +166,62 @@ TEST_CASE("the same command on a complete run changes nothing, and says so") {
   CHECK(changed(before, files_of(user.here("run"))).empty());
 }
 
+TEST_CASE("a resume removes what a killed process left while it wrote") {
+  const Trainee user;
+  user.fit_json(1, {"--run-dir", "run", "--set",
+                    R"(callbacks.model_checkpoint={"dirpath": "kept", "save_last": true})"});
+  // A process that has ended, and this one.
+  Running ended(user, {"--version"});
+  ended.wait();
+  const auto temporary = [&](const std::string& file, pid_t process) {
+    const fs::path path(file);
+    return user.write(path.parent_path() / ("." + path.filename().string() + ".tmp-" +
+                                            std::to_string(process) + "-0-1"),
+                      "half");
+  };
+  const std::vector<fs::path> stale = {temporary("run/run.json", ended.id()),
+                                       temporary("run/metrics.csv", ended.id()),
+                                       temporary("kept/last.ckpt", ended.id())};
+  const fs::path written = temporary("kept/other.ckpt", getpid());
+  user.fit_json(2, {"--run-dir", "run", "--ckpt", "last"});
+  for (const fs::path& file : stale) {
+    INFO(file);
+    CHECK(!fs::exists(file));
+  }
+  CHECK(fs::exists(written));
+}
+
+TEST_CASE("a checkpoint that can't be written is one error, with the cause, and code 6") {
+  const Trainee user;
+  Running fit(user, {"fit", "--quiet", "--run-dir", "run", "--set", "trainer.max_epochs=2"},
+              {.before = "ulimit -f 40"});
+  CHECK(fit.exit_code() == 6);
+  const std::string error = fit.error();
+  CHECK_THAT(error,
+             Catch::StartsWith("grapnel: error: cannot write to ") && Contains("File too large"));
+  CHECK(std::count(error.begin(), error.end(), '\n') == 1);
+  for (const auto& [name, content] : files_of(user.here("run")))
+    CHECK_THAT(name, !Contains(".tmp"));
+}
+
+TEST_CASE("predict finds out before its work that the file can't be written") {
+  const Trainee user;
+  user.fit_json(1);
+  user.write("file", "");
+  const ProcessResult result = user.run({"predict", "--output", "file/predictions.csv"});
+  CHECK(result.exit_code == 6);
+  CHECK_THAT(result.error, Contains("'file'") && !Contains("using the weights"));
+}
+
+TEST_CASE("two loggers of one name each have their files") {
+  const Trainee user;
+  const ProcessResult result =
+      user.fit(1, {"--quiet", "--run-dir", "run", "--set", R"(loggers=["csv", "csv"])"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.error.empty());
+  CHECK(read_file(user.here("run/csv_1/metrics.csv")) == read_file(user.here("run/metrics.csv")));
+}
+
 TEST_CASE("a run directory that is removed while it trains is told, and run.json comes back") {
   const Trainee user;
   Running fit(user, {"fit", "--run-dir", "run", "--set", "trainer.max_epochs=100000"});

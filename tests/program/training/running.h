@@ -29,6 +29,7 @@ class Running {
     StreamKind error = StreamKind::file;
     std::vector<int> ignored = {};  // signals that it is started with ignored
     Variables variables = {};       // in addition to the user's
+    std::string before = "";        // of the shell that starts it: "ulimit -f 40"
     std::string name = "";          // before "output" and "error"
   };
 
@@ -39,6 +40,7 @@ class Running {
     // A shell sets up what posix_spawn() can't: `trap "" SIG` ignores, `>&-` closes.
     std::string script;
     for (const int number : setting.ignored) script += "trap '' " + std::to_string(number) + "; ";
+    if (!setting.before.empty()) script += setting.before + "; ";
     script += "exec \"$@\"";
     if (setting.input == StreamKind::closed) script += " <&-";
     if (setting.output == StreamKind::closed) script += " >&-";
