@@ -22,6 +22,8 @@ struct KillOutcome {
   bool same_tensors = false;           // of last.ckpt, byte by byte
   bool same_csv = false;               // metrics.csv, byte by byte
   bool same_json_lines = false;        // metrics.jsonl
+  bool same_points = false;            // scalars of TensorBoard's event files
+  int doubled_points = 0;              // of one tag and step
   std::vector<std::string> damaged;    // checkpoints that don't verify, after any kill
   std::vector<std::string> left_over;  // files that only the killed training has
   std::vector<std::string> missing;    // files that only the other one has

@@ -14,6 +14,8 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
 
+#include "event_points.h"
+
 namespace grapnel::reliability {
 
 namespace fs = std::filesystem;
@@ -109,8 +111,8 @@ std::string describe_kill_setting(int setting) {
 }
 
 bool KillOutcome::ok() const {
-  return failure.empty() && same_tensors && same_csv && same_json_lines && damaged.empty() &&
-         left_over.empty() && missing.empty();
+  return failure.empty() && same_tensors && same_csv && same_json_lines && same_points &&
+         damaged.empty() && left_over.empty() && missing.empty();
 }
 
 KillCase::KillCase(fs::path directory, int setting)
@@ -218,6 +220,9 @@ void KillCase::compare(KillOutcome& outcome) const {
   };
   outcome.same_csv = same("metrics.csv");
   outcome.same_json_lines = same("metrics.jsonl");
+  const EventPoints points = read_event_points(killed);
+  outcome.same_points = points.scalars == read_event_points(whole).scalars;
+  outcome.doubled_points = points.doubled;
   outcome.same_tensors =
       fs::exists(last_of(killed)) && tensors_of(last_of(killed)) == tensors_of(last_of(whole));
   const auto expected = names_below(whole), found = names_below(killed);

@@ -27,6 +27,7 @@ struct Options {
 struct Sum {
   int trainings = 0, kills_at_operation = 0, kills_at_time = 0, begun_anew = 0, failed = 0;
   int same_tensors = 0, same_csv = 0, same_json_lines = 0;
+  int same_points = 0, doubled_points = 0;
   std::size_t damaged = 0, left_over = 0, missing = 0;
 
   int kills() const { return kills_at_operation + kills_at_time; }
@@ -40,6 +41,8 @@ struct Sum {
     same_tensors += outcome.same_tensors ? 1 : 0;
     same_csv += outcome.same_csv ? 1 : 0;
     same_json_lines += outcome.same_json_lines ? 1 : 0;
+    same_points += outcome.same_points ? 1 : 0;
+    doubled_points += outcome.doubled_points;
     damaged += outcome.damaged.size();
     left_over += outcome.left_over.size();
     missing += outcome.missing.size();
@@ -59,6 +62,8 @@ void print_table(const Sum& sum) {
   row("same tensors in last.ckpt, byte by byte", of_all(sum.same_tensors));
   row("same metrics.csv, byte by byte", of_all(sum.same_csv));
   row("same metrics.jsonl, byte by byte", of_all(sum.same_json_lines));
+  row("same scalars in TensorBoard's files", of_all(sum.same_points));
+  row("scalars of one tag and step that stand there twice", std::to_string(sum.doubled_points));
   row("damaged checkpoints, after any kill", std::to_string(sum.damaged));
   row("files left over", std::to_string(sum.left_over));
   row("files missing", std::to_string(sum.missing));
@@ -71,6 +76,7 @@ void print_differences(const KillOutcome& outcome, int number, int setting) {
   if (!outcome.same_tensors) fmt::print("  other tensors in last.ckpt\n");
   if (!outcome.same_csv) fmt::print("  another metrics.csv\n");
   if (!outcome.same_json_lines) fmt::print("  another metrics.jsonl\n");
+  if (!outcome.same_points) fmt::print("  other scalars in TensorBoard's files\n");
   for (const std::string& text : outcome.damaged) fmt::print("  damaged: {}\n", text);
   for (const std::string& name : outcome.left_over) fmt::print("  left over: {}\n", name);
   for (const std::string& name : outcome.missing) fmt::print("  missing: {}\n", name);
