@@ -41,6 +41,20 @@ void require_writable(const fs::path& file) {
   const AtomicFile attempt(file, Durability::fast);
 }
 
+// Without a separator at its end: its last part names it.
+fs::path without_trailing_separator(const fs::path& directory) {
+  return directory.has_filename() ? directory : directory.parent_path();
+}
+
+// A template of a file's name that can't be used is told now, not by the first checkpoint.
+void check_names(const std::vector<CallbackHandle>& callbacks) {
+  for (const CallbackHandle& handle : callbacks) {
+    const auto* writer = dynamic_cast<const ModelCheckpoint*>(handle.callback.get());
+    if (writer == nullptr) continue;
+    (void)writer->format_checkpoint_name({{"epoch", std::int64_t{0}}, {"step", std::int64_t{0}}});
+  }
+}
+
 // Metrics of all loaders; with several loaders, their names contain the loader's index.
 MetricDict merged(const std::vector<MetricDict>& results) {
   MetricDict all;
@@ -69,7 +83,7 @@ Session::Session(const RunRequest& request) : request_(request) {
 void Session::choose_directory() {
   const std::string& wanted = request_.checkpoint;
   const bool fit = request_.kind == RunKind::fit;
-  run_directory_ = request_.run_directory;
+  run_directory_ = without_trailing_separator(request_.run_directory);
   if (!wanted.empty() && !is_in_a_run(wanted)) {
     checkpoint_ = wanted;
     if (run_directory_.empty()) run_directory_ = run_directory_of(checkpoint_).value_or("");
@@ -78,7 +92,7 @@ void Session::choose_directory() {
   if (fit && wanted.empty()) return;
   if (run_directory_.empty() && request_.config) {
     const RunConfig config = read_run_config(request_.config, request_.assignments);
-    run_directory_ = config.parameters.get<std::string>("run_dir");
+    run_directory_ = without_trailing_separator(config.parameters.get<std::string>("run_dir"));
   }
   if (run_directory_.empty() && wanted == "auto") {
     throw ConfigError({}, "--ckpt auto needs --run-dir: the run to resume, or to begin", "ckpt");
@@ -118,7 +132,7 @@ void Session::load_config() {
   }
   config_ = read_run_config(file, request_.assignments);
   const std::string configured = config_.parameters.get<std::string>("run_dir");
-  if (run_directory_.empty() && !configured.empty()) run_directory_ = configured;
+  if (run_directory_.empty()) run_directory_ = without_trailing_separator(configured);
 }
 
 void Session::make_parts() {
@@ -147,6 +161,7 @@ std::vector<CallbackHandle> Session::make_callbacks() {
       return dynamic_cast<const ProgressBar*>(handle.callback.get()) != nullptr;
     });
   }
+  check_names(callbacks);
   const Parameters trainer = config_.parameters.get<Parameters>("trainer");
   if (trainer.get<bool>("enable_checkpointing") && !trainer.get<bool>("barebones")) {
     keep_last_state(callbacks);
