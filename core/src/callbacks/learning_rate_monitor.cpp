@@ -140,6 +140,7 @@ std::vector<std::string> LearningRateMonitor::metric_names(const Trainer& traine
 std::string LearningRateMonitor::state_key() const {
   if (!name().empty()) return name();
   const auto& interval = options_.logging_interval;
+  if (!interval && options_.log_key_prefix.empty()) return type_name();
   return fmt::format("{}{{'logging_interval': {}, 'log_key_prefix': {}}}", type_name(),
                      !interval                      ? "None"
                      : *interval == Interval::epoch ? "'epoch'"

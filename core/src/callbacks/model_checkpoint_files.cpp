@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "callbacks/checkpoint_files.h"
+#include "callbacks/checkpoint_name.h"
 #include "callbacks/checkpoint_records.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
@@ -340,9 +341,13 @@ bool ModelCheckpoint::is_last_of_this_run(const Trainer& trainer, const std::str
 }
 
 // A run that was killed after it had written a file is continued from an earlier one, and comes to
-// the same state again.
+// the same state again. Whoever names an older file of the directory goes back on purpose.
 bool ModelCheckpoint::would_be_the_same(Trainer& trainer, const std::string& path) const {
   if (!continues_ || belongs_to_another(trainer, *this, path)) return false;
+  const bool went_back =
+      lies_below(resumed_from_, dirpath_) &&
+      !is_version_of(resumed_from_.stem().string(), options_.name_last, options_.join_char);
+  if (went_back) return false;
   if (step_of_checkpoint(path) != trainer.global_step()) return false;
   try {
     const StateDict written = load_checkpoint_file(path);

@@ -137,7 +137,7 @@ void WeightAveraging::on_fit_end(Event& event) {
 }
 
 void WeightAveraging::on_validation_epoch_start(Event& event) {
-  if (average_->n_averaged() == 0 || event.trainer.state().kind != RunKind::fit) return;
+  if (average_->empty() || event.trainer.state().kind != RunKind::fit) return;
   swapped_ = event.trainer.lease_weights(average_->in_model(event.module),
                                          "averaged weights for the validation");
 }
@@ -168,7 +168,7 @@ void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
     const auto saved = find_weight(averaged, name);
     const bool masked = mask.defined() && saved && !saved->mask.defined();
     // Once the average is in the model, others may have changed it there.
-    if (saved && !is_in_model_ && average_->n_averaged() > 0) {
+    if (saved && !is_in_model_) {
       put_weight(averaged, name, {masked ? average * mask : average, saved->mask});
     }
     if (!mask.defined()) continue;

@@ -124,7 +124,7 @@ class Faulty final : public Callback {
   static bool is_between_steps(Hook hook) {
     return hook == Hook::on_train_epoch_start || hook == Hook::on_train_epoch_end ||
            hook == Hook::on_train_end || hook == Hook::on_fit_end || hook == Hook::on_fit_start ||
-           hook == Hook::on_load_checkpoint;
+           hook == Hook::on_load_checkpoint || hook == Hook::teardown;
   }
   bool strikes(Hook hook, Fault fault) {
     if (!plan_ || plan_->hook != hook || plan_->fault != fault) return false;
@@ -147,7 +147,7 @@ class Faulty final : public Callback {
   void note_changed(Hook hook, EventType& event) {
     if constexpr (std::is_base_of_v<Event, EventType>) {
       if (is_between_steps(hook)) standing_.note(module_of(event), &event.trainer);
-      if (hook == Hook::on_fit_end) standing_.note_outside_of_run(module_of(event));
+      if (hook == Hook::teardown) standing_.note_outside_of_run(module_of(event));
     }
   }
 

@@ -314,8 +314,13 @@ TEST_CASE("a file that a killed run had written already is not written again und
   };
   fit({}, 1.0);
   const Names whole = files_below(directory / "c");
-  fit(directory / "c" / "epoch=0-step=2.ckpt", 1.0);
+  fs::copy_file(directory / "c" / "epoch=0-step=2.ckpt", directory / "elsewhere.ckpt");
+  fit(directory / "elsewhere.ckpt", 1.0);
   CHECK(files_below(directory / "c") == whole);
+  // Going back to a file of the directory is on purpose.
+  fit(directory / "c" / "epoch=1-step=4.ckpt", 1.0);
+  CHECK(files_below(directory / "c").contains("epoch=2-step=6-v1.ckpt"));
+  fs::remove(directory / "c" / "epoch=2-step=6-v1.ckpt");
   // Another training keeps its hands off.
   fit({}, 2.0);
   CHECK(files_below(directory / "c").contains("epoch=2-step=6-v1.ckpt"));

@@ -31,19 +31,21 @@ CallbackHandle pruner(bool permanent) {
   return std::make_shared<ModelPruning>("l1_unstructured", options);
 }
 
-std::vector<CallbackHandle> older_callbacks(bool permanent) {
+std::vector<CallbackHandle> older_callbacks(bool permanent, bool restores_best) {
   return {std::make_shared<EMAWeightAveraging>(EMAWeightAveragingOptions{.decay = 0.9}),
           pruner(permanent),
           std::make_shared<EarlyStopping>(
-              "val_loss", EarlyStoppingOptions{.patience = 100, .restore_best_weights = true})};
+              "val_loss",
+              EarlyStoppingOptions{.patience = 100, .restore_best_weights = restores_best})};
 }
 
-std::map<std::string, at::Tensor> older_training(bool permanent, const std::string& resume_from) {
+std::map<std::string, at::Tensor> older_training(bool permanent, const std::string& resume_from,
+                                                 bool restores_best = false) {
   at::manual_seed(7);
   BackboneModule module;
   TrainerOptions options = quiet(5);
   options.accumulate_grad_batches = 2;
-  Trainer trainer(options, older_callbacks(permanent));
+  Trainer trainer(options, older_callbacks(permanent, restores_best));
   trainer.fit(module, toy_data(3, 1), {.ckpt_path = resume_from});
   return module.copies();
 }
@@ -99,6 +101,18 @@ TEST_CASE("a checkpoint of a pruned training from an earlier build can be resume
       INFO(name);
       CHECK(at::allclose(resumed.at(name), tensor, 1e-5, 1e-6));
     }
+    // The best weights of such a build are those that were trained, not the average that had been
+    // validated, and so no others than the file's come back.
+    const auto restored = older_training(permanent, file, /*restores_best=*/true);
+    const StateDict& stopping = saved.at("callbacks")
+                                    .to_dict()
+                                    .at("EarlyStopping{'monitor': 'val_loss', 'mode': 'min'}")
+                                    .to_dict();
+    const StateDict& best = stopping.at("best_weights").to_dict();
+    for (const char* name : {"head.weight", "head.bias", "backbone.0.bias"}) {
+      INFO(name);
+      CHECK(at::equal(restored.at(name), best.at(name).to_tensor()));
+    }
   }
 }
 
@@ -117,7 +131,7 @@ TEST_CASE("test uses the weights and masks of an earlier build's checkpoint") {
 
 TEST_CASE("a checkpoint with the older names resumes with the same bits as a new one") {
   for (const bool permanent : {true, false}) {
-    const ResumedTraining today{.callbacks = [=] { return older_callbacks(permanent); }};
+    const ResumedTraining today{.callbacks = [=] { return older_callbacks(permanent, true); }};
     ResumedTraining older = today;
     older.before_resume = make_older;
     made_older = 0;

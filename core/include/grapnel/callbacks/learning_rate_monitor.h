@@ -50,7 +50,8 @@ class GRAPNEL_CORE_API LearningRateMonitor : public Callback, public MetricSourc
 
   // Empty together with a BaseFinetuning, which will add groups.
   std::vector<std::string> metric_names(const Trainer& trainer) const override;
-  // "LearningRateMonitor{'logging_interval': None, 'log_key_prefix': ''}", or the name.
+  // "LearningRateMonitor", with options "LearningRateMonitor{'logging_interval': 'step',
+  // 'log_key_prefix': ''}", or the name.
   std::string state_key() const override;
   // {"logged_epoch"}: the last at whose start it has logged.
   StateDict state_dict() const override;

@@ -10,8 +10,8 @@
 // average as the model's weights ("state_dict"), the trained ones as "current_model_state", and
 // "averaging_state"; a file of weights alone has the average. Otherwise than there, test and
 // predict never swap: they see the weights that the model has, or those of the checkpoint they were
-// given; an average that nothing was averaged into yet takes no model's place; and the model gets
-// the average in on_fit_end, so that a run that is resumed with nothing left to do ends with it too.
+// given. The model gets the average in on_fit_end, so that a run that is resumed with nothing left to
+// do ends with it too; one that nothing was averaged into leaves the trained weights.
 #pragma once
 
 #include <ATen/core/Tensor.h>
