@@ -158,7 +158,7 @@ bool KillCase::train_and_kill(Random& random, KillOutcome& outcome) {
     const auto at = std::uniform_int_distribution<std::int64_t>(1, operations_)(random);
     killed.variables.emplace_back("GRAPNEL_TEST_KILL_AT", std::to_string(at));
   }
-  const double until = std::uniform_real_distribution<double>(0.2, 1.0)(random) * seconds_;
+  const double until = std::uniform_real_distribution<double>(0.2, 0.9)(random) * seconds_;
   TrainingProcess training(killed);
   if (!at_operation) {
     std::this_thread::sleep_for(std::chrono::duration<double>(until));

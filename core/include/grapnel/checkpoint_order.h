@@ -18,7 +18,8 @@ enum class CheckpointUse {
 struct CheckpointChoice {
   std::filesystem::path file;  // empty: none can be used
   // Why others were left out, one sentence for each: files that are damaged, empty or no
-  // checkpoints, and those of weights only that are further than the one that was chosen.
+  // checkpoints; those of weights only that are further than the one that was chosen; and one named
+  // "last..." that was written later but is less far.
   std::vector<std::string> left_out;
 };
 

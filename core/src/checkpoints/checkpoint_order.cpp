@@ -114,6 +114,14 @@ CheckpointChoice last_checkpoint(const std::vector<fs::path>& files, CheckpointU
       continue;
     }
     choice.file = standing.file;
+    for (const Standing& other : standings) {
+      // As after a resume from an earlier checkpoint.
+      if (!other.named_last || other.global_step >= standing.global_step) continue;
+      if (other.written <= standing.written) continue;
+      choice.left_out.push_back(
+          fmt::format("checkpoint {} was written later, but is at step {}, not at {}",
+                      quote(other.file.string()), other.global_step, standing.global_step));
+    }
     break;
   }
   return choice;

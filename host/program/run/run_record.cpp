@@ -1,5 +1,6 @@
 #include "run_record.h"
 
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include <grapnel/base/files.h>
 #include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
+#include <grapnel/callbacks/model_checkpoint.h>
 #include <grapnel/trainer.h>
 
 #include "checkpoint_places.h"
@@ -38,8 +40,20 @@ void RunRecord::setup(StageEvent& event) {
   if (const int number = Signals::first(); number != 0) event.trainer.interrupt(number);
 }
 
-void RunRecord::on_train_start(Event&) {
+void RunRecord::on_train_start(Event& event) {
   begin();
+  // One directory may be that of several callbacks.
+  std::set<fs::path> directories;
+  for (const CallbackHandle& handle : event.trainer.callbacks()) {
+    const auto* writer = dynamic_cast<const ModelCheckpoint*>(handle.callback.get());
+    if (writer != nullptr) directories.insert(fs::path(writer->dirpath()).lexically_normal());
+  }
+  const fs::path own = fs::weakly_canonical(fs::absolute(claim_.directory()));
+  for (const fs::path& directory : directories) {
+    const fs::path relative = fs::weakly_canonical(directory).lexically_relative(own);
+    const bool is_outside = relative.empty() || *relative.begin() == "..";
+    if (is_outside) claim_.claim_checkpoints(directory);
+  }
 }
 
 void RunRecord::on_checkpoint_written(CheckpointWritten& event) {

@@ -54,6 +54,7 @@ Signals::Signals() {
 #if !defined(_WIN32)
   handle(SIGHUP, on_signal);
   handle(SIGUSR1, on_signal);
+  handle(SIGXCPU, on_signal);
   std::signal(SIGPIPE, SIG_IGN);  // and these two until the end: errors are printed there
   std::signal(SIGXFSZ, SIG_IGN);
 #endif

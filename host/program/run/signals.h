@@ -1,8 +1,9 @@
 // The signals that end a run in an orderly way: SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal is
-// gone) and SIGUSR1 (a job scheduler's warning that the time is nearly over; see slurm.h).
+// gone), SIGXCPU (a limit on processor time) and SIGUSR1 (a job scheduler's warning that the time is
+// nearly over; see slurm.h).
 //
 // The first of them requests a stop: the trainer saves and ends, and the program exits with 128 + the
-// number. A second SIGINT or SIGTERM ends the process immediately; of SIGHUP and SIGUSR1 schedulers
+// number. A second SIGINT or SIGTERM ends the process immediately; of the others schedulers
 // and shells send several, which mean the same. A signal that was ignored when the program was
 // started (`nohup`, a background job of a script) stays ignored.
 //

@@ -74,6 +74,7 @@ TrainingClaim::TrainingClaim(TrainingClaim&& other) noexcept
     : directory_(std::move(other.directory_)),
       made_(std::exchange(other.made_, {})),
       lock_(std::move(other.lock_)),
+      checkpoint_locks_(std::move(other.checkpoint_locks_)),
       kept_(std::exchange(other.kept_, true)) {}
 
 TrainingClaim TrainingClaim::of_new_run(const std::string& name) {
@@ -103,22 +104,22 @@ TrainingClaim::~TrainingClaim() {
   }
 }
 
-void TrainingClaim::lock() {
-  const fs::path file = directory_ / kLockFile;
+std::optional<FileLock> TrainingClaim::try_lock(const fs::path& directory, std::string& holder) {
+  const fs::path file = directory / kLockFile;
+  std::optional<FileLock> lock;
   try {
-    lock_ = FileLock::try_acquire(file, LockKind::exclusive);
+    lock = FileLock::try_acquire(file, LockKind::exclusive);
   } catch (const IoError& error) {
     if (!has_no_locks(error.error_number)) throw;
     log_warning(
-        "the file system of {} has no locks; make sure that no other process trains in it meanwhile",
-        quote(directory_.string()));
-    return;
+        "the file system of {} has no locks; make sure that no other process trains in it "
+        "meanwhile",
+        quote(directory.string()));
+    return std::nullopt;
   }
-  if (!lock_) {
-    throw IoError("train in", directory_, 0,
-                  fmt::format("this run is being trained by {}; wait for its end, or train in "
-                              "another directory (--run-dir)",
-                              holder_of(file)));
+  if (!lock) {
+    holder = holder_of(file);
+    return std::nullopt;
   }
   std::string text = fmt::format("process {} on {}", process_id(), host::host_name());
   text.resize(kLockText - 1, ' ');
@@ -128,6 +129,28 @@ void TrainingClaim::lock() {
   } catch (const IoError&) {
     // On a full disk others are told of "another process".
   }
+  return lock;
+}
+
+void TrainingClaim::lock() {
+  std::string holder;
+  lock_ = try_lock(directory_, holder);
+  if (holder.empty()) return;
+  throw IoError("train in", directory_, 0,
+                fmt::format("this run is being trained by {}; wait for its end, or train in "
+                            "another directory (--run-dir)",
+                            holder));
+}
+
+void TrainingClaim::claim_checkpoints(const fs::path& directory) {
+  make_directories(directory);
+  std::string holder;
+  if (auto lock = try_lock(directory, holder)) checkpoint_locks_.push_back(std::move(*lock));
+  if (holder.empty()) return;
+  log_warning(
+      "{} writes its checkpoints to {} too, and each may name and remove files as if it were alone; "
+      "give each run its own dirpath",
+      holder, quote(display_path(directory)));
 }
 
 }  // namespace grapnel::program

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <grapnel/base/platform.h>
 
@@ -28,6 +29,10 @@ class TrainingClaim {
   bool is_new() const { return !made_.empty(); }
   // False where the file system has no locks.
   bool is_exclusive() const { return lock_.has_value(); }
+  // Claims a directory of checkpoints outside of the run directory too. Several runs may share one,
+  // which is seldom meant: a warning names the process that writes there now. Makes it if needed.
+  // IoError.
+  void claim_checkpoints(const std::filesystem::path& directory);
   // The training has begun: the directory stays.
   void keep() { kept_ = true; }
   bool stays() const { return kept_ || !is_new(); }
@@ -35,10 +40,15 @@ class TrainingClaim {
  private:
   TrainingClaim(std::filesystem::path directory, std::filesystem::path made);
   void lock();
+  // Locks the file in the directory and writes into it who has it. nullopt when another process has it,
+  // whose name is then in `holder`; and where the file system has no locks.
+  static std::optional<FileLock> try_lock(const std::filesystem::path& directory,
+                                          std::string& holder);
 
   std::filesystem::path directory_;
   std::filesystem::path made_;  // the topmost directory that was made for it; empty: none
   std::optional<FileLock> lock_;
+  std::vector<FileLock> checkpoint_locks_;
   bool kept_ = false;
 };
 

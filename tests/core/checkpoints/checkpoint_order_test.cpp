@@ -1,7 +1,7 @@
 // The last of several checkpoints, and what ckpt_path = "last" makes of it.
 #include "grapnel/checkpoint_order.h"
 
-#include <fstream>
+#include <chrono>
 
 #include "captured_log.h"
 #include "catch.h"
@@ -106,6 +106,18 @@ TEST_CASE(
   const CapturedLog log;
   train(directory / "c", 4, "last");
   CHECK_THAT(log.text(), Contains("/last.ckpt"));
+}
+
+TEST_CASE("a last file that was written later but is less far is told") {
+  const TempDir directory;
+  save(directory / "far.ckpt", 9, 1);
+  const fs::path last = save(directory / "last.ckpt", 4, 0);
+  fs::last_write_time(last, fs::last_write_time(directory / "far.ckpt") + std::chrono::hours(1));
+  const auto choice =
+      last_checkpoint(checkpoints_in(directory.path(), ".ckpt"), CheckpointUse::resume);
+  CHECK(choice.file.filename() == "far.ckpt");
+  REQUIRE(choice.left_out.size() == 1);
+  CHECK_THAT(choice.left_out[0], Contains("last.ckpt") && Contains("step 4, not at 9"));
 }
 
 TEST_CASE("ckpt_path = last never begins a training anew because its file is gone or damaged") {

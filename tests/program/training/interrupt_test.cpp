@@ -64,9 +64,8 @@ TEST_CASE("an interrupted and resumed run ends with the bits of an uninterrupted
   CHECK(tensors_of(last_of(user)) == whole);
 }
 
-TEST_CASE(
-    "SIGHUP and SIGUSR1 save and end a training as SIGTERM does, and may come several times") {
-  for (const int number : {SIGHUP, SIGUSR1}) {
+TEST_CASE("SIGHUP, SIGUSR1 and SIGXCPU save and end a training, and may come several times") {
+  for (const int number : {SIGHUP, SIGUSR1, SIGXCPU}) {
     const Trainee user;
     Running fit(user, kLong);
     REQUIRE(fit.until_exists(last_of(user)));

@@ -155,6 +155,21 @@ TEST_CASE("of several fits that begin in one directory at once, one trains") {
   CHECK(fits.front()->exit_code() == 128 + SIGTERM);
 }
 
+TEST_CASE("a run that writes its checkpoints where another one does is told so") {
+  const Trainee user;
+  const std::string kept = R"(callbacks.model_checkpoint={"dirpath": "kept", "save_last": true})";
+  Running first(user,
+                {"fit", "--run-dir", "a", "--set", "trainer.max_epochs=100000", "--set", kept});
+  REQUIRE(first.until_exists(user.here("kept/last.ckpt")));
+  const ProcessResult second = user.fit(1, {"--run-dir", "b", "--set", kept});
+  CHECK(second.exit_code == 0);
+  CHECK_THAT(second.error, Contains("process " + std::to_string(first.id()) + " on ") &&
+                               Contains("writes its checkpoints to 'kept' too"));
+  first.signal(SIGTERM);
+  CHECK(first.exit_code() == 128 + SIGTERM);
+  CHECK_THAT(user.fit(1, {"--run-dir", "c", "--set", kept}).error, !Contains("kept' too"));
+}
+
 TEST_CASE("the same command on a complete run changes nothing, and says so") {
   const Trainee user;
   user.fit_json(2, {"--run-dir", "run"});
