@@ -8,6 +8,7 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/trainer.h"
+#include "run/run.h"
 #include "stats/device_stats.h"
 #include "stats/host_stats.h"
 #include "stats/nvml.h"
@@ -99,14 +100,15 @@ void DeviceStatsMonitor::log_stats(Trainer& trainer, std::string_view hook) {
   if (trainer.loggers().empty() || !trainer.is_logging_step()) return;
   const Logger::Metrics metrics = read(trainer);
   if (metrics.empty()) return;
-  for (const auto& logger : trainer.loggers()) {
+  const int64_t step = trainer.state().batches_that_stepped;
+  Run::of(trainer).loggers.each(step, [&](Logger& logger) {
     Logger::Metrics named;
     for (const auto& [name, value] : metrics) {
       named.emplace_back(
-          fmt::format("{}.{}{}{}", type_name(), hook, logger->group_separator(), name), value);
+          fmt::format("{}.{}{}{}", type_name(), hook, logger.group_separator(), name), value);
     }
-    logger->log_metrics(named, trainer.state().batches_that_stepped);
-  }
+    logger.log_metrics(named, step);
+  });
 }
 
 void DeviceStatsMonitor::on_train_batch_start(TrainBatchStart& event) {

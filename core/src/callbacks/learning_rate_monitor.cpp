@@ -12,6 +12,7 @@
 #include "grapnel/callbacks/base_finetuning.h"
 #include "grapnel/callbacks/stochastic_weight_averaging.h"
 #include "grapnel/trainer.h"
+#include "run/run.h"
 #include "text/python_format.h"
 
 namespace grapnel {
@@ -248,9 +249,8 @@ void LearningRateMonitor::log_values(Trainer& trainer, Interval now) {
   }
   if (metrics.empty()) return;
   for (const auto& [name, value] : metrics) trainer.set_callback_metric(name, value);
-  for (const auto& logger : trainer.loggers()) {
-    logger->log_metrics(metrics, trainer.state().batches_that_stepped);
-  }
+  const int64_t step = trainer.state().batches_that_stepped;
+  Run::of(trainer).loggers.each(step, [&](Logger& logger) { logger.log_metrics(metrics, step); });
 }
 
 }  // namespace grapnel

@@ -16,6 +16,7 @@
 #include "grapnel/checkpoint.h"
 #include "grapnel/trainer.h"
 #include "run/monitor_check.h"
+#include "run/run.h"
 
 namespace grapnel {
 
@@ -258,7 +259,7 @@ void ModelCheckpoint::settle(Trainer& trainer, const Unsettled& files) {
 
 void ModelCheckpoint::tell_loggers(const Trainer& trainer, const std::vector<std::string>& files) {
   for (const std::string& file : files) {
-    for (const auto& logger : trainer.loggers()) logger->after_save_checkpoint(file);
+    Run::of(trainer).loggers.each({}, [&](Logger& logger) { logger.after_save_checkpoint(file); });
   }
 }
 

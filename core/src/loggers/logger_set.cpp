@@ -74,6 +74,10 @@ void LoggerSet::save() {
   }
 }
 
+void LoggerSet::each(std::optional<int64_t> step, const std::function<void(Logger&)>& call) {
+  for (Member& member : members_) attempt(member, step, call);
+}
+
 void LoggerSet::finalize(const std::string& status) {
   std::exception_ptr first;
   for (Member& member : members_) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ class LoggerSet {
   // Writes it out, too.
   void log_metrics(const Logger::Metrics& metrics, int64_t step);
   void save();
+  // Anything else that is done with each. step: of the metrics that it logs, if it does.
+  void each(std::optional<int64_t> step, const std::function<void(Logger&)>& call);
   // All of them, then passes on the first error that isn't the system's.
   void finalize(const std::string& status);
 

@@ -9,6 +9,7 @@
 
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "grapnel/callbacks/learning_rate_monitor.h"
 #include "grapnel/checkpoint.h"
 #include "grapnel/loggers/csv_logger.h"
 #include "grapnel/loggers/json_lines_logger.h"
@@ -262,7 +263,8 @@ TEST_CASE("a logger that can't write ends neither the training nor its checkpoin
   };
   const CapturedLog log;
   ToyModule module;
-  Trainer trainer(logged_by(logger, 2), {std::make_shared<Saving>(file)});
+  Trainer trainer(logged_by(logger, 2),
+                  {std::make_shared<Saving>(file), std::make_shared<LearningRateMonitor>()});
   trainer.fit(module, toy_data(4, 1));
   CHECK(trainer.global_step() == 8);
   CHECK(log.count("warning: a logger failed") == 1);
