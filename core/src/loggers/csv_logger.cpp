@@ -11,7 +11,7 @@ CSVLogger::CSVLogger(CSVLoggerOptions options)
     : directory_(std::move(options.directory)), prefix_(std::move(options.prefix)) {}
 
 CSVLogger::~CSVLogger() {
-  save_or_log(*this);
+  write_at_the_end(file_.get(), save_failed_);
 }
 
 const OptionsTable<CSVLoggerOptions>& CSVLogger::options_table() {
@@ -49,7 +49,9 @@ void CSVLogger::log_hyperparams(const StateDict& hyper_parameters) {
 }
 
 void CSVLogger::save() {
+  save_failed_ = true;
   if (file_ != nullptr) file_->flush();
+  save_failed_ = false;
 }
 
 StateDict CSVLogger::state_dict() const {

@@ -13,7 +13,7 @@ JsonLinesLogger::JsonLinesLogger(JsonLinesLoggerOptions options)
     : directory_(std::move(options.directory)) {}
 
 JsonLinesLogger::~JsonLinesLogger() {
-  save_or_log(*this);
+  write_at_the_end(file_.get(), save_failed_);
 }
 
 const OptionsTable<JsonLinesLoggerOptions>& JsonLinesLogger::options_table() {
@@ -51,7 +51,9 @@ void JsonLinesLogger::log_hyperparams(const StateDict& hyper_parameters) {
 }
 
 void JsonLinesLogger::save() {
+  save_failed_ = true;
   if (file_ != nullptr) file_->flush();
+  save_failed_ = false;
 }
 
 StateDict JsonLinesLogger::state_dict() const {

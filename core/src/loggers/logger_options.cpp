@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "grapnel/base/files.h"
-#include "grapnel/base/log.h"
 #include "loggers/metric_text.h"
 
 namespace grapnel {
@@ -35,14 +34,6 @@ std::vector<Option<LogDirectoryOptions>> log_directory_options() {
       option("name", &O::name).doc("Name of the experiment: a directory below save_dir."),
       option<VersionName>("version", &O::version)
           .doc("Directory of this run below the name; 3 is 'version_3', null the next free one.")};
-}
-
-void save_or_log(Logger& logger) noexcept {
-  try {
-    logger.save();
-  } catch (const std::exception& error) {
-    log_error("metrics are missing from the logs: {}", error.what());
-  }
 }
 
 void write_hparams(const fs::path& directory, const StateDict& hyper_parameters) {

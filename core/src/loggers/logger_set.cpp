@@ -28,14 +28,12 @@ void LoggerSet::attempt(Member& member, std::optional<int64_t> step, F&& call) {
   } catch (const std::system_error& error) {
     return note_failure(member, step, error.what());
   }
-  if (member.error.empty()) return;
-  log_info("the logger '{}' can write again", member.logger->name());
   member.error.clear();
   member.failing_since.reset();
 }
 
 void LoggerSet::note_failure(Member& member, std::optional<int64_t> step, const char* error) {
-  if (member.error.empty()) {
+  if (!std::exchange(member.told, true)) {
     log_warning("a logger failed: {}; the run continues without it, and tries again", error);
   }
   member.error = error;
@@ -47,7 +45,7 @@ void LoggerSet::start() {
     member.error.clear();
     member.hyper_parameters.reset();
     member.failing_since.reset();
-    member.told = false;
+    member.told = member.state_told = false;
     member.logger->start();
   }
 }
@@ -100,9 +98,8 @@ StateList LoggerSet::states() {
   for (Member& member : members_) {
     try {
       member.last_state = member.logger->state_dict();
-      member.told = false;
     } catch (const std::exception& error) {
-      if (!std::exchange(member.told, true)) {
+      if (!std::exchange(member.state_told, true)) {
         log_warning(
             "the position of the logger '{}' can't be saved: {}; the checkpoint has its last known "
             "one",

@@ -45,10 +45,12 @@ class LoggerSet {
     std::optional<StateDict> hyper_parameters = {};  // those that it could not take yet
     std::string error = {};                     // not empty: it failed, and hasn't succeeded since
     std::optional<int64_t> failing_since = {};  // step
-    bool told = false;                          // of a state that can't be had
+    bool told = false;                          // of its first failure
+    bool state_told = false;                    // of a state that can't be had
   };
 
-  // Calls it, and gives it what it could not take yet; an error of the system is noted and told. step: of the metrics, if there are any.
+  // Calls it, and gives it what it could not take yet; an error of the system is noted and told.
+  // step: of the metrics, if there are any.
   template <class F>
   void attempt(Member& member, std::optional<int64_t> step, F&& call);
   static void note_failure(Member& member, std::optional<int64_t> step, const char* error);

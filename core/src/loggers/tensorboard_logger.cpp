@@ -47,7 +47,7 @@ TensorBoardLogger::TensorBoardLogger(TensorBoardLoggerOptions options)
       clock_(options.clock == nullptr ? system_clock() : *options.clock) {}
 
 TensorBoardLogger::~TensorBoardLogger() {
-  save_or_log(*this);
+  write_at_the_end(file_.get(), save_failed_);
 }
 
 const OptionsTable<TensorBoardLoggerOptions>& TensorBoardLogger::options_table() {
@@ -169,7 +169,9 @@ void TensorBoardLogger::log_histogram(std::string_view tag, const at::Tensor& va
 }
 
 void TensorBoardLogger::save() {
+  save_failed_ = true;
   if (file_ != nullptr) file_->flush();
+  save_failed_ = false;
 }
 
 void TensorBoardLogger::finalize(const std::string& status) {

@@ -57,6 +57,7 @@ class GRAPNEL_CORE_API CSVLogger : public Logger {
   std::string prefix_;
   StateDict hyper_parameters_;
   mutable std::unique_ptr<CsvFile> file_;  // from the first use on
+  bool save_failed_ = false;
 };
 
 }  // namespace grapnel

@@ -52,6 +52,7 @@ class GRAPNEL_CORE_API JsonLinesLogger : public Logger {
   LogDirectory directory_;
   StateDict hyper_parameters_;
   mutable std::unique_ptr<LineFile> file_;  // from the first use on
+  bool save_failed_ = false;
 };
 
 }  // namespace grapnel

@@ -80,6 +80,7 @@ class GRAPNEL_CORE_API TensorBoardLogger : public Logger {
   bool default_hp_metric_;
   const Clock& clock_;
   std::unique_ptr<EventFile> file_;  // from the first event on
+  bool save_failed_ = false;
   StateDict hyper_parameters_;
   int64_t next_step_ = 0;  // after the last one that was logged
   std::optional<int64_t> purge_step_;
