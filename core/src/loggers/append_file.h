@@ -1,8 +1,8 @@
 // A file that grows at its end. A write is there as a whole or not at all.
 //
-// What a failed write (a full disk, an I/O error) has left is cut off again, so that the file always
-// ends with the last whole write and the next one may be tried when the reason has gone. A file that
-// is removed while it is open is written again, with all that was in it.
+// What a failed write (a full disk, an I/O error) has left is cut off again, so that the file
+// always ends with the last whole write and the next one may be tried when the reason has gone. A
+// file that is removed while it is open is written again, with all that was in it.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 // A file of TensorBoard events: records with checksums, each a message of event.proto.
 //
 // Events wait in memory until flush() has written them; if they become very many, the newest are
-// dropped, which is told. Written with protozero, because LibTorch exports the symbols of its own protobuf.
-// The field numbers are those of TensorFlow's event.proto, summary.proto and tensor.proto and of
-// TensorBoard's plugins/hparams/{api,plugin_data}.proto.
+// dropped, which is told. Written with protozero, because LibTorch exports the symbols of its own
+// protobuf. The field numbers are those of TensorFlow's event.proto, summary.proto and
+// tensor.proto and of TensorBoard's plugins/hparams/{api,plugin_data}.proto.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +50,8 @@ class EventFile {
   std::int64_t dropped_ = 0;
 };
 
-// The names of the event files in a directory that are grapnel's, in TensorBoard's order. Empty when
-// there is no such directory; IoError when it can't be read.
+// The names of the event files in a directory that are grapnel's, in TensorBoard's order. Empty
+// when there is no such directory; IoError when it can't be read.
 std::vector<std::string> event_files_in(const std::filesystem::path& directory);
 // Whether the file of a resumed run, which begins with purge_from(). False when it can't be read.
 bool begins_with_purge(const std::filesystem::path& file);

@@ -94,8 +94,8 @@ std::string LineFile::open(const Identify& identify) {
   return header;
 }
 
-// Reads the rows up to the resumed one. The bytes up to there; nothing when the rows aren't those of
-// the resumed run.
+// Reads the rows up to the resumed one. The bytes up to there; nothing when the rows aren't those
+// of the resumed run.
 std::optional<std::uint64_t> LineFile::size_to_continue(const Identify& identify,
                                                         std::string& header) {
   const bool by_path = is_known_by_path(*resume_);

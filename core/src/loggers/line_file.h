@@ -47,7 +47,8 @@ class LineFile {
   // What tells a row of a file with this header from other rows, whatever columns are added to the
   // file later; unset: the row itself.
   using Identify = std::function<std::string(const std::string& header, const std::string& row)>;
-  // Makes the file ready for rows, which flush() does by itself when rows identify themselves. Returns the header of a file that is continued; else empty.
+  // Makes the file ready for rows, which flush() does by itself when rows identify themselves.
+  // Returns the header of a file that is continued; else empty.
   std::string open(const Identify& identify = {});
   // One row, without a line break, and what identifies it. To be written by flush().
   void add(std::string_view row, std::string_view identity);

@@ -24,8 +24,8 @@ void write_what_is_possible(F& file) {
   }
 }
 
-// The same at the end of a logger's life: an error is logged unless save() has told it. file: may be
-// nullptr.
+// The same at the end of a logger's life: an error is logged unless save() has told it. file: may
+// be nullptr.
 template <class F>
 void write_at_the_end(F* file, bool is_told) noexcept {
   try {

@@ -1,8 +1,8 @@
 // The loggers of a run, called together.
 //
-// What they write is less than the training itself: while it runs, a logger that can't write (a full
-// disk, an I/O error) ends neither it nor the checkpoint that is to save it. The first failure is
-// told at once, and at the end what is missing. Other errors of a logger are passed on.
+// What they write is less than the training itself: while it runs, a logger that can't write (a
+// full disk, an I/O error) ends neither it nor the checkpoint that is to save it. The first
+// failure is told at once, and at the end what is missing. Other errors of a logger are passed on.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,8 @@ class LoggerSet {
   // All of them, then passes on the first error that isn't the system's.
   void finalize(const std::string& status);
 
-  // One for each, in their order. In the place of a state that can't be had, the last one that could.
+  // One for each, in their order. In the place of a state that can't be had, the last one that
+  // could.
   StateList states();
   // Those that are empty, and of loggers that aren't there, are passed over.
   void load_states(const StateList& states);

@@ -1,5 +1,5 @@
-// A list of what an optimizer's state holds, next to it in a checkpoint: a parameter without state is
-// usual (it had no gradient yet), so only the list tells that one is missing.
+// A list of what an optimizer's state holds, next to it in a checkpoint: a parameter without state
+// is usual (it had no gradient yet), so only the list tells that one is missing.
 #pragma once
 
 #include <string_view>

@@ -46,7 +46,8 @@ class GRAPNEL_CORE_API CSVLogger : public Logger {
   void log_hyperparams(const StateDict& hyper_parameters) override;
   void save() override;
 
-  // {"format", "file", "rows", ...}: the rows that are in the file, which is brought up to date first.
+  // {"format", "file", "rows", ...}: the rows that are in the file, which is brought up to date
+  // first.
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
 

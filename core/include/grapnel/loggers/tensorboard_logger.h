@@ -62,8 +62,8 @@ class GRAPNEL_CORE_API TensorBoardLogger : public Logger {
   void save() override;
   void finalize(const std::string& status) override;
 
-  // {"format", "next_step", "files": [[name, bytes], ...], "session"}: what a run that resumes there
-  // keeps of the directory's files.
+  // {"format", "next_step", "files": [[name, bytes], ...], "session"}: what a run that resumes
+  // there keeps of the directory's files.
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
 
