@@ -12,6 +12,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/data/tensor_data_module.h"
 #include "grapnel/lr_schedulers/registry.h"
+#include "grapnel/models/classifier.h"
 #include "grapnel/optim/registry.h"
 #include "models/torch_error.h"
 #include "tuning/batch_size_search.h"
@@ -110,11 +111,14 @@ StepOutput supervised_step(Module& module, Batch& batch, std::string_view stage,
         fmt::format("{} needs batches of an input and a target, this one has {} tensor{}",
                     module.type_name(), batch.size(), batch.size() == 1 ? "" : "s"));
   }
-  const at::Tensor output = explained([&] { return module.forward(batch[0]); },
-                                      [&] {
-                                        return fmt::format("{} can't take an input of {}",
-                                                           module.type_name(), described(batch[0]));
-                                      });
+  const at::Tensor output =
+      explained([&] { return module.forward(batch[0]); },
+                [&] {
+                  const bool is_ready_made = dynamic_cast<const Classifier*>(&module) != nullptr;
+                  return fmt::format(
+                      "{} can't take an input of {}{}", module.type_name(), described(batch[0]),
+                      is_ready_made ? "; its in_features or in_channels must be the data's" : "");
+                });
   const at::Tensor value = explained(
       [&] { return compute_loss(loss, output, batch[1]); },
       [&] {
