@@ -144,7 +144,7 @@ TEST_CASE("a model that keeps its masks ends with ema's average") {
 TEST_CASE("a checkpoint written when the training ends has the average under the masks") {
   struct AtTheEnd final : Callback {
     explicit AtTheEnd(std::filesystem::path path) : file(std::move(path)) {}
-    void on_train_end(Event& event) override { event.trainer.save_checkpoint(file); }
+    void on_fit_end(Event& event) override { event.trainer.save_checkpoint(file); }
     std::filesystem::path file;
   };
   const TempDir directory;

@@ -65,6 +65,7 @@ TEST_CASE("ema gives its average also to a run that is resumed with nothing left
   const auto train = [&](const std::string& from) {
     Toy toy;
     toy.options.max_epochs = 2;
+    toy.options.enable_checkpointing = true;
     auto keeper = std::make_shared<ModelCheckpoint>(
         ModelCheckpointOptions{.dirpath = directory / "c", .save_last = SaveLast::copy});
     toy.fit({shipped_plugin("ema", R"({"decay": 0.5})"), keeper}, {.ckpt_path = from});
