@@ -246,6 +246,9 @@ TEST_CASE("a value that was refused takes nothing of the room for a state") {
           GRAPNEL_INVALID_ARGUMENT);
     CHECK(writer->put_array(writer, name("array"), 99, sizes, 2, "x", 4) ==
           GRAPNEL_INVALID_ARGUMENT);
+    const std::int64_t empty[] = {0, std::int64_t{1} << 40, std::int64_t{1} << 40};
+    CHECK(writer->put_array(writer, name("empty"), GRAPNEL_DTYPE_F32, empty, 3, "", 0) ==
+          GRAPNEL_INVALID_ARGUMENT);
     CHECK(writer->put_i64(writer, name("small"), 1) == GRAPNEL_OK);
     return GRAPNEL_OK;
   };

@@ -75,7 +75,7 @@ std::int32_t put_one(const Caller& caller, const grapnel_state_writer* writer, S
       const auto ndim = source.value<std::uint8_t>() % 9u;
       for (std::uint32_t i = 0; i < ndim; ++i) {
         const auto size = source.value<std::int16_t>();
-        sizes[i] = how == 0xfe ? std::numeric_limits<std::int64_t>::max() - size : size;
+        sizes[i] = how == 0xfe && size > 0 ? std::numeric_limits<std::int64_t>::max() - size : size;
       }
       const grapnel_string data = hostile(source.text(), how);
       return writer->put_array(writer, key, what / 6, how == 0xfd ? nullptr : sizes, ndim,

@@ -73,14 +73,24 @@ at::Tensor parse_idx(std::span<const std::byte> bytes, const std::filesystem::pa
   const size_t width = c10::elementSize(type->type);
   std::vector<int64_t> shape;
   uint64_t expected = width;
+  bool is_empty = false;
+  const auto refuse_shape = [&] {
+    refuse(fmt::format("its shape [{}...] has more numbers than any file", fmt::join(shape, ", ")));
+  };
   for (size_t i = 0; i < dimensions; ++i) {
     shape.push_back(big_endian_32(bytes, 4 + 4 * i));
     const uint64_t size = static_cast<uint64_t>(shape.back());
-    if (size != 0 && expected > std::numeric_limits<uint64_t>::max() / size) {
-      refuse(
-          fmt::format("its shape [{}...] has more numbers than any file", fmt::join(shape, ", ")));
+    if (size == 0) {
+      is_empty = true;
+      continue;
     }
+    if (expected > std::numeric_limits<uint64_t>::max() / size) refuse_shape();
     expected *= size;
+  }
+  if (is_empty) {
+    // The strides of a tensor without numbers must fit all the same.
+    if (expected > uint64_t{std::numeric_limits<int64_t>::max()}) refuse_shape();
+    expected = 0;
   }
   if (bytes.size() - header != expected) {
     refuse(fmt::format("its shape [{}] needs {} bytes of numbers, it has {}",

@@ -38,12 +38,18 @@ at::Tensor new_tensor(std::int32_t dtype, const std::int64_t* sizes, std::uint64
   }
   std::uint64_t expected = c10::elementSize(type);
   bool fits = true;
+  bool is_empty = false;
   for (std::uint64_t i = 0; i < ndim; ++i) {
     if (sizes[i] < 0) throw ContractBreach{fmt::format("a size of {}", sizes[i])};
     const auto size = static_cast<std::uint64_t>(sizes[i]);
-    fits = fits && (size == 0 || expected <= std::numeric_limits<std::int64_t>::max() / size);
+    if (size == 0) {
+      is_empty = true;  // the other sizes must fit all the same
+      continue;
+    }
+    fits = fits && expected <= std::numeric_limits<std::int64_t>::max() / size;
     if (fits) expected *= size;
   }
+  if (is_empty) expected = 0;
   if (!fits || bytes != expected) {
     throw ContractBreach{
         fmt::format("{} bytes given for a tensor of {}", bytes,

@@ -73,6 +73,9 @@ TEST_CASE("a malformed IDX file is refused with what was found") {
   refused(header(8, {2, 2}) + "abcde", "it has 5");
   refused(header(0x0E, {0xffffffff, 0xffffffff, 0xffffffff}), "more numbers than any file");
   refused(header(8, {0xffffffff, 0xffffffff}), "needs");
+  refused(header(8, {0, 0xffffffff, 0xffffffff}), "more numbers than any file");
+  refused(header(8, {0xffffffff, 0, 0xffffffff, 0xffffffff}), "more numbers than any file");
+  refused(header(8, {0xffffffff, 0xffffffff, 0}), "more numbers than any file");
 }
 
 TEST_CASE("random bytes as an IDX file never crash the reader") {
