@@ -1,10 +1,14 @@
 // What a plugin saves and loads through the extension state.
 //
-// Bytes that are not JSON are calls of the writer: what it accepts comes back, bit by bit, from a
-// checkpoint file; all else is refused. A JSON object is the state that a checkpoint has for the plugin:
-// refused with a CheckpointError that names the plugin, or read in every way.
-#include <grapnel/checkpoint.h>
+// Bytes that are not JSON are calls of the writer: what it accepts is answered by the reader, in one way
+// each, and all else is refused. A JSON object is the state that a checkpoint has for the plugin: refused
+// with a CheckpointError that names the plugin, or read in every way. (Files: checkpoint_document.)
+#include <grapnel/base/error.h>
+#include <grapnel/base/json.h>
 #include <grapnel/ext/state.h>
+#include <grapnel/state_dict.h>
+
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cstring>
@@ -14,8 +18,6 @@
 
 #include "../bridge/support/in_process_plugin.h"
 #include "fuzz_target.h"
-#include "input_file.h"
-#include "small_checkpoint.h"
 
 namespace plugin_state_fuzz {
 
@@ -152,33 +154,45 @@ struct Probe {
   }
 };
 
-void save_and_load(Probe& probe, std::span<const std::byte> bytes,
-                   const std::filesystem::path& path) {
-  const auto callback = probe.plugin.make();
+StateDict dict_of(const ConfigValue& object);
+
+// {"$tensor": "U8"} is one of bytes, {"$tensor": null} an undefined one, any other of floats.
+StateValue value_of(const ConfigValue& value) {
+  if (value.is_bool()) return value.as_bool();
+  if (value.is_integer()) return value.as_int();
+  if (value.is_number()) return value.as_double();
+  if (value.is_string()) return value.as_string();
+  if (value.is_array()) {
+    StateList list;
+    for (const ConfigValue& element : value.as_array()) list.push_back(value_of(element));
+    return list;
+  }
+  if (!value.is_object()) return {};
+  const ConfigValue* tensor = value.find("$tensor");
+  if (tensor == nullptr) return dict_of(value);
+  if (tensor->is_null()) return at::Tensor();
+  const bool bytes = tensor->is_string() && tensor->as_string() == "U8";
+  return at::zeros({2}, bytes ? at::kByte : at::kFloat);
+}
+
+StateDict dict_of(const ConfigValue& object) {
+  StateDict state;
+  for (const ConfigValue::Member& member : object.as_object()) {
+    state.append(member.key, value_of(member.value));
+  }
+  return state;
+}
+
+void save_and_load(Probe& probe, bridge::PluginCallback& callback,
+                   std::span<const std::byte> bytes) {
   probe.source = Source(bytes);
-  const StateDict saved = callback->state_dict();
-  save_checkpoint_file(path, {{"callbacks", StateDict{{callback->state_key(), saved}}}},
-                       Durability::fast);
-  const StateDict loaded = load_checkpoint_file(path);
-  const StateDict& state = loaded.at("callbacks").to_dict().at(callback->state_key()).to_dict();
-  require(fuzz::same(state, saved));
-  callback->load_state_dict(state);
+  callback.load_state_dict(callback.state_dict());
   require(probe.came_back);
 }
 
-void load(Probe& probe, const ConfigValue& document, const std::filesystem::path& path) {
-  StateDict state;
+void load(bridge::PluginCallback& callback, const StateDict& state) {
   try {
-    ConfigValue checkpoint = ConfigValue::object();
-    checkpoint.set("checkpoint", document);
-    fuzz::write_small_checkpoint(path, checkpoint);
-    state = load_checkpoint_file(path);
-  } catch (const CheckpointError&) {
-    return;
-  }
-  const auto callback = probe.plugin.make();
-  try {
-    callback->load_state_dict(state);
+    callback.load_state_dict(state);
   } catch (const CheckpointError& error) {
     require(std::string_view(error.what()).find("plugin 'probe'") != std::string_view::npos);
   }
@@ -187,16 +201,16 @@ void load(Probe& probe, const ConfigValue& document, const std::filesystem::path
 }  // namespace
 
 GRAPNEL_FUZZ_TARGET(plugin_state) {
-  static const fuzz::InputFile file("state.ckpt");
-  static Probe& probe = *new Probe;  // its destructor checks tests
+  static Probe& probe = *new Probe;  // outlives the callback
+  static const auto callback = probe.plugin.make();
   ConfigValue document;
   try {
     document = parse_json(fuzz::as_text(bytes), "fuzz");
   } catch (const ConfigError&) {
-    save_and_load(probe, bytes, file.path());
+    save_and_load(probe, *callback, bytes);
     return;
   }
-  if (document.is_object()) load(probe, document, file.path());
+  if (document.is_object()) load(*callback, dict_of(document));
 }
 
 }  // namespace plugin_state_fuzz

@@ -27,7 +27,7 @@ for target in "${targets[@]}"; do
   program=$build/fuzz/${target}_fuzz
   [[ -x $program ]] || { echo "$program is missing: cmake --preset fuzz && cmake --build --preset fuzz"; exit 2; }
   mkdir -p "$build/corpus/$target"
-  options=(-runs="$runs" -max_len=8192 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1
+  options=(-runs="$runs" -max_len=8192 -timeout=100 -rss_limit_mb=4096 -print_final_stats=1
     -artifact_prefix="$build/findings/$target-")
   [[ ! -f $here/$target.dict ]] || options+=(-dict="$here/$target.dict")
   log=$build/logs/$target.log
