@@ -3,16 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cerrno>
+#include <cstddef>
 #include <functional>
+#include <span>
 #include <system_error>
+#include <vector>
 
+#include "checkpoints/checkpoint_writer.h"
 #include "grapnel/base/checkpoint_file.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/platform.h"
-#include "grapnel/base/process.h"
 #include "grapnel/base/text.h"
 
 namespace grapnel {
@@ -21,21 +24,20 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Makes a file under a name of its own, which then takes the place of what is there.
-void in_place_of(const fs::path& place, const std::function<void(const fs::path&)>& make) {
-  static std::atomic<std::uint32_t> count = 0;
-  const fs::path temporary =
-      place.parent_path() /
-      fmt::format(".{}.tmp-{}-{}", place.filename().string(), process_id(), count++);
-  std::error_code error;
-  fs::remove(temporary, error);  // of a dead process that had our number
+// A file system without symbolic links.
+bool has_no_links(int error_number) {
+  return error_number == EPERM || error_number == ENOSYS || error_number == ENOTSUP ||
+         error_number == EOPNOTSUPP;
+}
+
+void repeat_once(const std::function<void()>& act) {
   try {
-    make(temporary);
-    replace_file(temporary, place);
-  } catch (...) {
-    fs::remove(temporary, error);
-    throw;
+    return act();
+  } catch (const IoError& error) {
+    if (!may_pass(error)) throw;
+    log_warning("{}; it is tried once more", error.what());
   }
+  act();
 }
 
 }  // namespace
@@ -47,26 +49,26 @@ void link_checkpoint(const fs::path& file, const fs::path& link) {
   if (fs::symlink_status(place).type() == fs::file_type::directory) {
     throw IoError("make a link at", place, 0, "a directory is in the way; move it elsewhere");
   }
-  // Made next to its final path and renamed: a reader finds the old one or the new one.
-  in_place_of(place, [&](const fs::path& temporary) {
-    std::error_code error;
-    fs::create_symlink(target.lexically_relative(place.parent_path()), temporary, error);
-    if (error) fs::copy_file(target, temporary, error);
-    if (error) throw IoError("link or copy", target, error.value());
-  });
+  try {
+    repeat_once([&] { replace_link(target.lexically_relative(place.parent_path()), place); });
+  } catch (const IoError& error) {
+    if (!has_no_links(error.error_number)) throw;
+    copy_checkpoint(target, place);
+  }
 }
 
 void copy_checkpoint(const fs::path& file, const fs::path& copy) {
-  in_place_of(fs::absolute(copy).lexically_normal(), [&](const fs::path& temporary) {
-    std::error_code error;
-    fs::copy_file(file, temporary, error);
-    if (error) throw IoError("copy", file, error.value());
+  repeat_once([&] {
+    File from = File::open(file, OpenMode::read);
+    AtomicFile to(copy);
+    std::vector<std::byte> buffer(size_t{1} << 20);
+    while (const size_t count = from.read(buffer)) to.write(std::span(buffer).first(count));
+    to.commit();
   });
 }
 
 bool remove_checkpoint(const fs::path& file) {
-  std::error_code error;
-  fs::remove(file, error);
+  const std::error_code error = remove_file(file);
   if (!error) return true;
   log_once("cannot-remove/" + file.string(), LogLevel::warning,
            "cannot remove the checkpoint {}, which is no longer needed: {}",

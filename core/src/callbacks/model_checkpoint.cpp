@@ -11,6 +11,7 @@
 #include "callbacks/checkpoint_records.h"
 #include "callbacks/validation_schedule.h"
 #include "grapnel/base/clock.h"
+#include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/json.h"
 #include "grapnel/base/log.h"
@@ -92,6 +93,7 @@ void ModelCheckpoint::setup(StageEvent& event) {
   replaceable_.clear();
   unsettled_ = {};
   if (is_new) begin_anew();
+  if (trainer.options().fast_dev_run == 0) static_cast<void>(remove_stale_temporaries(dirpath_));
   std::error_code error;
   if (options_.save_top_k != 0 && fs::is_directory(dirpath_, error) &&
       !fs::is_empty(dirpath_, error)) {
@@ -205,7 +207,13 @@ void ModelCheckpoint::on_exception(ExceptionEvent& event) {
       trainer.sanity_checking() || records_->newest_step == trainer.global_step()) {
     return;
   }
-  save_interruption(trainer);
+  try {
+    save_interruption(trainer);
+  } catch (const IoError& error) {
+    // What ends the run is another error, and its state is saved elsewhere.
+    log_warning("{}", error.what());
+    return;
+  }
   log_info("after {} ({}) a checkpoint was saved to {}", event.type, printable(event.message),
            quote(display_path(records_->interruption)));
 }

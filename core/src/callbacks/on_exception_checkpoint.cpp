@@ -5,6 +5,7 @@
 
 #include "callbacks/checkpoint_files.h"
 #include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
 #include "grapnel/trainer.h"
 
 namespace grapnel {
@@ -42,7 +43,12 @@ std::vector<fs::path> OnExceptionCheckpoint::last_checkpoints(const Trainer&) co
 void OnExceptionCheckpoint::on_exception(ExceptionEvent& event) {
   // Before the training has made progress, the file would only replace a more advanced one.
   if (event.trainer.options().fast_dev_run != 0 || !event.trainer.resumable()) return;
-  event.trainer.save_checkpoint(ckpt_path());
+  try {
+    event.trainer.save_checkpoint(ckpt_path());
+  } catch (const IoError& error) {
+    // What ends the run is another error, and its state is saved elsewhere.
+    log_warning("{}", error.what());
+  }
 }
 
 // Lightning removes the file in teardown, after a mere validation or test too, and with it what the

@@ -162,9 +162,7 @@ void SpikeDetection::write_bad_batches() const {
   ConfigValue list = ConfigValue::array();
   for (const int64_t batch : bad_batches_) list.append(batch);
   const std::filesystem::path& path = options_.exclude_batches_path;
-  std::error_code failed;
-  std::filesystem::create_directories(path.parent_path(), failed);
-  if (failed) throw IoError("create the directory", path.parent_path(), failed.value());
+  create_parent_directories(path);
   write_file(path, write_json(list, JsonStyle::pretty));
 }
 

@@ -27,24 +27,6 @@ size_t aligned(size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-// What trying again can't change: the path and its permissions.
-bool is_final(int error_number) {
-  switch (error_number) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-    case ENOENT:
-    case ENOTDIR:
-    case EISDIR:
-    case ELOOP:
-    case ENAMETOOLONG:
-    case EINVAL:
-      return true;
-    default:
-      return false;
-  }
-}
-
 WrittenCheckpoint write_once(const std::filesystem::path& path, const CheckpointParts& parts,
                              Durability durability) {
   std::vector<TensorView> views;
@@ -55,6 +37,27 @@ WrittenCheckpoint write_once(const std::filesystem::path& path, const Checkpoint
 }
 
 }  // namespace
+
+bool may_pass(const IoError& error) {
+  switch (error.error_number) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+    case ENOTDIR:
+    case ENOTEMPTY:
+    case EEXIST:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EINVAL:
+    case ENOSYS:
+    case ENOTSUP:
+      return false;
+    default:
+      return true;
+  }
+}
 
 CheckpointParts checkpoint_parts(const std::filesystem::path& path, const StateDict& checkpoint,
                                  Sharing sharing) {
@@ -71,7 +74,7 @@ WrittenCheckpoint write_checkpoint_parts(const std::filesystem::path& path,
     try {
       return write_once(path, parts, durability);
     } catch (const IoError& error) {
-      if (is_final(error.error_number)) throw;
+      if (!may_pass(error)) throw;
       log_warning("{}; it is tried once more", error.what());
     }
     return write_once(path, parts, durability);

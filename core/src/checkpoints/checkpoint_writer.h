@@ -24,12 +24,16 @@
 
 #include "checkpoints/checkpoint_document.h"
 #include "grapnel/base/checkpoint_file.h"
+#include "grapnel/base/error.h"
 
 namespace grapnel {
 
 // take_apart() for a file: what can't be saved is a CheckpointError that names it.
 CheckpointParts checkpoint_parts(const std::filesystem::path& path, const StateDict& checkpoint,
                                  Sharing sharing);
+
+// Could the same call succeed a moment later? Not where the path or its permissions are at fault.
+bool may_pass(const IoError& error);
 
 // Writes the file; when that fails for a reason that may pass (an I/O error, a full disk), once
 // more. Throws as save_checkpoint_file().

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
 #include "grapnel/base/log.h"
 
 namespace grapnel {
@@ -46,7 +47,7 @@ void ProfileReport::finish(const Trainer& trainer) {
   const auto path =
       trainer.log_dir() / fmt::format("profile-{}.json", to_string(trainer.state().kind));
   try {
-    std::filesystem::create_directories(path.parent_path());
+    create_parent_directories(path);
     profiler_->write_trace(path);
     log_info("every call of it, for chrome://tracing or ui.perfetto.dev: {}", path.string());
   } catch (const std::exception& error) {
