@@ -249,6 +249,30 @@ TEST_CASE("a damaged checkpoint is refused before any of it is returned") {
   CHECK_THROWS_WITH(load_checkpoint_file(path), Contains("model.w"));
 }
 
+TEST_CASE(
+    "a checkpoint whose document leaves out a tensor of the file, or has one twice, is refused") {
+  const TempDir directory;
+  const auto path = directory / "x.ckpt";
+  const std::vector<float> data = {1, 2};
+  const std::vector<TensorView> tensors = {
+      {"optimizers.0.state.0.exp_avg", "F32", {2}, std::as_bytes(std::span(data))}};
+  const auto refusal = [&](std::string_view text) {
+    write_checkpoint_file(path, tensors, parse_json(text, "test"), Durability::fast);
+    try {
+      load_checkpoint_file(path);
+    } catch (const CheckpointError& error) {
+      CHECK(error.path == path);
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  CHECK_THAT(refusal(R"({"checkpoint": {"optimizer_states": [{"state": {}}]}})"),
+             Contains("doesn't mention the tensor 'optimizers.0.state.0.exp_avg'"));
+  CHECK_THAT(refusal(R"({"checkpoint": {"a": {"$tensor": "optimizers.0.state.0.exp_avg"},
+                                        "b": {"$tensor": "optimizers.0.state.0.exp_avg"}}})"),
+             Contains("has the tensor 'optimizers.0.state.0.exp_avg' twice"));
+}
+
 TEST_CASE("a malformed checkpoint document is refused with the path of the mistake") {
   const TempDir directory;
   const auto path = directory / "x.ckpt";
