@@ -61,6 +61,19 @@ bool same_type(const TensorEntry& a, const TensorEntry& b) {
   return a.dtype == b.dtype && a.shape == b.shape;
 }
 
+// The model's name for a tensor of a state that is called "weight" or "parameter.weight"; empty: the
+// model has none of this type.
+std::string name_in_model(std::string name, const TensorEntry& tensor, const Weights& trained) {
+  for (;;) {
+    const TensorEntry* own = trained.find(name);
+    if (own == nullptr) own = trained.find(name + std::string(dense_suffix));
+    if (own != nullptr && same_type(tensor, *own)) return name;
+    const std::size_t dot = name.find('.');
+    if (dot == std::string::npos) return {};
+    name.erase(0, dot + 1);
+  }
+}
+
 // The dict in a state that has the most of the model's weights, by name and type.
 void find_average(const CheckpointFile& file, const ConfigValue& value, const Weights& trained,
                   Weights& best) {
@@ -75,14 +88,13 @@ void find_average(const CheckpointFile& file, const ConfigValue& value, const We
   Weights found;
   for (const auto& [name, item] : document::read_dict(value)) {
     const TensorEntry* tensor = tensor_of(file, *item);
-    const TensorEntry* own = trained.find(name);
-    if (own == nullptr) own = trained.find(name + std::string(dense_suffix));
-    if (tensor == nullptr || own == nullptr || !same_type(*tensor, *own)) {
-      if (tensor == nullptr) find_average(file, *item, trained, best);
+    if (tensor == nullptr) {
+      find_average(file, *item, trained, best);
       continue;
     }
-    found.names.push_back(name);
-    found.tensors.emplace(name, tensor);
+    const std::string own = name_in_model(name, *tensor, trained);
+    if (own.empty() || !found.tensors.emplace(own, tensor).second) continue;
+    found.names.push_back(own);
   }
   if (found.names.size() > best.names.size()) best = std::move(found);
 }

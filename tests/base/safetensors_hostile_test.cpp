@@ -5,6 +5,7 @@
 #include <random>
 
 #include "catch.h"
+#include "temp_dir.h"
 #include "tensor_samples.h"
 
 namespace safetensors_hostile_test {
@@ -74,6 +75,22 @@ TEST_CASE("a header's length is checked before it is believed") {
     INFO(length);
     CHECK_THAT(verdict(file), Catch::Contains("not a safetensors file"));
   }
+}
+
+TEST_CASE(
+    "a header that is larger than is accepted is told apart from another format, and not read") {
+  const TempDir dir;
+  const std::uint64_t length = SafetensorsFile::max_header_bytes + 64;
+  std::string start(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) start[i] = static_cast<char>(length >> (8 * i));
+  const auto path = dir.write("large.safetensors", start + "{");
+  std::filesystem::resize_file(path, 8 + length + 100);  // of holes
+  for (const auto access : {FileAccess::map, FileAccess::stream}) {
+    CHECK_THROWS_WITH(SafetensorsFile::open(path, access),
+                      Catch::Contains("its header has 100000064 bytes, at most 100000000 are"));
+  }
+  std::filesystem::resize_file(path, 100);
+  CHECK_THROWS_WITH(SafetensorsFile::open(path), Catch::Contains("not a safetensors file"));
 }
 
 TEST_CASE("offsets that overlap, leave holes, run backwards or leave the file are refused") {

@@ -37,7 +37,7 @@ std::string written(const GrapnelUser& user, bool leased = true) {
                    "layer.bias": {"$tensor": "model.layer.bias"},
                    "code_orig": {"$tensor": "model.code_orig"}},
     "callbacks": {"org.example.ema/ema/0.9": {"version": "1", "state": {
-      "average": {"layer.weight": {"$tensor": "callbacks.0.a"},
+      "average": {"parameter.layer.weight": {"$tensor": "callbacks.0.a"},
                   "layer.bias": {"$tensor": "callbacks.0.b"}}, "updates": 7}},
       "Timer": {"seconds": 3}})";
   if (leased) text += R"(, "leased_state_dict": {"layer.weight_orig": {"$tensor": "leased"}})";

@@ -100,8 +100,8 @@ SafetensorsFile::SafetensorsFile(std::filesystem::path path, std::span<const std
   // No other format starts with the length of a text that starts with a brace.
   const bool has_brace = file_size_ > 8 && std::to_integer<char>(bytes_[8]) == '{';
   if (length > max_header_bytes && length <= file_size_ - 8 && has_brace) {
-    throw DataError("its header has " + human_bytes(length) + ", at most " +
-                        human_bytes(max_header_bytes) +
+    throw DataError("its header has " + std::to_string(length) + " bytes, at most " +
+                        std::to_string(max_header_bytes) +
                         " are accepted; split it into files with fewer tensors",
                     path_);
   }

@@ -12,6 +12,7 @@
 #include "grapnel/version.h"
 #include "model/weights.h"
 #include "run/run.h"
+#include "values/state_error.h"
 
 namespace grapnel {
 
@@ -46,6 +47,27 @@ void put_back(Run& run, const FabricItem& item, const StateDict& saved, bool str
     (*optimizer)->load_state_dict(saved);
   } else {
     std::get<LRScheduler*>(target)->load_state_dict(saved);
+  }
+}
+
+// An item of the file, about to be put back.
+struct Restored {
+  const std::string& name;
+  const FabricItem& item;
+  StateDict saved;
+};
+
+// Errors about the item's state name the file and the place in it.
+template <class Act>
+void with_place(const std::filesystem::path& path, const Restored& restored, Act&& act) {
+  try {
+    act();
+  } catch (const StateError& error) {
+    const std::string place = place_of(restored.saved, error.where);
+    throw CheckpointError(
+        path,
+        fmt::format("{}: {}", quote(place.empty() ? restored.name : restored.name + "." + place),
+                    error.detail));
   }
 }
 
@@ -96,7 +118,7 @@ StateDict Fabric::load(const std::filesystem::path& path, const FabricState& sta
   Run& run = Run::of(trainer());
   StateDict loaded = load_checkpoint_file(path);
 
-  std::vector<std::pair<const FabricItem*, StateDict>> restored;
+  std::vector<Restored> all;
   for (const auto& [name, item] : state) {
     const StateValue* saved = find_item(path, loaded, name, strict);
     if (saved == nullptr || !has_state(item)) continue;
@@ -107,17 +129,18 @@ StateDict Fabric::load(const std::filesystem::path& path, const FabricState& sta
         throw CheckpointError(path, fmt::format("{}: {}", quote(name), error.what()));
       }
     }
-    restored.emplace_back(&item, saved->to_dict());
+    all.push_back({name, item, saved->to_dict()});
   }
 
   // When one refuses its state, those restored before it are reset.
   std::vector<std::function<void()>> undo;
   try {
-    for (const auto& [item, saved] : restored) {
-      undo.push_back([&run, item = item, before = snapshot(saved_form(run, *item).to_dict())] {
-        put_back(run, *item, before, /*strict=*/false);
+    for (const Restored& restored : all) {
+      const FabricItem& item = restored.item;
+      undo.push_back([&run, &item, before = snapshot(saved_form(run, item).to_dict())] {
+        put_back(run, item, before, /*strict=*/false);
       });
-      put_back(run, *item, saved, strict);
+      with_place(path, restored, [&] { put_back(run, item, restored.saved, strict); });
     }
     if (const StateValue* states = loaded.find(kCallbacks)) {
       CallbackStates& callbacks = run.checkpointing.callback_states();

@@ -10,6 +10,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/callbacks/lambda_callback.h"
+#include "grapnel/checkpoint.h"
 #include "grapnel/loggers/memory_logger.h"
 #include "grapnel/lr_schedulers/step_lr.h"
 #include "temp_dir.h"
@@ -347,6 +348,27 @@ TEST_CASE("a Fabric checkpoint that can't be loaded changes nothing") {
   CHECK(at::equal(net.weight, at::ones({3, 1})));
   CHECK(optimizer.optimizer().groups()[0].options.at("lr") == 0.7);
   CHECK(standard->batches == 2);
+}
+
+TEST_CASE(
+    "a value that doesn't fit in a Fabric checkpoint is named with the file and its place in it") {
+  TempDir directory;
+  const auto path = directory / "loop.ckpt";
+  Fabric fabric;
+  ToyModule net;
+  auto optimizer = fabric.setup(net, sgd_of(net));
+  fabric.save(path, {{"optimizer", optimizer}});
+  StateDict saved = load_checkpoint_file(path);
+  saved.at("optimizer").to_dict()["state"] = StateValue();
+  save_checkpoint_file(path, saved, Durability::fast);
+  try {
+    fabric.load(path, {{"optimizer", optimizer}});
+    FAIL("it was loaded");
+  } catch (const CheckpointError& error) {
+    CHECK(error.path == path);
+    CHECK_THAT(error.what(),
+               Catch::Contains("'optimizer.state': expected") && Catch::Contains("found null"));
+  }
 }
 
 TEST_CASE("Fabric keeps the state of an absent callback if its entry asks for that") {
