@@ -16,6 +16,10 @@
 // it is logged. `disable` logs it once and skips the callback from then on. Interrupted always
 // passes.
 //
+// Of the hooks that a resumed run may begin with the dispatcher knows who has had the call:
+// a checkpoint written in one of them, or because it failed, keeps that, and the resumed run calls the
+// others alone. A call that failed is made again.
+//
 // Calls are counted per callback and hook. The first and then every 256th is timed; all of them
 // while a profiler is set.
 #pragma once
@@ -101,6 +105,18 @@ class GRAPNEL_CORE_API Dispatcher {
   const std::string& label(uint32_t index) const;
   // Where the run is, for filters. The loops keep it up to date.
   CallPosition position;
+  // Who has had the call of a hook that is running, has failed or was not finished before a resume:
+  // {"callbacks": [label...], "module": bool}.
+  StateDict called_in(Hook hook) const;
+  // The next time the hook fires it reaches those alone that have not had it.
+  void resume_hook(Hook hook, const StateDict& called);
+  // Whether it would reach anyone then.
+  bool hook_has_rest(Hook hook) const;
+  void forget_unfinished_hook();
+  // The last time of each filter `every` in steps, by label; for checkpoints. nullptr: one that
+  // doesn't have them.
+  StateDict filter_times() const;
+  void set_filter_times(const StateDict* labels);
   // The hooks and events that the filter `once` has let through, by label; for checkpoints.
   StateDict called_once() const;
   void set_called_once(const StateDict& labels);
@@ -168,6 +184,9 @@ class GRAPNEL_CORE_API Dispatcher {
   template <Hook H, class EventType>
   void fire_module(EventType& event);
   template <Hook H, class EventType>
+  void fire_rest(EventType& event);
+  bool has_had(const Receiver& receiver) const;
+  template <Hook H, class EventType>
   void look_and_call(Receiver& receiver, EventType& event);
 
   template <class F>
@@ -175,6 +194,7 @@ class GRAPNEL_CORE_API Dispatcher {
   // Counts a call that is looked at. True: time it.
   bool count(Receiver& receiver);
   bool held_back(Participant& participant, Hook hook);
+  bool comes_at_step(Participant& participant, Hook hook);
   bool held_back(Participant& participant, EventReceiver& receiver, std::string_view event);
   // Call within a catch block: rethrows, logs or disables.
   void settle_failure(uint32_t index, std::string_view where, bool at_end);
@@ -186,6 +206,15 @@ class GRAPNEL_CORE_API Dispatcher {
   std::vector<Participant> participants_;                                 // by index
   const Clock* clock_ = &system_clock();
   Profiler* profiler_ = nullptr;
+  // The resumable hook that runs or has failed, and the call that was made last.
+  std::optional<Hook> open_hook_;
+  const Receiver* open_at_ = nullptr;  // nullptr: none yet; &module_call_: the module's
+  bool open_failed_ = false;
+  Receiver module_call_{};
+  // The hook that was not finished before a resume, and who has had it.
+  std::optional<Hook> unfinished_hook_;
+  std::vector<std::string> had_;
+  bool module_had_ = false;
   // Receivers of on_train_epoch_end before this index come before the module.
   size_t epoch_end_monitors_ = 0;
   Module* module_ = nullptr;

@@ -1,6 +1,7 @@
 #include "grapnel/dispatcher.h"
 
 #include <array>
+#include <utility>
 
 #include "dispatch/participant.h"
 #include "dispatch/profiler.h"
@@ -57,6 +58,13 @@ struct Member;
   };
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK
+
+// The hooks that a resumed run may begin with: those of FitPhase (run/fit_point.h).
+constexpr bool is_resumable(Hook hook) {
+  return hook == Hook::on_train_epoch_start || hook == Hook::on_after_optimizer_step ||
+         hook == Hook::on_train_batch_end || hook == Hook::on_validation_end ||
+         hook == Hook::on_train_epoch_end;
+}
 
 // Sets the running function for a scope; restores the callback too.
 class Running {
@@ -138,6 +146,7 @@ template <Hook H, class EventType>
   const Running running(running_, current_, Member<H>::name);
   for (Receiver* each = begin; each != end; ++each) {
     current_ = each->callback;
+    if constexpr (is_resumable(H)) open_at_ = each;
     try {
       if (--each->countdown == 0) [[unlikely]] {
         look_and_call<H>(*each, event);
@@ -145,7 +154,9 @@ template <Hook H, class EventType>
         (each->callback->*Member<H>::pointer)(event);
       }
     } catch (...) {
+      const bool failed_before = std::exchange(open_failed_, true);
       settle_failure(each->index, Member<H>::name, Member<H>::ends);
+      open_failed_ = failed_before;
     }
   }
 }
@@ -161,12 +172,45 @@ template <Hook H, class EventType>
       log_failure_at_end("the module", Member<H>::name);
     }
   } else {
-    ModuleMember<H>::call(*module_, event);
+    if constexpr (is_resumable(H)) open_at_ = &module_call_;
+    try {
+      ModuleMember<H>::call(*module_, event);
+    } catch (...) {
+      open_failed_ = true;
+      throw;
+    }
   }
+}
+
+// What is left of a hook that was not finished before a resume.
+template <Hook H, class EventType>
+[[gnu::noinline]] void Dispatcher::fire_rest(EventType& event) {
+  auto& receivers = receivers_[static_cast<size_t>(H)];
+  const size_t before_module =
+      H == Hook::on_train_epoch_end ? epoch_end_monitors_ : receivers.size();
+  for (size_t i = 0; i <= receivers.size(); ++i) {
+    if constexpr (Member<H>::has_module) {
+      if (i == before_module && module_hooks_.test(H) && !module_had_) fire_module<H>(event);
+    }
+    if (i < receivers.size() && !has_had(receivers[i])) {
+      fire<H>(event, &receivers[i], &receivers[i] + 1);
+    }
+  }
+  unfinished_hook_.reset();
 }
 
 template <Hook H, class EventType>
 [[gnu::always_inline]] inline void Dispatcher::fire_all(EventType& event) {
+  if constexpr (is_resumable(H)) {
+    open_hook_ = H;
+    open_at_ = nullptr;
+    open_failed_ = false;
+    if (unfinished_hook_ == H) [[unlikely]] {
+      fire_rest<H>(event);
+      open_hook_.reset();
+      return;
+    }
+  }
   auto& receivers = receivers_[static_cast<size_t>(H)];
   Receiver* const begin = receivers.data();
   Receiver* const end = begin + receivers.size();
@@ -176,6 +220,7 @@ template <Hook H, class EventType>
     if (module_hooks_.test(H)) fire_module<H>(event);
   }
   if constexpr (H == Hook::on_train_epoch_end) fire<H>(event, late, end);
+  if constexpr (is_resumable(H)) open_hook_.reset();
 }
 
 #define GRAPNEL_HOOK(id, hook, EventType, stage, module) \

@@ -38,6 +38,7 @@ void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
   const std::vector<Participant> before = std::move(participants_);
   participants_.clear();
   named_.clear();
+  open_hook_.reset();  // of a run that failed
   for (auto& receivers : receivers_) receivers.clear();
   std::array<std::vector<Receiver>, kHookCount> monitors;
   for (uint32_t index = 0; index < callbacks.size(); ++index) {
@@ -55,6 +56,7 @@ void Dispatcher::assign(const std::vector<CallbackHandle>& callbacks) {
     if (same != before.end()) {
       participant.disabled = same->disabled;
       participant.came = same->came;
+      participant.every = same->every;
       participant.events_that_came = same->events_that_came;
     }
     const HookMask wanted = callback->wanted(handle.overridden);
@@ -138,6 +140,61 @@ void Dispatcher::disable(uint32_t index, std::string_view where) {
   }
 }
 
+// ---- Hooks that are not finished
+
+StateDict Dispatcher::called_in(Hook hook) const {
+  StateList callbacks;
+  bool module = false;
+  const bool resumed = unfinished_hook_ == hook;
+  if (resumed) {
+    callbacks.assign(had_.begin(), had_.end());
+    module = module_had_;
+  }
+  if (open_hook_ == hook && open_at_ != nullptr) {
+    const auto& receivers = receivers_[static_cast<size_t>(hook)];
+    const size_t before_module =
+        hook == Hook::on_train_epoch_end ? epoch_end_monitors_ : receivers.size();
+    const bool at_module = open_at_ == &module_call_;
+    const size_t at = at_module ? before_module : static_cast<size_t>(open_at_ - receivers.data());
+    const size_t end = at + (at_module || open_failed_ ? 0 : 1);
+    for (size_t i = 0; i < end; ++i) {
+      if (!resumed || !has_had(receivers[i])) callbacks.emplace_back(label(receivers[i].index));
+    }
+    module = module || (at_module ? !open_failed_ : at >= before_module);
+  }
+  return {{"callbacks", std::move(callbacks)}, {"module", module}};
+}
+
+void Dispatcher::resume_hook(Hook hook, const StateDict& called) {
+  std::vector<std::string> had;
+  for (const StateValue& each : called.at("callbacks").to_list()) had.push_back(each.to_string());
+  module_had_ = called.at("module").to_bool();
+  had_ = std::move(had);
+  unfinished_hook_ = hook;
+}
+
+bool Dispatcher::hook_has_rest(Hook hook) const {
+  const StateDict called = called_in(hook);
+  const StateList& had = called.at("callbacks").to_list();
+  const auto& receivers = receivers_[static_cast<size_t>(hook)];
+  const auto is_left = [&](const Receiver& receiver) {
+    return std::none_of(had.begin(), had.end(), [&](const StateValue& each) {
+      return each.to_string() == label(receiver.index);
+    });
+  };
+  return (module_hooks_.test(hook) && !called.at("module").to_bool()) ||
+         std::any_of(receivers.begin(), receivers.end(), is_left);
+}
+
+void Dispatcher::forget_unfinished_hook() {
+  open_hook_.reset();
+  unfinished_hook_.reset();
+}
+
+bool Dispatcher::has_had(const Receiver& receiver) const {
+  return std::find(had_.begin(), had_.end(), label(receiver.index)) != had_.end();
+}
+
 // ---- Filters
 
 StateDict Dispatcher::called_once() const {
@@ -169,6 +226,22 @@ void Dispatcher::set_called_once(const StateDict& labels) {
   }
 }
 
+StateDict Dispatcher::filter_times() const {
+  StateDict all;
+  for (const Participant& each : participants_) {
+    if (!each.filter || !each.filter->every || !each.every.last()) continue;
+    if (each.filter->every->unit == CallSpan::Unit::steps) all[each.label] = *each.every.last();
+  }
+  return all;
+}
+
+void Dispatcher::set_filter_times(const StateDict* labels) {
+  for (Participant& each : participants_) {
+    const StateValue* last = labels == nullptr ? nullptr : labels->find(each.label);
+    each.every = last == nullptr ? EveryN() : EveryN(last->to_int());
+  }
+}
+
 void Dispatcher::check_filters() const {
   for (const Participant& each : participants_) {
     if (each.filter) check_filter_end(*each.filter, position, each.label);
@@ -177,11 +250,27 @@ void Dispatcher::check_filters() const {
 
 bool Dispatcher::held_back(Participant& participant, Hook hook) {
   if (!participant.filter || !concerns(*participant.filter, hook)) return false;
-  if (!admits(*participant.filter, hook, position)) return true;
+  if (!comes_at_step(participant, hook)) return true;
+  CallFilter others = *participant.filter;
+  if (others.every && others.every->unit == CallSpan::Unit::steps) others.every.reset();
+  if (!admits(others, hook, position)) return true;
   if (!position.fitting || !participant.filter->once) return false;
   const bool came = participant.came.test(hook);
   participant.came.set(hook);
   return came;
+}
+
+// `every` in steps: n of them have passed since the last time. All calls at one step are one time, and
+// steps count also where other conditions hold the calls back.
+bool Dispatcher::comes_at_step(Participant& participant, Hook hook) {
+  const std::optional<CallSpan>& span = participant.filter->every;
+  if (!span || span->unit != CallSpan::Unit::steps) return true;
+  if (!position.fitting || !is_within_training_batch(hook)) return true;
+  EveryN& every = participant.every;
+  if (every.last() == position.step) return true;
+  if (!every.passed(position.step, span->count)) return false;
+  every.note(position.step);
+  return true;
 }
 
 bool Dispatcher::held_back(Participant& participant, EventReceiver& receiver,

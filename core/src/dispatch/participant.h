@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "grapnel/dispatcher.h"
+#include "grapnel/every_n.h"
 
 namespace grapnel {
 
@@ -22,6 +23,7 @@ struct Dispatcher::Participant {
   OnError on_error;
   std::optional<CallFilter> filter;
   bool disabled = false;
+  EveryN every = EveryN::from_start();  // the filter's, in steps
   // Calls that the filter `once` has let through.
   HookMask came = {};
   std::set<std::string, std::less<>> events_that_came = {};

@@ -178,6 +178,79 @@ TEST_CASE("filters count micro-batches as part of the optimizer step that ends t
   CHECK(calls_with({.first = CallSpan::steps(1)}, options).at("on_train_batch_end") == 2);
 }
 
+namespace {
+
+// Two optimizers, each stepped once in a batch.
+class TwoStepModule : public ToyModule {
+ public:
+  TwoStepModule() { automatic_optimization = false; }
+  OptimizerConfig configure_optimizers() override {
+    OptimizerConfig config;
+    config.optimizers = {std::make_shared<SGD>(std::vector<at::Tensor>{weight}),
+                         std::make_shared<SGD>(std::vector<at::Tensor>{bias})};
+    return config;
+  }
+  StepOutput training_step(Batch& batch, int64_t) override {
+    for (size_t i = 0; i < 2; ++i) {
+      ManualOptimizer optimizer = optimizers(i);
+      optimizer.zero_grad();
+      manual_backward(loss_of(batch));
+      optimizer.step();
+    }
+    return {};
+  }
+};
+
+std::vector<std::string> calls_in_batches(const CallFilter& filter, const std::string& hook,
+                                          const std::string& checkpoint = {},
+                                          const std::function<void(Trainer&)>& at_end = {}) {
+  Trace trace;
+  std::vector<std::string> calls;
+  auto recorder = std::make_shared<Recorder>(trace);
+  recorder->script = [&](const std::string& now, Trainer& trainer) {
+    if (now == hook) calls.push_back(std::to_string(trainer.global_step()));
+  };
+  auto watcher = std::make_shared<Recorder>(trace);
+  watcher->set_name("watcher");
+  watcher->script = [&](const std::string& now, Trainer& trainer) {
+    if (now == "on_train_batch_end" && at_end) at_end(trainer);
+  };
+  TwoStepModule module;
+  Trainer trainer(quiet(1), {CallbackHandle(recorder).only(filter), CallbackHandle(watcher)});
+  try {
+    trainer.fit(module, toy_data(6), {.ckpt_path = checkpoint});
+  } catch (const std::runtime_error&) {
+  }
+  return calls;
+}
+
+}  // namespace
+
+TEST_CASE("every n steps comes evenly when each batch makes two steps") {
+  using Steps = std::vector<std::string>;
+  const CallFilter two{.every = CallSpan::steps(2)};
+  const CallFilter four{.every = CallSpan::steps(4)};
+  CHECK(calls_in_batches(two, "on_train_batch_end") == Steps{"2", "4", "6", "8", "10", "12"});
+  CHECK(calls_in_batches(two, "on_train_batch_start") == Steps{"0", "2", "4", "6", "8", "10"});
+  CHECK(calls_in_batches(two, "on_after_optimizer_step") == Steps{"2", "4", "6", "8", "10", "12"});
+  CHECK(calls_in_batches(four, "on_train_batch_end") == Steps{"4", "8", "12"});
+  CHECK(calls_in_batches(four, "on_after_optimizer_step") == Steps{"4", "8", "12"});
+  CHECK(calls_in_batches({.every = CallSpan::steps(5)}, "on_train_batch_end") == Steps{"6", "12"});
+}
+
+TEST_CASE("a resumed run counts every n steps from the last time") {
+  const TempDir directory;
+  const auto file = directory / "after-8.ckpt";
+  const CallFilter five{.every = CallSpan::steps(5)};
+  calls_in_batches(five, "on_train_batch_end", "", [&](Trainer& trainer) {
+    if (trainer.global_step() != 8) return;
+    trainer.save_checkpoint(file);
+    throw std::runtime_error("killed");
+  });
+  CHECK(calls_in_batches(five, "on_train_batch_end", file.string()) ==
+        std::vector<std::string>{"12"});
+}
+
 TEST_CASE("the filter `last` without a known end is refused before the training") {
   ToyModule module;
   Trace trace;
