@@ -6,6 +6,7 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/checkpoint.h"
+#include "grapnel/callbacks/early_stopping.h"
 #include "grapnel/callbacks/model_checkpoint.h"
 #include "grapnel/callbacks/model_summary.h"
 #include "grapnel/callbacks/progress_bar.h"
@@ -90,6 +91,11 @@ void add_default_callbacks(const TrainerOptions& options, std::vector<CallbackHa
 
 bool logs_only_declared_metrics(const Callback& callback) {
   return is_built_in(callback);
+}
+
+bool renews_stop(const Callback& callback) {
+  return dynamic_cast<const EarlyStopping*>(&callback) != nullptr ||
+         dynamic_cast<const Timer*>(&callback) != nullptr;
 }
 
 }  // namespace grapnel

@@ -5,7 +5,6 @@
 #include "model/weights.h"
 #include "run/checkpointing.h"
 #include "run/loops.h"
-#include "run/progress_state.h"
 #include "run/run.h"
 #include "values/rng.h"
 
@@ -23,7 +22,7 @@ StateDict Checkpointing::dump(bool weights_only) {
   checkpoint["global_step"] = run_.global_step();
   checkpoint["grapnel_version"] = std::string(version_string());
   dump_weights(checkpoint);
-  checkpoint["loops"] = progress_state(progress_to_save());
+  checkpoint["loops"] = run_.loops->fit.state_dict();
   if (!weights_only) dump_training(checkpoint);
   if (!run_.module->hyper_parameters.empty()) {
     checkpoint["hyper_parameters"] = run_.module->hyper_parameters;
@@ -44,15 +43,6 @@ void Checkpointing::dump_weights(StateDict& checkpoint) const {
   if (!leased.empty()) checkpoint["leased_state_dict"] = std::move(leased);
 }
 
-RunState Checkpointing::progress_to_save() const {
-  RunState saved = run_.state;
-  if (run_.loops->fit.has_gradients_of_batch()) {
-    saved.batch.current.completed = saved.window_start;
-    saved.window_start = -1;
-  }
-  return saved;
-}
-
 void Checkpointing::dump_training(StateDict& checkpoint) {
   checkpoint["callbacks"] = callback_states_.save();
   StateList optimizers;
@@ -70,7 +60,7 @@ void Checkpointing::dump_training(StateDict& checkpoint) {
 
 StateDict Checkpointing::dump_exact() {
   StateDict exact;
-  if (run_.fitting() && progress_to_save().window_start >= 0) {
+  if (run_.fitting() && run_.loops->fit.keeps_gradients()) {
     StateDict gradients;
     for (const StateEntry& entry : run_.module->state_view().parameters()) {
       if (entry.tensor.grad().defined()) gradients[entry.name] = entry.tensor.grad().detach();

@@ -9,7 +9,6 @@
 #include "run/checkpoint_choice.h"
 #include "run/checkpointing.h"
 #include "run/loops.h"
-#include "run/progress_state.h"
 #include "run/run.h"
 #include "values/rng.h"
 
@@ -107,8 +106,7 @@ void Checkpointing::restore_progress() {
   // First the counters: the weights and the callbacks' states are those of the checkpoint by now,
   // and an error here must not leave counters of another time with them.
   if (const StateValue* loops = loaded_->find("loops")) {
-    load_progress(loops->to_dict(), state);
-    run_.loops->fit.restart_from_checkpoint();
+    run_.loops->fit.load_state_dict(loops->to_dict(), path_);
   }
   if (state.max_epochs != -1 && state.epoch.current.completed > state.max_epochs) {
     refuse(

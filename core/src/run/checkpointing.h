@@ -10,8 +10,9 @@
 // accumulation window, what the epoch's metrics have accumulated, and the loggers' positions: with
 // these a resumed run ends with the same bits as one that was never stopped.
 //
-// A batch in whose middle a checkpoint is written is done again by the resumed run, with the random
-// numbers that come next; what it had logged for the epoch counts twice. When gradients of it are
+// A batch in whose middle a checkpoint is written, before the optimizer's step, is done again by the
+// resumed run, with the random numbers that come next; what it had logged for the epoch counts twice,
+// and so does what it did to buffers (batch normalization). When gradients of it are
 // there already, which can't be told from those of the batches before, the resumed run does all
 // batches of the accumulation window again.
 #pragma once
@@ -79,7 +80,6 @@ class Checkpointing {
   void note_written(const std::filesystem::path& path);
   void note_failure(const std::filesystem::path& path) { unwritten_ = path; }
 
-  RunState progress_to_save() const;
   void dump_weights(StateDict& checkpoint) const;
   void dump_training(StateDict& checkpoint);
   StateDict dump_exact();

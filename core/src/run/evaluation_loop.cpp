@@ -174,14 +174,29 @@ void EvaluationLoop::setup_data() {
   }
   set_.loaded = true;
   seen_batches_.assign(set_.loaders.size(), 0);
+  if (seen_before_.size() == seen_batches_.size()) seen_batches_ = seen_before_;
+  seen_before_.clear();
+}
+
+StateList EvaluationLoop::seen_batches(bool is_repeated) const {
+  const auto& seen = !seen_before_.empty() ? seen_before_
+                     : is_repeated         ? seen_at_start_
+                                           : seen_batches_;
+  return {seen.begin(), seen.end()};
+}
+
+void EvaluationLoop::continue_from(const StateList& seen) {
+  seen_before_.clear();
+  for (const StateValue& each : seen) seen_before_.push_back(each.to_int());
 }
 
 void EvaluationLoop::reset() {
+  seen_at_start_ = seen_batches_;
   results_.clear();
   progress().reset_on_run();
   if (inside_fit()) run_.state.val_is_last_batch = false;
   const int64_t epoch = inside_fit() ? run_.state.epoch.current.processed : 0;
-  fetcher_ = Fetcher(set_.loaders, max_batches(), epoch);
+  fetcher_ = Fetcher(set_.loaders, max_batches(), epoch, evaluation_.prefix);
 }
 
 void EvaluationLoop::reload() {
@@ -197,6 +212,7 @@ void EvaluationLoop::run() {
   at::NoGradGuard no_grad;
 
   results_.clear();
+  if (!inside_fit()) run_.hooks.forget_unfinished_hook();  // of a fit that failed
   setup_data();
   if (set_.loaders.empty() || skip()) return;
   reset();
@@ -272,6 +288,7 @@ void EvaluationLoop::end(EpochMetrics& metrics) {
   if (inside_fit()) {
     run_.state.validated_at_batch = run_.state.batch.total.ready;
     run_.monitor_check.note_validation();
+    if (run_.state.stage == Stage::validate) run_.loops->fit.enter_validation_end();
   }
 
   (run_.hooks.*evaluation_.end)(event);

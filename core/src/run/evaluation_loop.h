@@ -32,6 +32,11 @@ class EvaluationLoop final : public Loop {
 
   void reset_progress();
 
+  // Of the validation inside fit: batches of each loader that were evaluated, but for those of one
+  // that a resumed run does again. The loggers' x-axis continues from them.
+  StateList seen_batches(bool is_repeated) const;
+  void continue_from(const StateList& seen);
+
  private:
   bool inside_fit() const { return kind_ == RunKind::fit; }
   Progress& progress();
@@ -48,8 +53,10 @@ class EvaluationLoop final : public Loop {
   const EvaluationKind& evaluation_;  // a validation or a test
   Fetcher fetcher_;
   std::vector<MetricDict> results_;
-  std::vector<int64_t> seen_batches_;  // per loader since it was set up: the loggers' x-axis
-  Lease modes_;                        // puts train and eval modes back
+  std::vector<int64_t> seen_batches_;   // per loader since it was set up: the loggers' x-axis
+  std::vector<int64_t> seen_at_start_;  // of the last run
+  std::vector<int64_t> seen_before_;    // of the run that is resumed, until the loaders are there
+  Lease modes_;                         // puts train and eval modes back
   bool last_ = false;
 };
 

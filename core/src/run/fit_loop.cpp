@@ -14,37 +14,36 @@
 namespace grapnel {
 
 void FitLoop::begin() {
-  resume_ = Resume::none;
-  skip_next_val_ = false;
-  end_epoch_requested_ = false;
+  RunState& state = run_.state;
+  point_ = {};
+  resumes_ = false;
+  no_data_ = false;
   gradients_of_batch_ = false;
+  output_ = {};
+  step_of_checkpoint_.reset();
+  schedulers_.begin_fit();
+  validations_.begin_fit();
+  run_.hooks.forget_unfinished_hook();
   // An epoch that was cut off starts again; one that had reached its end hooks counts as finished.
-  for (Counter* epoch : {&run_.state.epoch.total, &run_.state.epoch.current}) {
+  for (Counter* epoch : {&state.epoch.total, &state.epoch.current}) {
     epoch->ready = epoch->started = epoch->completed = epoch->processed;
   }
 }
 
-void FitLoop::restart_from_checkpoint() {
-  const RunState& state = run_.state;
-  const Counter& epoch = state.epoch.total;
-  // Of this epoch: the total still counts batches that failed or were left out in earlier ones.
-  const Counter& batch = state.batch.current;
-  resume_ = Resume::none;
-  if (epoch.started == epoch.ready - 1) {
-    resume_ = Resume::epoch_start;
-  } else if (epoch.processed == epoch.started && epoch.completed == epoch.processed - 1) {
-    resume_ = Resume::epoch_end;
-  } else if (epoch.processed == epoch.started - 1) {
-    if (batch.processed != batch.ready || batch.ready == 0) {
-      resume_ = Resume::mid_epoch;
-    } else if (batch.completed == batch.processed - 1) {
-      resume_ = Resume::batch_end;
-    } else if (state.validated_at_batch == state.batch.total.ready) {
-      resume_ = Resume::after_validation;
-    } else {
-      resume_ = Resume::before_validation;
-    }
-  }
+FitPhase FitLoop::phase() const {
+  return point_.phase;
+}
+
+void FitLoop::move_to(FitPhase next) {
+  point_.phase = next;
+}
+
+bool FitLoop::is_inside_epoch() const {
+  return phase() > FitPhase::between_epochs && phase() < FitPhase::epoch_end;
+}
+
+bool FitLoop::resumes_inside_epoch() const {
+  return resumes_ && (is_inside_epoch() || point_.epoch_cut_short);
 }
 
 namespace {
@@ -68,7 +67,7 @@ CallPosition FitLoop::call_position() const {
   const int64_t batches = state.num_training_batches;
   if (position.epochs && batches >= 0) {
     const int64_t window = state.accumulate_grad_batches;
-    position.steps = *position.epochs * ((batches + window - 1) / window);
+    position.steps = *position.epochs * ((batches + window - 1) / window) * steps_of_next_batch();
   }
   if (state.max_steps >= 0) {
     position.steps = std::min(position.steps.value_or(state.max_steps), state.max_steps);
@@ -79,11 +78,20 @@ CallPosition FitLoop::call_position() const {
 void FitLoop::run() {
   const at::AutoGradMode grad(true);
   setup_data();
-  if (resume_ == Resume::epoch_end) {
-    run_.metrics.epoch([&](EpochMetrics& metrics) { close_epoch(metrics); });
-    resume_ = Resume::none;
+  if (run_.limits.train.is_zero()) return;
+  if (!resumes_) point_ = {};  // a search runs the loop several times
+  reopen_cut_epoch();
+  if (phase() >= FitPhase::epoch_end && phase() < FitPhase::train_end) {
+    run_.metrics.epoch([&](EpochMetrics& metrics) { end_epoch(metrics); });
+    run_.requests.enter(Requests::Place::outside);
   }
-  if (done() || run_.limits.train.is_zero()) return;
+  if (phase() >= FitPhase::train_end) move_to(FitPhase::between_epochs);
+  // Within an epoch there is something left also when a limit is reached: to end that epoch.
+  if ((!is_inside_epoch() || reached_epochs()) && done()) {
+    if (!is_inside_epoch()) move_to(FitPhase::complete);
+    return;
+  }
+  resumes_ = resumes_ && is_inside_epoch();
 
   // Kept as processed, so that a resumed run counts the epoch it continues.
   if (run_.state.max_steps == -1) {
@@ -96,20 +104,40 @@ void FitLoop::run() {
     run_.state.stage = Stage::train;
   }
   run_.hooks.position = call_position();
+  if (resumes_) run_.hooks.position.step = step_of_checkpoint_.value_or(run_.global_step());
   const Fitting fitting{run_.hooks.position};
   run_.hooks.check_filters();
   Event event = run_.event();
   run_.hooks.on_train_start(event);
   run_.monitor_check.before_training();
 
-  while (!done()) {
-    run_.metrics.epoch([&](EpochMetrics& metrics) {
-      on_epoch_start();
-      run_epoch(metrics);
-      on_epoch_end(metrics);
-    });
-  }
+  while (is_inside_epoch() || !done()) run_epoch();
+  move_to(FitPhase::train_end);
   run_.hooks.on_train_end(event);
+  move_to(FitPhase::complete);
+}
+
+// The epoch that the checkpoint's run ended before its data did is continued, if there is more to do
+// than that run had.
+void FitLoop::reopen_cut_epoch() {
+  RunState& state = run_.state;
+  if (!resumes_ || !point_.epoch_cut_short) return;
+  const RunState closed = state;
+  const FitPoint closed_point = point_;
+  const bool counted = phase() < FitPhase::epoch_end || phase() > FitPhase::epoch_metrics;
+  for (Counter* epoch : {&state.epoch.total, &state.epoch.current}) {
+    --epoch->processed;
+    if (counted) --epoch->completed;
+  }
+  point_ = {.phase = FitPhase::between_batches};
+  if (reached_end()) {
+    state = closed;
+    point_ = closed_point;
+    return;
+  }
+  run_.hooks.forget_unfinished_hook();
+  log_info("epoch {} is continued: the run of the checkpoint ended after {} of its batches",
+           run_.current_epoch(), state.batch.current.ready);
 }
 
 void FitLoop::check() const {
@@ -185,7 +213,7 @@ void FitLoop::setup_data() {
   run_.state.num_training_batches = set_.limits[0];
   if (set_.limits[0] == 0) return;
   set_.last_reload_epoch = run_.current_epoch();
-  setup_val_check();
+  validations_.set_epoch_length(set_.limits[0]);
 
   if (!run_.options.loggers.empty() && run_.options.fast_dev_run == 0 && set_.limits[0] > 0 &&
       set_.limits[0] < run_.options.log_every_n_steps) {
@@ -196,43 +224,6 @@ void FitLoop::setup_data() {
   }
 }
 
-// Turns val_check_interval into a number of batches, now that the length of an epoch is known.
-void FitLoop::setup_val_check() {
-  const int64_t batches = set_.limits[0];
-  val_check_batch_.reset();
-  if (run_.limits.val_seconds.has_value()) {
-    last_validation_ = run_.clock->now();
-    return;
-  }
-  const auto& interval = run_.limits.val_check_interval.value;
-  if (const int64_t* count = std::get_if<int64_t>(&interval)) {
-    if (batches >= 0 && *count > batches && run_.limits.check_val_every_n_epoch.has_value() &&
-        !run_.limits.val.is_zero()) {
-      throw ConfigError(
-          {},
-          fmt::format("val_check_interval={} is more than the {} training batches of an epoch; "
-                      "lower it, set limit_val_batches=0 to validate never, or "
-                      "check_val_every_n_epoch=null to count batches over epochs",
-                      *count, batches),
-          "val_check_interval");
-    }
-    val_check_batch_ = *count;
-    return;
-  }
-  const double fraction = std::get<double>(interval);
-  if (batches < 0) {
-    if (fraction == 1.0) return;
-    throw ConfigError({},
-                      fmt::format("val_check_interval={} is a fraction, but the training data "
-                                  "doesn't know how many batches it has; give a whole number of "
-                                  "batches, a time, or 1.0",
-                                  fraction),
-                      "val_check_interval");
-  }
-  val_check_batch_ =
-      std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(batches) * fraction));
-}
-
 bool FitLoop::can_stop_early() const {
   const RunState& state = run_.state;
   const bool epochs = state.min_epochs == 0 || state.epoch.current.processed >= state.min_epochs;
@@ -240,70 +231,112 @@ bool FitLoop::can_stop_early() const {
   return epochs && steps;
 }
 
-bool FitLoop::done() {
-  RunState& state = run_.state;
-  if (set_.loaded && set_.limits[0] == 0) {
-    log_info("fit stopped: no training batches");
-    return true;
-  }
-  if (state.max_steps != -1 && run_.global_step() >= state.max_steps) {
-    log_info("fit stopped: max_steps={} reached", state.max_steps);
-    return true;
-  }
-  // processed, not completed: checkpoints are written in on_train_epoch_end, before it is
-  // completed.
-  if (state.max_epochs != -1 && state.epoch.current.processed >= state.max_epochs) {
-    state.epoch.current.completed = state.epoch.current.processed;
-    log_info("fit stopped: max_epochs={} reached", state.max_epochs);
-    return true;
-  }
-  return state.should_stop && can_stop_early();
+bool FitLoop::has_no_batches() const {
+  return (set_.loaded && set_.limits[0] == 0) || no_data_;
 }
 
-void FitLoop::on_epoch_start() {
+// processed, not completed: checkpoints are written in on_train_epoch_end, before it is completed.
+bool FitLoop::reached_epochs() const {
+  const RunState& state = run_.state;
+  return state.max_epochs != -1 && state.epoch.current.processed >= state.max_epochs;
+}
+
+bool FitLoop::reached_steps() const {
+  return run_.state.max_steps != -1 && run_.global_step() >= run_.state.max_steps;
+}
+
+bool FitLoop::reached_end() const {
+  return has_no_batches() || reached_steps() || reached_epochs() ||
+         (run_.state.should_stop && can_stop_early());
+}
+
+bool FitLoop::done() {
+  RunState& state = run_.state;
+  if (has_no_batches()) {
+    log_info("fit stopped: no training batches");
+  } else if (reached_steps()) {
+    log_info("fit stopped: max_steps={} reached", state.max_steps);
+  } else if (reached_epochs()) {
+    state.epoch.current.completed = state.epoch.current.processed;
+    log_info("fit stopped: max_epochs={} reached", state.max_epochs);
+  }
+  return reached_end();
+}
+
+void FitLoop::run_epoch() {
   run_.requests.throw_if_interrupted();
   setup_data();
   run_.hooks.position.epoch = run_.current_epoch() + 1;
   run_.requests.enter(Requests::Place::batches);
-  if (resume_ != Resume::none && resume_ != Resume::epoch_start) return;
-  if (resume_ == Resume::none) run_.state.epoch.ready();
-  resume_ = Resume::none;
-  Event event = run_.event();
-  run_.hooks.on_train_epoch_start(event);
-  run_.state.epoch.started();
-}
-
-void FitLoop::on_epoch_end(EpochMetrics& metrics) {
-  run_.requests.enter(Requests::Place::epoch_end);
-  run_.requests.drop({RequestKind::end_epoch, RequestKind::evaluate});
-  metrics.end([&] {
-    run_.state.epoch.processed();
-    Event event = run_.event();
-    run_.hooks.on_train_epoch_end(event);
+  run_.metrics.epoch([&](EpochMetrics& metrics) {
+    start_epoch();
+    run_batches(metrics);
+    end_epoch(metrics);
   });
-  run_.monitor_check.after_epoch();
-
-  close_epoch(metrics);
   run_.requests.enter(Requests::Place::outside);
   save_if_requested();
   run_.requests.throw_if_interrupted();
 }
 
+void FitLoop::start_epoch() {
+  if (phase() == FitPhase::between_epochs) {
+    run_.state.epoch.ready();
+    point_ = {.phase = FitPhase::epoch_start};
+    run_.metrics.drop_kept();
+  }
+  if (phase() != FitPhase::epoch_start) return;
+  Event event = run_.event();
+  run_.hooks.on_train_epoch_start(event);
+  run_.state.epoch.started();
+  reset_epoch();
+  move_to(FitPhase::between_batches);
+  resumes_ = false;
+}
+
+void FitLoop::end_epoch(EpochMetrics& metrics) {
+  RunState& state = run_.state;
+  run_.requests.enter(Requests::Place::epoch_end);
+  run_.requests.drop({RequestKind::end_epoch, RequestKind::evaluate});
+  if (phase() < FitPhase::epoch_end) {
+    state.epoch.processed();
+    point_.epoch_cut_short = !num_ready_batches_reached();
+    if (point_.epoch_cut_short) run_.metrics.keep_epoch();
+    move_to(FitPhase::epoch_end);
+  }
+  if (phase() == FitPhase::epoch_end) {
+    metrics.end([&] {
+      Event event = run_.event();
+      run_.hooks.on_train_epoch_end(event);
+    });
+    run_.monitor_check.after_epoch();
+    move_to(FitPhase::epoch_closing);
+  }
+  close_epoch(metrics);
+}
+
 // What comes after on_train_epoch_end, and so after the checkpoint that was written in it.
 void FitLoop::close_epoch(EpochMetrics& metrics) {
   RunState& state = run_.state;
-  if (num_ready_batches_reached()) update_schedulers(/*step_interval=*/false, /*plateau=*/true);
+  if (phase() == FitPhase::epoch_closing) {
+    if (num_ready_batches_reached()) {
+      schedulers_.step(Interval::epoch, /*with_metric=*/true, run_.current_epoch() + 1);
+    }
+    move_to(FitPhase::epoch_metrics);
+  }
   // Loggers put the epoch's metrics at the step of its last batch. The epoch is over also when one
-  // of them fails: its schedulers have moved on and must not do so again.
+  // of them fails.
   struct EndOfEpoch {
     RunState& state;
-    explicit EndOfEpoch(RunState& of) : state(of) { --state.batches_that_stepped; }
+    FitPoint& point;
+    EndOfEpoch(RunState& of, FitPoint& at) : state(of), point(at) { --state.batches_that_stepped; }
     ~EndOfEpoch() {
       ++state.batches_that_stepped;
       state.epoch.completed();
+      point.phase = FitPhase::between_epochs;
     }
   };
-  const EndOfEpoch end(state);
+  const EndOfEpoch end(state, point_);
+  validations_.finish_epoch();
   metrics.send_reduced();
 }
 

@@ -1,17 +1,24 @@
 // The loop over epochs and the loop over an epoch's batches: Trainer::fit's inside.
 //
-// Where a resumed run continues follows from the counters of RunState alone: a checkpoint may have
-// been written at the start of an epoch, between batches, at a batch's end, around a validation, or
-// at the epoch's end. What the interrupted run still had to do there is done first, so that the
-// resumed run is the same as one never stopped.
+// What is done is noted as a phase (fit_point.h), which moves on together with
+// what the phase does: a checkpoint, whenever it is written, says what is left, and a resumed run
+// comes in at that phase. So the resumed run is the same as one never stopped. A checkpoint of the
+// former format has no phase; it is inferred from the counters (progress_state.h).
+//
+// An epoch ends where its data do, whatever the loader had said. One that a limit or a stop ended
+// before that is called cut short: a resumed run that has more to do trains the rest of it.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 
 #include "grapnel/batch.h"
 #include "grapnel/call_filter.h"
+#include "run/fit_point.h"
 #include "run/loop.h"
+#include "run/scheduler_steps.h"
+#include "run/validation_schedule.h"
 
 namespace grapnel {
 
@@ -19,7 +26,7 @@ class EpochMetrics;
 
 class FitLoop final : public Loop {
  public:
-  explicit FitLoop(Run& run) : Loop(run) {}
+  explicit FitLoop(Run& run) : Loop(run), schedulers_(run), validations_(run) {}
 
   Stage stage() const override { return Stage::train; }
   // A fit that is not resumed, or not yet: what an earlier one left unfinished is over.
@@ -29,79 +36,93 @@ class FitLoop final : public Loop {
   void run() override;
   void reload() override;
 
-  // The counters come from a checkpoint: the next run continues from there.
-  void restart_from_checkpoint();
+  // ---- Its part of a checkpoint: "loops"
+  StateDict state_dict() const;
+  // The next run continues from there. Throws CheckpointError naming the file and the key.
+  void load_state_dict(const StateDict& loops, const std::filesystem::path& file);
+  // Whether gradients of an open accumulation window belong into a checkpoint.
+  bool keeps_gradients() const;
   // The next run continues in the middle of an epoch.
-  bool resumes_inside_epoch() const {
-    return resume_ != Resume::none && resume_ != Resume::epoch_end;
-  }
+  bool resumes_inside_epoch() const;
 
+  // ---- What the run's other parts ask for and tell
   // Gradients are kept for a later micro-batch: no optimizer step after this one.
   bool should_accumulate() const;
   // Whether validation belongs to the running epoch.
   bool validates_this_epoch() const;
-  void note_validation(double now) { last_validation_ = now; }
+  // The validation within the epoch is done but for on_validation_end, which comes next.
+  void enter_validation_end();
+  void note_validation(double now) { validations_.note_validation(now); }
+  // The optimizer has made the step of the running batch; output: its loss, detached.
+  void enter_after_step(const StepOutput& output);
 
   // Steps run training_step alone (Trainer::set_skip_backward).
   void set_skip_backward(bool value) { skip_backward_ = value; }
   bool skips_backward() const { return skip_backward_; }
   // The gradients hold something of the batch that is running, which a resumed run does again.
   void set_gradients_of_batch(bool value) { gradients_of_batch_ = value; }
-  bool has_gradients_of_batch() const { return gradients_of_batch_; }
 
  private:
-  // What a resumed run does first.
-  enum class Resume {
-    none,
-    epoch_start,        // on_train_epoch_start again
-    mid_epoch,          // the next batch, or the one that had begun
-    batch_end,          // what comes after on_train_batch_end
-    before_validation,  // the validation that was due, if one was
-    after_validation,   // what comes after it
-    epoch_end,          // what comes after on_train_epoch_end
-  };
+  FitPhase phase() const;
+  void move_to(FitPhase next);
+  bool is_inside_epoch() const;
 
-  // What requests made during a batch come to after it.
-  struct BatchDecision {
-    bool end_epoch = false;
-    bool evaluate = false;
-  };
-
-  void setup_val_check();
+  // fit_loop.cpp
   CallPosition call_position() const;
-  bool done();
+  bool done();  // says in the log why
+  bool reached_end() const;
+  bool has_no_batches() const;
+  bool reached_steps() const;
+  bool reached_epochs() const;
   bool can_stop_early() const;
-  void on_epoch_start();
-  void on_epoch_end(EpochMetrics& metrics);
+  void reopen_cut_epoch();
+  void run_epoch();
+  void start_epoch();
+  void end_epoch(EpochMetrics& metrics);
   void close_epoch(EpochMetrics& metrics);
   void save_if_requested();
 
+  // fit_loop_state.cpp
+  bool keeps_stop() const;
+  bool restores_stop_of(const std::string& author) const;
+  RunState progress_to_save() const;
+  int64_t repeated_batches() const;
+  void repeat_unfinished();
+
   // training_epoch.cpp
-  void run_epoch(EpochMetrics& metrics);
+  void run_batches(EpochMetrics& metrics);
   void reset_epoch();
-  void resume_epoch(EpochMetrics& metrics);
-  bool epoch_done();
-  bool advance(EpochMetrics& metrics);  // false: the rest of the epoch is skipped
-  bool train_batch(Batch& batch, int64_t batch_idx);
-  bool step_on(Batch& batch, int64_t batch_idx, StepOutput& output);
-  void send_step_metrics(EpochMetrics& metrics);
-  void on_advance_end();
-  BatchDecision decide_after_batch();
-  bool take_evaluation();
-  void validate();
+  void finish_batch_of_checkpoint(EpochMetrics& metrics);
+  Batch batch_again(int64_t batch_idx);
   bool training_done() const;
   bool accumulated_batches_reached() const;
   bool num_ready_batches_reached() const;
+  bool epoch_done();
+  void train_next_batch(EpochMetrics& metrics);
+  void end_data(EpochMetrics& metrics);
+  void step_on(Batch& batch, int64_t batch_idx);
+  int64_t steps_of_next_batch() const;
+  void finish_step();
+  void finish_batch(Batch& batch, int64_t batch_idx);
+  void step_epoch_schedulers();
+  void close_batch(EpochMetrics& metrics);
+  void send_step_metrics(EpochMetrics& metrics);
+  void decide_after_batch();
+  void take_end_epoch();
+  bool take_evaluation();
   bool validation_is_due();
-  void update_schedulers(bool step_interval, bool plateau);
+  void validate();
+  void finish_validation();
 
+  FitPoint point_;
   Fetcher fetcher_;
-  std::optional<int64_t> val_check_batch_;  // nothing: at the end of the data
-  double last_validation_ = 0;
-
-  Resume resume_ = Resume::none;
-  bool skip_next_val_ = false;
-  bool end_epoch_requested_ = false;
+  SchedulerSteps schedulers_;
+  ValidationSchedule validations_;
+  StepOutput output_;       // of the running batch
+  int64_t last_steps_ = 0;  // optimizer steps of the last batch; 0: there was none
+  bool resumes_ = false;    // the phase is a checkpoint's
+  std::optional<int64_t> step_of_checkpoint_;  // that filters count by
+  bool no_data_ = false;                       // an epoch had no batch at all
   bool skip_backward_ = false;
   bool gradients_of_batch_ = false;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/log.h"
 #include "grapnel/data/combined_loader.h"
 
 namespace grapnel {
@@ -80,8 +81,9 @@ bool share_position(const DataLoaders& one, const DataLoaders& other) {
   return false;
 }
 
-Fetcher::Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, int64_t skip)
-    : loaders_(std::move(loaders)), limits_(std::move(limits)), epoch_(epoch) {
+Fetcher::Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, const char* stage,
+                 int64_t skip)
+    : loaders_(std::move(loaders)), limits_(std::move(limits)), epoch_(epoch), stage_(stage) {
   for (size_t i = 0; i < loaders_.size(); ++i) {
     if (auto own = loaders_[i]->cursor()) loaders_[i] = std::move(own);
     if (limits_[i] == kUnlimited || !loaders_[i]->size().has_value()) lookahead_ = true;
@@ -109,12 +111,23 @@ std::optional<Fetcher::Item> Fetcher::advance() {
       if (std::optional<Batch> batch = loaders_[current_]->next()) {
         return Item{std::move(*batch), taken_++, static_cast<int64_t>(current_), false};
       }
+      if (limit != kUnlimited) warn_of_early_end();
     }
     ++current_;
     taken_ = 0;
     started_ = false;
   }
   return {};
+}
+
+void Fetcher::warn_of_early_end() const {
+  const std::optional<int64_t> size = loaders_[current_]->size();
+  const bool said = size.has_value() && *size > taken_;
+  log_once(fmt::format("early-end/{}/{}", stage_, current_), LogLevel::warning,
+           "the {} data ended after {} batches, fewer than the {} that {}; what comes at their end "
+           "comes there",
+           stage_, taken_, said ? *size : limits_[current_],
+           said ? "their loader's size() says" : fmt::format("limit_{}_batches asks for", stage_));
 }
 
 bool Fetcher::exhausted_by_count() const {

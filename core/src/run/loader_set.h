@@ -1,7 +1,8 @@
 // The data loaders of one stage with their limits, and the walk over their batches.
 //
 // Knows, before a batch is handed out, whether it is the last: from the loader's size, or, when it
-// has none, by fetching one batch ahead.
+// has none, by fetching one batch ahead. A loader that gives fewer batches than its size or the limit
+// says ends where its data do, with a warning.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +53,10 @@ class Fetcher {
   };
 
   Fetcher() = default;
-  // epoch: decides the order of shuffled loaders. skip: batches already consumed, of the first
-  // loader.
-  Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, int64_t skip = 0);
+  // epoch: decides the order of shuffled loaders. stage: as for limited_batches. skip: batches
+  // already consumed, of the first loader.
+  Fetcher(DataLoaders loaders, std::vector<int64_t> limits, int64_t epoch, const char* stage,
+          int64_t skip = 0);
 
   std::optional<Item> next();
   // Another walk has moved the position of these loaders: before the next batch is fetched, the
@@ -67,6 +69,7 @@ class Fetcher {
   DataLoaders loaders_;
   std::vector<int64_t> limits_;
   int64_t epoch_ = 0;
+  const char* stage_ = "";
   size_t current_ = 0;
   int64_t taken_ = 0;  // of the current loader
   bool started_ = false;
@@ -76,6 +79,7 @@ class Fetcher {
   bool primed_ = false;
 
   std::optional<Item> advance();
+  void warn_of_early_end() const;
 };
 
 }  // namespace grapnel

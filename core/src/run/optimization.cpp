@@ -2,6 +2,9 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <utility>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
@@ -11,6 +14,18 @@
 namespace grapnel {
 
 namespace {
+
+// Each evaluation needs the gradients of the whole accumulation window at the same parameters, but
+// those of its earlier batches were computed once, at the former ones.
+[[noreturn]] void refuse_repetition(const Optimizer& optimizer, int64_t accumulate) {
+  throw ConfigError(
+      {},
+      fmt::format("{} evaluates the loss several times in a step, which does not work with "
+                  "accumulate_grad_batches={}; set it to 1 and use a larger batch size, or use "
+                  "another optimizer",
+                  optimizer.type_name(), accumulate),
+      "accumulate_grad_batches");
+}
 
 // training_step, then, where they apply, zero_grad and backward: what an optimizer calls as
 // closure.
@@ -25,6 +40,9 @@ class TrainingClosure {
         begins_window_(run.state.window_start < 0 || run.state.window_start == batch_idx) {}
 
   void operator()() {
+    if (std::exchange(called_, true) && !begins_window_) {
+      refuse_repetition(optimizer_, run_.state.accumulate_grad_batches);
+    }
     at::AutoGradMode grad(true);
     output_ = run_.in_step("training_step",
                            [&] { return run_.module->training_step(batch_, batch_idx_); });
@@ -49,6 +67,7 @@ class TrainingClosure {
   }
 
   StepOutput take_output() { return std::move(output_); }
+  const StepOutput& output() const { return output_; }
   const at::Tensor& loss() const { return output_.loss; }
 
  private:
@@ -68,6 +87,7 @@ class TrainingClosure {
   int64_t batch_idx_;
   Optimizer& optimizer_;
   bool begins_window_;
+  bool called_ = false;
   StepOutput output_;
 };
 
@@ -80,10 +100,16 @@ struct NoBatch {
 const at::Tensor& loss_of(const TrainingClosure& closure) {
   return closure.loss();
 }
+StepOutput output_of(const TrainingClosure& closure) {
+  return closure.loss().defined() ? closure.output() : StepOutput();
+}
 bool has_gradients(const TrainingClosure& closure) {
   return closure.loss().defined();
 }
 at::Tensor loss_of(const NoBatch&) {
+  return {};
+}
+StepOutput output_of(const NoBatch&) {
   return {};
 }
 bool has_gradients(const NoBatch&) {
@@ -113,6 +139,7 @@ void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, BatchClo
   run.state.optimizer_step.completed();
   run.state.window_start = -1;
   run.loops->fit.set_gradients_of_batch(false);
+  run.loops->fit.enter_after_step(output_of(closure));
   OptimizerEvent event{run.event(), optimizer, 0};
   run.hooks.on_after_optimizer_step(event);
 }
@@ -174,6 +201,10 @@ void backward_with_hooks(Run& run, const at::Tensor& unscaled) {
 
 StepOutput optimize_automatically(Run& run, Batch& batch, int64_t batch_idx) {
   Optimizer& optimizer = only_optimizer(run);
+  const int64_t accumulate = run.state.accumulate_grad_batches;
+  if (accumulate != 1 && optimizer.type_name() == "LBFGS") {
+    refuse_repetition(optimizer, accumulate);
+  }
   TrainingClosure closure(run, batch, batch_idx, optimizer);
   if (run.loops->fit.should_accumulate()) {
     closure();
@@ -193,6 +224,7 @@ void step_without_batch(Run& run, int64_t batch_idx) {
 
 StepOutput optimize_manually(Run& run, Batch& batch, int64_t batch_idx) {
   at::AutoGradMode grad(true);
+  run.hooks.position.step = run.global_step() + 1;
   StepOutput output =
       run.in_step("training_step", [&] { return run.module->training_step(batch, batch_idx); });
   if (output.loss.defined()) output.loss = output.loss.detach();

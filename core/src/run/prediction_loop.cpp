@@ -84,7 +84,7 @@ void PredictionLoop::run() {
   run_.hooks.on_predict_epoch_start(event);
 
   results_.resize(set_.loaders.size());
-  Fetcher fetcher(set_.loaders, set_.limits, /*epoch=*/0);
+  Fetcher fetcher(set_.loaders, set_.limits, /*epoch=*/0, "predict");
   const auto fetch = [&] {
     const ProfilerSpan span(run_.profile.profiler(), "data", "next predict batch");
     return fetcher.next();

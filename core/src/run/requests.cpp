@@ -110,6 +110,63 @@ void Requests::set_should_stop(bool value, int64_t global_step) {
   state_.should_stop = value;
 }
 
+namespace {
+
+StateDict to_state(const Request& request) {
+  return {{"kind", static_cast<int64_t>(request.kind)},
+          {"reason", request.reason},
+          {"author", request.author},
+          {"global_step", request.global_step},
+          {"epoch", request.epoch}};
+}
+
+Request from_state(const StateDict& state) {
+  const int64_t kind = state.at("kind").to_int();
+  if (kind < static_cast<int64_t>(RequestKind::stop) ||
+      kind > static_cast<int64_t>(RequestKind::save)) {
+    throw CheckpointError({},
+                          fmt::format("loops.fit_loop.requests: there is no request of kind {}; "
+                                      "the file is damaged or of a newer version",
+                                      kind));
+  }
+  return {static_cast<RequestKind>(kind), state.at("reason").to_string(),
+          state.at("author").to_string(), state.at("global_step").to_int(),
+          state.at("epoch").to_int()};
+}
+
+}  // namespace
+
+StateDict Requests::state_dict(bool with_stop) const {
+  StateList asked;
+  for (const Request& request : asked_) {
+    // The batch that they are about is done again, and so are they.
+    const bool again =
+        request.kind == RequestKind::skip_batch || request.kind == RequestKind::skip_step;
+    if (!again) asked.emplace_back(to_state(request));
+  }
+  StateDict state{{"asked", std::move(asked)}};
+  if (with_stop && state_.should_stop && stop_.has_value()) state["stop"] = to_state(*stop_);
+  return state;
+}
+
+void Requests::load_state_dict(const StateDict& state,
+                               const std::function<bool(const std::string& author)>& restores) {
+  std::vector<Request> asked;
+  for (const StateValue& each : state.at("asked").to_list()) {
+    asked.push_back(from_state(each.to_dict()));
+  }
+  const StateValue* saved = state.find("stop");
+  std::optional<Request> stop;
+  if (saved != nullptr) stop = from_state(saved->to_dict());
+  asked_ = std::move(asked);
+  if (!stop.has_value() || state_.should_stop || !restores(stop->author)) return;
+  log_info("{} requested a stop at step {}, before the checkpoint was written: {}", stop->author,
+           stop->global_step, stop->reason);
+  state_.should_stop = true;
+  stop_ = stop;
+  granted_.push_back(*std::move(stop));
+}
+
 void Requests::throw_if_interrupted() {
   if (const int number = signal_.exchange(0); number != 0) throw Interrupted(number);
 }

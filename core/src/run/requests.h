@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@
 #include "grapnel/dispatcher.h"
 #include "grapnel/request.h"
 #include "grapnel/run_state.h"
+#include "grapnel/state_dict.h"
 
 namespace grapnel {
 
@@ -63,6 +65,14 @@ class Requests {
   // The one that set RunState::should_stop.
   const std::optional<Request>& stop() const { return stop_; }
   void set_should_stop(bool value, int64_t global_step);
+
+  // For checkpoints: the requests that are not granted yet, and a stop that is not carried out yet.
+  // with_stop: the stop is one.
+  StateDict state_dict(bool with_stop) const;
+  // restores: whether a stop by this author is to be restored. One that the run has been asked for
+  // already is kept.
+  void load_state_dict(const StateDict& state,
+                       const std::function<bool(const std::string& author)>& restores);
 
   // Throws Interrupted after a signal.
   void throw_if_interrupted();

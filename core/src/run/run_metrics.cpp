@@ -13,6 +13,7 @@ void RunMetrics::begin_run() {
   validation_.clear();
   evaluation_.clear();
   batch_size_ = 0;  // of a batch that failed
+  kept_.reset();
 }
 
 void RunMetrics::reset() {
@@ -172,7 +173,8 @@ void RunMetrics::send(const MetricDict& metrics, std::optional<int64_t> step) {
 // ---- Exact resume
 
 void RunMetrics::save_state(StateDict& exact) {
-  exact["metrics"] = train_.state_dict();
+  exact["metrics"] = kept_.has_value() ? *kept_ : train_.state_dict();
+  exact["logged_last"] = std::string(last_function_);
   StateDict visible;
   for (const MetricDict::Entry& entry : views().callback) {
     visible[entry.name] = StateList{entry.value.number(), entry.global_step};
@@ -182,6 +184,10 @@ void RunMetrics::save_state(StateDict& exact) {
 
 void RunMetrics::load_state(const StateDict& exact) {
   train_.load_state_dict(exact.at("metrics").to_dict());
+  if (const StateValue* function = exact.find("logged_last")) {
+    restored_function_ = function->to_string();
+    last_function_ = restored_function_;
+  }
   for (const auto& [name, value] : exact.at("visible_metrics").to_dict()) {
     const StateList& pair = value.to_list();
     views_.callback.set(name, pair.at(0).to_double(), pair.at(1).to_int());

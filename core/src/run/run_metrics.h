@@ -73,6 +73,11 @@ class RunMetrics final : public LogTarget {
   // Names that monitors can see of all that was ever logged in training and validation.
   std::vector<std::string> monitored_names() const;
 
+  // The values of the epoch that ends now stay in checkpoints until the next one begins: a resumed run
+  // may have to train the rest of it.
+  void keep_epoch() { kept_ = snapshot(train_.state_dict()); }
+  void drop_kept() { kept_.reset(); }
+
   // For exact resume: what training has accumulated over the epoch, and what is visible.
   void save_state(StateDict& exact);
   void load_state(const StateDict& exact);
@@ -94,6 +99,8 @@ class RunMetrics final : public LogTarget {
   std::optional<bool> first_iteration_;  // of the running epoch; nothing between epochs
   std::string_view last_function_;       // that logged
   int64_t batch_size_ = 0;               // of the running batch; 0 between batches
+  std::string restored_function_;        // what last_function_ is after a resume
+  std::optional<StateDict> kept_;
 };
 
 class EpochMetrics {

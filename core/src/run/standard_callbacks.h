@@ -17,4 +17,8 @@ void add_default_callbacks(const TrainerOptions& options, std::vector<CallbackHa
 // built-in callbacks; a class derived from one may log more.
 bool logs_only_declared_metrics(const Callback& callback);
 
+// Whether the callback's own state tells that the run is to stop, so that it requests that again in a
+// resumed run. The stop of any other one is kept in checkpoints until it is carried out.
+bool renews_stop(const Callback& callback);
+
 }  // namespace grapnel

@@ -93,6 +93,7 @@ void ManualOptimizer::step(const Closure& closure) {
   run.state.manual_step.completed();
   OptimizerEvent event{run.event(), optimizer, static_cast<int64_t>(index_)};
   run.hooks.on_after_optimizer_step(event);
+  run.hooks.position.step = run.global_step() + 1;
 }
 
 void ManualOptimizer::zero_grad(bool set_to_none) {

@@ -1,33 +1,21 @@
 // FitLoop's inside: the batches of one epoch, and the validation between them.
-#include <fmt/format.h>
+#include <utility>
 
-#include <cmath>
-
-#include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
-#include "grapnel/base/text.h"
 #include "run/loops.h"
 #include "run/optimization.h"
 #include "run/run.h"
+#include "values/rng.h"
 
 namespace grapnel {
 
-void FitLoop::run_epoch(EpochMetrics& metrics) {
-  const bool resumes = resume_ != Resume::none;
-  if (!resumes) reset_epoch();
-  end_epoch_requested_ = false;
-  if (resumes) resume_epoch(metrics);
-  const RunState& state = run_.state;
+void FitLoop::run_batches(EpochMetrics& metrics) {
+  RunState& state = run_.state;
+  if (std::exchange(resumes_, false)) finish_batch_of_checkpoint(metrics);
   // What a resumed epoch has consumed is passed over.
-  fetcher_ =
-      Fetcher(set_.loaders, set_.limits, state.epoch.current.processed, state.batch.current.ready);
-  while (!epoch_done()) {
-    if (!advance(metrics)) {
-      if (take_evaluation()) validate();
-      break;
-    }
-    on_advance_end();
-  }
+  fetcher_ = Fetcher(set_.loaders, set_.limits, state.epoch.current.processed, "train",
+                     state.batch.current.ready);
+  while (!epoch_done()) train_next_batch(metrics);
 }
 
 void FitLoop::reset_epoch() {
@@ -40,28 +28,49 @@ void FitLoop::reset_epoch() {
   state.optimizer_step.reset_on_run();
   state.zero_grad.reset_on_run();
   state.val_batch.total = {};
+  schedulers_.begin_epoch();
+  validations_.begin_epoch();
 }
 
-// Finishes the batch at which the checkpoint was written.
-void FitLoop::resume_epoch(EpochMetrics& metrics) {
+// ---- The batch at which a checkpoint was written
+
+void FitLoop::finish_batch_of_checkpoint(EpochMetrics& metrics) {
   RunState& state = run_.state;
-  const Resume resume = resume_;
-  resume_ = Resume::none;
-  metrics.resume();
-  if (resume == Resume::batch_end) state.batch.completed();
-  state.batch.reset_on_restart();
-  state.scheduler.reset_on_restart();
-  state.optimizer_step.reset_on_restart();
-  state.zero_grad.reset_on_restart();
-  if (resume == Resume::mid_epoch) {
-    state.is_last_batch =
-        false;  // known again with the next batch; the last one may have to be redone
+  if (phase() <= FitPhase::in_batch) {
+    repeat_unfinished();
+    // Known again with the next batch; the last one may have to be done again.
+    state.is_last_batch = false;
+    point_ = {.phase = FitPhase::between_batches, .end_epoch = point_.end_epoch};
+    metrics.resume();
     return;
   }
-  if (resume == Resume::batch_end) send_step_metrics(metrics);
-  skip_next_val_ = resume == Resume::after_validation;
-  on_advance_end();
+  const int64_t batch_idx = state.batch.current.ready - 1;
+  const bool needs_batch = phase() <= FitPhase::batch_end && !point_.data_ended &&
+                           run_.hooks.hook_has_rest(Hook::on_train_batch_end);
+  Batch batch = needs_batch ? batch_again(batch_idx) : Batch();
+  if (batch_idx > 0 || !needs_batch) metrics.resume();
+  if (phase() <= FitPhase::batch_end) {
+    metrics.batch(batch, {}, [&] { finish_batch(batch, batch_idx); });
+  }
+  metrics.resume();
+  close_batch(metrics);
 }
+
+// For the rest of its hooks. The random numbers of its transfer have been drawn before.
+Batch FitLoop::batch_again(int64_t batch_idx) {
+  const GeneratorScope generators;
+  Fetcher fetcher(set_.loaders, set_.limits, run_.state.epoch.current.processed, "train",
+                  batch_idx);
+  std::optional<Fetcher::Item> item = fetcher.next();
+  if (!item.has_value()) {
+    log_warning("the training data no longer have batch {}, at which the checkpoint was written",
+                batch_idx);
+    return {};
+  }
+  return item->batch.empty() ? Batch() : run_.transfer(std::move(item->batch), 0);
+}
+
+// ---- Where the epoch ends
 
 bool FitLoop::accumulated_batches_reached() const {
   return run_.state.batch.current.ready % run_.state.accumulate_grad_batches == 0;
@@ -77,14 +86,12 @@ bool FitLoop::should_accumulate() const {
 }
 
 bool FitLoop::training_done() const {
-  const RunState& state = run_.state;
-  const bool steps = state.max_steps != -1 && run_.global_step() >= state.max_steps;
-  return steps || num_ready_batches_reached();
+  return reached_steps() || num_ready_batches_reached();
 }
 
 bool FitLoop::epoch_done() {
   const RunState& state = run_.state;
-  if (training_done() || end_epoch_requested_) return true;
+  if (training_done() || point_.end_epoch || no_data_) return true;
   if (!state.should_stop) return false;
   if (can_stop_early()) return true;
   log_once(
@@ -95,69 +102,187 @@ bool FitLoop::epoch_done() {
   return false;
 }
 
-bool FitLoop::advance(EpochMetrics& metrics) {
+// ---- One batch
+
+void FitLoop::train_next_batch(EpochMetrics& metrics) {
   RunState& state = run_.state;
   std::optional<Fetcher::Item> item = [&] {
     const ProfilerSpan span(run_.profile.profiler(), "data", "next train batch");
     return fetcher_.next();
   }();
-  if (!item.has_value()) return false;
+  if (!item.has_value()) return end_data(metrics);
   const int64_t batch_idx = state.batch.current.ready;
-  state.is_last_batch = item->is_last;
   Batch batch = std::move(item->batch);
   if (!batch.empty()) batch = run_.transfer(std::move(batch), 0);
+  state.is_last_batch = item->is_last;
   state.batch.ready();
-  bool ended_epoch = false;
-  metrics.batch(batch, {}, [&] { ended_epoch = !train_batch(batch, batch_idx); });
-  if (ended_epoch) return false;
-  state.batch.completed();
-  send_step_metrics(metrics);
-  return true;
+  move_to(FitPhase::in_batch);
+  metrics.batch(batch, {}, [&] {
+    step_on(batch, batch_idx);
+    finish_step();
+    finish_batch(batch, batch_idx);
+  });
+  close_batch(metrics);
 }
 
-// One batch with its hooks; false: on_train_batch_start ended the epoch.
-bool FitLoop::train_batch(Batch& batch, int64_t batch_idx) {
-  StepOutput output;
-  const bool ends_epoch = !step_on(batch, batch_idx, output);
-  run_.state.batch.processed();
-  gradients_of_batch_ = false;
-  // They are about this batch alone.
-  run_.requests.drop({RequestKind::skip_batch, RequestKind::skip_step});
-
-  update_schedulers(/*step_interval=*/true, /*plateau=*/false);
-  if (num_ready_batches_reached()) update_schedulers(/*step_interval=*/false, /*plateau=*/false);
-  if (ends_epoch) return false;
-
-  TrainBatchEnd end{run_.event(), output, batch, batch_idx};
-  run_.hooks.on_train_batch_end(end);
-  return true;
+// The data ended before the batch that was to be the last one. What belongs to the epoch's end comes
+// now: the step of an accumulation window that is not full, schedulers, the validation.
+void FitLoop::end_data(EpochMetrics& metrics) {
+  RunState& state = run_.state;
+  if (state.batch.current.ready == 0) {
+    no_data_ = true;
+    log_warning(
+        "the training data gave no batch in epoch {}, so the fit ends after it; a stream must begin "
+        "again in each epoch, when start() is called",
+        run_.current_epoch());
+    return;
+  }
+  const int64_t batch_idx = state.batch.current.ready - 1;
+  state.is_last_batch = true;
+  point_.data_ended = true;
+  point_.late_step = run_.module->automatic_optimization && state.window_start >= 0;
+  Batch none;
+  if (point_.late_step) {
+    step_without_batch(run_, batch_idx);
+    finish_step();
+  } else {
+    move_to(FitPhase::epoch_schedulers);
+  }
+  finish_batch(none, batch_idx);
+  close_batch(metrics);
 }
 
-// on_train_batch_start and the step, unless one is not to be made; false: the hook ended the epoch.
-bool FitLoop::step_on(Batch& batch, int64_t batch_idx, StepOutput& output) {
+// on_train_batch_start and the step, unless one is not to be made.
+void FitLoop::step_on(Batch& batch, int64_t batch_idx) {
   RunState& state = run_.state;
   if (batch.empty()) {
     log_once("fit-empty-batch", LogLevel::warning,
              "the training data gave an empty batch; no step is made on it");
     step_without_batch(run_, batch_idx);
-    return true;
+    return;
   }
-  run_.hooks.position.step = run_.global_step() + 1;
+  const int64_t steps_before = run_.global_step();
+  run_.hooks.position.step = steps_before + steps_of_next_batch();
   TrainBatchStart start{run_.event(), batch, batch_idx};
   run_.hooks.on_train_batch_start(start);
   if (run_.requests.take(RequestKind::end_epoch)) {
     state.is_last_batch = true;
-    return false;
+    point_.batch_left_out = true;
+    return;
   }
   state.batch.started();
   if (run_.requests.take(RequestKind::skip_batch)) {
     step_without_batch(run_, batch_idx);
   } else if (run_.module->automatic_optimization) {
-    output = optimize_automatically(run_, batch, batch_idx);
+    output_ = optimize_automatically(run_, batch, batch_idx);
   } else {
-    output = optimize_manually(run_, batch, batch_idx);
+    const int64_t step_of_batch = run_.hooks.position.step;
+    output_ = optimize_manually(run_, batch, batch_idx);
+    run_.hooks.position.step = step_of_batch;
+    if (run_.global_step() > steps_before) last_steps_ = run_.global_step() - steps_before;
   }
-  return true;
+}
+
+// Manual optimization may make several: it is taken to make as many as in the batch before, at first
+// one for each optimizer.
+int64_t FitLoop::steps_of_next_batch() const {
+  if (run_.module->automatic_optimization) return 1;
+  if (last_steps_ > 0) return last_steps_;
+  return std::max<int64_t>(1, static_cast<int64_t>(run_.optimizers.size()));
+}
+
+void FitLoop::enter_after_step(const StepOutput& output) {
+  output_ = output;
+  move_to(FitPhase::after_step);
+}
+
+void FitLoop::finish_step() {
+  if (!point_.data_ended) run_.state.batch.processed();
+  gradients_of_batch_ = false;
+  // They are about this batch alone.
+  run_.requests.drop({RequestKind::skip_batch, RequestKind::skip_step});
+  move_to(FitPhase::step_schedulers);
+}
+
+// From the optimizer's step to on_train_batch_end.
+void FitLoop::finish_batch(Batch& batch, int64_t batch_idx) {
+  RunState& state = run_.state;
+  if (phase() == FitPhase::after_step) {  // only after a resume
+    OptimizerEvent event{run_.event(), *run_.optimizers[0], 0};
+    run_.hooks.on_after_optimizer_step(event);
+    finish_step();
+  }
+  if (phase() == FitPhase::step_schedulers) {
+    if (!should_accumulate()) {
+      schedulers_.step(Interval::step, /*with_metric=*/false, state.batch.current.ready);
+    }
+    move_to(FitPhase::epoch_schedulers);
+  }
+  if (phase() == FitPhase::epoch_schedulers) {
+    if (num_ready_batches_reached()) step_epoch_schedulers();
+    if (point_.batch_left_out) {
+      move_to(take_evaluation() ? FitPhase::validation : FitPhase::batch_closing);
+    } else if (point_.data_ended) {
+      move_to(point_.late_step ? FitPhase::step_metrics : FitPhase::requests);
+    } else {
+      move_to(FitPhase::batch_end);
+    }
+  }
+  if (phase() == FitPhase::batch_end) {
+    TrainBatchEnd end{run_.event(), output_, batch, batch_idx};
+    run_.hooks.on_train_batch_end(end);
+    state.batch.completed();
+    move_to(FitPhase::step_metrics);
+  }
+  output_ = {};
+}
+
+// Those that look at no metric.
+void FitLoop::step_epoch_schedulers() {
+  schedulers_.step(Interval::epoch, /*with_metric=*/false, run_.current_epoch() + 1);
+}
+
+// ---- After a batch
+
+// From on_train_batch_end to the next batch.
+void FitLoop::close_batch(EpochMetrics& metrics) {
+  RunState& state = run_.state;
+  if (phase() == FitPhase::step_metrics) {
+    move_to(FitPhase::requests);
+    send_step_metrics(metrics);
+  }
+  if (phase() == FitPhase::requests) decide_after_batch();
+  if (phase() == FitPhase::validation) {
+    validate();
+    move_to(FitPhase::after_validation);
+  }
+  if (phase() == FitPhase::validation_end) {  // only after a resume
+    finish_validation();
+    move_to(FitPhase::after_validation);
+  }
+  if (phase() == FitPhase::after_validation) {
+    move_to(FitPhase::batch_closing);
+    take_end_epoch();
+    save_if_requested();
+  }
+  if (phase() == FitPhase::batch_closing) {
+    const bool has_step = !point_.batch_left_out && (!point_.data_ended || point_.late_step);
+    if (has_step && !should_accumulate()) {
+      schedulers_.step(Interval::step, /*with_metric=*/true, state.batch.current.ready);
+      ++state.batches_that_stepped;
+    }
+    move_to(point_.end_epoch && !num_ready_batches_reached() ? FitPhase::ended_by_request
+                                                             : FitPhase::between_batches);
+  }
+  if (phase() == FitPhase::ended_by_request) {
+    // As when a batch's start ends the epoch: what moves on once an epoch does so after this batch.
+    state.is_last_batch = true;
+    step_epoch_schedulers();
+    move_to(FitPhase::between_batches);
+  }
+  if (state.should_stop) run_.loggers.save();
+  run_.checkpointing.poll();
+  if (!training_done()) run_.requests.throw_if_interrupted();
 }
 
 void FitLoop::send_step_metrics(EpochMetrics& metrics) {
@@ -166,13 +291,16 @@ void FitLoop::send_step_metrics(EpochMetrics& metrics) {
   metrics.send_step();
 }
 
-FitLoop::BatchDecision FitLoop::decide_after_batch() {
-  BatchDecision decision;
-  if (!run_.requests.any()) return decision;
-  decision.end_epoch = run_.requests.take(RequestKind::end_epoch);
-  decision.evaluate = take_evaluation();
+void FitLoop::decide_after_batch() {
+  take_end_epoch();
+  const bool requested = run_.requests.any() && take_evaluation();
+  if (!point_.data_ended) validations_.count_batch();
+  move_to(validation_is_due() || requested ? FitPhase::validation : FitPhase::batch_closing);
   save_if_requested();
-  return decision;
+}
+
+void FitLoop::take_end_epoch() {
+  if (run_.requests.take(RequestKind::end_epoch)) point_.end_epoch = true;
 }
 
 // Grants requests to evaluate, where there is something to evaluate.
@@ -187,27 +315,11 @@ bool FitLoop::take_evaluation() {
   return false;
 }
 
-void FitLoop::on_advance_end() {
-  RunState& state = run_.state;
-  const BatchDecision decision = decide_after_batch();
-  bool due = validation_is_due();
-  if (skip_next_val_) {
-    due = false;
-    skip_next_val_ = false;
-  }
-  if (due || decision.evaluate) validate();
-  end_epoch_requested_ = end_epoch_requested_ || decision.end_epoch;
-
-  update_schedulers(/*step_interval=*/true, /*plateau=*/true);
-  if (!should_accumulate()) ++state.batches_that_stepped;
-  if (end_epoch_requested_ && !num_ready_batches_reached()) {
-    // As when a batch's start ends the epoch: what moves on once an epoch does so after this batch.
-    state.is_last_batch = true;
-    update_schedulers(/*step_interval=*/false, /*plateau=*/false);
-  }
-  if (state.should_stop) run_.loggers.save();
-  run_.checkpointing.poll();
-  if (!training_done()) run_.requests.throw_if_interrupted();
+bool FitLoop::validation_is_due() {
+  if (!validates_this_epoch()) return false;
+  const bool due = validations_.take_due();
+  // One more validation before an early stop.
+  return due || (run_.state.should_stop && can_stop_early());
 }
 
 void FitLoop::validate() {
@@ -223,64 +335,19 @@ void FitLoop::validate() {
     fetcher_.lose_position();
   }
   state.stage = Stage::train;
-  if (run_.requests.any()) end_epoch_requested_ = decide_after_batch().end_epoch;
 }
 
-bool FitLoop::validation_is_due() {
-  if (!validates_this_epoch()) return false;
-  const RunState& state = run_.state;
-  const bool by_time = run_.limits.val_seconds.has_value();
-  const bool at_end_of_data = !by_time && !val_check_batch_.has_value();
-  if (state.is_last_batch && at_end_of_data) return true;
-  // One more validation before an early stop.
-  if (state.should_stop && can_stop_early()) return true;
-  if (by_time) return run_.clock->now() - last_validation_ >= *run_.limits.val_seconds;
-
-  const int64_t batch_idx = state.batch.current.ready - 1;
-  if (at_end_of_data) return false;
-  const bool over_epochs = !run_.limits.check_val_every_n_epoch.has_value();
-  const int64_t position = over_epochs ? state.batch.total.ready - 1 : batch_idx;
-  return (position + 1) % *val_check_batch_ == 0;
+void FitLoop::enter_validation_end() {
+  move_to(FitPhase::validation_end);
 }
 
-void FitLoop::update_schedulers(bool step_interval, bool plateau) {
-  if (step_interval && should_accumulate()) return;
-  if (run_.schedulers.empty() || !run_.module->automatic_optimization) return;
-  RunState& state = run_.state;
-  const int64_t position =
-      (step_interval ? state.batch.current.ready - 1 : run_.current_epoch()) + 1;
-  for (const SchedulerConfig& config : run_.schedulers) {
-    if (config.scheduler->wants_metric() != plateau) continue;
-    if ((config.interval == Interval::step) != step_interval) continue;
-    if (position % config.frequency != 0) continue;
-    std::optional<double> metric;
-    if (plateau) {
-      const MetricDict& available = run_.metrics.views().callback;
-      if (const MetricDict::Entry* entry = available.find(config.monitor)) {
-        metric = entry->value.number();
-      } else if (config.strict) {
-        const auto names = available.names();
-        const auto near = nearest(config.monitor, names);
-        throw MetricError(
-            fmt::format("{} monitors '{}', which nothing has logged{}; available: {}. Set the "
-                        "scheduler's monitor, or strict=false to skip its steps until then",
-                        config.scheduler->type_name(), config.monitor,
-                        near.has_value() ? fmt::format(" (did you mean '{}'?)", *near) : "",
-                        names.empty() ? "nothing" : join(names, ", ")),
-            config.monitor, names);
-      } else {
-        log_warning(
-            "{} monitors '{}', which nothing has logged; its step is skipped "
-            "(strict=false)",
-            config.scheduler->type_name(), config.monitor);
-        continue;
-      }
-    }
-    state.scheduler.ready();
-    run_.in_module("lr_scheduler_step",
-                   [&] { run_.module->lr_scheduler_step(*config.scheduler, metric); });
-    state.scheduler.completed();
-  }
+// The rest of on_validation_end, in which the checkpoint was written.
+void FitLoop::finish_validation() {
+  run_.state.stage = Stage::validate;
+  Event event = run_.event();
+  run_.hooks.on_validation_end(event);
+  run_.state.stage = Stage::train;
+  validations_.note_validation(run_.clock->now());
 }
 
 }  // namespace grapnel

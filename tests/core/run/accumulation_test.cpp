@@ -5,7 +5,10 @@
 
 #include "../support/recorder.h"
 #include "catch.h"
+#include "grapnel/optim/torch_optimizer.h"
 #include "toy.h"
+
+#include <torch/optim/lbfgs.h>
 
 namespace accumulation_test {
 
@@ -115,6 +118,45 @@ TEST_CASE(
 TEST_CASE("an accumulation window whose batches are all skipped has no step") {
   CHECK(steps_without({0, 1}, true).gradients.size() == 1);
   CHECK(steps_without({0, 1}, false).gradients.size() == 1);
+}
+
+TEST_CASE("an optimizer that evaluates its loss several times is refused beside accumulation") {
+  struct Net : ToyModule {
+    OptimizerConfig configure_optimizers() override {
+      return std::make_shared<TorchOptimizer>(std::make_shared<torch::optim::LBFGS>(
+          std::vector<at::Tensor>{weight, bias}, torch::optim::LBFGSOptions(0.5)));
+    }
+  };
+  TrainerOptions options = quiet(2);
+  Net alone;
+  Trainer(options).fit(alone, toy_data(2));
+  options.accumulate_grad_batches = 2;
+  Net module;
+  CHECK_THROWS_WITH(Trainer(options).fit(module, toy_data(2)),
+                    Catch::Contains("LBFGS") && Catch::Contains("accumulate_grad_batches=2"));
+}
+
+TEST_CASE(
+    "an optimizer that calls its closure again is refused within a window of several batches") {
+  struct Twice : SGD {
+    using SGD::SGD;
+    std::string type_name() const override { return "Twice"; }
+    ClosureResult step(const Closure& closure) override {
+      closure();
+      return SGD::step(closure);
+    }
+  };
+  struct Net : ToyModule {
+    OptimizerConfig configure_optimizers() override {
+      return std::make_shared<Twice>(std::vector<at::Tensor>{weight, bias});
+    }
+  };
+  TrainerOptions options = quiet(1);
+  Net alone;
+  Trainer(options).fit(alone, toy_data(2));
+  options.accumulate_grad_batches = 2;
+  Net module;
+  CHECK_THROWS_WITH(Trainer(options).fit(module, toy_data(2)), Catch::Contains("Twice"));
 }
 
 }  // namespace accumulation_test
