@@ -28,46 +28,25 @@ bool sanity_check_comes_between(const Plan& plan, const Facts& facts) {
   return has_sanity_check(plan) && facts.was_at_epoch_end;
 }
 
-// Stop requests are granted later only.
-bool is_deferred(const Plan& plan) {
-  return plan.has("trainer.min_epochs") || plan.has("trainer.min_steps");
-}
-
-// From training_step to the optimizer's update.
-bool is_within_step(const std::string& hook) {
+// From training_step to the optimizer's update; with two optimizers, which training_step itself steps,
+// to its end.
+bool is_within_step(const std::string& hook, const Plan& plan) {
   return hook == "on_before_zero_grad" || hook == "on_before_backward" ||
-         hook == "on_after_backward" || hook == "on_before_optimizer_step";
+         hook == "on_after_backward" || hook == "on_before_optimizer_step" ||
+         (hook == "on_after_optimizer_step" && plan.has("model.optimizers"));
 }
 
 // clang-format off
 
 // One line for each.
 const std::vector<ByPlan> kPlans = {
-    {"\"every n steps\" never comes, or not evenly, when each batch makes two steps",
-     [](const Plan& plan) { return plan.has("model.optimizers") && (plan.has("callbacks.ema_weight_averaging") || plan.has("callbacks.counter.every")); }},
 };
 
 const std::vector<ByFacts> kFacts = {
-    {"the rest of an epoch that a limit or a stop request ended is never trained",
-     [](const Plan&, const Facts& facts) { return facts.cut_short; }},
-    {"the stop that a callback asked for is forgotten when the checkpoint was written before it was granted",
-     [](const Plan& plan, const Facts& facts) { return facts.ended_by_request && (facts.in_last_epoch || is_deferred(plan)); }},
-    {"a checkpoint written in on_train_batch_end lacks what the module does there, which comes later",
-     [](const Plan& plan, const Facts& facts) { return facts.from_checkpoint && (plan.has("model.log_at_batch_end") || plan.has("model.end_epoch_at") || plan.has("model.evaluate_at")); }},
-    {"after a signal within an epoch everything is logged one step late",
-     [](const Plan&, const Facts& facts) { return facts.stop.kind == "interrupt" && facts.within_epoch; }},
     {"the sanity check of a resumed run wipes the metrics that are monitored at the epoch's end",
      [](const Plan& plan, const Facts& facts) { return sanity_check_comes_between(plan, facts) && (plan.text("scheduler.name", "") == "ReduceLROnPlateau" || plan.has("callbacks.early_stopping") || plan.has("callbacks.model_checkpoint")); }},
-    {"a callback behind the one that fails in a hook never has that call",
-     [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook != "on_train_batch_start" && is_followed(plan); }},
-    {"a run that its own max_steps has ended begins one more epoch when it is resumed",
-     [](const Plan& plan, const Facts& facts) { return facts.in_last_epoch && plan.has("trainer.max_steps"); }},
-    {"a failure after the optimizer's step makes the resumed run do that step once more",
-     [](const Plan&, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook == "on_after_optimizer_step"; }},
     {"what a batch that fails half-way had logged, drawn and counted comes once more when it is repeated",
-     [](const Plan&, const Facts& facts) { return facts.stop.kind == "exception" && is_within_step(facts.stop.hook); }},
-    {"a batch that fails half-way counts twice for check_val_every_n_epoch=null",
-     [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook == "on_train_batch_start" && plan.has("trainer.check_val_every_n_epoch"); }},
+     [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && is_within_step(facts.stop.hook, plan); }},
 };
 
 const std::vector<ByDifference> kDifferences = {

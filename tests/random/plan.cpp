@@ -372,13 +372,6 @@ size_t place_of_probe(const Plan& plan, size_t callbacks) {
                   callbacks);
 }
 
-bool is_followed(const Plan& plan) {
-  const ConfigValue* callbacks = plan.document.find("callbacks");
-  const ConfigValue* plugins = plan.document.find("plugins");
-  const size_t count = callbacks == nullptr ? 0 : callbacks->size();
-  return (plugins != nullptr && plugins->size() > 0) || place_of_probe(plan, count) < count;
-}
-
 std::string describe(const Plan& plan) {
   std::string text;
   for (const auto& section : plan.document.as_object()) {

@@ -71,8 +71,6 @@ std::vector<std::string> pieces(const Plan& plan);
 
 // Where the probe has its place among `callbacks` callbacks of the user.
 size_t place_of_probe(const Plan& plan, size_t callbacks);
-// Does another callback have its hooks after the probe's?
-bool is_followed(const Plan& plan);
 
 // For people.
 std::string describe(const Plan& plan);

@@ -27,6 +27,9 @@ class Probe final : public Callback {
   void at(std::string hook, int64_t call, std::function<void(Trainer&)> action);
   // A checkpoint that it writes must hold what all other callbacks did before.
   void comes_last() { place_ = Place::checkpoint; }
+  // A stop that it requests is none of the resumed run's: that has no callback of this name.
+  void is_the_stopper() { set_name("stopper"); }
+  std::string state_key() const override { return "Probe"; }
   Place place() const override { return place_; }
   bool monitors() const override { return place_ == Place::checkpoint; }
 
