@@ -3,15 +3,16 @@
 //   CallbackHandle(std::make_shared<WeightHistogram>()).only({.every = CallSpan::steps(100)})
 //   "callbacks": {"weight_histogram": {"every": {"steps": 100}, "after": {"epochs": 2}}}
 //
-//   every   every n-th step or epoch
+//   every   when n steps or epochs have passed since the last time
 //   after   only after the first n
 //   first   only during the first n
 //   last    only during the last n; needs trainer.max_steps or max_epochs
 //   once    each hook only once, the first time the other conditions hold; kept in checkpoints
 //
 // Conditions given together must all hold. Steps are optimizer steps of the run and count from 1; a
-// micro-batch belongs to the step that ends its accumulation window. Epochs count from 1. In a
-// Fabric both are counted from the loop's calls (fabric.h).
+// micro-batch belongs to the step that ends its accumulation window, a batch in which manual
+// optimization makes several steps to the last of them: as many as the batch before made, or one of
+// each optimizer. Epochs count from 1. In a Fabric both are counted from the loop's calls (fabric.h).
 //
 // A filter applies to hooks that recur during fit. In units of epochs: the hooks of training epochs
 // and batches, of the optimization and of validation inside fit. `every` in units of steps: batches

@@ -54,7 +54,9 @@ class GRAPNEL_CORE_API Trainer {
 
   // Train. Throws what a step or hook threw, after on_exception and on_run_end; Interrupted after a
   // signal; ConfigError before anything ran when the parts don't fit together. data: a DataModule,
-  // loaders, or nothing when the module brings its own. Calling it again continues the training.
+  // loaders, or nothing when the module brings its own. Calling it again trains the module further and
+  // counts epochs and steps on, but with the optimizers and schedulers that configure_optimizers then
+  // makes: momenta and learning rates start over. To continue with them, resume from a checkpoint.
   void fit(ModuleRef module, Data data = {}, const RunOptions& options = {});
 
   // One MetricDict per data loader, with the metrics logged for the epoch.
