@@ -60,14 +60,25 @@ void add_value(std::string_view value, std::int64_t step, EventPoints& points) {
   if (!points.scalars.insert_or_assign({tag, step}, scalar).second) ++points.doubled;
 }
 
-// Event {step = 2, summary = 5 {value = 1}}
+// SessionLog {status = 1}, START = 1: an attempt begins at this step, and what a former one had from
+// there on doesn't count.
+void add_session(std::string_view session, std::int64_t step, EventPoints& points) {
+  for_each_field(session, [&](std::uint64_t field, std::uint64_t integer, std::string_view) {
+    if (field != 1 || integer != 1) return;
+    std::erase_if(points.scalars, [step](const auto& point) { return point.first.second >= step; });
+  });
+}
+
+// Event {step = 2, summary = 5 {value = 1}, session_log = 7}
 void add_event(std::string_view event, EventPoints& points) {
   std::int64_t step = 0;
-  std::vector<std::string_view> summaries;
+  std::vector<std::string_view> summaries, sessions;
   for_each_field(event, [&](std::uint64_t field, std::uint64_t integer, std::string_view bytes) {
     if (field == 2) step = static_cast<std::int64_t>(integer);
     if (field == 5) summaries.push_back(bytes);
+    if (field == 7) sessions.push_back(bytes);
   });
+  for (const std::string_view session : sessions) add_session(session, step, points);
   for (const std::string_view summary : summaries) {
     for_each_field(summary, [&](std::uint64_t field, std::uint64_t, std::string_view bytes) {
       if (field == 1) add_value(bytes, step, points);

@@ -17,14 +17,15 @@ using Random = std::mt19937_64;
 struct KillOutcome {
   int kills_at_operation = 0;
   int kills_at_time = 0;
-  int begun_anew = 0;                  // resumes that found no checkpoint yet
-  std::string failure;                 // a process that ended in another way; empty: none
-  bool same_tensors = false;           // of last.ckpt, byte by byte
-  bool same_csv = false;               // metrics.csv, byte by byte
-  bool same_json_lines = false;        // metrics.jsonl
-  bool same_points = false;            // scalars of TensorBoard's event files
-  int doubled_points = 0;              // of one tag and step
-  std::vector<std::string> damaged;    // checkpoints that don't verify, after any kill
+  int begun_anew = 0;                      // resumes that found no checkpoint yet
+  std::string failure;                     // a process that ended in another way; empty: none
+  std::vector<std::string> other_tensors;  // of last.ckpt: not equal byte by byte
+  bool same_csv = false;                   // metrics.csv, byte by byte
+  bool same_json_lines = false;            // metrics.jsonl
+  bool same_points = false;                // scalars of TensorBoard's event files
+  int doubled_points = 0;                  // of one tag and step
+  std::vector<std::string> damaged;        // checkpoints that don't verify, after any kill
+  std::size_t kept = 0;  // 1: the file that the last process resumed from is there, too
   std::vector<std::string> left_over;  // files that only the killed training has
   std::vector<std::string> missing;    // files that only the other one has
 

@@ -83,8 +83,32 @@ std::map<std::string, std::string> tensors_of(const fs::path& checkpoint) {
   return tensors;
 }
 
+// The names of tensors that differ, or that only one has.
+std::vector<std::string> differing(const std::map<std::string, std::string>& a,
+                                   const std::map<std::string, std::string>& b) {
+  std::vector<std::string> names;
+  for (const auto& [name, bytes] : a) {
+    const auto other = b.find(name);
+    if (other == b.end() || other->second != bytes) names.push_back(name);
+  }
+  for (const auto& [name, bytes] : b) {
+    if (!a.contains(name)) names.push_back(name);
+  }
+  return names;
+}
+
 std::string text_of(const fs::path& file) {
   return fs::exists(file) ? read_file(file, kMaxFile) : std::string();
+}
+
+// The name of the file that the last process resumed from, by its log; empty: none.
+std::string last_resumed_from(const fs::path& log) {
+  const std::string text = text_of(log);
+  const std::string words = "resuming from the checkpoint ";
+  const std::size_t at = text.rfind(words);
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at + words.size();
+  return fs::path(text.substr(begin, text.find('\n', begin) - begin)).filename().string();
 }
 
 bool has_checkpoint(const fs::path& run) {
@@ -111,7 +135,7 @@ std::string describe_kill_setting(int setting) {
 }
 
 bool KillOutcome::ok() const {
-  return failure.empty() && same_tensors && same_csv && same_json_lines && same_points &&
+  return failure.empty() && other_tensors.empty() && same_csv && same_json_lines && same_points &&
          damaged.empty() && left_over.empty() && missing.empty();
 }
 
@@ -133,7 +157,7 @@ KillCase::KillCase(fs::path directory, int setting)
 
 Command KillCase::command(const std::string& run) const {
   Command command;
-  command.arguments = {"fit", "--quiet", "--config", "run.json", "--run-dir", run};
+  command.arguments = {"fit", "--config", "run.json", "--run-dir", run};
   command.directory = directory_;
   command.log = directory_ / "log";
   for (const char* name : {"HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"}) {
@@ -221,12 +245,19 @@ void KillCase::compare(KillOutcome& outcome) const {
   outcome.same_csv = same("metrics.csv");
   outcome.same_json_lines = same("metrics.jsonl");
   const EventPoints points = read_event_points(killed);
-  outcome.same_points = points.scalars == read_event_points(whole).scalars;
-  outcome.doubled_points = points.doubled;
-  outcome.same_tensors =
-      fs::exists(last_of(killed)) && tensors_of(last_of(killed)) == tensors_of(last_of(whole));
+  const EventPoints undisturbed = read_event_points(whole);
+  outcome.same_points = points.scalars == undisturbed.scalars;
+  outcome.doubled_points = points.doubled - undisturbed.doubled;
+  outcome.other_tensors = fs::exists(last_of(killed))
+                              ? differing(tensors_of(last_of(whole)), tensors_of(last_of(killed)))
+                              : std::vector<std::string>{"all: there is no last.ckpt"};
   const auto expected = names_below(whole), found = names_below(killed);
   outcome.left_over = only_in(found, expected);
+  // That one stays during the run, and the next resume removes it.
+  const std::string resumed_from = last_resumed_from(directory_ / "log");
+  outcome.kept = std::erase_if(outcome.left_over, [&](const std::string& name) {
+    return fs::path(name).filename() == resumed_from;
+  });
   outcome.missing = only_in(expected, found);
 }
 

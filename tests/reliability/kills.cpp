@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,7 +29,7 @@ struct Sum {
   int trainings = 0, kills_at_operation = 0, kills_at_time = 0, begun_anew = 0, failed = 0;
   int same_tensors = 0, same_csv = 0, same_json_lines = 0;
   int same_points = 0, doubled_points = 0;
-  std::size_t damaged = 0, left_over = 0, missing = 0;
+  std::size_t damaged = 0, kept = 0, left_over = 0, missing = 0;
 
   int kills() const { return kills_at_operation + kills_at_time; }
 
@@ -38,12 +39,13 @@ struct Sum {
     kills_at_time += outcome.kills_at_time;
     begun_anew += outcome.begun_anew;
     failed += outcome.failure.empty() ? 0 : 1;
-    same_tensors += outcome.same_tensors ? 1 : 0;
+    same_tensors += outcome.failure.empty() && outcome.other_tensors.empty() ? 1 : 0;
     same_csv += outcome.same_csv ? 1 : 0;
     same_json_lines += outcome.same_json_lines ? 1 : 0;
     same_points += outcome.same_points ? 1 : 0;
     doubled_points += outcome.doubled_points;
     damaged += outcome.damaged.size();
+    kept += outcome.kept;
     left_over += outcome.left_over.size();
     missing += outcome.missing.size();
   }
@@ -65,7 +67,8 @@ void print_table(const Sum& sum) {
   row("same scalars in TensorBoard's files", of_all(sum.same_points));
   row("scalars of one tag and step that stand there twice", std::to_string(sum.doubled_points));
   row("damaged checkpoints, after any kill", std::to_string(sum.damaged));
-  row("files left over", std::to_string(sum.left_over));
+  row("files kept because the last resume was from them", std::to_string(sum.kept));
+  row("other files left over", std::to_string(sum.left_over));
   row("files missing", std::to_string(sum.missing));
 }
 
@@ -73,7 +76,9 @@ void print_differences(const KillOutcome& outcome, int number, int setting) {
   fmt::print("training {} ({}; {} kills):\n", number, describe_kill_setting(setting),
              outcome.kills());
   if (!outcome.failure.empty()) fmt::print("  failed: {}\n", outcome.failure);
-  if (!outcome.same_tensors) fmt::print("  other tensors in last.ckpt\n");
+  for (const std::string& name : outcome.other_tensors) {
+    fmt::print("  another tensor in last.ckpt: {}\n", name);
+  }
   if (!outcome.same_csv) fmt::print("  another metrics.csv\n");
   if (!outcome.same_json_lines) fmt::print("  another metrics.jsonl\n");
   if (!outcome.same_points) fmt::print("  other scalars in TensorBoard's files\n");
@@ -83,6 +88,7 @@ void print_differences(const KillOutcome& outcome, int number, int setting) {
 }
 
 int kill_trainings(const Options& options) {
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   fmt::print("seed {}\n", options.seed);
   std::optional<TemporaryDirectory> temporary;
   if (options.directory.empty()) temporary.emplace("grapnel-kills-");
