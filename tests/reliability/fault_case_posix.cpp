@@ -132,7 +132,9 @@ std::int64_t FaultCase::calls(const std::string& call) const {
                                       {"GRAPNEL_TEST_FAULT_CALL", call},
                                       {"GRAPNEL_TEST_COUNT_FILE", count.string()}});
   if (!result.ok()) throw std::runtime_error("the undisturbed training failed: " + result.error);
-  return std::atoll(read_file(count, 100).c_str());
+  const std::int64_t found = std::atoll(read_file(count, 100).c_str());
+  if (found == 0) throw std::runtime_error("the undisturbed training made no call of " + call);
+  return found;
 }
 
 FaultOutcome FaultCase::run(const Fault& fault) const {

@@ -19,7 +19,7 @@ trap 'umount "$work/disk" 2> /dev/null; rm -rf "$work"' EXIT
 export HOME=$work/home TMPDIR=$work
 unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME
 mkdir "$work/disk" "$work/here" "$HOME"
-mount -t tmpfs -o size=160k tmpfs "$work/disk"
+mount -t tmpfs -o size=120k tmpfs "$work/disk"
 cd "$work/here"
 
 fail() {
