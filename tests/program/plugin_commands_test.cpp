@@ -84,7 +84,7 @@ TEST_CASE("a plugin that cannot be copied keeps none of the others from being en
     fs::permissions(user.dir / directory, fs::perms::owner_all);
   }
   const ProcessResult result = user.run({"plugin", "enable", "--all", "--json"});
-  CHECK(result.exit_code == 1);
+  CHECK(result.exit_code == 6);
   CHECK_THAT(result.error, Contains("-b.so"));
   const ConfigValue enabled = parse_json(result.output, "standard output");
   REQUIRE(enabled.size() == 2);
