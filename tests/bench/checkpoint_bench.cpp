@@ -4,6 +4,9 @@
 //
 //   checkpoint_bench DIRECTORY [MEBIBYTES=256] [ROUNDS=5]
 #include <ATen/ATen.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <chrono>
@@ -62,6 +65,9 @@ void reset_peak() {
 
 // The peak while `act` runs, over what was there before.
 std::int64_t peak_of(const std::function<void()>& act) {
+#if defined(__GLIBC__)
+  malloc_trim(0);  // what earlier rounds have freed must not be there to be used again
+#endif
   reset_peak();
   const std::int64_t before = memory("VmRSS");
   act();

@@ -72,14 +72,14 @@ def main():
         return statistics.median(values)
 
     torch_save, torch_load = (statistics.median(times[what]) for what in ("torch.save", "torch.load"))
-    rows = [(f"{what} + fsync" if "save" in what else what, statistics.median(values)) for what, values in times.items()]
+    rows = [(what + (" + fsync" if "save" in what else ""), statistics.median(values)) for what, values in times.items()]
     rows += [("grapnel save + fsync, with checksums", median("save", "median"))]
     rows += [("grapnel load, verified", median("load", "median"))]
     print(f"{layers * 4} MiB, median of {options.rounds} rounds{'':24}seconds  of torch's")
     for what, value in rows:
         print(f"  {what:<50}{value:8.3f}  {value / (torch_load if 'load' in what else torch_save):8.2f}")
-    print(f"memory over the model's own, as a share of it: {median('save_peak'):.3f} saving, "
-          f"{median('load_peak') - 1:.3f} loading (over the tensors that it returns)")
+    print(f"peak of memory, as a share of the model: {1 + median('save_peak'):.3f} saving (with the model itself), "
+          f"{median('load_peak'):.3f} loading")
     stall = median("synchronous", "stall", "median")
     own = median("asynchronous", "stall", "median")
     beside = median("asynchronous", "batch_beside_a_save", "median") - median("asynchronous", "batch_without", "median")
