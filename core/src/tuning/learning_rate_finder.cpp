@@ -124,6 +124,9 @@ void check_lr_search(const Run& run) {
                                       "on_train_epoch_start of a fit, not in {}",
                                       where.empty() ? "this place" : where));
   }
+}
+
+void check_one_optimizer(const Run& run) {
   const bool none = dynamic_cast<const NoOptimizer*>(run.optimizers.at(0).get()) != nullptr;
   const size_t count = none ? 0 : run.optimizers.size();
   if (count != 1) {
@@ -221,6 +224,7 @@ void LearningRateFinder::lr_find(Event& event) {
     const Reload reload{run};
     Trial trial(run, {recorder});
     Run& inner = trial.run();
+    check_one_optimizer(inner);
     const auto scheduler = std::make_shared<SweepLR>(inner.optimizers[0], options_);
     recorder->scheduler = scheduler.get();
     inner.schedulers.clear();
@@ -228,6 +232,8 @@ void LearningRateFinder::lr_find(Event& event) {
     inner.schedulers.back().scheduler = scheduler;
     inner.schedulers.back().interval = Interval::step;
     inner.state.max_steps = start + options_.num_training_steps;
+    // In a resumed fit it counts the epochs that are restored after the search.
+    if (!run.checkpointing.path().empty()) inner.state.max_epochs = -1;
     inner.limits.val = options_.num_training_steps;
     const bool shows_progress =
         std::any_of(run.callbacks.begin(), run.callbacks.end(),

@@ -2,7 +2,10 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <exception>
+
 #include "grapnel/base/log.h"
+#include "run/standard_callbacks.h"
 #include "values/rng.h"
 
 namespace grapnel {
@@ -33,9 +36,11 @@ void put_back_part(const char* what, Step&& step) noexcept {
 
 }  // namespace
 
-Trial::Trial(Run& outer, std::vector<CallbackHandle> callbacks) : outer_(outer) {
+Trial::Trial(Run& outer, std::vector<CallbackHandle> callbacks)
+    : outer_(outer), exceptions_(std::uncaught_exceptions()) {
   auto inner = std::make_unique<Run>(outer.trainer, trial_options(outer), std::move(callbacks));
   inner_ = inner.get();
+  inner->executing = true;
   inner->module = outer.module;
   inner->mask = outer.mask;
   inner->data = outer.data;
@@ -84,8 +89,64 @@ void Trial::remember() {
   for (const SchedulerConfig& config : outer_.schedulers) {
     schedulers_.push_back(snapshot(config.scheduler->state_dict()));
   }
-  if (outer_.data.module != nullptr) data_ = snapshot(outer_.data.module->state_dict());
   generators_ = generator_states();
+  save_hooks();
+}
+
+std::vector<CallbackHandle> Trial::listeners() const {
+  std::vector<CallbackHandle> listeners;
+  for (const CallbackHandle& handle : outer_.callbacks) {
+    if (handle.origin == CallbackOrigin::plugin || is_built_in_callback(*handle.callback)) continue;
+    listeners.push_back(handle);
+  }
+  return listeners;
+}
+
+void Trial::save_hooks() {
+  StateDict states;
+  for (const CallbackHandle& handle : listeners()) {
+    outer_.hooks.call_for_state(*handle.callback, "state_dict", [&] {
+      StateDict own = handle.callback->state_dict();
+      if (!own.empty()) states[handle.callback->state_key()] = snapshot(own);
+    });
+  }
+  checkpoint_["callbacks"] = std::move(states);
+  if (DataModule* const data = outer_.data.module) {
+    StateDict own = snapshot(outer_.in_data("state_dict", [&] { return data->state_dict(); }));
+    if (!own.empty()) checkpoint_[data->type_name()] = std::move(own);
+  }
+  SaveCheckpoint save{outer_.event(), checkpoint_, /*weights_only=*/false};
+  for (const CallbackHandle& handle : listeners()) {
+    outer_.hooks.call_for_state(*handle.callback, "on_save_checkpoint",
+                                [&] { handle.callback->on_save_checkpoint(save); });
+  }
+  if (outer_.mask.has(Hook::on_save_checkpoint)) {
+    outer_.in_module("on_save_checkpoint", [&] { outer_.module->on_save_checkpoint(save); });
+  }
+}
+
+void Trial::load_hooks() {
+  LoadCheckpoint load{outer_.event(), checkpoint_};
+  if (outer_.mask.has(Hook::on_load_checkpoint)) {
+    outer_.in_module("on_load_checkpoint", [&] { outer_.module->on_load_checkpoint(load); });
+  }
+  if (DataModule* const data = outer_.data.module) {
+    if (const StateValue* own = checkpoint_.find(data->type_name())) {
+      outer_.in_data("load_state_dict", [&] { data->load_state_dict(own->to_dict()); });
+    }
+  }
+  if (std::uncaught_exceptions() > exceptions_) return;
+  for (const CallbackHandle& handle : listeners()) {
+    outer_.hooks.call_for_state(*handle.callback, "on_load_checkpoint",
+                                [&] { handle.callback->on_load_checkpoint(load); });
+  }
+  const StateDict states = checkpoint_.at("callbacks").to_dict();
+  for (const CallbackHandle& handle : listeners()) {
+    const StateValue* own = states.find(handle.callback->state_key());
+    if (own == nullptr) continue;
+    outer_.hooks.call_for_state(*handle.callback, "load_state_dict",
+                                [&] { handle.callback->load_state_dict(own->to_dict()); });
+  }
 }
 
 void Trial::put_back() {
@@ -111,9 +172,7 @@ void Trial::put_back() {
   for (size_t i = 0; i < optimizers_.size(); ++i) {
     put_back_part("an optimizer", [&] { outer_.optimizers[i]->groups() = optimizers_[i].groups; });
   }
-  if (!data_.empty()) {
-    put_back_part("the data module's state", [&] { outer_.data.module->load_state_dict(data_); });
-  }
+  put_back_part("the state of the data or of a callback", [&] { load_hooks(); });
   put_back_part("the random generators", [&] { set_generator_states(generators_); });
 }
 

@@ -5,7 +5,10 @@
 // that training changes is saved first: parameters and buffers, gradients, modes, the optimizers'
 // groups and states, the schedulers, the data module's state, the random generators. The destructor
 // restores all of it, also after an error, and the outer run continues as if nothing had happened.
-// Nothing is written to disk.
+// Nothing is written to disk. As in Lightning, which saves a checkpoint here and loads it after a
+// search that succeeded, the module, the data module and the user's callbacks are asked for their
+// state, hear the hooks of saving and loading, and get the state back. Built-in callbacks and
+// plugins, which the trial doesn't touch, hear nothing.
 #pragma once
 
 #include <memory>
@@ -39,7 +42,10 @@ class Trial {
     StateDict state;
   };
   void remember();
+  void save_hooks();
   void put_back();
+  void load_hooks();
+  std::vector<CallbackHandle> listeners() const;
 
   Run& outer_;
   Run* inner_;
@@ -49,7 +55,8 @@ class Trial {
   std::vector<std::pair<std::string, bool>> modes_;
   std::vector<OptimizerMemory> optimizers_;
   std::vector<StateDict> schedulers_;
-  StateDict data_;
+  StateDict checkpoint_;  // what the hooks of saving were given
+  int exceptions_;        // that were on their way when the trial began
   StateDict generators_;
 };
 
