@@ -99,9 +99,9 @@ void GradientAccumulationScheduler::on_train_start(Event& event) {
   if (going_to_accumulate_grad_batches() &&
       (module.has(ModuleMethod::optimizer_step) || module.has(ModuleMethod::optimizer_zero_grad))) {
     log_warning(
-        "the module overrides optimizer_step or optimizer_zero_grad, and gradients are "
-        "accumulated: "
-        "these are called once per optimizer step, not for every batch");
+        "accumulate_grad_batches is not 1 in every epoch, and {} overrides optimizer_step or "
+        "optimizer_zero_grad: these are called once per optimizer step, not for every batch",
+        event.module.type_name());
   }
   // A run that is resumed within an epoch has no on_train_epoch_start for it.
   on_train_epoch_start(event);

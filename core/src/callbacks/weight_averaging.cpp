@@ -83,6 +83,15 @@ void WeightAveraging::load_state_dict(const StateDict& state) {
 void WeightAveraging::setup(StageEvent& event) {
   if (event.run != RunKind::fit) return;
   average_->clear();
+  // As in Lightning, whose average is a copy of the model that is made here.
+  if (event.trainer.module_mask().has(ModuleMethod::configure_model)) {
+    log_warning(
+        "{} calls {}'s configure_model in setup, so that the average has the layers that it makes; "
+        "it is called again afterwards and must keep the layers that are there. All of the model's "
+        "layers are made here at once",
+        type_name(), event.module.type_name());
+    event.module.configure_model();
+  }
   if (event.trainer.global_step() > 0) return;
   latest_update_step_ = 0;
   latest_update_epoch_ = -1;
