@@ -8,6 +8,7 @@
 #include "facts.h"
 #include "rule_parts.h"
 #include "rules_max_steps.h"
+#include "rules_names.h"
 #include "rules_options.h"
 #include "rules_resume.h"
 #include "run_case.h"
@@ -340,6 +341,11 @@ const std::vector<Deviation>& deviations() {
        "Lightning's search for a learning rate after the first epoch lets one epoch pass without a "
        "step, and so ends too soon or never begins; here it uses all of the epochs that are left",
        searches_in_a_later_epoch, check_later_search},
+      {"metrics_in_names",
+       "A metric without a format in a file's name has all of its digits: Python prints a float32 "
+       "as the double that it is, and the last digits depend on the order of additions; here the "
+       "name is the same but for those",
+       names_have_all_digits, check_names_nearly},
   };
   return rules;
 }

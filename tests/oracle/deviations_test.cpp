@@ -200,6 +200,28 @@ TEST_CASE("an evaluated checkpoint must use its average in any trainer") {
   CHECK_FALSE(holds(name, test, with(good, "train_losses", without_last(good.at("train_losses")))));
 }
 
+TEST_CASE("a metric without a format in a file's name may differ in its last digits alone") {
+  const char* name = "metrics_in_names";
+  const auto spec = [](const std::string& filename) {
+    return R"({"trainer": {}, "callbacks": [{"type": "ModelCheckpoint", "args": {"filename": ")" +
+           filename + R"("}}]})";
+  };
+  const auto observed = [](const std::string& digits) {
+    return json(R"({"files": ["c/epoch=0-v=)" + digits + R"(.ckpt"],
+                    "callbacks": [{"best_model_path": "{DIR}/c/epoch=0-v=)" +
+                digits + R"(.ckpt"}]})");
+  };
+  const Case test =
+      made_up(spec("{epoch}-{v}"), R"({"files": ["c/epoch=0-v=0.12345000356435776.ckpt"],
+      "callbacks": [{"best_model_path": "{DIR}/c/epoch=0-v=0.12345000356435776.ckpt"}]})");
+  REQUIRE(applies(name, test));
+  CHECK(holds(name, test, observed("0.12345000356435776")));
+  CHECK(holds(name, test, observed("0.12345001101493835")));
+  CHECK_FALSE(holds(name, test, observed("0.12545")));
+  CHECK_FALSE(holds(name, test, observed("1")));
+  CHECK_FALSE(applies(name, made_up(spec("{epoch}-{step}-{v:.2f}"), "{}")));
+}
+
 TEST_CASE("the default progress bar and summary must be the plain ones, at their positions") {
   const char* name = "default_displays";
   const Case test =
