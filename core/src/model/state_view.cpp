@@ -44,6 +44,24 @@ void check_free(const std::vector<StateEntry>& entries, std::string_view name) {
                     std::string(name));
 }
 
+// Of the same shape, type and device: the model multiplies with it in every forward pass.
+void check_mask(const StateEntry& entry, const at::Tensor& mask) {
+  const at::Tensor& tensor = entry.tensor;
+  const auto describe = [](const at::Tensor& of) {
+    return fmt::format("shape [{}] and type {} on {}", fmt::join(of.sizes(), ", "),
+                       c10::toString(of.scalar_type()), of.device().str());
+  };
+  if (entry.is_parameter && mask.sizes() == tensor.sizes() &&
+      mask.scalar_type() == tensor.scalar_type() && mask.device() == tensor.device()) {
+    return;
+  }
+  throw ConfigError(
+      {},
+      fmt::format("{} cannot have a mask of {}: it is a {} of {}", quote(entry.name),
+                  describe(mask), entry.is_parameter ? "parameter" : "buffer", describe(tensor)),
+      entry.name);
+}
+
 }  // namespace
 
 void StateView::add(StateEntry entry) {
@@ -88,14 +106,7 @@ void StateView::set_mask(std::string_view name, at::Tensor mask) {
   const auto found = find_entry(entries_, name);
   if (found == entries_.end()) throw_unknown(entries_, name);
   if (!mask.defined() && !found->mask.defined()) return;
-  if (mask.defined() && !(found->is_parameter && mask.sizes() == found->tensor.sizes())) {
-    throw ConfigError(
-        {},
-        fmt::format("{} cannot have a mask of shape [{}]: it is a {} of shape [{}]", quote(name),
-                    fmt::join(mask.sizes(), ", "), found->is_parameter ? "parameter" : "buffer",
-                    fmt::join(found->tensor.sizes(), ", ")),
-        std::string(name));
-  }
+  if (mask.defined()) check_mask(*found, mask);
   found->mask = std::move(mask);
   ++generation_;
 }

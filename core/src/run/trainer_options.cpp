@@ -1,5 +1,6 @@
 #include "grapnel/trainer_options.h"
 
+#include <ATen/Context.h>
 #include <fmt/format.h>
 
 #include <string>
@@ -29,6 +30,24 @@ class SilentLogger final : public Logger {
   void log_metrics(const Metrics&, int64_t) override {}
 };
 
+// LibTorch says so itself only when the first tensor is moved, and in its own words.
+void check_device_exists(const std::string& name) {
+  const at::Device device(name);
+  if (!device.is_cuda()) return;
+  const int64_t devices =
+      at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+  if (devices == 0) {
+    throw ConfigError::of("device",
+                          "device={}: there is no CUDA device here (no GPU or driver is found, or "
+                          "this LibTorch is built for the CPU alone); use device=cpu",
+                          name);
+  }
+  if (device.index() >= devices) {
+    throw ConfigError::of("device", "device={}: there are {} CUDA devices, cuda:0 to cuda:{}", name,
+                          devices, devices - 1);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Logger> silent_logger() {
@@ -52,6 +71,7 @@ void refuse_in_barebones(const char* option, std::string_view value) {
 
 void validate_options(const TrainerOptions& options) {
   trainer_options_table().check(options, "Trainer");
+  check_device_exists(options.device);
   for (const auto& logger : options.loggers) {
     if (logger == nullptr) throw ConfigError({}, "a logger is null; leave it out", "loggers");
   }

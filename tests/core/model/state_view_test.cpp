@@ -72,6 +72,10 @@ TEST_CASE("StateView::set_mask takes a mask of the parameter's shape and raises 
   CHECK_THROWS_WITH(view.set_mask("layer.bias", at::ones({3})),
                     Contains("'layer.bias'") && Contains("[3]") && Contains("[2]"));
   CHECK_THROWS_WITH(view.set_mask("layer.mean", at::ones({2})), Contains("buffer"));
+  CHECK_THROWS_WITH(view.set_mask("layer.bias", at::ones({2}, at::kDouble)),
+                    Contains("layer.bias") && Contains("type Double") && Contains("type Float"));
+  CHECK_THROWS_WITH(view.set_mask("layer.bias", at::ones({2}, at::kBool)), Contains("type Bool"));
+  CHECK_THROWS_WITH(view.set_mask("layer.bias", at::ones({2}, at::kMeta)), Contains("on meta"));
   CHECK_THROWS_WITH(view.set_mask("layer.wieght", at::ones({2})),
                     Contains("did you mean 'layer.weight'"));
 }

@@ -50,6 +50,18 @@ TEST_CASE("a Trainer refuses a null logger") {
   CHECK_THROWS_WITH(Trainer(options), Contains("a logger is null"));
 }
 
+TEST_CASE("a device that isn't there is refused when the Trainer is made, in plain words") {
+  if (at::hasCUDA()) {
+    CHECK_THROWS_WITH(Trainer({.device = "cuda:99"}), Contains("device=cuda:99"));
+    return;
+  }
+  for (const std::string device : {"cuda", "cuda:1"}) {
+    CHECK_THROWS_WITH(Trainer({.device = device}),
+                      Contains("device=" + device + ": there is no CUDA device here") &&
+                          Contains("use device=cpu"));
+  }
+}
+
 TEST_CASE("a checkpoint whose directory can't be made is an IoError that names it") {
   const TempDir directory;
   const std::filesystem::path file = directory.write("file", "in the way");
