@@ -19,15 +19,6 @@ struct ByDifference {
   bool (*applies)(const Difference& difference, const Plan& plan, const Facts& facts);
 };
 
-bool has_sanity_check(const Plan& plan) {
-  return plan.integer("trainer.num_sanity_val_steps", 2) != 0 && plan.has("data.validation");
-}
-
-// Resumed at the end of an epoch, and so with a sanity check before that end is finished.
-bool sanity_check_comes_between(const Plan& plan, const Facts& facts) {
-  return has_sanity_check(plan) && facts.was_at_epoch_end;
-}
-
 // From training_step to the optimizer's update; with two optimizers, which training_step itself steps,
 // to its end.
 bool is_within_step(const std::string& hook, const Plan& plan) {
@@ -43,15 +34,11 @@ const std::vector<ByPlan> kPlans = {
 };
 
 const std::vector<ByFacts> kFacts = {
-    {"the sanity check of a resumed run wipes the metrics that are monitored at the epoch's end",
-     [](const Plan& plan, const Facts& facts) { return sanity_check_comes_between(plan, facts) && (plan.text("scheduler.name", "") == "ReduceLROnPlateau" || plan.has("callbacks.early_stopping") || plan.has("callbacks.model_checkpoint")); }},
     {"what a batch that fails half-way had logged, drawn and counted comes once more when it is repeated",
      [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && is_within_step(facts.stop.hook, plan); }},
 };
 
 const std::vector<ByDifference> kDifferences = {
-    {"the sanity check of a resumed run wipes the metrics of earlier epochs",
-     [](const Difference& difference, const Plan& plan, const Facts& facts) { return sanity_check_comes_between(plan, facts) && (difference.what == "metrics" || difference.text.starts_with("exact_resume.visible_metrics")); }},
     {"temporary files and checkpoints of a process that was killed stay",
      [](const Difference& difference, const Plan&, const Facts& facts) { return facts.stop.kind.starts_with("kill") && difference.what == "files" && difference.text.ends_with("is there only after the resume"); }},
 };

@@ -89,6 +89,10 @@ void add_default_callbacks(const TrainerOptions& options, std::vector<CallbackHa
   }
 }
 
+bool is_built_in_callback(const Callback& callback) {
+  return is_built_in(callback);
+}
+
 bool logs_only_declared_metrics(const Callback& callback) {
   return is_built_in(callback);
 }

@@ -202,6 +202,11 @@ size_t Fabric::add_module(const ModuleRef& ref, EventHandlers* handlers,
       throw ConfigError::of("", "{} is set up already", module.type_name());
     }
   }
+  if (module.has_trainer() && Run::of(module.trainer()).executing) {
+    throw ConfigError::of(
+        "", "{} is in a trainer's {} now; set it up with a Fabric before that begins or after it",
+        module.type_name(), to_string(Run::of(module.trainer()).state.kind));
+  }
   std::vector<const c10::TensorImpl*> own;
   for (const StateEntry& entry : module.state_view().parameters()) {
     own.push_back(entry.tensor.unsafeGetTensorImpl());

@@ -61,6 +61,12 @@ WeightLoad::WeightLoad(Module& module, const WeightLeases& leases, const StateDi
       unexpected.empty() ? "none" : join(unexpected, ", ")));
 }
 
+std::vector<std::pair<at::Tensor, at::Tensor>> WeightLoad::present() const {
+  std::vector<std::pair<at::Tensor, at::Tensor>> present;
+  for (const auto& [live, saved] : copies_) present.emplace_back(live, live.detach().clone());
+  return present;
+}
+
 void WeightLoad::apply() const {
   const at::NoGradGuard no_grad;
   for (const auto& [live, saved] : copies_) live.copy_(saved);

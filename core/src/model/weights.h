@@ -28,6 +28,8 @@ class WeightLoad {
   WeightLoad(Module& module, const WeightLeases& leases, const StateDict& weights, bool strict);
 
   void apply() const;
+  // The module's tensors that apply() writes to, each with a copy of what it holds now.
+  std::vector<std::pair<at::Tensor, at::Tensor>> present() const;
 
  private:
   std::vector<std::pair<at::Tensor, at::Tensor>> copies_;  // of the module, and saved

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "grapnel/base/log.h"
+#include "run/standard_callbacks.h"
 
 namespace grapnel {
 
@@ -49,6 +50,16 @@ void CallbackStates::load(const StateDict& states) {
     hooks_.call_for_state(*handle.callback, "load_state_dict",
                           [&] { handle.callback->load_state_dict(own->to_dict()); });
   }
+}
+
+StateDict CallbackStates::of_built_in() const {
+  StateDict states;
+  for (const CallbackHandle& handle : callbacks_) {
+    if (!is_built_in_callback(*handle.callback)) continue;
+    StateDict own = handle.callback->state_dict();
+    if (!own.empty()) states[handle.callback->state_key()] = snapshot(own);
+  }
+  return states;
 }
 
 void CallbackStates::sort_out_absent(const StateDict& states) {

@@ -23,6 +23,8 @@ class CallbackStates {
   void load(const StateDict& states);
   // Keeps states of absent callbacks that ask for it, and names the others in the log.
   void sort_out_absent(const StateDict& states);
+  // The states that built-in callbacks have now, in copies.
+  StateDict of_built_in() const;
 
  private:
   const std::vector<CallbackHandle>& callbacks_;

@@ -1,5 +1,8 @@
 // Checkpointing's loading half: putting a checkpoint back, in the order of a run.
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
+
+#include <string_view>
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
@@ -18,10 +21,47 @@ void Checkpointing::refuse(const std::string& message) const {
   throw CheckpointError(path_, message);
 }
 
+void Checkpointing::with_path(const std::function<void()>& part) const {
+  try {
+    part();
+  } catch (const CheckpointError& error) {
+    if (!error.path.empty()) throw;
+    constexpr std::string_view kWithoutPath = "checkpoint: ";
+    std::string_view what = error.what();
+    if (what.starts_with(kWithoutPath)) what.remove_prefix(kWithoutPath.size());
+    refuse(std::string(what));
+  }
+}
+
+void Checkpointing::or_undo(const std::function<void()>& part) {
+  try {
+    with_path(part);
+  } catch (...) {
+    undo_restored();
+    throw;
+  }
+}
+
+void Checkpointing::undo_restored() noexcept {
+  try {
+    const at::NoGradGuard no_grad;
+    for (const auto& [live, before] : replaced_.weights) live.copy_(before);
+    if (!replaced_.callbacks.empty()) callback_states_.load(replaced_.callbacks);
+  } catch (const std::exception& error) {
+    log_error("after the refused checkpoint, not all could be put back: {}", error.what());
+  }
+  replaced_ = {};
+}
+
 void Checkpointing::begin_run() {
   resumable_ = false;
-  loaded_.reset();
+  forget_file();
   path_.clear();
+}
+
+void Checkpointing::forget_file() {
+  loaded_.reset();
+  replaced_ = {};
 }
 
 void Checkpointing::choose(const RunOptions& options, bool module_given) {
@@ -38,49 +78,111 @@ void Checkpointing::read() {
 
 void Checkpointing::restore_module_and_callbacks() {
   if (!loaded_.has_value()) return;
-  LoadCheckpoint load{run_.event(), *loaded_};
-  if (run_.mask.has(Hook::on_load_checkpoint)) {
-    run_.in_module("on_load_checkpoint", [&] { run_.module->on_load_checkpoint(load); });
-  }
-  for (const CallbackHandle& handle : run_.callbacks) {
-    run_.hooks.call_for_state(*handle.callback, "before_weights_loaded",
-                              [&] { handle.callback->before_weights_loaded(load); });
-  }
-  restore_weights();
-  if (DataModule* const data = run_.data.module) {
-    if (const StateValue* own = loaded_->find(data->type_name())) {
-      run_.in_data("load_state_dict", [&] { data->load_state_dict(own->to_dict()); });
+  or_undo([&] {
+    LoadCheckpoint load{run_.event(), *loaded_};
+    if (run_.mask.has(Hook::on_load_checkpoint)) {
+      run_.in_module("on_load_checkpoint", [&] { run_.module->on_load_checkpoint(load); });
     }
-  }
-  const StateValue* states = loaded_->find("callbacks");
-  if (states == nullptr) return;
-  callback_states_.sort_out_absent(states->to_dict());
-  // The module has had its turn, before the weights.
-  run_.hooks.set_module(nullptr, {});
-  run_.hooks.on_load_checkpoint(load);
-  run_.hooks.set_module(run_.module, run_.mask);
-  callback_states_.load(states->to_dict());
+    for (const CallbackHandle& handle : run_.callbacks) {
+      run_.hooks.call_for_state(*handle.callback, "before_weights_loaded",
+                                [&] { handle.callback->before_weights_loaded(load); });
+    }
+    restore_weights();
+    restore_data_module();
+    restore_callbacks(load);
+  });
+  // In the module by now, or beside it to be put back.
+  if (run_.fitting()) loaded_->erase("state_dict");
 }
 
 void Checkpointing::restore_weights() {
   const StateDict& weights = loaded_->at("state_dict").to_dict();
   try {
-    WeightLoad(*run_.module, run_.weight_leases, weights, run_.module->strict_loading).apply();
+    const WeightLoad load(*run_.module, run_.weight_leases, weights, run_.module->strict_loading);
+    if (run_.fitting()) replaced_.weights = load.present();
+    load.apply();
   } catch (const Error& error) {
     refuse(error.what());
   }
 }
 
+bool Checkpointing::keeps_training_state() const {
+  return trained_ && !run_.fitting();
+}
+
+void Checkpointing::restore_data_module() {
+  DataModule* const data = run_.data.module;
+  if (data == nullptr || (keeps_training_state() && data == trained_data_)) return;
+  if (const StateValue* own = loaded_->find(data->type_name())) {
+    run_.in_data("load_state_dict", [&] { data->load_state_dict(own->to_dict()); });
+  }
+}
+
+void Checkpointing::restore_callbacks(LoadCheckpoint& load) {
+  const StateValue* states = loaded_->find("callbacks");
+  if (states == nullptr) return;
+  const bool keeps = keeps_training_state();
+  if (!keeps) callback_states_.sort_out_absent(states->to_dict());
+  if (run_.fitting()) replaced_.callbacks = callback_states_.of_built_in();
+  // The module has had its turn, before the weights.
+  run_.hooks.set_module(nullptr, {});
+  run_.hooks.on_load_checkpoint(load);
+  run_.hooks.set_module(run_.module, run_.mask);
+  if (!keeps) callback_states_.load(states->to_dict());
+}
+
 // ---- The training
+
+void Checkpointing::begin_optimizers() {
+  resumable_ = path_.empty();
+  options_.note_configured(run_.optimizers, run_.schedulers);
+  if (!loaded_.has_value()) return;
+  or_undo([&] {
+    const StateValue* saved = loaded_->find("optimizer_states");
+    if (saved == nullptr) return;  // refused when the training is restored
+    check_optimizer_types();
+    const StateValue* exact = loaded_->find("exact_resume");
+    const StateValue* configured = exact == nullptr ? nullptr : exact->to_dict().find("configured");
+    options_.begin(run_.optimizers, run_.schedulers, saved->to_list(),
+                   configured == nullptr ? nullptr : &configured->to_dict());
+  });
+}
+
+// Known without what callbacks may add to the optimizers in on_fit_start.
+void Checkpointing::check_optimizer_types() const {
+  const StateList& saved = loaded_->at("optimizer_states").to_list();
+  for (size_t i = 0; i < saved.size() && i < run_.optimizers.size(); ++i) {
+    const StateValue* type = saved[i].to_dict().find("type");
+    const std::string own = run_.optimizers[i]->type_name();
+    if (type == nullptr || type->to_string() == own) continue;
+    refuse(
+        fmt::format("the state of optimizer {} doesn't fit: it was written by {}; resume with "
+                    "that optimizer, or begin a new training from the weights alone",
+                    own, type->to_string()));
+  }
+}
+
+void Checkpointing::call_fit_start(const std::function<void()>& hook) {
+  if (!loaded_.has_value()) return hook();
+  try {
+    with_path(hook);
+  } catch (const CheckpointError&) {
+    undo_restored();
+    throw;
+  }
+}
 
 void Checkpointing::restore_training() {
   const bool fitting = run_.fitting();
   if (loaded_.has_value() && fitting) {
-    restore_progress();
-    restore_optimizers();
+    options_.note_changes(run_.optimizers);
+    or_undo([&] { restore_optimizers(); });
+    options_.finish(run_.optimizers);
+    replaced_ = {};
+    with_path([&] { restore_progress(); });
+    with_path([&] { restore_exactly(); });
   }
   if (loaded_.has_value()) {
-    if (fitting) restore_exactly();
     log_info("{} {}",
              fitting ? "resuming from the checkpoint" : "using the weights of the checkpoint",
              path_.string());
@@ -95,27 +197,13 @@ void Checkpointing::restore_training() {
   }
   loaded_.reset();  // the run needs its memory
   resumable_ = fitting;
+  if (!fitting) return;
+  trained_ = true;
+  trained_data_ = run_.data.module;
 }
 
-void Checkpointing::restore_progress() {
-  RunState& state = run_.state;
-  if (const StateValue* own = loaded_->find("MixedPrecision");
-      own != nullptr && run_.scaler != nullptr) {
-    run_.scaler->load_state_dict(own->to_dict());
-  }
-  // First the counters: the weights and the callbacks' states are those of the checkpoint by now,
-  // and an error here must not leave counters of another time with them.
-  if (const StateValue* loops = loaded_->find("loops")) {
-    run_.loops->fit.load_state_dict(loops->to_dict(), path_);
-  }
-  if (state.max_epochs != -1 && state.epoch.current.completed > state.max_epochs) {
-    refuse(
-        fmt::format("it was written in epoch {}, but max_epochs={} ends the training before "
-                    "that; raise max_epochs",
-                    state.epoch.current.completed, state.max_epochs));
-  }
-}
-
+// The optimizers and schedulers are this run's own: a state that is refused leaves nothing behind
+// in what outlives it.
 void Checkpointing::restore_optimizers() {
   const StateValue* optimizers = loaded_->find("optimizer_states");
   const StateValue* schedulers = loaded_->find("lr_schedulers");
@@ -136,7 +224,24 @@ void Checkpointing::restore_optimizers() {
   for (size_t i = 0; i < run_.schedulers.size() && i < rates.size(); ++i) {
     run_.schedulers[i].scheduler->load_state_dict(rates[i].to_dict());
   }
+  if (const StateValue* own = loaded_->find("MixedPrecision");
+      own != nullptr && run_.scaler != nullptr) {
+    run_.scaler->load_state_dict(own->to_dict());
+  }
   if (const StateValue* rng = loaded_->find("rng")) set_generator_states(rng->to_dict());
+}
+
+void Checkpointing::restore_progress() {
+  RunState& state = run_.state;
+  if (const StateValue* loops = loaded_->find("loops")) {
+    run_.loops->fit.load_state_dict(loops->to_dict(), path_);
+  }
+  if (state.max_epochs != -1 && state.epoch.current.completed > state.max_epochs) {
+    refuse(
+        fmt::format("it was written in epoch {}, but max_epochs={} ends the training before "
+                    "that; raise max_epochs",
+                    state.epoch.current.completed, state.max_epochs));
+  }
 }
 
 // What Lightning's checkpoints lack.

@@ -2,9 +2,14 @@
 //
 // A file is read and checked as a whole before anything changes, and so are names and shapes of all
 // weights before the first is copied. What depends on the run's own optimizers comes later, after
-// configure_optimizers, when the weights, the callbacks and the counters are those of the
-// checkpoint already. Weights are converted to the model's types. Schedulers are matched by their
-// places, and one that has no partner stays as it was made, as in Lightning.
+// configure_optimizers; when it doesn't fit, the weights and the states of built-in callbacks
+// become what they were, and the counters stay. Weights are converted to the model's types.
+// Schedulers are matched by their places, and one that has no partner stays as it was made, as in
+// Lightning.
+//
+// An evaluation loads weights, and every hook of loading is called. But after a training in the same
+// trainer, the states of callbacks and of the data module that was trained with are that training's,
+// which a later fit continues: they stay. In a trainer without one they are loaded too.
 //
 // Beyond what Lightning keeps there are the random generators, the gradients of a partly filled
 // accumulation window, what the epoch's metrics have accumulated, and the loggers' positions: with
@@ -20,13 +25,16 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "checkpoints/checkpoint_writer.h"
+#include "grapnel/data.h"
 #include "grapnel/run_state.h"
 #include "grapnel/state_dict.h"
 #include "grapnel/trainer.h"
 #include "run/callback_states.h"
+#include "run/resumed_options.h"
 
 namespace grapnel {
 
@@ -61,16 +69,29 @@ class Checkpointing {
   const std::filesystem::path& path() const { return path_; }
   void read();
   void restore_module_and_callbacks();
-  // The optimizers are made: without a file to restore, checkpoints are whole from now on.
-  void note_optimizers() { resumable_ = path_.empty(); }
+  // configure_optimizers has made the optimizers. Without a file to restore, checkpoints are whole
+  // from now on.
+  void begin_optimizers();
+  // Calls on_fit_start. A callback that refuses the checkpoint there refuses it as the rest here
+  // does.
+  void call_fit_start(const std::function<void()>& hook);
   // Counters, optimizers, metrics, gradients; without a file the gradients are cleared all the
   // same.
   void restore_training();
-  void forget_file() { loaded_.reset(); }
+  void forget_file();
 
  private:
   [[noreturn]] void refuse(const std::string& message) const;
+  // Calls a part of the restoring: an error names the file.
+  void with_path(const std::function<void()>& part) const;
+  // The same, and an error undoes what was restored before.
+  void or_undo(const std::function<void()>& part);
   void restore_weights();
+  void restore_data_module();
+  void restore_callbacks(LoadCheckpoint& load);
+  bool keeps_training_state() const;
+  void undo_restored() noexcept;
+  void check_optimizer_types() const;
   void restore_progress();
   void restore_optimizers();
   void restore_exactly();
@@ -90,6 +111,7 @@ class Checkpointing {
   CallbackStates callback_states_;
   std::filesystem::path path_;
   std::optional<StateDict> loaded_;
+  ResumedOptions options_;
   bool resumable_ = false;
 
   CheckpointWriter writer_;
@@ -99,6 +121,15 @@ class Checkpointing {
   };
   std::vector<Following> following_;  // the file that is being written
   std::filesystem::path unwritten_;   // the last file, when it couldn't be written
+  bool trained_ = false;                      // a fit of this trainer has begun to train
+  const DataModule* trained_data_ = nullptr;  // with which; only compared
+
+  // As they were before a fit restored them; kept until nothing can be refused any more.
+  struct Replaced {
+    std::vector<std::pair<at::Tensor, at::Tensor>> weights;  // live, and as it was
+    StateDict callbacks;                                     // of the built-in ones
+  };
+  Replaced replaced_;
 };
 
 }  // namespace grapnel

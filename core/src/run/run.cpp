@@ -10,6 +10,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "run/loops.h"
+#include "run/run_scope.h"
 #include "values/rng.h"
 #include "values/type_name.h"
 
@@ -111,6 +112,15 @@ void Run::set_max_epochs(int64_t n) {
   max_epochs_known_ = true;
 }
 
+void Run::refuse_while_running() const {
+  if (!executing) return;
+  throw ConfigError(
+      {}, fmt::format("this trainer is already running ({0}), so it can't begin another run; to "
+                      "validate within a fit, call request(RequestKind::evaluate), and for "
+                      "anything else use another Trainer or wait until {0} has returned",
+                      to_string(state.kind)));
+}
+
 // ---- The order of a run
 
 void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptions& run_options,
@@ -120,6 +130,7 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
                       "this trainer belongs to a Fabric, whose loop is your own; make a Trainer to "
                       "fit, validate, test or predict");
   }
+  const RunScope scope(*this, *ref.module, given.module);
   const OnceScope once;
   prepare(kind, ref, std::move(given));
   try {
@@ -128,14 +139,14 @@ void Run::execute(RunKind kind, const ModuleRef& ref, Data given, const RunOptio
     loops->of(kind).check();
     setup_data_and_hooks();
     checkpointing.read();
-    checkpointing.restore_module_and_callbacks();
     metrics.reset();
+    checkpointing.restore_module_and_callbacks();
     module->to(device);
     if (fitting()) {
       configure_optimizers();
-      checkpointing.note_optimizers();
+      checkpointing.begin_optimizers();
       Event event = this->event();
-      hooks.on_fit_start(event);
+      checkpointing.call_fit_start([&] { hooks.on_fit_start(event); });
     }
     checkpointing.restore_training();
     give_hyper_parameters_to_loggers();  // they write them, which a refused resume must not
@@ -158,6 +169,7 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
   state.stage = loop.stage();
   loop.begin();
   loops->fit.set_gradients_of_batch(false);
+  loops->fit.set_skip_backward(false);
   if (fitting()) monitor_check.begin_fit();
   requests.begin_run();
   metrics.begin_run();
@@ -203,19 +215,51 @@ void Run::run_stage() {
   loops->of(state.kind).run();
 }
 
+namespace {
+
+// Holds what a sanity check must not touch, and puts it back on every way out: random numbers,
+// metrics, and the counts of validations. In a resumed run they are the checkpoint's.
+class HeldOverSanityCheck {
+ public:
+  explicit HeldOverSanityCheck(Run& run)
+      : run_(run),
+        metrics_(run.metrics.hide()),
+        val_batch_(run.state.val_batch),
+        val_is_last_batch_(run.state.val_is_last_batch),
+        validated_at_batch_(run.state.validated_at_batch) {}
+  ~HeldOverSanityCheck() {
+    run_.metrics.show(std::move(metrics_));
+    run_.state.val_batch = val_batch_;
+    run_.state.val_is_last_batch = val_is_last_batch_;
+    run_.state.validated_at_batch = validated_at_batch_;
+  }
+  HeldOverSanityCheck(const HeldOverSanityCheck&) = delete;
+  HeldOverSanityCheck& operator=(const HeldOverSanityCheck&) = delete;
+
+ private:
+  Run& run_;
+  GeneratorScope generators_;
+  MetricViews metrics_;
+  Progress val_batch_;
+  bool val_is_last_batch_;
+  int64_t validated_at_batch_;
+};
+
+}  // namespace
+
 void Run::run_sanity_check() {
   if (!trainer.validation_enabled() || limits.sanity_steps == 0) return;
   if (loops->fit.resumes_inside_epoch()) return;
-  GeneratorScope generators;  // the check must not change the training's random numbers
   const Stage stage = state.stage;
-  state.stage = Stage::sanity_check;
-  metrics.reset();
-  Event event = this->event();
-  hooks.on_sanity_check_start(event);
-  loops->validation.run();
-  hooks.on_sanity_check_end(event);
-  metrics.reset();
-  loops->validation.reset_progress();
+  {
+    const HeldOverSanityCheck held(*this);
+    state.stage = Stage::sanity_check;
+    loops->validation.reset_progress();
+    Event event = this->event();
+    hooks.on_sanity_check_start(event);
+    loops->validation.run();
+    hooks.on_sanity_check_end(event);
+  }
   state.stage = stage;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "grapnel/dispatcher.h"
@@ -61,6 +62,7 @@ class Run {
   Checkpointing checkpointing{*this};
   Leases leases;
   WeightLeases weight_leases;  // what is in the place of the module's weights for a while
+  Lease toggled;               // of the parameters that toggle_optimizer froze
 
   Module* module = nullptr;
   ModuleMask mask;
@@ -71,6 +73,12 @@ class Run {
   std::unique_ptr<Loops> loops;
 
   // ---- Where it is
+  // From the beginning of execute() to its end; in a trial, all the time.
+  bool executing = false;
+  // Also in a loop of the user's own, between its calls.
+  bool is_running() const { return executing || requests.own_loop(); }
+  // Throws ConfigError unless a run can begin.
+  void refuse_while_running() const;
   bool fitting() const { return state.kind == RunKind::fit; }
   int64_t current_epoch() const { return state.epoch.current.completed; }
   int64_t global_step() const;
@@ -79,6 +87,8 @@ class Run {
   // ---- The module and the data
   // Makes a module the one that callbacks see.
   void adopt(const ModuleRef& ref);
+  // Makes the module and the data its own again, after another trainer's run of them.
+  void reclaim();
   // The module is being destroyed: what was leased of it needs no undoing.
   void forget_module() noexcept;
   bool has(ModuleMethod method) const { return mask.has(method); }
@@ -123,6 +133,7 @@ class Run {
   // run_setup.cpp
   void adopt_data(Data data);
   void attach_module_callbacks();
+  void detach_module_callbacks();
   void setup_data_and_hooks();
   void configure_optimizers();
   void give_hyper_parameters_to_loggers();
@@ -136,6 +147,8 @@ class Run {
   void log_results() const;
 
   bool max_epochs_known_ = false;
+  // By the module's, with their places.
+  std::vector<std::pair<size_t, CallbackHandle>> replaced_callbacks_;
 };
 
 // Thrown in on_fit_start and its like by a search that was not made for a run: the run ends at

@@ -22,6 +22,17 @@ void RunMetrics::reset() {
   views_ = {};
 }
 
+MetricViews RunMetrics::hide() {
+  flush();
+  return std::exchange(views_, {});
+}
+
+void RunMetrics::show(MetricViews hidden) {
+  outdated_ = false;
+  reset();
+  views_ = std::move(hidden);
+}
+
 void RunMetrics::reset_values() {
   flush();
   if (MetricStore* current = store()) current->reset();

@@ -49,6 +49,10 @@ class RunMetrics final : public LogTarget {
   void begin_run();
   // Forgets all values of the running stage, and what was visible.
   void reset();
+  // What is visible, taken away for a stage whose metrics count for nothing (the sanity check);
+  // show() forgets what that stage logged and makes the others visible again.
+  MetricViews hide();
+  void show(MetricViews hidden);
 
   void log(const LogCall& call) override;
 

@@ -18,6 +18,11 @@ void Run::adopt(const ModuleRef& ref) {
   module->trainers_.set_current(trainer);
 }
 
+void Run::reclaim() {
+  if (module != nullptr) module->trainers_.set_current(trainer);
+  if (data.module != nullptr) data.module->trainers_.set_current(trainer);
+}
+
 void Run::forget_module() noexcept {
   leases.drop_all();
   weight_leases.forget();
@@ -49,8 +54,26 @@ bool Run::data_function_defined(DataMethod method) const {
   return data.module != nullptr ? data_module_has(method) : mask.has(method);
 }
 
+// Those of the last run's module, which may be another one, make room for the trainer's own. They
+// stay until here, so that they can be looked at after a run.
+void Run::detach_module_callbacks() {
+  const size_t before = callbacks.size();
+  std::erase_if(callbacks,
+                [](const auto& handle) { return handle.origin == CallbackOrigin::module; });
+  if (callbacks.size() == before && replaced_callbacks_.empty()) return;
+  for (auto& [index, handle] : replaced_callbacks_) {
+    callbacks.insert(
+        callbacks.begin() + static_cast<std::ptrdiff_t>(std::min(index, callbacks.size())),
+        std::move(handle));
+  }
+  replaced_callbacks_.clear();
+  callbacks = ordered(std::move(callbacks));
+  hooks.assign(callbacks);
+}
+
 // Callbacks of the module replace the trainer's of the same class or a base of it.
 void Run::attach_module_callbacks() {
+  detach_module_callbacks();
   std::vector<CallbackHandle> own;
   if (has(ModuleMethod::configure_callbacks)) {
     own = in_module("configure_callbacks", [&] { return module->configure_callbacks(); });
@@ -58,12 +81,14 @@ void Run::attach_module_callbacks() {
   if (own.empty()) return;
   std::vector<std::string> replaced;
   std::vector<CallbackHandle> merged;
-  for (const CallbackHandle& handle : callbacks) {
+  for (size_t i = 0; i < callbacks.size(); ++i) {
+    const CallbackHandle& handle = callbacks[i];
     const bool overridden = std::any_of(own.begin(), own.end(), [&](const CallbackHandle& mine) {
       return handle.is_base_of(*mine.callback);
     });
     if (overridden) {
       replaced.push_back(handle.callback->type_name());
+      replaced_callbacks_.emplace_back(i, handle);
     } else {
       merged.push_back(handle);
     }

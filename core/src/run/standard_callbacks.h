@@ -13,6 +13,9 @@ namespace grapnel {
 // when the user's callbacks contradict the options.
 void add_default_callbacks(const TrainerOptions& options, std::vector<CallbackHandle>& callbacks);
 
+// Whether its class is one of the registry's, not one derived from it.
+bool is_built_in_callback(const Callback& callback);
+
 // Whether the callback logs no metric beyond those that it declares as a MetricSource. Known of the
 // built-in callbacks; a class derived from one may log more.
 bool logs_only_declared_metrics(const Callback& callback);

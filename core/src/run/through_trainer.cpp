@@ -53,7 +53,11 @@ void Module::manual_backward(const at::Tensor& loss) {
 }
 
 void Module::toggle_optimizer(const ManualOptimizer& optimizer) {
+  Run& run = Run::of(trainer());
+  run.toggled.end();
   untoggle_optimizer(optimizer);
+  run.toggled = run.leases.take("parameters frozen by toggle_optimizer",
+                                [this, optimizer] { untoggle_optimizer(optimizer); });
   const auto& all = trainer().optimizers();
   const auto belongs = [&](const at::Tensor& param) {
     for (const ParamGroup& group : optimizer.optimizer().groups()) {

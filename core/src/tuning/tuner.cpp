@@ -18,6 +18,7 @@ class GuestCallback {
  public:
   GuestCallback(Trainer& trainer, CallbackHandle handle)
       : run_(Run::of(trainer)), callback_(handle.callback.get()) {
+    run_.refuse_while_running();  // which goes over its callbacks
     run_.callbacks.insert(run_.callbacks.begin(), std::move(handle));
     run_.callbacks = ordered(std::move(run_.callbacks));
     run_.hooks.assign(run_.callbacks);

@@ -83,6 +83,40 @@ TEST_CASE("the learning rate found is set in the module and the optimizer") {
   CHECK_THAT(log.text(), Contains("the learning rate is set to"));
 }
 
+TEST_CASE("the learning rate found in a resumed fit is the one that it trains with") {
+  const TempDir directory;
+  const auto file = directory / "a.ckpt";
+  TunedData data;
+  {
+    TunedModule module;
+    Trainer trainer(quiet(1));
+    trainer.fit(module, data);
+    trainer.save_checkpoint(file);
+  }
+  TunedModule module;
+  auto options = short_search();
+  options.num_training_steps = 3 * data.batches();  // more than the fit's epochs have
+  const auto finder = std::make_shared<LearningRateFinder>(options);
+  Trace trace;
+  const auto recorder = std::make_shared<Recorder>(trace);
+  std::vector<double> rates;
+  recorder->script = [&](const std::string& hook, Trainer& trainer) {
+    if (hook != "on_train_batch_start") return;
+    rates.push_back(trainer.optimizers()[0]->groups()[0].options.at("lr"));
+  };
+  const CapturedLog log;
+  Trainer trainer(quiet(2), {finder, recorder});
+  trainer.fit(module, data, {.ckpt_path = file.string()});
+  REQUIRE(finder->optimal_lr().has_value());
+  CHECK(finder->optimal_lr()->lr.size() == static_cast<size_t>(options.num_training_steps));
+  const double suggestion = finder->optimal_lr()->suggestion().value_or(0);
+  CHECK(module.lr == suggestion);
+  CHECK(suggestion != 0.01);
+  CHECK(rates == std::vector<double>(static_cast<size_t>(data.batches()), suggestion));
+  CHECK(trainer.global_step() == 2 * data.batches());
+  CHECK_THAT(log.text(), !Contains("ended early"));
+}
+
 TEST_CASE("a learning-rate search within a fit starts from the trained weights and restores them") {
   TunedModule module;
   auto options = short_search();
