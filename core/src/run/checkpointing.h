@@ -119,8 +119,8 @@ class Checkpointing {
     std::function<void()> done;
     std::function<void()> failed;
   };
-  std::vector<Following> following_;  // the file that is being written
-  std::filesystem::path unwritten_;   // the last file, when it couldn't be written
+  std::vector<Following> following_;          // the file that is being written
+  std::filesystem::path unwritten_;           // the last file, when it couldn't be written
   bool trained_ = false;                      // a fit of this trainer has begun to train
   const DataModule* trained_data_ = nullptr;  // with which; only compared
 
