@@ -151,6 +151,7 @@ void ModelCheckpoint::save_newest(Trainer& trainer, const Metrics& metrics) {
   const std::string old = std::exchange(records_->best_model_path, path);
   if (options_.save_top_k == 1 && old != path) records_->drop(old);
   drop_interruption(path);
+  announce_last(trainer, metrics);
   save(trainer, path, before);
 }
 
@@ -174,6 +175,7 @@ void ModelCheckpoint::save_if_best(Trainer& trainer, const Metrics& metrics) {
   }
   records_->add(path, score, options_.save_top_k);
   drop_interruption(path);
+  announce_last(trainer, metrics);
   if (options_.verbose) {
     log_info("epoch {}, step {}: {} reached {:.5f} (best {:.5f}), saving {} among the best {}",
              epoch, step, quote(options_.monitor), score, *records_->best_model_score, quote(path),
@@ -215,6 +217,12 @@ void ModelCheckpoint::save(Trainer& trainer, const std::string& path,
   }
   trainer.after_checkpoint([this, path] { unsettled_.written.push_back(path); },
                            [this, before] { *records_ = CheckpointRecords(before); });
+}
+
+// A run that is resumed from the first file knows the "last" that comes after it, too.
+void ModelCheckpoint::announce_last(const Trainer& trainer, const Metrics& metrics) {
+  if (options_.save_last == SaveLast::no || !records_->last_model_path.empty()) return;
+  records_->last_model_path = name_of_last(trainer, metrics);
 }
 
 // The file of an interruption has served once there is another.

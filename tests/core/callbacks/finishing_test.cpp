@@ -172,8 +172,6 @@ TEST_CASE("restore_best_weights restores what had the best score, in any order o
       {averaging(), restoring()},
       {restoring(), swa()},
       {swa(), restoring()},
-      {restoring(), pruning()},
-      {pruning(), restoring()},
   };
   for (std::vector<CallbackHandle> callbacks : orders) {
     INFO(callbacks[0].callback->type_name() << ", " << callbacks[1].callback->type_name());
@@ -357,7 +355,7 @@ TEST_CASE(
   class Interrupting final : public Callback {
    public:
     void on_train_batch_end(TrainBatchEnd& event) override {
-      const bool now = event.trainer.current_epoch() == 1 && event.batch_idx == 0;
+      const bool now = event.trainer.current_epoch() == 1 && event.batch_idx == 3;
       if (now) event.trainer.interrupt(15);
     }
   };

@@ -141,6 +141,18 @@ TEST_CASE("last.ckpt of another run in the same directory is left alone") {
   CHECK(fs::read_symlink(directory / "c" / "last-v1.ckpt") == "epoch=2-step=6.ckpt");
 }
 
+TEST_CASE("last.ckpt moves on also when a run goes back to its first checkpoint") {
+  const TempDir directory;
+  for (const SaveLast kind : {SaveLast::link, SaveLast::copy}) {
+    const fs::path c = directory / (kind == SaveLast::link ? "link" : "copy");
+    const ModelCheckpointOptions options{.dirpath = c, .save_last = kind, .save_top_k = -1};
+    run(options, 3);
+    run(options, 2, c / "epoch=0-step=2.ckpt");
+    CHECK(step_of(c / "last.ckpt") == 4);
+    CHECK_FALSE(fs::exists(c / "last-v1.ckpt"));
+  }
+}
+
 TEST_CASE("a run goes on in a directory that was moved or copied") {
   const TempDir directory;
   ModelCheckpointOptions options = by_default(directory / "a" / "c");

@@ -168,6 +168,7 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint, public MetricMonitor
   void save_if_best(Trainer& trainer, const Metrics& metrics);
   void save_last(Trainer& trainer, const Metrics& metrics, When when);
   void save(Trainer& trainer, const std::string& path, const CheckpointRecords& before);
+  void announce_last(const Trainer& trainer, const Metrics& metrics);
   void drop_interruption(const std::string& replacement);
   void in_one_go(Trainer& trainer, const std::function<void()>& saving);
   void settle(Trainer& trainer, const Unsettled& files);
