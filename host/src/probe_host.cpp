@@ -5,8 +5,8 @@
 namespace grapnel::host {
 namespace {
 
-constexpr std::string_view host_name = "grapnel";
-constexpr std::string_view host_version = GRAPNEL_VERSION;
+constexpr std::string_view kHostName = "grapnel";
+constexpr std::string_view kHostVersion = GRAPNEL_VERSION;
 
 std::string text_of(grapnel_string text) {
   return text.data == nullptr ? std::string()
@@ -18,8 +18,8 @@ std::string text_of(grapnel_string text) {
 ProbeHost::ProbeHost(Parameters parameters)
     : abi_{.table = {.struct_size = sizeof(grapnel_host),
                      .abi_minor = GRAPNEL_ABI_MINOR,
-                     .name = {host_name.data(), host_name.size()},
-                     .version = {host_version.data(), host_version.size()},
+                     .name = {kHostName.data(), kHostName.size()},
+                     .version = {kHostVersion.data(), kHostVersion.size()},
                      .get_extension = &ProbeHost::get_extension,
                      .fail = &ProbeHost::fail},
            .self = this},
