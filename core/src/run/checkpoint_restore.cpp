@@ -6,6 +6,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
 #include "grapnel/checkpoint.h"
 #include "model/pruned_weights.h"
 #include "model/weights.h"
@@ -14,6 +15,7 @@
 #include "run/loops.h"
 #include "run/run.h"
 #include "values/rng.h"
+#include "values/state_error.h"
 
 namespace grapnel {
 
@@ -24,6 +26,9 @@ void Checkpointing::refuse(const std::string& message) const {
 void Checkpointing::with_path(const std::function<void()>& part) const {
   try {
     part();
+  } catch (const StateError& error) {
+    const std::string place = loaded_.has_value() ? place_of(*loaded_, error.where) : "";
+    refuse(place.empty() ? error.detail : fmt::format("{}: {}", quote(place), error.detail));
   } catch (const CheckpointError& error) {
     if (!error.path.empty()) throw;
     constexpr std::string_view kWithoutPath = "checkpoint: ";
