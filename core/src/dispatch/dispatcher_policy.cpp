@@ -142,6 +142,15 @@ void Dispatcher::disable(uint32_t index, std::string_view where) {
 
 // ---- Hooks that are not finished
 
+namespace {
+
+bool contains(const StateList& labels, const std::string& label) {
+  return std::any_of(labels.begin(), labels.end(),
+                     [&](const StateValue& each) { return each.to_string() == label; });
+}
+
+}  // namespace
+
 StateDict Dispatcher::called_in(Hook hook) const {
   StateList callbacks;
   bool module = false;
@@ -162,12 +171,20 @@ StateDict Dispatcher::called_in(Hook hook) const {
     }
     module = module || (at_module ? !open_failed_ : at >= before_module);
   }
-  return {{"callbacks", std::move(callbacks)}, {"module", module}};
+  StateList left;
+  for (const Receiver& receiver : receivers_[static_cast<size_t>(hook)]) {
+    if (!contains(callbacks, label(receiver.index))) left.emplace_back(label(receiver.index));
+  }
+  return {{"callbacks", std::move(callbacks)}, {"left", std::move(left)}, {"module", module}};
 }
 
+// A callback that the run of the checkpoint did not have has no call left.
 void Dispatcher::resume_hook(Hook hook, const StateDict& called) {
   std::vector<std::string> had;
-  for (const StateValue& each : called.at("callbacks").to_list()) had.push_back(each.to_string());
+  const StateList& left = called.at("left").to_list();
+  for (const Participant& participant : participants_) {
+    if (!contains(left, participant.label)) had.push_back(participant.label);
+  }
   module_had_ = called.at("module").to_bool();
   had_ = std::move(had);
   unfinished_hook_ = hook;
@@ -175,15 +192,8 @@ void Dispatcher::resume_hook(Hook hook, const StateDict& called) {
 
 bool Dispatcher::hook_has_rest(Hook hook) const {
   const StateDict called = called_in(hook);
-  const StateList& had = called.at("callbacks").to_list();
-  const auto& receivers = receivers_[static_cast<size_t>(hook)];
-  const auto is_left = [&](const Receiver& receiver) {
-    return std::none_of(had.begin(), had.end(), [&](const StateValue& each) {
-      return each.to_string() == label(receiver.index);
-    });
-  };
   return (module_hooks_.test(hook) && !called.at("module").to_bool()) ||
-         std::any_of(receivers.begin(), receivers.end(), is_left);
+         !called.at("left").to_list().empty();
 }
 
 void Dispatcher::forget_unfinished_hook() {
