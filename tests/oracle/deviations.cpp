@@ -291,9 +291,9 @@ std::vector<std::string> check_default_displays(const Case& test, const Json& ob
 const std::vector<Deviation>& deviations() {
   static const std::vector<Deviation> rules = {
       {"resume_mid_epoch",
-       "Lightning starts the data of a resumed epoch anew; here the run goes on with the next "
-       "batch, "
-       "and ends as if it had never been stopped",
+       "Lightning starts the data of a resumed epoch over; here the hooks of the checkpoint's batch "
+       "are completed, the run continues with the next batch, and ends as if it had never been "
+       "stopped",
        resumes_mid_epoch, check_exact_resume},
       {"changes_of_the_model_go_on",
        "Lightning freezes on resume what had been unfrozen, for the rest of the training, and "

@@ -35,7 +35,7 @@ void repeat_once(const std::function<void()>& act) {
     return act();
   } catch (const IoError& error) {
     if (!may_pass(error)) throw;
-    log_warning("{}; it is tried once more", error.what());
+    log_info("{}; trying once more", error.what());
   }
   act();
 }

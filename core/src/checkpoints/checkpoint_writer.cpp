@@ -75,7 +75,7 @@ WrittenCheckpoint write_checkpoint_parts(const std::filesystem::path& path,
       return write_once(path, parts, durability);
     } catch (const IoError& error) {
       if (!may_pass(error)) throw;
-      log_warning("{}; it is tried once more", error.what());
+      log_info("{}; trying once more", error.what());
     }
     return write_once(path, parts, durability);
   } catch (const IoError&) {
