@@ -127,7 +127,7 @@ void Checkpointing::rescue() {
                 run_.global_step(), quote(display_path(path)), quote(display_path(failed)));
     return;
   }
-  log_error("the state of step {} could not be saved anywhere else either", run_.global_step());
+  log_warning("the state of step {} could not be saved anywhere else either", run_.global_step());
 }
 
 }  // namespace grapnel
