@@ -354,8 +354,11 @@ TEST_CASE("a checkpoint that can't be written leaves the old one and the records
                                                                .filename = "{epoch}",
                                                                .monitor = "val_loss",
                                                                .enable_version_counter = false});
-  Trainer trainer(saving(2), {checkpoint});
+  TrainerOptions options = saving(2);
+  options.default_root_dir = directory / "root";  // what can't be written goes there
+  Trainer trainer(options, {checkpoint});
   CHECK_THROWS_AS(trainer.fit(module, toy_data(2, 1)), IoError);
+  CHECK(files_below(directory / "root").size() == 1);
   CHECK(files_below(directory / "c") == Names{"epoch=0.ckpt"});
   CHECK(checkpoint->best_model_score() == 3.0);
   CHECK(checkpoint->best_k_models().size() == 1);
