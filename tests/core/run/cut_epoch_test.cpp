@@ -1,0 +1,150 @@
+// A run that a limit or a stop ended within an epoch: resumed with more to do it trains the rest.
+#include <fmt/format.h>
+
+#include "../support/traced_run.h"
+#include "captured_log.h"
+#include "catch.h"
+#include "grapnel/base/clock.h"
+#include "row_logger.h"
+#include "temp_dir.h"
+
+namespace cut_epoch_test {
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Catch::Contains;
+
+TEST_CASE("a run that was ended within an epoch continues with the rest of it") {
+  const TempDir directory;
+  const TracedSetup setup;
+  TracedRun whole;
+  whole.fit(setup, nullptr);
+  ManualClock clock;
+  struct Ended {
+    const char* by;
+    std::function<void(TrainerOptions&)> set;
+    std::function<void(Trainer&)> action;
+  };
+  const std::vector<Ended> ends = {
+      {"max_steps", [](TrainerOptions& options) { options.max_steps = 7; }, {}},
+      {"max_time",
+       [&](TrainerOptions& options) {
+         options.max_time = "00:00:00:07";
+         options.clock = &clock;
+       },
+       {}},
+      {"request_stop", {}, [](Trainer& trainer) { trainer.request_stop("enough"); }},
+      {"should_stop", {}, [](Trainer& trainer) { trainer.set_should_stop(true); }}};
+  for (const Ended& end : ends) {
+    for (const std::string place : {"on_train_epoch_end", "on_train_end", "afterwards"}) {
+      INFO(end.by << ", saved " << place);
+      const auto file = directory / "ended.ckpt";
+      TracedSetup limited = setup;
+      if (end.set) end.set(limited.options);
+      int batches = 0;
+      auto actor = actor_at("", 0, {});
+      actor->script = [&](const std::string& now, Trainer& trainer) {
+        if (now == "on_train_batch_start") clock.advance(1);
+        if (now == "on_train_batch_start" && ++batches == 7 && end.action) end.action(trainer);
+        if (now == place) trainer.save_checkpoint(file);
+        if (now == "teardown" && place == "afterwards") trainer.save_checkpoint(file);
+      };
+      TracedRun first;
+      CHECK(first.fit(limited, actor) == "");
+      CHECK(first.global_step == 7);
+      TracedRun rest;
+      CHECK(rest.fit(setup, nullptr, file) == "");
+      REQUIRE(rest.module.steps.size() == 17);
+      CHECK(rest.module.steps[0] == "e0b7");
+      CHECK(rest.module.steps[5] == "e1b0");
+      CHECK(rest.global_step == 24);
+      CHECK(rest.epoch == 2);
+      CHECK(at::equal(rest.module.weight, whole.module.weight));
+    }
+  }
+}
+
+TEST_CASE("the mean of an epoch that was ended within counts all of its batches after the resume") {
+  const TempDir directory;
+  const auto train = [&](int64_t max_steps, const std::string& checkpoint,
+                         const std::string& place) {
+    TracedSetup setup{.options = quiet(1), .batches = 6};
+    setup.options.max_steps = max_steps;
+    auto rows = std::make_shared<RowLogger>();
+    setup.options.loggers = {rows};
+    auto saver = actor_at(
+        place, 1, [&](Trainer& trainer) { trainer.save_checkpoint(directory / "ended.ckpt"); });
+    TracedRun run;
+    CHECK(run.fit(setup, saver, checkpoint) == "");
+    return rows->values("train_loss_epoch").back();
+  };
+  const double whole = train(-1, "", "");
+  for (const std::string place : {"on_train_epoch_end", "on_train_end"}) {
+    train(4, "", place);
+    CHECK(train(-1, (directory / "ended.ckpt").string(), "") == whole);
+  }
+}
+
+TEST_CASE("a run that a limit has ended has nothing to do when it is resumed with the same limit") {
+  const TempDir directory;
+  for (const int64_t max_steps : {7, 12, 24}) {
+    for (const std::string place :
+         {"on_train_batch_end", "on_validation_end", "on_train_epoch_end", "on_train_end"}) {
+      INFO(max_steps << " steps, saved in " << place);
+      const auto file = directory / fmt::format("{}-{}.ckpt", max_steps, place);
+      TracedSetup setup;
+      setup.options.max_epochs = 4;
+      setup.options.max_steps = max_steps;
+      auto saver = actor_at("", 0, {});
+      saver->script = [&](const std::string& now, Trainer& trainer) {
+        if (now == place && trainer.global_step() == max_steps) trainer.save_checkpoint(file);
+      };
+      TracedRun whole;
+      CHECK(whole.fit(setup, saver) == "");
+      if (!std::filesystem::exists(file)) continue;  // no validation in a cut epoch
+      TracedRun resumed;
+      CHECK(resumed.fit(setup, nullptr, file) == "");
+      CHECK(resumed.module.steps.empty());
+      CHECK(resumed.global_step == max_steps);
+      CHECK(resumed.epoch == whole.epoch);
+      CHECK(resumed.before->calls == whole.before->calls);
+      CHECK(resumed.behind->calls == whole.behind->calls);
+      CHECK(at::equal(resumed.module.weight, whole.module.weight));
+    }
+  }
+}
+
+TEST_CASE("a stop that is not carried out yet is part of the checkpoint") {
+  const TempDir directory;
+  const auto file = directory / "stopping.ckpt";
+  // Requested in the validation, and deferred by min_epochs.
+  for (const int64_t min_epochs : {0, 2}) {
+    INFO("min_epochs " << min_epochs);
+    TracedSetup setup{.options = quiet(5), .batches = 4};
+    if (min_epochs > 0) setup.options.min_epochs = min_epochs;
+    const auto stopper = [] {
+      return actor_at("on_validation_epoch_end", 1,
+                      [](Trainer& trainer) { trainer.request_stop("good enough"); });
+    };
+    TracedRun whole;
+    whole.fit(setup, stopper());
+    CHECK(whole.epoch == std::max<int64_t>(1, min_epochs));
+    auto saver = stopper();
+    saver->script = [&, script = saver->script](const std::string& now, Trainer& trainer) {
+      script(now, trainer);
+      if (now != "on_validation_end") return;
+      trainer.save_checkpoint(file);
+      throw std::runtime_error("killed");
+    };
+    TracedRun stopped;
+    stopped.fit(setup, saver);
+    TracedRun resumed;
+    const CapturedLog log;
+    resumed.fit(setup, actor_at("", 0, {}), file);
+    CHECK(resumed.global_step == whole.global_step);
+    CHECK(resumed.epoch == whole.epoch);
+    CHECK_THAT(log.text(), Contains("good enough"));
+  }
+}
+
+}  // namespace cut_epoch_test
