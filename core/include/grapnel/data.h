@@ -2,7 +2,9 @@
 //
 // A DataLoader gives the batches of one epoch after the other. The order of an epoch comes from a
 // seed and the epoch's number alone, never from a shared generator, and the position is the count
-// of batches consumed: that makes it possible to resume in the middle of an epoch.
+// of batches consumed: that makes it possible to resume in the middle of an epoch. A checkpoint keeps
+// what a loader says of its batches (batch_size, dataset_size, shuffles, seed), so that a run that
+// resumes with batches of another size continues at the same sample, and one with other data says so.
 //
 // A walk over the batches has a cursor of its own (DataLoader::cursor), so one loader may be walked
 // over by several at a time: for training and validation, twice in a CombinedLoader, by a hook that
@@ -61,6 +63,9 @@ class GRAPNEL_CORE_API DataLoader {
   virtual bool shuffles() const { return false; }
   virtual void set_shuffle(bool) {}
 
+  // What shuffled orders come from, with the epoch's number; nothing when unknown.
+  virtual std::optional<uint64_t> seed() const { return {}; }
+
   // Whether a last batch that isn't full is left out; predict turns it off while it runs.
   virtual bool drops_last() const { return false; }
   virtual void set_drop_last(bool) {}
@@ -111,6 +116,8 @@ class GRAPNEL_CORE_API DataModule {
   virtual Batch on_after_batch_transfer(Batch batch, int64_t /*dataloader_idx*/) { return batch; }
 
   virtual std::string type_name() const;
+  // Kept in checkpoints, unless empty. When a fit's checkpoint is refused after load_state_dict, the
+  // state from before, empty or not, is loaded again.
   virtual StateDict state_dict() const { return {}; }
   virtual void load_state_dict(const StateDict&) {}
 

@@ -67,6 +67,7 @@ StateDict Checkpointing::dump_exact() {
     }
     exact["gradients"] = std::move(gradients);
   }
+  if (const auto unit = run_.loops->fit.data_unit()) exact["data"] = unit->state();
   if (!options_.configured().empty()) exact["configured"] = options_.configured();
   run_.metrics.save_state(exact);
   exact["loggers"] = run_.loggers.states();

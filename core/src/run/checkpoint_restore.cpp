@@ -254,6 +254,9 @@ void Checkpointing::restore_exactly() {
   const StateValue* exact = loaded_->find("exact_resume");
   if (exact == nullptr) return;
   const StateDict& parts = exact->to_dict();
+  if (const StateValue* data = parts.find("data")) {
+    run_.loops->fit.set_former_unit(DataUnit::from_state(data->to_dict()));
+  }
   run_.metrics.load_state(parts);
   if (const StateValue* once = parts.find("called_once")) {
     run_.hooks.set_called_once(once->to_dict());

@@ -21,6 +21,8 @@ void FitLoop::begin() {
   gradients_of_batch_ = false;
   output_ = {};
   step_of_checkpoint_.reset();
+  former_unit_.reset();
+  continues_at_ = -1;
   schedulers_.begin_fit();
   validations_.begin_fit();
   run_.hooks.forget_unfinished_hook();
@@ -210,6 +212,7 @@ void FitLoop::setup_data() {
   set_.loaders = {loader};
   set_.limits = {limited_batches(loader->size(), run_.limits.train, "train")};
   set_.loaded = true;
+  unit_ = DataUnit::of(loader, set_.limits[0]);
   run_.state.num_training_batches = set_.limits[0];
   if (set_.limits[0] == 0) return;
   set_.last_reload_epoch = run_.current_epoch();

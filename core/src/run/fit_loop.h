@@ -6,7 +6,8 @@
 // former format has no phase; it is inferred from the counters (progress_state.h).
 //
 // An epoch ends where its data do, whatever the loader had said. One that a limit or a stop ended
-// before that is called cut short: a resumed run that has more to do trains the rest of it.
+// before that is called cut short: a resumed run that has more to do trains the rest of it. When it
+// has other data, it continues at the same sample, or as near as its batches allow (data_unit.h).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 
 #include "grapnel/batch.h"
 #include "grapnel/call_filter.h"
+#include "run/data_unit.h"
 #include "run/fit_point.h"
 #include "run/loop.h"
 #include "run/scheduler_steps.h"
@@ -40,6 +42,11 @@ class FitLoop final : public Loop {
   StateDict state_dict() const;
   // The next run continues from there. Throws CheckpointError naming the file and the key.
   void load_state_dict(const StateDict& loops, const std::filesystem::path& file);
+  // What a position in an epoch's data means for a checkpoint that is written now; nothing before
+  // there are data.
+  std::optional<DataUnit> data_unit() const;
+  // What the position of the checkpoint that was loaded means.
+  void set_former_unit(DataUnit unit) { former_unit_ = std::move(unit); }
   // Whether gradients of an open accumulation window belong into a checkpoint.
   bool keeps_gradients() const;
   // The next run continues in the middle of an epoch.
@@ -89,6 +96,17 @@ class FitLoop final : public Loop {
   int64_t repeated_batches() const;
   void repeat_unfinished();
 
+  // fit_loop_position.cpp
+  struct Move {
+    int64_t start;     // a position of the checkpoint's, in its batches
+    int64_t position;  // the same in those of now
+    bool is_end;       // of the epoch: there are no more batches now
+  };
+  DataUnit unit_of_loader() const;
+  void resume_batches(EpochMetrics& metrics);
+  void move_position(const UnitChange& change, EpochMetrics& metrics);
+  void tell_move(const UnitChange& change, const Move& move) const;
+
   // training_epoch.cpp
   void run_batches(EpochMetrics& metrics);
   void reset_epoch();
@@ -118,9 +136,12 @@ class FitLoop final : public Loop {
   Fetcher fetcher_;
   SchedulerSteps schedulers_;
   ValidationSchedule validations_;
-  StepOutput output_;       // of the running batch
-  int64_t last_steps_ = 0;  // optimizer steps of the last batch; 0: there was none
-  bool resumes_ = false;    // the phase is a checkpoint's
+  StepOutput output_;                    // of the running batch
+  int64_t last_steps_ = 0;               // optimizer steps of the last batch; 0: there was none
+  bool resumes_ = false;                 // the phase is a checkpoint's
+  DataUnit unit_;                        // of the loader, as it is set for this fit
+  std::optional<DataUnit> former_unit_;  // of the checkpoint, until the position is converted
+  int64_t continues_at_ = -1;            // the batch with which a resumed epoch continues
   std::optional<int64_t> step_of_checkpoint_;  // that filters count by
   bool no_data_ = false;                       // an epoch had no batch at all
   bool skip_backward_ = false;

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
+#include "run/data_unit.h"
 #include "run/loops.h"
 #include "run/run.h"
 
@@ -32,6 +35,14 @@ void SchedulerSteps::begin_fit() {
 
 void SchedulerSteps::begin_epoch() {
   for (Clock& clock : clocks_) clock.every = EveryN::from_start();
+}
+
+void SchedulerSteps::move(const UnitChange& change, int64_t position) {
+  for (Clock& clock : clocks_) {
+    if (const auto last = clock.every.last()) {
+      clock.every = EveryN(std::min(change.convert(*last), position));
+    }
+  }
 }
 
 void SchedulerSteps::step(Interval interval, bool with_metric, int64_t count) {

@@ -18,6 +18,7 @@
 namespace grapnel {
 
 class Run;
+class UnitChange;
 
 class SchedulerSteps {
  public:
@@ -25,6 +26,8 @@ class SchedulerSteps {
 
   void begin_fit();
   void begin_epoch();
+  // The data are others than the checkpoint's, and `position` batches of the epoch are done.
+  void move(const UnitChange& change, int64_t position);
 
   // Steps those of the interval that look at a metric, or those that don't. count: batches of the
   // epoch or epochs of the run, the one that ends now included. Throws MetricError for a metric that

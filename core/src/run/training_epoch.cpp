@@ -1,4 +1,5 @@
 // FitLoop's inside: the batches of one epoch, and the validation between them.
+#include <algorithm>
 #include <utility>
 
 #include "grapnel/base/log.h"
@@ -11,7 +12,7 @@ namespace grapnel {
 
 void FitLoop::run_batches(EpochMetrics& metrics) {
   RunState& state = run_.state;
-  if (std::exchange(resumes_, false)) finish_batch_of_checkpoint(metrics);
+  if (std::exchange(resumes_, false)) resume_batches(metrics);
   // What a resumed epoch has consumed is passed over.
   fetcher_ = Fetcher(set_.loaders, set_.limits, state.epoch.current.processed, "train",
                      state.batch.current.ready);
@@ -24,6 +25,8 @@ void FitLoop::reset_epoch() {
   state.is_last_batch = false;
   state.window_start = -1;
   gradients_of_batch_ = false;
+  former_unit_.reset();
+  continues_at_ = -1;
   state.scheduler.reset_on_run();
   state.optimizer_step.reset_on_run();
   state.zero_grad.reset_on_run();
@@ -59,8 +62,12 @@ void FitLoop::finish_batch_of_checkpoint(EpochMetrics& metrics) {
 // For the rest of its hooks. The random numbers of its transfer have been drawn before.
 Batch FitLoop::batch_again(int64_t batch_idx) {
   const GeneratorScope generators;
-  Fetcher fetcher(set_.loaders, set_.limits, run_.state.epoch.current.processed, "train",
-                  batch_idx);
+  // Of other data, the batch with the last of the samples that were trained.
+  const int64_t index =
+      former_unit_.has_value()
+          ? std::max<int64_t>(0, UnitChange(*former_unit_, unit_of_loader()).convert(batch_idx))
+          : batch_idx;
+  Fetcher fetcher(set_.loaders, set_.limits, run_.state.epoch.current.processed, "train", index);
   std::optional<Fetcher::Item> item = fetcher.next();
   if (!item.has_value()) {
     log_warning("the training data no longer have batch {}, at which the checkpoint was written",
@@ -136,6 +143,13 @@ void FitLoop::end_data(EpochMetrics& metrics) {
         "again in each epoch, when start() is called",
         run_.current_epoch());
     return;
+  }
+  if (state.batch.current.ready == std::exchange(continues_at_, -1) &&
+      state.batch.current.ready != state.num_training_batches) {
+    log_warning(
+        "the training data have no more batches than the {} of epoch {} that were done when the "
+        "checkpoint was written: the epoch ends here, with its validation and schedulers",
+        state.batch.current.ready, run_.current_epoch());
   }
   const int64_t batch_idx = state.batch.current.ready - 1;
   state.is_last_batch = true;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "grapnel/base/error.h"
+#include "run/data_unit.h"
 #include "run/run.h"
 
 namespace grapnel {
@@ -36,7 +37,16 @@ void ValidationSchedule::set_epoch_length(int64_t batches) {
                                   fraction),
                       "val_check_interval");
   }
-  set_every(std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(batches) * fraction)));
+  set_every(*interval_of(batches));
+}
+
+std::optional<int64_t> ValidationSchedule::interval_of(int64_t batches) const {
+  if (run_.limits.val_seconds.has_value()) return {};
+  const auto& interval = run_.limits.val_check_interval.value;
+  if (const int64_t* count = std::get_if<int64_t>(&interval)) return *count;
+  const double fraction = std::get<double>(interval);
+  if (fraction == 1.0 || batches < 0) return {};
+  return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(batches) * fraction));
 }
 
 void ValidationSchedule::set_every(int64_t batches) {
@@ -76,6 +86,23 @@ bool ValidationSchedule::was_still_to_come() const {
   if (over_epochs() || !state.is_last_batch || since_last_ == 0) return false;
   const int64_t missing = state.num_training_batches - state.batch.current.ready;
   return missing > 0 && since_last_ + missing >= *every_;
+}
+
+void ValidationSchedule::move(const UnitChange& change, int64_t done, int64_t position) {
+  const int64_t here = std::min(since_last_, done);
+  const int64_t of_earlier_epochs = since_last_ - here;
+  const int64_t former_batches = change.from().batches;
+  const std::optional<int64_t> former = interval_of(former_batches);
+  const bool still_to_come = here > 0 && (!former.has_value() || former_batches < 0 ||
+                                          here + former_batches - done >= *former);
+  since_last_ = std::max<int64_t>(0, position - change.convert(done - here)) +
+                change.convert(of_earlier_epochs);
+  before_epoch_ = change.convert(before_epoch_);
+  // There is no batch left to count.
+  const bool ends = position == change.to().batches;
+  if (ends && still_to_come && !over_epochs() && every_.has_value()) {
+    since_last_ = std::max(since_last_, *every_);
+  }
 }
 
 StateDict ValidationSchedule::state_dict(int64_t repeated) const {

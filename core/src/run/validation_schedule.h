@@ -8,12 +8,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "grapnel/state_dict.h"
 
 namespace grapnel {
 
 class Run;
+class UnitChange;
 
 class ValidationSchedule {
  public:
@@ -27,6 +29,15 @@ class ValidationSchedule {
   void begin_fit();
   void begin_epoch();
   void finish_epoch() { before_epoch_ = since_last_; }
+  // The interval in batches for epochs of a length (-1: unknown), as far as that can be told;
+  // nothing: at the end of the data.
+  std::optional<int64_t> interval_of(int64_t batches) const;
+  // Sets the interval, and returns the one before.
+  std::optional<int64_t> exchange_interval(std::optional<int64_t> batches) {
+    return std::exchange(every_, batches);
+  }
+  // The data are others than the checkpoint's: `done` batches of the epoch are `position` now.
+  void move(const UnitChange& change, int64_t done, int64_t position);
   void count_batch() { ++since_last_; }
 
   // Whether the interval is over after the batches that were counted; if it is, the next one begins.

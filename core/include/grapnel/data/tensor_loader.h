@@ -45,6 +45,7 @@ class GRAPNEL_CORE_API TensorLoader : public DataLoader {
   bool shuffles() const override { return options_.shuffle; }
   // Holds from the next epoch on.
   void set_shuffle(bool shuffle) override { options_.shuffle = shuffle; }
+  std::optional<uint64_t> seed() const override { return options_.seed; }
   bool drops_last() const override { return options_.drop_last; }
   void set_drop_last(bool drop_last) override { options_.drop_last = drop_last; }
 

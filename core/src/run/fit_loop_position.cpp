@@ -1,0 +1,164 @@
+// FitLoop's position in its data, when a resumed run has other data than the checkpoint's.
+//
+// The batch at which the checkpoint was written is finished first, as it would have been: with the
+// former accumulation windows and intervals. Then the position and all that counts batches of the
+// epoch are converted.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "grapnel/base/log.h"
+#include "run/fit_loop.h"
+#include "run/run.h"
+
+namespace grapnel {
+
+namespace {
+
+// What depends on the number of batches is as it was in the training that is resumed.
+class FormerLengths {
+ public:
+  FormerLengths(RunState& state, ValidationSchedule& validations, const DataUnit& former)
+      : state_(state),
+        validations_(validations),
+        former_windows_(former.accumulate_grad_batches),
+        windows_(std::exchange(state.accumulate_grad_batches, former.accumulate_grad_batches)),
+        batches_(std::exchange(state.num_training_batches, former.batches)),
+        interval_(validations.exchange_interval(validations.interval_of(former.batches))) {}
+  ~FormerLengths() {
+    // Unless a hook has set others.
+    if (state_.accumulate_grad_batches == former_windows_) {
+      state_.accumulate_grad_batches = windows_;
+    }
+    state_.num_training_batches = batches_;
+    validations_.exchange_interval(interval_);
+  }
+  FormerLengths(const FormerLengths&) = delete;
+  FormerLengths& operator=(const FormerLengths&) = delete;
+
+ private:
+  RunState& state_;
+  ValidationSchedule& validations_;
+  const int64_t former_windows_;
+  const int64_t windows_;
+  const int64_t batches_;
+  const std::optional<int64_t> interval_;
+};
+
+void set_position(Progress& batch, int64_t position, int64_t repeated) {
+  Counter& total = batch.total;
+  Counter& current = batch.current;
+  for (int64_t Counter::*count :
+       {&Counter::ready, &Counter::started, &Counter::processed, &Counter::completed}) {
+    current.*count = position;
+    total.*count = std::max(total.*count - repeated, position);
+  }
+}
+
+}  // namespace
+
+DataUnit FitLoop::unit_of_loader() const {
+  DataUnit unit = unit_;
+  unit.accumulate_grad_batches = run_.state.accumulate_grad_batches;
+  return unit;
+}
+
+std::optional<DataUnit> FitLoop::data_unit() const {
+  if (former_unit_.has_value()) return former_unit_;
+  if (!set_.loaded) return {};
+  return unit_of_loader();
+}
+
+void FitLoop::resume_batches(EpochMetrics& metrics) {
+  if (!former_unit_.has_value()) return finish_batch_of_checkpoint(metrics);
+  {
+    const FormerLengths lengths(run_.state, validations_, *former_unit_);
+    finish_batch_of_checkpoint(metrics);
+  }
+  const UnitChange change(*former_unit_, unit_of_loader());
+  const int64_t done = run_.state.batch.current.ready;
+  const bool is_over =
+      run_.state.is_last_batch || point_.end_epoch || done == change.from().batches;
+  if (done > 0 && !is_over) move_position(change, metrics);
+  former_unit_.reset();
+}
+
+void FitLoop::move_position(const UnitChange& change, EpochMetrics& metrics) {
+  RunState& state = run_.state;
+  if (const std::string order = change.other_order(); !order.empty()) {
+    log_warning(
+        "the training data {}: in the rest of the epoch in which the checkpoint was written, samples "
+        "may come that were trained already, and others may be left out",
+        order);
+  }
+  const bool is_other_size = change.is_other_size();
+  if (!is_other_size && !change.is_other_length() && !change.is_other_accumulation()) return;
+
+  const int64_t done = state.batch.current.ready;
+  const bool begins_window_again =
+      state.window_start >= 0 && (is_other_size || change.is_other_accumulation());
+  const int64_t start = begins_window_again ? state.window_start : done;
+  const int64_t batches = change.to().batches;
+  int64_t position = change.convert(start);
+  const bool is_end = batches >= 0 && position >= batches;
+  if (is_end) position = batches;
+  tell_move(change, {.start = start, .position = position, .is_end = is_end});
+
+  if (begins_window_again) state.window_start = -1;
+  const bool validated_here = state.validated_at_batch == state.batch.total.ready;
+  set_position(state.batch, position, done - start);
+  if (validated_here) state.validated_at_batch = state.batch.total.ready;
+  validations_.move(change, done, position);
+  schedulers_.move(change, position);
+  continues_at_ = position;
+  if (is_end) end_data(metrics);
+}
+
+void FitLoop::tell_move(const UnitChange& change, const Move& move) const {
+  const RunState& state = run_.state;
+  const int64_t done = state.batch.current.ready;
+  const std::string where = fmt::format(
+      "the checkpoint was written after {} {}{} of an epoch, which now has {}", done,
+      change.from().batches < 0 ? "" : "of ", to_string(change.from()), to_string(change.to()));
+  const bool begins_window_again = move.start != done;
+  const std::string inexactness = change.inexactness(move.start);
+  if (move.is_end) {
+    log_warning(
+        "{}: they are all trained already, so the epoch ends here, with its validation and "
+        "schedulers",
+        where);
+    return;
+  }
+  if (!inexactness.empty()) {
+    log_warning("{}: it continues with batch {}; {}", where, move.position, inexactness);
+  } else if (!change.is_other_size() && change.is_other_length()) {
+    log_warning("{}: it continues with batch {}, and ends elsewhere than it would have", where,
+                move.position);
+  } else if (change.is_other_size()) {
+    log_info("{}: it continues with batch {}, at the same sample", where, move.position);
+  }
+  const int64_t windows = change.to().accumulate_grad_batches;
+  const std::string accumulation =
+      change.is_other_accumulation()
+          ? fmt::format("accumulate_grad_batches is {}, and was {} in the training that is resumed",
+                        windows, change.from().accumulate_grad_batches)
+          : fmt::format("accumulate_grad_batches is {}", windows);
+  const int64_t rest = windows - move.position % windows;
+  const std::string is_short =
+      rest == windows ? ""
+                      : fmt::format(
+                            "; the first window of the resumed epoch has {} of {} batches, so its "
+                            "gradients are smaller",
+                            rest, windows);
+  if (begins_window_again) {
+    log_warning(
+        "{}: the accumulation window in which the checkpoint was written is done again as a whole, "
+        "from batch {} of the epoch on{}",
+        accumulation, move.position, is_short);
+  } else if (!is_short.empty()) {
+    log_warning("{}{}", accumulation, is_short);
+  }
+}
+
+}  // namespace grapnel
