@@ -103,6 +103,14 @@ class GRAPNEL_CORE_API Callback {
   virtual StateDict state_dict() const;
   virtual void load_state_dict(const StateDict& state);
 
+  // Whether the trainer asks for the state before it loads one, so that it can load that again, empty
+  // or not, when something else refuses the checkpoint. Lightning calls state_dict for checkpoints
+  // alone, hence the default; but a trainer that has trained before, where there is something to
+  // lose, always asks. What keeps a refused checkpoint's state is named in the log.
+  virtual bool gives_back_state() const {
+    return false;
+  }
+
   // Called before the weights of a checkpoint are copied into the model, to give its parameters
   // the masks of the checkpoint.
   virtual void before_weights_loaded(LoadCheckpoint& event);

@@ -116,10 +116,11 @@ class GRAPNEL_CORE_API DataModule {
   virtual Batch on_after_batch_transfer(Batch batch, int64_t /*dataloader_idx*/) { return batch; }
 
   virtual std::string type_name() const;
-  // Kept in checkpoints, unless empty. When a fit's checkpoint is refused after load_state_dict, the
-  // state from before, empty or not, is loaded again.
+  // Kept in checkpoints, unless empty.
   virtual StateDict state_dict() const { return {}; }
   virtual void load_state_dict(const StateDict&) {}
+  // As Callback::gives_back_state.
+  virtual bool gives_back_state() const { return false; }
 
   // Functions that this instance has, out of those that its class overrides.
   virtual DataMask implemented(const DataMask& overridden) const { return overridden; }

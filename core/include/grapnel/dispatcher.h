@@ -105,10 +105,12 @@ class GRAPNEL_CORE_API Dispatcher {
   const std::string& label(uint32_t index) const;
   // Where the run is, for filters. The loops keep it up to date.
   CallPosition position;
-  // Who has had the call of a hook that is running, has failed or was not finished before a resume:
-  // {"callbacks": [label...], "module": bool}.
+  // Who has had the call of a hook that is running, has failed or was not finished before a resume,
+  // and which callbacks have it still to come:
+  // {"callbacks": [label...], "left": [label...], "module": bool}.
   StateDict called_in(Hook hook) const;
-  // The next time the hook fires it reaches those alone that have not had it.
+  // The next time the hook fires it reaches those alone that have not had it; a callback that is in
+  // neither list is new in this run, and has no call left to make.
   void resume_hook(Hook hook, const StateDict& called);
   // Whether it would reach anyone then.
   bool hook_has_rest(Hook hook) const;

@@ -42,7 +42,8 @@ class GRAPNEL_CORE_API Logger {
   // The character between parts of a metric's name: "train/loss".
   virtual std::string group_separator() const { return "/"; }
 
-  // Its position, for exact resume: what was written after the checkpoint is taken back.
+  // Its position, for exact resume: what was written after the checkpoint is taken back. Loggers
+  // are the last to load; when one refuses its state, the others are given back theirs.
   virtual StateDict state_dict() const { return {}; }
   virtual void load_state_dict(const StateDict&) {}
 };

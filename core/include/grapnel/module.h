@@ -224,7 +224,8 @@ class GRAPNEL_CORE_API Module {
   // Manual optimization (automatic_optimization = false).
   ManualOptimizer optimizers(size_t index = 0);
   void manual_backward(const at::Tensor& loss);
-  // Freezes the parameters of the other optimizers, so that a step of this one leaves them alone.
+  // Freezes the parameters of the other optimizers, so that a step of this one leaves them alone:
+  // until untoggle_optimizer, or the end of the run, however it ends.
   void toggle_optimizer(const ManualOptimizer& optimizer);
   void untoggle_optimizer(const ManualOptimizer& optimizer);
 

@@ -4,7 +4,9 @@
 // of them knows torch::nn. The tensors are the live ones: writing to one changes the model.
 //
 // A pruned parameter keeps its name and its dense tensor, which the optimizer trains, and gets a
-// mask. The model computes with tensor * mask, which ModelPruning leases into it for that time.
+// mask. The model computes with tensor * mask, which ModelPruning leases into it for that time. So
+// whoever keeps names of parameters, for a checkpoint or for groups of an optimizer, keeps these;
+// "weight_orig" and "weight_mask" are names in checkpoint files only.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -47,7 +49,7 @@ class GRAPNEL_CORE_API StateView {
   void erase(std::string_view name);
 
   // Gives a parameter a mask, or takes it away (undefined). Throws ConfigError for an unknown name,
-  // a buffer, or a mask of another shape.
+  // a buffer, or a mask of another shape, type or device.
   void set_mask(std::string_view name, at::Tensor mask);
 
   // Grows whenever entries or masks appear or vanish, and when an entry is renamed.

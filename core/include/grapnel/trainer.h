@@ -5,6 +5,28 @@
 //   trainer.fit(model, data);
 //   trainer.test(model, data, {.ckpt_path = "best"});
 //
+// A trainer runs one thing at a time: fit, validate, test or predict of a trainer within a run of its
+// own, as in a hook, is a ConfigError. Another trainer may run there, also the same module and data:
+// when its run ends, the module's trainer, the modes of its layers and its gradients are again what
+// they were. Its device and the type of its parameters (precision) must be the same.
+//
+// What a run changes for its time is undone on every way out, exceptions included: leases, the
+// shuffling and the last batch of the user's loaders, the modes of layers in an evaluation,
+// parameters that toggle_optimizer froze, and the process's settings for deterministic algorithms
+// and cuDNN's benchmark. What training is for stays: weights, buffers, optimizers.
+//
+// A checkpoint may be written in any hook of a fit. It keeps how far the fit is, to the hook and to
+// who has had its call: a fit that resumes from it begins there. The options of optimizers and the
+// settings of schedulers are the checkpoint's, with a warning for each that configure_optimizers
+// chooses differently; what a callback sets in on_fit_start counts. TrainerOptions, such as
+// max_epochs, are the new ones. A position within an epoch is that of a sample: with batches of
+// another size the fit continues there, and warns of what is trained twice or left out (data.h).
+//
+// A checkpoint that is refused, by the trainer or by who is to load a part of it, leaves no trace:
+// the model's weights, counters, random numbers and the states of the library's callbacks, of plugins
+// and of loggers are what they were. For callbacks and data modules of the user's own see
+// Callback::gives_back_state.
+//
 // Not thread-safe: a trainer, its callbacks and its module live on one thread. The library never
 // prints and never installs signal handlers by itself; see interrupt().
 #pragma once
@@ -53,7 +75,8 @@ class GRAPNEL_CORE_API Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   // Train. Throws what a step or hook threw, after on_exception and on_run_end; Interrupted after a
-  // signal; ConfigError before anything ran when the parts don't fit together. data: a DataModule,
+  // signal; ConfigError before anything ran when the parts don't fit together; CheckpointError for a
+  // checkpoint that can't be used, naming its file and, where a value in it is wrong, the key. data: a DataModule,
   // loaders, or nothing when the module brings its own. Calling it again trains the module further and
   // counts epochs and steps on, but with the optimizers and schedulers that configure_optimizers then
   // makes: momenta and learning rates start over. To continue with them, resume from a checkpoint.

@@ -3,6 +3,10 @@
 // trainer_options_table() has a sentence, the range and the unit of each: that is the documentation
 // of an option without a comment here, and what `grapnel` and the schema of run.json show.
 // Trainer's constructor checks by it, and throws ConfigError for a value that is not accepted.
+//
+// Checkpoints hold none of these options: a fit that resumes has those that it is given. One that
+// resumes within an epoch warns when limit_train_batches, overfit_batches or accumulate_grad_batches
+// move the end of that epoch or of an accumulation window in it.
 #pragma once
 
 #include <concepts>
@@ -89,11 +93,11 @@ struct TrainerOptions {
   std::optional<ClipAlgorithm> gradient_clip_algorithm = {};  // unset: norm
   Precision precision = Precision::f32_true;
   bool detect_anomaly = false;
-  // Unset: as the process has it. On a GPU, LibTorch asks for CUBLAS_WORKSPACE_CONFIG=:4096:8 in
-  // the environment.
+  // Unset: as the process has it. Else for the time of a run, after which the process has its own
+  // setting again. On a GPU, LibTorch asks for CUBLAS_WORKSPACE_CONFIG=:4096:8 in the environment.
   std::optional<Deterministic> deterministic = {};
-  // Let cuDNN try its algorithms and take the fastest. Unset: as the process has it, off when
-  // deterministic.
+  // Let cuDNN try its algorithms and take the fastest, for the time of a run. Unset: as the process
+  // has it, off when deterministic.
   std::optional<bool> benchmark = {};
 
   // ---- What is reported and kept
@@ -116,8 +120,10 @@ struct TrainerOptions {
   // ---- Injected
   const Clock* clock = nullptr;                 // nullptr: the system's
   std::shared_ptr<ProgressSink> progress = {};  // where a progress bar draws; nullptr: nowhere
-  std::optional<uint64_t> seed = {};  // of LibTorch's default generators, set when a run starts
-  std::string device = "cpu";         // "cpu", "cuda", "cuda:1"
+  // Of LibTorch's default generators, set when a run starts; a fit that resumes then has the
+  // checkpoint's. A run within another one gives the outer run its random numbers back.
+  std::optional<uint64_t> seed = {};
+  std::string device = "cpu";  // "cpu", "cuda", "cuda:1"
 };
 
 // The options that run.json can set, under "trainer".
