@@ -2,9 +2,12 @@
 #include <grapnel/base/process.h>
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -45,6 +48,22 @@ bool vanishes(pid_t process) {
 }
 
 }  // namespace
+
+#if defined(__linux__)
+TEST_CASE("a thread of the background gives way alone") {
+  const auto niceness = [] {
+    return getpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)));
+  };
+  const int before = niceness();
+  int in_background = before;
+  std::thread([&] {
+    lower_thread_priority();
+    in_background = niceness();
+  }).join();
+  CHECK(in_background >= std::min(before + 1, 19));
+  CHECK(niceness() == before);
+}
+#endif
 
 TEST_CASE("a process ends with its code, and arguments arrive as they are") {
   const ProcessResult seven = run_process(child({"exit", "7"}));

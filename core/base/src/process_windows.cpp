@@ -129,6 +129,10 @@ std::int64_t process_id() noexcept {
   return GetCurrentProcessId();
 }
 
+void lower_thread_priority() noexcept {
+  SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL);
+}
+
 bool process_exists(std::int64_t id) noexcept {
   if (id <= 0 || id > std::numeric_limits<DWORD>::max()) return false;
   const Handle process(

@@ -102,15 +102,17 @@ void CheckpointWriter::start(std::filesystem::path path, CheckpointParts parts) 
   is_active_ = true;
   process_ = process_id();
   try {
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] { run(Priority::background); });
   } catch (const std::system_error&) {  // no more threads: here, then
-    run();
+    run(Priority::own);
   }
 }
 
-void CheckpointWriter::run() noexcept {
+void CheckpointWriter::run(Priority priority) noexcept {
   try {
     take_over_memory();
+    // The training's own threads wait for each other in every batch: this one must not hold one up.
+    if (priority == Priority::background) lower_thread_priority();
     write_checkpoint_parts(path_, parts_, Durability::durable);
   } catch (...) {
     failure_ = std::current_exception();

@@ -59,7 +59,8 @@ class CheckpointWriter {
   void finish();
 
  private:
-  void run() noexcept;
+  enum class Priority : std::uint8_t { own, background };
+  void run(Priority priority) noexcept;
   void take_over_memory();
   void join() noexcept;
 

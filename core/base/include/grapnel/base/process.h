@@ -19,6 +19,10 @@ namespace grapnel {
 // Whether a process of this id runs on this machine, of any user. Ids are used again.
 [[nodiscard]] GRAPNEL_BASE_API bool process_exists(std::int64_t id) noexcept;
 
+// The calling thread gives way to all others from now on, for its life: for work in the background.
+// No effect where the system has no such thing.
+GRAPNEL_BASE_API void lower_thread_priority() noexcept;
+
 // "SIGSEGV" for 11; "signal 77" for one without a name.
 [[nodiscard]] GRAPNEL_BASE_API std::string signal_name(int signal_number);
 
