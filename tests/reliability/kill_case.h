@@ -44,11 +44,27 @@ class KillCase {
 
   // Up to `most_kills` kills; at least one.
   KillOutcome run(Random& random, int most_kills);
+  // One kill, at this operation; none when the training makes fewer.
+  KillOutcome run_killed_at(std::int64_t operation);
+  std::int64_t operations() const { return operations_; }
+
+  // Puts what the last run() left aside, with what all processes have written.
+  void keep_as(const std::string& name) const;
 
  private:
+  // Where a process is killed: at a file operation, or after so many seconds.
+  struct Place {
+    std::int64_t operation = 0;  // 0: by the time
+    double seconds = 0;
+  };
+
   Command command(const std::string& run) const;
-  // Ends the process at a place drawn, or lets it end. False when it ended by itself.
-  bool train_and_kill(Random& random, KillOutcome& outcome);
+  Command resuming_command(KillOutcome& outcome) const;
+  Place draw(Random& random) const;
+  // Ends the process there, or lets it end. False when it ended by itself.
+  bool train_and_kill(const Place& place, KillOutcome& outcome) const;
+  // Resumes to the end, and compares.
+  void finish(KillOutcome& outcome) const;
   void note_damaged(KillOutcome& outcome) const;
   void compare(KillOutcome& outcome) const;
 

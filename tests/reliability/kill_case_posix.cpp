@@ -170,25 +170,37 @@ Command KillCase::command(const std::string& run) const {
   return command;
 }
 
-bool KillCase::train_and_kill(Random& random, KillOutcome& outcome) {
-  Command killed = command("killed");
+// The command of a user whose training was killed: where nothing was saved yet, anew.
+Command KillCase::resuming_command(KillOutcome& outcome) const {
   if (fs::exists(directory_ / "killed") && !has_checkpoint(directory_ / "killed")) {
-    // Nothing was saved: its user begins anew.
     fs::remove_all(directory_ / "killed");
     ++outcome.begun_anew;
   }
-  const bool at_operation = std::bernoulli_distribution(0.6)(random);
-  if (at_operation) {
-    const auto at = std::uniform_int_distribution<std::int64_t>(1, operations_)(random);
-    killed.variables.emplace_back("GRAPNEL_TEST_KILL_AT", std::to_string(at));
+  return command("killed");
+}
+
+KillCase::Place KillCase::draw(Random& random) const {
+  Place place;
+  if (std::bernoulli_distribution(0.6)(random)) {
+    place.operation = std::uniform_int_distribution<std::int64_t>(1, operations_)(random);
   }
-  const double until = std::uniform_real_distribution<double>(0.2, 0.9)(random) * seconds_;
+  place.seconds = std::uniform_real_distribution<double>(0.2, 0.9)(random) * seconds_;
+  return place;
+}
+
+bool KillCase::train_and_kill(const Place& place, KillOutcome& outcome) const {
+  Command killed = resuming_command(outcome);
+  const bool at_operation = place.operation > 0;
+  if (at_operation) {
+    killed.variables.emplace_back("GRAPNEL_TEST_KILL_AT", std::to_string(place.operation));
+  }
   TrainingProcess training(killed);
   if (!at_operation) {
-    std::this_thread::sleep_for(std::chrono::duration<double>(until));
+    std::this_thread::sleep_for(std::chrono::duration<double>(place.seconds));
     training.signal(SIGKILL);
   }
   const int status = training.wait();
+  note_damaged(outcome);
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
     ++(at_operation ? outcome.kills_at_operation : outcome.kills_at_time);
     return true;
@@ -216,24 +228,36 @@ KillOutcome KillCase::run(Random& random, int most_kills) {
   const int wanted = std::uniform_int_distribution<int>(1, std::min(3, most_kills))(random);
   while (outcome.kills() < wanted && outcome.failure.empty()) {
     // One that ended by itself is whole, and the next command has nothing left to do.
-    const bool was_killed = train_and_kill(random, outcome);
-    note_damaged(outcome);
+    const bool was_killed = train_and_kill(draw(random), outcome);
     if (!was_killed && outcome.kills() > 0) break;
     if (!was_killed) fs::remove_all(directory_ / "killed");
   }
-  if (!outcome.failure.empty()) return outcome;
-  Command last = command("killed");
-  if (!has_checkpoint(directory_ / "killed")) {
-    fs::remove_all(directory_ / "killed");
-    ++outcome.begun_anew;
-  }
-  const int status = TrainingProcess(last).wait();
+  finish(outcome);
+  return outcome;
+}
+
+KillOutcome KillCase::run_killed_at(std::int64_t operation) {
+  KillOutcome outcome;
+  fs::remove_all(directory_ / "killed");
+  train_and_kill({.operation = operation}, outcome);
+  finish(outcome);
+  return outcome;
+}
+
+void KillCase::finish(KillOutcome& outcome) const {
+  if (!outcome.failure.empty()) return;
+  const int status = TrainingProcess(resuming_command(outcome)).wait();
   if (status != 0) {
     outcome.failure = describe_status(status);
-    return outcome;
+    return;
   }
   compare(outcome);
-  return outcome;
+}
+
+void KillCase::keep_as(const std::string& name) const {
+  std::error_code none;
+  fs::rename(directory_ / "killed", directory_ / name, none);
+  fs::copy(directory_ / "log", directory_ / name, none);
 }
 
 void KillCase::compare(KillOutcome& outcome) const {

@@ -21,6 +21,7 @@ namespace {
 
 struct Options {
   int kills = 100;
+  bool at_each_operation = false;
   std::uint64_t seed = std::random_device()();
   fs::path directory;  // empty: a temporary one
 };
@@ -87,32 +88,60 @@ void print_differences(const KillOutcome& outcome, int number, int setting) {
   for (const std::string& name : outcome.missing) fmt::print("  missing: {}\n", name);
 }
 
-int kill_trainings(const Options& options) {
-  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-  fmt::print("seed {}\n", options.seed);
-  std::optional<TemporaryDirectory> temporary;
-  if (options.directory.empty()) temporary.emplace("grapnel-kills-");
-  const fs::path directory = temporary ? temporary->path() : options.directory;
-  Random random(options.seed);
-  std::map<int, std::unique_ptr<KillCase>> cases;
-  Sum sum;
-  bool failed = false;
-  for (int number = 1; sum.kills() < options.kills; ++number) {
-    const int setting = std::uniform_int_distribution<int>(0, kill_settings() - 1)(random);
-    std::unique_ptr<KillCase>& one = cases[setting];
-    if (one == nullptr) {
-      one = std::make_unique<KillCase>(directory / fmt::format("setting-{}", setting), setting);
-    }
-    const KillOutcome outcome = one->run(random, options.kills - sum.kills());
-    sum.add(outcome);
-    if (!outcome.ok()) print_differences(outcome, number, setting);
-    failed = failed || !outcome.ok();
-    if (!outcome.failure.empty()) break;
+// The trainings of one call of the program.
+class Kills {
+ public:
+  explicit Kills(const Options& options) : options_(options), random_(options.seed) {
+    if (options.directory.empty()) temporary_.emplace("grapnel-kills-");
+    directory_ = temporary_ ? temporary_->path() : options.directory;
   }
-  print_table(sum);
-  fmt::print("{}\n", failed ? "FAILED" : "ok");
-  return failed ? 1 : 0;
-}
+
+  // Both: false when something differed.
+  bool at_random() {
+    fmt::print("seed {}\n", options_.seed);
+    while (sum_.kills() < options_.kills && sum_.failed == 0) {
+      const int setting = std::uniform_int_distribution<int>(0, kill_settings() - 1)(random_);
+      note(setting, kill_case(setting).run(random_, options_.kills - sum_.kills()));
+    }
+    return end();
+  }
+  bool at_each_operation() {
+    for (int setting = 0; setting < kill_settings(); ++setting) {
+      KillCase& one = kill_case(setting);
+      for (std::int64_t at = 1; at <= one.operations(); ++at) note(setting, one.run_killed_at(at));
+    }
+    return end();
+  }
+
+ private:
+  KillCase& kill_case(int setting) {
+    std::unique_ptr<KillCase>& one = cases_[setting];
+    if (one == nullptr) {
+      one = std::make_unique<KillCase>(directory_ / fmt::format("setting-{}", setting), setting);
+    }
+    return *one;
+  }
+  void note(int setting, const KillOutcome& outcome) {
+    sum_.add(outcome);
+    if (outcome.ok()) return;
+    differs_ = true;
+    print_differences(outcome, sum_.trainings, setting);
+    if (!temporary_) kill_case(setting).keep_as(fmt::format("training-{}", sum_.trainings));
+  }
+  bool end() const {
+    print_table(sum_);
+    fmt::print("{}\n", differs_ ? "FAILED" : "ok");
+    return !differs_;
+  }
+
+  Options options_;
+  std::optional<TemporaryDirectory> temporary_;
+  fs::path directory_;
+  Random random_;
+  std::map<int, std::unique_ptr<KillCase>> cases_;
+  Sum sum_;
+  bool differs_ = false;
+};
 
 }  // namespace
 
@@ -124,10 +153,14 @@ int main(int argc, char** argv) {
   CLI::App app("Kills trainings at random, resumes them, and compares.", "kills");
   app.add_option("--kills", options.kills, "How many (default 100)")->check(CLI::PositiveNumber);
   app.add_option("--seed", options.seed, "Of the random places (default: random)");
-  app.add_option("--directory", options.directory, "Keep everything here");
+  app.add_option("--directory", options.directory, "Keep everything here, also what differs");
+  app.add_flag("--at-each-operation", options.at_each_operation,
+               "Kill each kind of training at each of its file operations instead");
   CLI11_PARSE(app, argc, argv);
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   try {
-    return kill_trainings(options);
+    Kills kills(options);
+    return (options.at_each_operation ? kills.at_each_operation() : kills.at_random()) ? 0 : 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "kills: error: {}\n", error.what());
     return 2;
