@@ -4,6 +4,9 @@
 #include <grapnel/host/checkpoint_summary.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "fuzz_target.h"
@@ -33,27 +36,36 @@ void open(const std::filesystem::path& path, CheckpointCheck check, FileAccess a
   }
 }
 
-void read(const std::filesystem::path& path) {
-  open(path, CheckpointCheck::whole_file, FileAccess::copy);
-  open(path, CheckpointCheck::on_use, FileAccess::map);
-  try {
-    (void)host::to_json(host::summarize_checkpoint(path));
-  } catch (const CheckpointError&) {
+// With the SHA-256 that belongs at its end: that of the header, or, in files of the first builds, of all
+// that comes before it.
+std::vector<std::byte> sealed(std::span<const std::byte> bytes) {
+  constexpr std::size_t size = std::tuple_size_v<Sha256Digest>;
+  std::vector<std::byte> all(bytes.begin(), bytes.end());
+  std::uint64_t header = 0;
+  if (all.size() < sizeof header + size) return all;
+  std::memcpy(&header, all.data(), sizeof header);
+  std::size_t covered = all.size() - size;
+  if (header <= covered - sizeof header &&
+      fuzz::as_text(bytes).find("grapnel.header_sha256") != std::string_view::npos) {
+    covered = sizeof header + static_cast<std::size_t>(header);
   }
+  const Sha256Digest digest = sha256(std::span(all).first(covered));
+  std::ranges::copy(std::as_bytes(std::span(digest)), all.end() - size);
+  return all;
 }
 
 }  // namespace
 
 GRAPNEL_FUZZ_TARGET(checkpoint) {
   static const fuzz::InputFile file("fuzz.ckpt");
-  read(file.write(bytes));
-  constexpr std::size_t size = std::tuple_size_v<Sha256Digest>;
-  if (bytes.size() < size) return;
-  std::vector<std::byte> sealed(bytes.begin(), bytes.end());
-  const std::span<std::byte> end = std::span(sealed).last(size);
-  const Sha256Digest digest = sha256(std::span(sealed).first(sealed.size() - size));
-  std::ranges::copy(std::as_bytes(std::span(digest)), end.begin());
-  read(file.write(sealed));
+  open(file.write(bytes), CheckpointCheck::whole_file, FileAccess::map);
+  const std::filesystem::path& path = file.write(sealed(bytes));
+  open(path, CheckpointCheck::whole_file, FileAccess::copy);
+  open(path, CheckpointCheck::on_use, FileAccess::map);
+  try {
+    (void)host::to_json(host::summarize_checkpoint(path));
+  } catch (const CheckpointError&) {
+  }
 }
 
 }  // namespace checkpoint_fuzz

@@ -25,7 +25,8 @@ class InputFile {
   // Writes the bytes in place of what was there.
   const std::filesystem::path& write(std::span<const std::byte> bytes) const {
     std::FILE* const file = std::fopen(path_.c_str(), "wb");
-    if (file == nullptr || std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size() ||
+    if (file == nullptr ||
+        (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size()) ||
         std::fclose(file) != 0) {
       std::perror(path_.c_str());
       std::exit(1);  // no finding
