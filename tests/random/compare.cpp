@@ -52,9 +52,16 @@ bool is_beside_the_point(const std::string& path) {
                      [&](const std::string& part) { return path.find(part) != std::string::npos; });
 }
 
+// Whether it is the state of a logged metric that holds a measurement.
+bool is_measured_metric(const StateValue& value) {
+  if (!value.is_dict()) return false;
+  const StateValue* name = value.to_dict().find("name");
+  return name != nullptr && name->is_string() && is_measurement(name->to_string());
+}
+
 void compare_state(const StateValue& a, const StateValue& b, const std::string& path,
                    std::vector<Difference>& found) {
-  if (is_beside_the_point(path)) return;
+  if (is_beside_the_point(path) || (is_measured_metric(a) && is_measured_metric(b))) return;
   if (a.is_dict() && b.is_dict()) {
     const StateDict& other = b.to_dict();
     for (const auto& [key, value] : a.to_dict()) {
