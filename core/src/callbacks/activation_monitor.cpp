@@ -158,43 +158,57 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   void begin(int64_t step, bool is_new) {
     if (std::exchange(step_, step) != step || is_new) forget();  // a window that was never finished
     rows_.resize(whole_);                                        // and a batch
+    awaits_end_ = true;
     scope_.emplace(*this);
   }
   void end() noexcept { scope_.reset(); }
+  // Whether a batch was observed, and its end is to come.
+  bool awaits_end() const { return awaits_end_; }
+  void note_end() { awaits_end_ = false; }
   // The batch is over, and its window is not.
   void keep() { whole_ = rows_.size(); }
   void forget() {
     rows_.clear();
     whole_ = 0;
+    awaits_end_ = false;
     failure_ = nullptr;
   }
 
-  // What the window's batches so far came down to.
+  // What the window's batches so far came down to. The running one counts when a resumed run has no
+  // more left of it than its end.
   StateDict save() const {
-    if (whole_ == 0) return {};
+    if (rows_.empty()) return {};
     StateList rows;
-    for (size_t i = 0; i < whole_; ++i) {
+    for (size_t i = 0; i < rows_.size(); ++i) {
       rows.emplace_back(StateDict{{"layer", rows_[i].layer->name},
                                   {"elements", rows_[i].elements},
                                   {"sums", rows_[i].sums}});
     }
-    return {{"step", step_}, {"rows", std::move(rows)}};
+    StateDict state{{"step", step_}, {"rows", std::move(rows)}};
+    if (whole_ < rows_.size()) state["whole"] = static_cast<int64_t>(whole_);
+    return state;
   }
   void load(const StateDict& state) {
     std::map<std::string, const Chosen*, std::less<>> by_name;
     for (const auto& [identity, layer] : chosen_) by_name[layer.name] = &layer;
     step_ = state.at("step").to_int();
-    for (const StateValue& value : state.at("rows").to_list()) {
+    const StateList& rows = state.at("rows").to_list();
+    const StateValue* whole = state.find("whole");
+    const auto rows_of_whole =
+        whole == nullptr ? rows.size() : static_cast<size_t>(std::max<int64_t>(whole->to_int(), 0));
+    for (const StateValue& value : rows) {
+      if (static_cast<size_t>(&value - rows.data()) == rows_of_whole) keep();
       const StateDict& row = value.to_dict();
       const auto layer = by_name.find(row.at("layer").to_string());
       if (layer == by_name.end()) continue;  // not chosen any more
       rows_.push_back(
           {layer->second, row.at("elements").to_double(), row.at("sums").to_tensor().clone()});
     }
-    whole_ = rows_.size();
+    if (whole == nullptr) keep();
+    awaits_end_ = whole != nullptr;
   }
 
-  // It must not fail the model's step; what went wrong is thrown by take_rows.
+  // It must not fail the model's step; what went wrong is thrown by rows().
   void on_forward(const void* layer, const TensorTree&, const TensorTree& output) override {
     // Not in hooks, and not in a backward pass that computes layers again.
     if (failure_ != nullptr || dispatcher_.running() != "training_step") return;
@@ -208,13 +222,11 @@ class ActivationMonitor::Watcher final : public LayerObserver {
     }
   }
 
-  std::vector<Row> take_rows() {
-    whole_ = 0;
-    if (failure_ != nullptr) {
-      rows_.clear();
-      std::rethrow_exception(std::exchange(failure_, nullptr));
-    }
-    return std::exchange(rows_, {});
+  const std::vector<Row>& rows() {
+    if (failure_ == nullptr) return rows_;
+    const std::exception_ptr failure = failure_;
+    forget();
+    std::rethrow_exception(failure);
   }
 
  private:
@@ -234,6 +246,7 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   int64_t step_ = -1;
   std::vector<Row> rows_;
   size_t whole_ = 0;  // rows of batches that are over
+  bool awaits_end_ = false;
   std::exception_ptr failure_;
   std::optional<Scope> scope_;
 };
@@ -335,10 +348,13 @@ void ActivationMonitor::on_train_batch_start(TrainBatchStart& event) {
 }
 
 void ActivationMonitor::on_train_batch_end(TrainBatchEnd& event) {
-  if (!watching_.active()) return;
+  if (!watcher_->awaits_end()) return;
   watching_.end();
+  watcher_->note_end();
   if (event.trainer.is_accumulating()) return watcher_->keep();
-  if (!evaluate(event.trainer)) {
+  const bool any = evaluate(event.trainer);
+  watcher_->forget();
+  if (!any) {
     if (!event.outputs.loss.defined()) return;
     log_once("activation-monitor-unseen", LogLevel::warning,
              "ActivationMonitor: training_step got no floating-point numbers from any of the {} "
@@ -367,7 +383,7 @@ void ActivationMonitor::on_run_end(RunEnd&) {
 
 // One transfer for all layers. False: there was nothing to look at.
 bool ActivationMonitor::evaluate(const Trainer& trainer) {
-  const std::vector<Watcher::Row> rows = watcher_->take_rows();
+  const std::vector<Watcher::Row>& rows = watcher_->rows();
   if (rows.empty()) return false;
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> sums;

@@ -36,6 +36,7 @@ std::vector<std::string> shown(const Rows& rows, const std::string& prefix) {
 struct Logged {
   std::function<CallbackHandle()> monitor;
   int64_t accumulate = 1;
+  bool fails_first = false;  // the run fails before the monitor has the call; saved in on_exception
 
   // killed: at the nth call of a hook a checkpoint is written, and the run ends. from: resumed.
   Rows train(const std::filesystem::path& file, const std::string& hook, int nth, Rows before,
@@ -53,12 +54,15 @@ struct Logged {
     int calls = 0;
     killer->script = [&](const std::string& now, Trainer& trainer) {
       if (now == "on_train_batch_start") clock.advance(1);
+      if (now == "on_exception" && fails_first) trainer.save_checkpoint(file);
       if (now != hook || ++calls != nth) return;
-      trainer.save_checkpoint(file);
+      if (!fails_first) trainer.save_checkpoint(file);
       throw std::runtime_error("killed");
     };
+    std::vector<CallbackHandle> callbacks{monitor(), killer};
+    if (fails_first) std::swap(callbacks[0], callbacks[1]);
     BackboneModule module;
-    Trainer trainer(options, {monitor(), killer});
+    Trainer trainer(options, callbacks);
     try {
       trainer.fit(module, toy_data(5, 1), {.ckpt_path = resume ? file.string() : ""});
     } catch (const std::runtime_error&) {
@@ -99,6 +103,16 @@ TEST_CASE("ActivationMonitor of a resumed run loses no row, also within a window
     INFO("accumulate " << accumulate);
     Logged{.monitor = [] { return std::make_shared<ActivationMonitor>(); },
            .accumulate = accumulate}
+        .check("activation/");
+  }
+}
+
+TEST_CASE("ActivationMonitor loses no row when a callback before it fails in on_train_batch_end") {
+  for (const int64_t accumulate : {1, 2}) {
+    INFO("accumulate " << accumulate);
+    Logged{.monitor = [] { return std::make_shared<ActivationMonitor>(); },
+           .accumulate = accumulate,
+           .fails_first = true}
         .check("activation/");
   }
 }
