@@ -44,12 +44,17 @@ class Ema final : public Callback {
   void setup(StageEvent& event) override {
     if (event.run_kind() != RunKind::fit || event.global_step() > 0) return;
     updates_ = latest_update_step_ = 0;
+    loaded_steps_.reset();
     averages_.clear();
     masks_.clear();
     generation_.reset();
   }
 
-  void on_train_start(Event& event) override { seen_steps_ = event.global_step(); }
+  // A checkpoint may be written between the optimizer's step and the end of its batch.
+  void on_train_start(Event& event) override {
+    seen_steps_ = loaded_steps_.value_or(event.global_step());
+    loaded_steps_.reset();
+  }
 
   void on_train_batch_end(TrainBatchEnd& event) override {
     bool is_due = false;  // never without a new step (within an accumulation window)
@@ -91,6 +96,7 @@ class Ema final : public Callback {
   void save_state(StateWriter& state) const override {
     state.put("updates", updates_);
     state.put("latest_update_step", latest_update_step_);
+    state.put("seen_steps", loaded_steps_.value_or(seen_steps_));
     for (const auto& [key, average] : averages_) state.put(key, average);
     for (const auto& [key, mask] : masks_) state.put(key, mask);
   }
@@ -108,6 +114,7 @@ class Ema final : public Callback {
     }
     updates_ = updates;
     latest_update_step_ = latest_update_step;
+    loaded_steps_ = state.find<std::int64_t>("seen_steps");
     averages_ = std::move(averages);
     masks_ = std::move(masks);
     generation_.reset();  // move them to the model's device before use
@@ -229,10 +236,11 @@ class Ema final : public Callback {
   bool copy_at_end_;
 
   std::int64_t updates_ = 0;
-  std::int64_t seen_steps_ = 0;             // of which is_due_after was asked
-  std::int64_t latest_update_step_ = 0;     // global_step after which the last update was made
-  std::map<std::string, Tensor> averages_;  // by key in the state
-  std::map<std::string, Tensor> masks_;     // live, or as loaded; by key in the state
+  std::int64_t seen_steps_ = 0;               // of which is_due_after was asked
+  std::optional<std::int64_t> loaded_steps_;  // the same, of the run that is resumed
+  std::int64_t latest_update_step_ = 0;       // global_step after which the last update was made
+  std::map<std::string, Tensor> averages_;    // by key in the state
+  std::map<std::string, Tensor> masks_;       // live, or as loaded; by key in the state
 
   // The pairing with the model, made by follow_model for one generation of it.
   std::optional<std::uint64_t> generation_;

@@ -176,6 +176,28 @@ TEST_CASE("a resumed ema continues as if never stopped") {
   CHECK(run.validated(resumed) == whole.validated(uninterrupted));
 }
 
+TEST_CASE("ema averages a step after which its run was stopped before the end of the batch") {
+  Averaged whole;
+  auto uninterrupted = whole.start();
+  for (int i = 0; i < 3; ++i) whole.step(uninterrupted);
+
+  Averaged run;
+  RecordedState saved;
+  {
+    auto ema = run.start();
+    run.step(ema);
+    for (auto& value : run.weight()) ++value;
+    ++run.host.trainer.global_step;  // the optimizer has made its second step
+    saved = ema.save();
+  }
+  auto resumed = run.start();
+  REQUIRE(resumed.load(saved) == GRAPNEL_OK);
+  REQUIRE(resumed.fire<grapnel_Event>(GRAPNEL_HOOK_on_train_start) == GRAPNEL_OK);
+  REQUIRE(resumed.train_batch_end({}) == GRAPNEL_OK);
+  run.step(resumed);
+  CHECK(run.validated(resumed) == whole.validated(uninterrupted));
+}
+
 TEST_CASE("an ema state without its counters is refused and changes nothing") {
   Averaged run;
   auto ema = run.start();
