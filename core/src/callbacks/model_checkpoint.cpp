@@ -55,9 +55,20 @@ std::string ModelCheckpoint::resolve_dirpath(const Trainer& trainer) const {
 }
 
 std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) const {
+  std::vector<fs::path> found = files_of_last(resolve_dirpath(trainer));
+  std::error_code error;
+  // A name made from a template is only known from what was saved.
+  if (!records_->last_model_path.empty() && fs::is_regular_file(records_->last_model_path, error) &&
+      std::find(found.begin(), found.end(), records_->last_model_path) == found.end()) {
+    found.push_back(records_->last_model_path);
+  }
+  return found;
+}
+
+std::vector<fs::path> ModelCheckpoint::files_of_last(const fs::path& directory) const {
   std::vector<fs::path> found;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(resolve_dirpath(trainer), error)) {
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
     const fs::path& file = entry.path();
     // A link that leads nowhere says that there was a last one.
     const bool is_file = fs::is_regular_file(file, error) || fs::is_symlink(file, error);
@@ -65,11 +76,6 @@ std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) 
     if (is_version_of(file.stem().string(), options_.name_last, options_.join_char)) {
       found.push_back(file);
     }
-  }
-  // A name made from a template is only known from what was saved.
-  if (!records_->last_model_path.empty() && fs::is_regular_file(records_->last_model_path, error) &&
-      std::find(found.begin(), found.end(), records_->last_model_path) == found.end()) {
-    found.push_back(records_->last_model_path);
   }
   return found;
 }
@@ -92,6 +98,7 @@ void ModelCheckpoint::setup(StageEvent& event) {
   continues_ = took_over_ = false;
   replaceable_.clear();
   unsettled_ = {};
+  last_time_.reset();
   if (is_new) begin_anew();
   if (trainer.options().fast_dev_run == 0) static_cast<void>(remove_stale_temporaries(dirpath_));
   std::error_code error;
@@ -108,6 +115,13 @@ void ModelCheckpoint::begin_anew() {
   due_step_ = EveryN::from_start();
   deferred_ = validation_has_run_ = false;
   waited_ = 0;
+  others_last_.reset();
+  const bool is_template = options_.name_last.find('{') != std::string::npos;
+  if (options_.save_last == SaveLast::no || is_template) return;
+  others_last_.emplace();
+  for (const fs::path& file : files_of_last(dirpath_)) {
+    others_last_->push_back(file.filename().string());
+  }
 }
 
 HookMask ModelCheckpoint::wanted(const HookMask& overridden) const {
@@ -137,7 +151,7 @@ bool ModelCheckpoint::step_is_due(const Trainer& trainer) {
 bool ModelCheckpoint::time_is_due(const Trainer& trainer) {
   if (!options_.train_time_interval.has_value()) return false;
   const double now = trainer.clock().now();
-  if (now - last_time_ < *options_.train_time_interval) return false;
+  if (now - *last_time_ < *options_.train_time_interval) return false;
   last_time_ = now;
   return true;
 }
@@ -222,9 +236,10 @@ void ModelCheckpoint::on_train_end(Event& event) {
   if (event.trainer.options().fast_dev_run == 0) finish_last(event.trainer);
 }
 
-// A resumed run that had nothing left to do has no on_train_start and on_train_end.
-void ModelCheckpoint::on_fit_end(Event& event) {
-  take_over(event.trainer);
+void ModelCheckpoint::on_nothing_left(Trainer& trainer) {
+  if (!continues_ || trainer.options().fast_dev_run != 0) return;
+  take_over(trainer);
+  finish_last(trainer);
 }
 
 }  // namespace grapnel

@@ -329,9 +329,13 @@ std::string ModelCheckpoint::name_of_last(const Trainer& trainer, const Metrics&
 }
 
 // Whether a file with the name of "last", which no record names, was left by the run that is
-// continued: it leads to one of its files, or was written beside them.
+// continued: it was not there when that began, leads to one of its files, or was written beside them.
 bool ModelCheckpoint::is_last_of_this_run(const Trainer& trainer, const std::string& path) const {
   if (!continues_ || belongs_to_another(trainer, *this, path)) return false;
+  if (others_last_ && std::find(others_last_->begin(), others_last_->end(),
+                                fs::path(path).filename().string()) == others_last_->end()) {
+    return true;
+  }
   std::error_code error;
   const auto leads_to = [&](const fs::path& file) {
     return !file.empty() && fs::equivalent(path, file, error);

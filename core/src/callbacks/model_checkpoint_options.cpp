@@ -190,8 +190,11 @@ StateDict ModelCheckpoint::state_dict() const {
   if (const auto step = due_step_.last(); step && every_n_train_steps_ > 0) {
     resume["due_step"] = *step;
   }
-  if (options_.train_time_interval && clock_ != nullptr) {
-    resume["waited"] = clock_->now() - last_time_;  // seconds
+  if (others_last_) {
+    resume["others_last"] = StateList(others_last_->begin(), others_last_->end());
+  }
+  if (options_.train_time_interval) {
+    resume["waited"] = last_time_ ? clock_->now() - *last_time_ : waited_;  // seconds
   }
   return state;
 }
@@ -215,10 +218,15 @@ void ModelCheckpoint::load_state_dict(const StateDict& state) {
   EveryN due_step;
   bool deferred = deferred_;
   double waited = 0;
+  std::optional<std::vector<std::string>> others_last;
   if (const StateValue* own = state.find("resume")) {
     const StateDict& resume = own->to_dict();
     deferred = resume.at("deferred").to_bool();
     if (const StateValue* step = resume.find("due_step")) due_step = EveryN(step->to_int());
+    if (const StateValue* others = resume.find("others_last")) {
+      others_last.emplace();
+      for (const StateValue& name : others->to_list()) others_last->push_back(name.to_string());
+    }
     if (const StateValue* seconds = resume.find("waited")) waited = seconds->to_double();
   }
   *records_ = std::move(loaded);
@@ -227,6 +235,7 @@ void ModelCheckpoint::load_state_dict(const StateDict& state) {
   due_step_ = due_step;
   deferred_ = deferred;
   waited_ = waited;
+  others_last_ = std::move(others_last);
 }
 
 // Whether the directory was moved or copied: the file that the run is resumed from is in dirpath, in

@@ -1,6 +1,7 @@
 // ModelCheckpoint over several runs: what a resumed run does with the files of the former one.
 #include <ATen/core/grad_mode.h>
 
+#include "../support/recorder.h"
 #include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/clock.h"
@@ -422,6 +423,85 @@ TEST_CASE("a resumed run waits for the rest of train_time_interval") {
   fs::remove_all(directory / "c");
   fit(directory / "at 4.ckpt");
   CHECK(files_below(directory / "c") == Names{"epoch=0-step=6.ckpt"});
+}
+
+TEST_CASE("a resumed run that has nothing left to do keeps the time since the last checkpoint") {
+  const TempDir directory;
+  ManualClock clock;
+  TrainerOptions options = saving(1);
+  options.clock = &clock;
+  const auto waited = [&](const fs::path& from) {
+    Trace trace;
+    auto timing = std::make_shared<Recorder>(trace);
+    timing->script = [&](const std::string& now, Trainer& trainer) {
+      if (now == "on_train_batch_end") clock.advance(2);
+      if (now == "on_fit_end") trainer.save_checkpoint(directory / "end.ckpt");
+    };
+    ToyModule module;
+    auto saver = std::make_shared<ModelCheckpoint>(
+        ModelCheckpointOptions{.dirpath = directory / "c", .train_time_interval = 100.0});
+    Trainer trainer(options, {timing, saver});
+    trainer.fit(module, toy_data(8, 0), {.ckpt_path = from.string()});
+    const StateDict state = saver->state_dict();
+    return state.at("resume").to_dict().at("waited").to_double();
+  };
+  CHECK(waited({}) == 16);
+  CHECK(waited(directory / "end.ckpt") == 16);
+}
+
+TEST_CASE("last.ckpt holds the end also when the run was killed before it and has nothing left") {
+  const TempDir directory;
+  const fs::path c = directory / "c";
+  const ModelCheckpointOptions options{
+      .dirpath = c, .save_last = SaveLast::copy, .every_n_epochs = 10};
+  const auto fit = [&](const fs::path& from) {
+    Trace trace;
+    auto killer = std::make_shared<Recorder>(trace);
+    killer->script = [&](const std::string& now, Trainer& trainer) {
+      if (now != "on_train_epoch_end" || trainer.current_epoch() != 1) return;
+      trainer.save_checkpoint(directory / "end.ckpt");
+      throw std::runtime_error("killed");
+    };
+    ScriptedModule module({});
+    Trainer trainer(saving(2), {killer, std::make_shared<ModelCheckpoint>(options)});
+    trainer.fit(module, toy_data(2, 1), {.ckpt_path = from.string()});
+  };
+  CHECK_THROWS_WITH(fit({}), "killed");
+  CHECK(files_below(c) == Names{});
+  run(options, 2, directory / "end.ckpt");
+  CHECK(files_below(c) == Names{"last.ckpt"});
+  CHECK(step_of(c / "last.ckpt") == 4);
+  const auto written = fs::last_write_time(c / "last.ckpt");
+  run(options, 2, c / "last.ckpt");
+  CHECK(fs::last_write_time(c / "last.ckpt") == written);
+}
+
+TEST_CASE(
+    "last.ckpt of a run is its own also where the checkpoint was written elsewhere before it") {
+  const TempDir directory;
+  const fs::path c = directory / "c";
+  const ModelCheckpointOptions options{.dirpath = c, .save_last = SaveLast::copy, .save_top_k = 0};
+  const auto fit = [&](int64_t epochs, const fs::path& from) {
+    Trace trace;
+    auto saver = std::make_shared<Recorder>(trace);
+    saver->script = [&](const std::string& now, Trainer& trainer) {
+      if (now == "on_train_start" && from.empty()) {
+        trainer.save_checkpoint(directory / "start.ckpt");
+      }
+    };
+    ScriptedModule module({});
+    Trainer trainer(saving(epochs), {saver, std::make_shared<ModelCheckpoint>(options)});
+    trainer.fit(module, toy_data(2, 1), {.ckpt_path = from.string()});
+  };
+  fit(2, {});
+  CHECK(files_below(c) == Names{"last.ckpt"});
+  fit(3, directory / "start.ckpt");
+  CHECK(files_below(c) == Names{"last.ckpt"});
+  CHECK(step_of(c / "last.ckpt") == 6);
+  // Another training's is left alone, then and when it is resumed.
+  fit(2, {});
+  fit(3, directory / "start.ckpt");
+  CHECK(files_below(c) == Names{"last-v1.ckpt", "last.ckpt"});
 }
 
 TEST_CASE("a ModelCheckpoint that is used for a second model begins anew") {

@@ -27,6 +27,11 @@ class GRAPNEL_CORE_API Checkpoint : public Callback {
   // the training and can be used (checkpoint_order.h). A link may lead nowhere.
   virtual std::vector<std::filesystem::path> last_checkpoints(const Trainer&) const { return {}; }
 
+  // A resumed fit has nothing left to train, so that neither on_train_start nor on_train_end comes.
+  // What the run before it had no time for is done here, before callbacks change the model in
+  // on_fit_end.
+  virtual void on_nothing_left(Trainer&) {}
+
   // A fit without a ckpt_path resumes from the last file.
   virtual bool resumes_by_itself() const { return false; }
 };

@@ -120,6 +120,7 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint, public MetricMonitor
   Watched watched_metric() const override;
   std::filesystem::path best_checkpoint() const override { return best_model_path(); }
   std::vector<std::filesystem::path> last_checkpoints(const Trainer& trainer) const override;
+  void on_nothing_left(Trainer& trainer) override;
 
   // "ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 0, ...}", or the name.
   std::string state_key() const override;
@@ -139,7 +140,6 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint, public MetricMonitor
   void on_validation_end(Event& event) override;
   void on_exception(ExceptionEvent& event) override;
   void on_train_end(Event& event) override;
-  void on_fit_end(Event& event) override;
   HookMask wanted(const HookMask& overridden) const override;
 
  private:
@@ -154,6 +154,7 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint, public MetricMonitor
   bool was_moved_here(const std::string& from, const std::string& newest) const;
 
   std::string resolve_dirpath(const Trainer& trainer) const;
+  std::vector<std::filesystem::path> files_of_last(const std::filesystem::path& directory) const;
   bool nothing_to_save(const Trainer& trainer) const;
   bool saves_at_epoch_end(const Trainer& trainer) const;
   bool step_is_due(const Trainer& trainer);
@@ -190,13 +191,15 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint, public MetricMonitor
   std::filesystem::path resumed_from_;  // of the running fit; empty: none
   bool continues_ = false;              // the running fit continues one that saved in dirpath
   bool took_over_ = false;
+  // Names of "last" that were taken when the training began; nothing: not known.
+  std::optional<std::vector<std::string>> others_last_;
   std::string replaceable_;  // the file of the interruption that the run was resumed from
   EveryN due_step_ = EveryN::from_start();
   bool deferred_ = false;  // until the validation has made the metric
   bool validation_has_run_ = false;
-  const Clock* clock_ = nullptr;  // the trainer's
-  double last_time_ = 0.0;        // of the time trigger; seconds of that clock
-  double waited_ = 0.0;           // seconds since the last time, in the loaded state
+  const Clock* clock_ = nullptr;     // the trainer's
+  std::optional<double> last_time_;  // of the time trigger, from on_train_start on; its seconds
+  double waited_ = 0.0;              // seconds since the last time, in the loaded state
 };
 
 }  // namespace grapnel
