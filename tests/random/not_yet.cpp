@@ -34,12 +34,8 @@ const std::vector<ByPlan> kPlans = {
 };
 
 const std::vector<ByFacts> kFacts = {
-    {"save_last writes to another file when the run is resumed from a checkpoint elsewhere",
-     [](const Plan& plan, const Facts&) { return plan.has("callbacks.model_checkpoint.save_last"); }},
-    {"averages and pruning do their work at the end of an epoch that a limit or a stop request ended, too",
-     [](const Plan& plan, const Facts& facts) { return facts.cut_short && (plan.has("callbacks.ema_weight_averaging") || plan.has("callbacks.weight_averaging") || plan.has("callbacks.stochastic_weight_averaging") || plan.has("callbacks.model_pruning")); }},
-    {"what a batch that fails half-way had logged, drawn and counted comes once more when it is repeated",
-     [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && is_within_step(facts.stop.hook, plan); }},
+    {"a batch that fails half-way has changed the statistics of batch normalizations, and an accumulation window is done again as a whole",
+     [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && is_within_step(facts.stop.hook, plan) && (plan.has("model.batch_norm") || plan.has("model.optimizers") || plan.has("trainer.accumulate_grad_batches") || plan.has("callbacks.gradient_accumulation_scheduler")); }},
 };
 
 const std::vector<ByDifference> kDifferences = {

@@ -2,6 +2,7 @@
 // counts its calls.
 #pragma once
 
+#include <fmt/format.h>
 #include <grapnel/base/clock.h>
 #include <grapnel/callback.h>
 
@@ -10,6 +11,8 @@
 #include <map>
 #include <string>
 #include <vector>
+
+#include "plan.h"
 
 namespace grapnel::random_test {
 
@@ -28,7 +31,7 @@ class Probe final : public Callback {
   // A checkpoint that it writes must hold what all other callbacks did before.
   void comes_last() { place_ = Place::checkpoint; }
   // A stop that it requests is none of the resumed run's: that has no callback of this name.
-  void is_the_stopper() { set_name("stopper"); }
+  void is_the_stopper(const Stop& stop) { set_name(fmt::format("stopper {}", stop.at)); }
   std::string state_key() const override { return "Probe"; }
   Place place() const override { return place_; }
   bool monitors() const override { return place_ == Place::checkpoint; }

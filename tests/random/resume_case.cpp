@@ -24,12 +24,17 @@ int64_t nth(double share, int64_t all) {
   return all <= 1 ? 1 : 1 + static_cast<int64_t>(share * static_cast<double>(all));
 }
 
+// A limit below what was reached without it; 0: there is none.
+int64_t smaller(double share, int64_t reached) {
+  return reached <= 1 ? 0 : nth(share, reached - 1);
+}
+
 StopOrder order_of(const Stop& stop, const Ending& undisturbed) {
   StopOrder order{.stop = stop};
-  if (stop.kind == "max_steps") order.limit = nth(stop.at, undisturbed.global_step - 1);
-  if (stop.kind == "max_epochs") order.limit = nth(stop.at, undisturbed.epochs - 1);
+  if (stop.kind == "max_steps") order.limit = smaller(stop.at, undisturbed.global_step);
+  if (stop.kind == "max_epochs") order.limit = smaller(stop.at, undisturbed.epochs);
   if (stop.kind == "max_time") {
-    order.limit = nth(stop.at, undisturbed.calls.at("on_train_batch_start") - 1);
+    order.limit = smaller(stop.at, undisturbed.calls.at("on_train_batch_start"));
   }
   if (stop.hook.empty()) return order;
   if (undisturbed.calls.at(stop.hook) == 0) order.stop.hook = "on_train_batch_end";
@@ -81,6 +86,8 @@ class Case {
   Ending ending_;  // of the last training
   Facts facts_;
   int resumes_ = 0;
+  bool ended_early_ = false;  // by one of the stops so far: what comes at an end has come once more
+  std::string senseless_;     // why the plan's stop is none; empty: it is one
 };
 
 TrainingSetup Case::setup() const {
@@ -104,6 +111,11 @@ void Case::resume_from_kept() {
 bool Case::stop(const Stop& stop) {
   TrainingSetup stopped = setup();
   stopped.order = order_of(stop, undisturbed_);
+  const bool is_limit = stop.kind.starts_with("max_");
+  if (is_limit && stopped.order->limit == 0) {
+    senseless_ = "the training is too short for a smaller " + stop.kind;
+    return false;
+  }
   stopped.snapshot = workspace_ / "snapshot";
   facts_ = Facts{.stop = stopped.order->stop,
                  .was_at_epoch_end = facts_.was_at_epoch_end,
@@ -129,10 +141,12 @@ bool Case::stop(const Stop& stop) {
     look_at_checkpoint(checkpoint_, false, undisturbed_, facts_);
     return true;
   }
-  const bool is_limit = stop.kind.starts_with("max_");
   if (!ending_.stopped && !is_limit) return false;
   resume_from_kept();
   look_at_checkpoint(checkpoint_, is_limit || stop.kind == "request_stop", undisturbed_, facts_);
+  if (facts_.cut_short || stop.kind == "request_stop" || stop.kind == "max_time") {
+    ended_early_ = true;
+  }
   return true;
 }
 
@@ -160,6 +174,11 @@ CaseResult Case::run(bool all) {
   for (const Stop& next : stops_of(plan_)) {
     goes_on = stop(next);
     if (!known) known = not_exact_yet(plan_, &facts_);
+    if (!senseless_.empty()) {
+      result.status = CaseResult::Status::refused;
+      result.reason = senseless_;
+      return result;
+    }
     if (!goes_on) break;
     ++result.resumes;
   }
@@ -176,8 +195,7 @@ CaseResult Case::run(bool all) {
     result.reason = *known;
     return result;
   }
-  const bool asked_to_stop = facts_.stop.kind == "request_stop" || facts_.stop.kind == "max_time";
-  const Extent extent = facts_.cut_short || asked_to_stop ? Extent::training : Extent::all;
+  const Extent extent = ended_early_ ? Extent::training : Extent::all;
   for (Difference& difference : compare(undisturbed_, undisturbed_files, ending_, files, extent)) {
     if (all || !is_not_looked_at_yet(difference, plan_, facts_)) {
       result.differences.push_back(std::move(difference));

@@ -137,7 +137,7 @@ Ending train(const Plan& plan, const TrainingSetup& setup) {
   if (setup.order) {
     probe->at(setup.order->stop.hook, setup.order->call, action(setup, ending.stopped));
     if (setup.order->stop.kind == "checkpoint") probe->comes_last();
-    if (setup.order->stop.kind == "request_stop") probe->is_the_stopper();
+    if (setup.order->stop.kind == "request_stop") probe->is_the_stopper(setup.order->stop);
   }
   TrainerOptions options = trainer_options_of(plan, setup, clock);
   if (const ConfigValue* named = plan.document.find("loggers")) {
