@@ -64,8 +64,6 @@ void compare_state(const StateValue& a, const StateValue& b, const std::string& 
   if (is_beside_the_point(path) || (is_measured_metric(a) && is_measured_metric(b))) return;
   if (a.is_dict() && b.is_dict()) {
     const StateDict& other = b.to_dict();
-    const StateValue* name = a.to_dict().find("name");  // of a logged metric
-    if (name != nullptr && name->is_string() && is_measurement(name->to_string())) return;
     for (const auto& [key, value] : a.to_dict()) {
       const std::string inner = path.empty() ? key : path + "." + key;
       if (const StateValue* match = other.find(key)) {

@@ -14,6 +14,7 @@
 #include "grapnel/trainer.h"
 #include "model/pruned_weights.h"
 #include "model/weight_leases.h"
+#include "run/loops.h"
 #include "run/run.h"
 #include "text/python_format.h"
 
@@ -37,12 +38,6 @@ StateDict copy_weights(const Event& event) {
     weights.append(each.name, replacement.defined() ? replacement : leases.training(each.tensor));
   }
   return snapshot(weights);
-}
-
-// An epoch that a limit or a request has cut short may end before its first validation.
-bool ends_before_metric(const Trainer& trainer) {
-  const RunState& state = trainer.state();
-  return !state.is_last_batch && state.validated_at_batch < 0;
 }
 
 bool stopped_by_threshold(EarlyStopping::Reason reason) {
@@ -313,12 +308,16 @@ void EarlyStopping::check(Event& event) {
   if (trainer.state().kind != RunKind::fit || trainer.sanity_checking()) return;
   if (trainer.options().fast_dev_run != 0) return;
   if (trainer.current_epoch() < options_.start_from_epoch) return;
+  if (Run::of(trainer).loops->fit.ends_within_epoch()) {
+    measured_ = {};
+    return;
+  }
 
   const MetricDict& metrics = trainer.callback_metrics();
   const MetricDict::Entry* entry = metrics.find(monitor_);
   if (entry == nullptr) {
     const MetricError error = missing_metric(type_name(), monitor_, metrics);
-    if (options_.strict && !ends_before_metric(trainer)) throw error;
+    if (options_.strict) throw error;
     if (options_.verbose) log_text(LogLevel::warning, error.what());
     return;
   }

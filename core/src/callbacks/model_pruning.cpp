@@ -14,6 +14,8 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/trainer.h"
+#include "run/loops.h"
+#include "run/run.h"
 
 namespace grapnel {
 
@@ -137,6 +139,7 @@ void ModelPruning::setup(StageEvent& event) {
   adopt_masks(event.trainer, module);
   ended_ = false;
   if (event.run != RunKind::fit) return;
+  unpruned_.clear();
   originals_.clear();
   if (!may_be_true(options_.use_lottery_ticket_hypothesis)) return;
   for (const std::string& name : names_) {
@@ -217,6 +220,13 @@ void ModelPruning::make_permanent(Module& module) {
 
 // ---- When a model computes
 
+// The rest of the epoch is trained with what was there before it was pruned at its end.
+void ModelPruning::on_train_start(Event& event) {
+  if (Run::of(event.trainer).loops->fit.continues_cut_epoch()) {
+    restore_unpruned(event.trainer, event.module);
+  }
+}
+
 void ModelPruning::on_train_batch_start(TrainBatchStart& event) {
   apply_masks(event.trainer, event.module);
 }
@@ -287,6 +297,7 @@ void ModelPruning::prune(Event& event) {
 
   const at::NoGradGuard no_grad;
   masked_.end();
+  if (Run::of(event.trainer).loops->fit.ends_within_epoch()) keep_unpruned(event.trainer, module);
   std::vector<std::pair<int64_t, int64_t>> before;
   if (options_.verbose > 0) {
     for (const std::string& name : names_) before.push_back(sparsity(module, name));

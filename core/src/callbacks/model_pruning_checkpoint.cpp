@@ -3,6 +3,8 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/model_pruning.h"
@@ -16,6 +18,16 @@ namespace {
 void apply_mask(StateDict& weights, const std::string& name, const at::Tensor& mask) {
   const auto weight = find_weight(weights, name);
   if (weight) put_weight(weights, name, {weight->tensor * mask, {}});
+}
+
+// To what another ModelPruning may have saved; what that one saved of the same parameters stays.
+void add(StateDict& resume, const char* key, const StateDict& parameters) {
+  if (parameters.empty()) return;
+  StateValue& all = resume[key];
+  if (!all.is_dict()) all = StateDict();
+  for (const auto& [name, saved] : parameters) {
+    if (!all.to_dict().contains(name)) all.to_dict()[name] = saved;
+  }
 }
 
 }  // namespace
@@ -45,12 +57,45 @@ void ModelPruning::on_save_checkpoint(SaveCheckpoint& event) {
     }
     if (!saved.empty()) exact[name] = std::move(saved);
   }
-  if (event.weights_only || exact.empty()) return;
+  if (event.weights_only) return;
   StateValue& resume = event.checkpoint["exact_resume"];
   if (!resume.is_dict()) resume = StateDict();
-  StateValue& pruning = resume.to_dict()["pruning"];
-  if (!pruning.is_dict()) pruning = StateDict();
-  for (auto& [name, saved] : exact) pruning.to_dict()[name] = saved;
+  add(resume.to_dict(), "pruning", exact);
+  add(resume.to_dict(), "before_pruning", unpruned_);
+}
+
+void ModelPruning::keep_unpruned(const Trainer& trainer, Module& module) {
+  unpruned_.clear();
+  for (const std::string& name : names_) {
+    StateDict kept{{"weight", trainer.training_tensor(name)}};
+    const at::Tensor mask = module.state_view().find(name)->mask;
+    if (mask.defined()) kept["mask"] = mask;
+    const auto record = pruned_.find(name);
+    if (record != pruned_.end()) kept["effective"] = record->second.effective;
+    const auto original = originals_.find(name);
+    if (original != originals_.end()) kept["rewind_to"] = original->second;
+    unpruned_[name] = snapshot(kept);
+  }
+}
+
+void ModelPruning::restore_unpruned(Trainer& trainer, Module& module) {
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, value] : std::exchange(unpruned_, {})) {
+    const StateDict& kept = value.to_dict();
+    at::Tensor live = trainer.training_tensor(name);
+    const auto here = [&](const char* key) {
+      return kept.at(key).to_tensor().to(live.options().requires_grad(false)).clone();
+    };
+    live.copy_(kept.at("weight").to_tensor());
+    if (kept.contains("mask")) {
+      set_mask(trainer, module, name, here("mask"));
+      if (kept.contains("effective")) pruned_.at(name).effective = here("effective");
+    } else {
+      pruned_.erase(name);
+      module.state_view().set_mask(name, {});
+    }
+    if (kept.contains("rewind_to")) originals_[name] = here("rewind_to");
+  }
 }
 
 void ModelPruning::before_weights_loaded(LoadCheckpoint& event) {
@@ -71,6 +116,12 @@ void ModelPruning::on_load_checkpoint(LoadCheckpoint& event) {
   const StateValue* pruning = resume == nullptr ? nullptr : resume->to_dict().find("pruning");
   if (pruning == nullptr || event.trainer.state().kind != RunKind::fit) return;
   const at::NoGradGuard no_grad;
+  if (const StateValue* before = resume->to_dict().find("before_pruning")) {
+    for (const std::string& name : names_) {
+      const StateValue* own = before->to_dict().find(name);
+      if (own != nullptr) unpruned_[name] = snapshot(own->to_dict());
+    }
+  }
   for (const std::string& name : names_) {
     const StateValue* entry = pruning->to_dict().find(name);
     if (entry == nullptr) {

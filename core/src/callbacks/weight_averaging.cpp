@@ -5,15 +5,35 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "callbacks/averaged_weights.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "grapnel/callbacks/model_pruning.h"
 #include "grapnel/trainer.h"
 #include "model/pruned_weights.h"
+#include "run/loops.h"
+#include "run/run.h"
 
 namespace grapnel {
 
 namespace {
+
+const StateValue* find_state(const StateDict& state, std::initializer_list<std::string_view> path) {
+  const StateDict* level = &state;
+  const StateValue* found = nullptr;
+  for (const std::string_view key : path) {
+    found = level == nullptr ? nullptr : level->find(key);
+    if (found == nullptr) return nullptr;
+    level = found->is_dict() ? &found->to_dict() : nullptr;
+  }
+  return found;
+}
 
 // The trained weights of a checkpoint back into the model; all are checked before the first.
 void load_current_model(Module& module, const StateDict& state) {
@@ -30,6 +50,25 @@ void load_current_model(Module& module, const StateDict& state) {
   }
   const at::NoGradGuard no_grad;
   for (auto& [live, saved] : copies) live.copy_(saved);
+}
+
+// The mask of a parameter, also of a run that has failed: it has taken the masks from the model, and a
+// ModelPruning before this callback has put them into the checkpoint.
+at::Tensor mask_of(SaveCheckpoint& event, const std::string& name) {
+  const StateEntry* entry = event.module.state_view().find(name);
+  if (entry != nullptr && entry->mask.defined()) return entry->mask;
+  const StateValue* saved = find_state(event.checkpoint, {"exact_resume", "pruning", name, "mask"});
+  return saved == nullptr ? at::Tensor() : saved->to_tensor();
+}
+
+// Also where its mask is not known yet, since the ModelPruning comes after this callback.
+bool may_be_pruned(const Trainer& trainer, const std::string& name) {
+  return std::any_of(trainer.callbacks().begin(), trainer.callbacks().end(), [&](const auto& each) {
+    const auto* pruning = dynamic_cast<const ModelPruning*>(each.callback.get());
+    if (pruning == nullptr) return false;
+    const std::vector<std::string>& names = pruning->parameters_to_prune();
+    return std::find(names.begin(), names.end(), name) != names.end();
+  });
 }
 
 }  // namespace
@@ -69,19 +108,28 @@ StateDict WeightAveraging::average_weights() const {
 }
 
 StateDict WeightAveraging::state_dict() const {
-  return {{"latest_update_step", latest_update_step_},
-          {"latest_update_epoch", latest_update_epoch_}};
+  StateDict state{{"latest_update_step", latest_update_step_},
+                  {"latest_update_epoch", latest_update_epoch_},
+                  {"asked_steps", asked_steps_}};
+  if (!before_epoch_end_.empty()) state["before_epoch_end"] = before_epoch_end_;
+  return state;
 }
 
 void WeightAveraging::load_state_dict(const StateDict& state) {
   const int64_t step = state.at("latest_update_step").to_int();
   const StateValue* epoch = state.find("latest_update_epoch");
+  const StateValue* asked = state.find("asked_steps");
+  if (asked != nullptr) loaded_steps_ = asked->to_int();
+  const StateValue* before = state.find("before_epoch_end");
+  before_epoch_end_ = before == nullptr ? StateDict() : snapshot(before->to_dict());
   latest_update_epoch_ = epoch == nullptr ? -1 : epoch->to_int();
   latest_update_step_ = step;
 }
 
 void WeightAveraging::setup(StageEvent& event) {
   if (event.run != RunKind::fit) return;
+  loaded_steps_.reset();
+  before_epoch_end_.clear();
   average_->clear();
   // As in Lightning, whose average is a copy of the model that is made here.
   if (event.trainer.module_mask().has(ModuleMethod::configure_model)) {
@@ -100,7 +148,7 @@ void WeightAveraging::setup(StageEvent& event) {
 // The model has its layers by now, also where configure_model made them.
 void WeightAveraging::on_fit_start(Event& event) {
   is_in_model_ = false;
-  asked_steps_ = 0;
+  asked_steps_ = loaded_steps_.value_or(0);
   if (average_->empty()) return average_->start(event.module, device_);
   // From a checkpoint, which is loaded before the model moves to its device.
   if (!device_) average_->follow_devices(event.module);
@@ -113,7 +161,19 @@ void WeightAveraging::update(Module& module) {
 }
 
 void WeightAveraging::on_train_start(Event& event) {
-  asked_steps_ = event.trainer.global_step();
+  // A checkpoint may be written between the optimizer's step and the end of its batch.
+  asked_steps_ = loaded_steps_.value_or(event.trainer.global_step());
+  loaded_steps_.reset();
+  if (Run::of(event.trainer).loops->fit.continues_cut_epoch()) restore_cut_epoch();
+}
+
+// As it was before its update at the end of the epoch, the rest of which is trained now.
+void WeightAveraging::restore_cut_epoch() {
+  if (before_epoch_end_.empty()) return;
+  const StateDict before = std::exchange(before_epoch_end_, {});
+  average_->load(before.at("average").to_dict());
+  average_->set_n_averaged(before.at("n_averaged").to_int());
+  latest_update_epoch_ = before.at("latest_update_epoch").to_int();
 }
 
 void WeightAveraging::on_train_batch_end(TrainBatchEnd& event) {
@@ -128,6 +188,11 @@ void WeightAveraging::on_train_batch_end(TrainBatchEnd& event) {
 void WeightAveraging::on_train_epoch_end(Event& event) {
   const int64_t epoch = event.trainer.current_epoch();
   if (epoch <= latest_update_epoch_ || !should_update(std::nullopt, epoch)) return;
+  if (Run::of(event.trainer).loops->fit.ends_within_epoch()) {
+    before_epoch_end_ = snapshot({{"average", average_->state()},
+                                  {"n_averaged", average_->n_averaged()},
+                                  {"latest_update_epoch", latest_update_epoch_}});
+  }
   update(event.module);
   latest_update_epoch_ = epoch;
 }
@@ -169,10 +234,10 @@ void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
   StateDict current = checkpoint.at("state_dict").to_dict();
   StateDict averaged = current;
   StateDict unmasked;
+  const bool has_failed = event.trainer.state().status == Status::interrupted;
   for (const auto& [name, value] : average_->state()) {
     const at::Tensor& average = value.to_tensor();
-    const StateEntry* entry = event.module.state_view().find(name);
-    const at::Tensor mask = entry == nullptr ? at::Tensor() : entry->mask;
+    const at::Tensor mask = mask_of(event, name);
     // A ModelPruning before this callback may have applied its masks to the saved weights.
     const auto saved = find_weight(averaged, name);
     const bool masked = mask.defined() && saved && !saved->mask.defined();
@@ -180,7 +245,7 @@ void WeightAveraging::on_save_checkpoint(SaveCheckpoint& event) {
     if (saved && !is_in_model_) {
       put_weight(averaged, name, {masked ? average * mask : average, saved->mask});
     }
-    if (!mask.defined()) continue;
+    if (!mask.defined() && !(has_failed && may_be_pruned(event.trainer, name))) continue;
     unmasked[name] = average;
     if (saved) put_weight(current, name, {event.trainer.training_tensor(name), saved->mask});
   }

@@ -41,6 +41,7 @@ void LoggerSet::note_failure(Member& member, std::optional<int64_t> step, const 
 }
 
 void LoggerSet::start() {
+  release();
   for (Member& member : members_) {
     member.error.clear();
     member.hyper_parameters.reset();
@@ -58,6 +59,7 @@ void LoggerSet::log_hyperparams(const StateDict& hyper_parameters) {
 }
 
 void LoggerSet::log_metrics(const Logger::Metrics& metrics, int64_t step) {
+  keep_held();
   for (Member& member : members_) {
     attempt(member, step, [&](Logger& logger) {
       logger.log_metrics(metrics, step);
@@ -73,6 +75,7 @@ void LoggerSet::save() {
 }
 
 void LoggerSet::each(std::optional<int64_t> step, const std::function<void(Logger&)>& call) {
+  if (step.has_value()) keep_held();
   for (Member& member : members_) attempt(member, step, call);
 }
 
@@ -93,7 +96,25 @@ void LoggerSet::finalize(const std::string& status) {
   if (first != nullptr) std::rethrow_exception(first);
 }
 
+void LoggerSet::hold() {
+  holds_ = true;
+  held_.reset();
+}
+
+void LoggerSet::release() {
+  holds_ = false;
+  held_.reset();
+}
+
+void LoggerSet::keep_held() {
+  if (holds_ && !held_.has_value()) held_ = present_states();
+}
+
 StateList LoggerSet::states() {
+  return held_.has_value() ? *held_ : present_states();
+}
+
+StateList LoggerSet::present_states() {
   StateList states;
   for (Member& member : members_) {
     try {

@@ -34,8 +34,12 @@ class LoggerSet {
   void finalize(const std::string& status);
 
   // One for each, in their order. In the place of a state that can't be had, the last one that
-  // could.
+  // could. While they are held, those of the beginning.
   StateList states();
+  // What is logged until release() belongs to something that a resumed run does again from its
+  // beginning. Costs something with the first metrics only.
+  void hold();
+  void release();
   // Those that are empty, and of loggers that aren't there, are passed over.
   void load_states(const StateList& states);
 
@@ -55,8 +59,12 @@ class LoggerSet {
   template <class F>
   void attempt(Member& member, std::optional<int64_t> step, F&& call);
   static void note_failure(Member& member, std::optional<int64_t> step, const char* error);
+  StateList present_states();
+  void keep_held();
 
   std::vector<Member> members_;
+  bool holds_ = false;
+  std::optional<StateList> held_;  // once something was logged meanwhile
 };
 
 }  // namespace grapnel

@@ -9,18 +9,18 @@
 namespace grapnel {
 
 void MetricStore::Metric::restart() {
-  has_reset = true;
-  has_step_value = false;
-  weight = 0;
+  now.has_reset = true;
+  now.has_step_value = false;
+  now.weight = 0;
   const double infinity = std::numeric_limits<double>::infinity();
-  accumulated = reduce == Reduce::max ? -infinity : reduce == Reduce::min ? infinity : 0.0;
+  now.accumulated = reduce == Reduce::max ? -infinity : reduce == Reduce::min ? infinity : 0.0;
 }
 
 std::optional<DeviceScalar> MetricStore::Metric::value(bool step) const {
-  if (step) return on_step && has_step_value ? std::optional(step_value) : std::nullopt;
+  if (step) return on_step && now.has_step_value ? std::optional(now.step_value) : std::nullopt;
   if (!on_epoch) return std::nullopt;
-  if (reduce == Reduce::mean) return accumulated / weight;
-  return accumulated;
+  if (reduce == Reduce::mean) return now.accumulated / now.weight;
+  return now.accumulated;
 }
 
 std::string MetricStore::Metric::suffix() const {
@@ -38,6 +38,13 @@ MetricStore::Metric* MetricStore::find(std::string_view function, std::string_vi
     }
   }
   return nullptr;
+}
+
+// Before the first change of the values since the mark.
+void MetricStore::keep(Metric& metric) const {
+  if (metric.changed_at == mark_) return;
+  metric.changed_at = mark_;
+  metric.before = metric.now;
 }
 
 void MetricStore::log(const LogRecord& record) {
@@ -69,40 +76,46 @@ void MetricStore::log(const LogRecord& record) {
                         record.name, record.function));
   }
 
-  metric->has_reset = false;
-  metric->global_step = record.global_step;
+  keep(*metric);
+  metric->now.has_reset = false;
+  metric->now.global_step = record.global_step;
   if (record.on_step) {
-    metric->step_value = record.value;
-    metric->has_step_value = true;
+    metric->now.step_value = record.value;
+    metric->now.has_step_value = true;
     if (!record.on_epoch) return;
   }
   switch (options.reduce) {
     case Reduce::mean: {
       const auto weight = static_cast<double>(record.batch_size);
-      metric->accumulated = metric->accumulated.plus(record.value, weight);
-      metric->weight += weight;
+      metric->now.accumulated = metric->now.accumulated.plus(record.value, weight);
+      metric->now.weight += weight;
       break;
     }
     case Reduce::sum:
-      metric->accumulated = metric->accumulated + record.value;
+      metric->now.accumulated = metric->now.accumulated + record.value;
       break;
     case Reduce::max:
-      metric->accumulated = DeviceScalar::max(metric->accumulated, record.value);
+      metric->now.accumulated = DeviceScalar::max(metric->now.accumulated, record.value);
       break;
     case Reduce::min:
-      metric->accumulated = DeviceScalar::min(metric->accumulated, record.value);
+      metric->now.accumulated = DeviceScalar::min(metric->now.accumulated, record.value);
       break;
   }
 }
 
 void MetricStore::reset(std::string_view function) {
   for (Metric& metric : metrics_) {
-    if (metric.function == function) metric.restart();
+    if (metric.function != function) continue;
+    keep(metric);
+    metric.restart();
   }
 }
 
 void MetricStore::reset() {
-  for (Metric& metric : metrics_) metric.restart();
+  for (Metric& metric : metrics_) {
+    keep(metric);
+    metric.restart();
+  }
 }
 
 std::vector<std::string> MetricStore::monitored_names() const {
@@ -120,7 +133,7 @@ std::vector<std::string> MetricStore::monitored_names() const {
 
 void MetricStore::collect(bool on_step, MetricViews& views) const {
   for (const Metric& metric : metrics_) {
-    if (metric.has_reset || metric.dataloader_idx != dataloader_idx_) continue;
+    if (metric.now.has_reset || metric.dataloader_idx != dataloader_idx_) continue;
     const std::optional<DeviceScalar> value = metric.value(on_step);
     if (!value.has_value()) continue;
 
@@ -130,12 +143,12 @@ void MetricStore::collect(bool on_step, MetricViews& views) const {
     const std::string reported =
         forked ? metric.name + (on_step ? "_step" : "_epoch") + suffix : name;
 
-    if (metric.logger) views.log.set(reported, *value, metric.global_step);
+    if (metric.logger) views.log.set(reported, *value, metric.now.global_step);
     if (training_ || (metric.on_epoch && !on_step)) {
-      views.callback.set(name, *value, metric.global_step);
-      views.callback.set(reported, *value, metric.global_step);
+      views.callback.set(name, *value, metric.now.global_step);
+      views.callback.set(reported, *value, metric.now.global_step);
     }
-    if (metric.prog_bar) views.progress_bar.set(reported, *value, metric.global_step);
+    if (metric.prog_bar) views.progress_bar.set(reported, *value, metric.now.global_step);
   }
 }
 

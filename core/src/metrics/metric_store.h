@@ -65,11 +65,22 @@ class MetricStore {
 
   bool empty() const { return metrics_.empty(); }
 
-  // Of metrics outside of several loaders: what training accumulates over an epoch.
-  StateDict state_dict() const;
+  // A batch begins, which a resumed run may have to do again.
+  void mark() { ++mark_; }
+  // Of metrics outside of several loaders: what training accumulates over an epoch. before_mark: as it
+  // was at the last mark().
+  StateDict state_dict(bool before_mark = false) const;
   void load_state_dict(const StateDict& state);
 
  private:
+  struct Values {
+    bool has_reset = false;
+    DeviceScalar step_value = {};
+    bool has_step_value = false;
+    DeviceScalar accumulated = {};
+    double weight = 0;
+    int64_t global_step = 0;
+  };
   struct Metric {
     std::string function;
     std::string name;
@@ -82,23 +93,22 @@ class MetricStore {
     std::optional<int64_t> dataloader_idx = {};
     std::optional<int64_t> key_dataloader = {};  // part of the key
 
-    bool has_reset = false;
-    DeviceScalar step_value = {};
-    bool has_step_value = false;
-    DeviceScalar accumulated = {};
-    double weight = 0;
-    int64_t global_step = 0;
+    Values now = {};
+    int64_t changed_at = 0;  // the mark() after which the values changed last
+    Values before = {};      // those at that mark
 
     void restart();
     std::optional<DeviceScalar> value(bool step) const;
     std::string suffix() const;  // of its name, for its data loader
   };
 
+  void keep(Metric& metric) const;
   Metric* find(std::string_view function, std::string_view name, std::optional<int64_t> loader);
 
   bool training_;
   std::optional<int64_t> dataloader_idx_;
   std::vector<Metric> metrics_;
+  int64_t mark_ = 0;
   size_t last_ = 0;  // where the last one was found: logging comes in the same order every step
 };
 

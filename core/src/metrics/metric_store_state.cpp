@@ -3,10 +3,11 @@
 
 namespace grapnel {
 
-StateDict MetricStore::state_dict() const {
+StateDict MetricStore::state_dict(bool before_mark) const {
   StateList list;
   for (const Metric& metric : metrics_) {
-    if (metric.has_reset) continue;
+    const Values& values = before_mark && metric.changed_at == mark_ ? metric.before : metric.now;
+    if (values.has_reset) continue;
     StateDict one{{"function", metric.function},
                   {"name", metric.name},
                   {"on_step", metric.on_step},
@@ -15,10 +16,10 @@ StateDict MetricStore::state_dict() const {
                   {"logger", metric.logger},
                   {"reduce", static_cast<int64_t>(metric.reduce)},
                   {"add_dataloader_idx", metric.add_dataloader_idx},
-                  {"value", metric.accumulated.number()},
-                  {"weight", metric.weight},
-                  {"global_step", metric.global_step}};
-    if (metric.has_step_value) one["step_value"] = metric.step_value.number();
+                  {"value", values.accumulated.number()},
+                  {"weight", values.weight},
+                  {"global_step", values.global_step}};
+    if (values.has_step_value) one["step_value"] = values.step_value.number();
     list.emplace_back(std::move(one));
   }
   return {{"metrics", std::move(list)}};
@@ -37,12 +38,12 @@ void MetricStore::load_state_dict(const StateDict& state) {
     metric.logger = one.at("logger").to_bool();
     metric.reduce = static_cast<Reduce>(one.at("reduce").to_int());
     metric.add_dataloader_idx = one.at("add_dataloader_idx").to_bool();
-    metric.accumulated = one.at("value").to_double();
-    metric.weight = one.at("weight").to_double();
-    metric.global_step = one.at("global_step").to_int();
+    metric.now.accumulated = one.at("value").to_double();
+    metric.now.weight = one.at("weight").to_double();
+    metric.now.global_step = one.at("global_step").to_int();
     if (const StateValue* step = one.find("step_value")) {
-      metric.step_value = step->to_double();
-      metric.has_step_value = true;
+      metric.now.step_value = step->to_double();
+      metric.now.has_step_value = true;
     }
     loaded.push_back(std::move(metric));
   }

@@ -54,7 +54,7 @@ void Checkpointing::dump_training(StateDict& checkpoint) {
   }
   checkpoint["lr_schedulers"] = std::move(schedulers);
   if (run_.scaler != nullptr) checkpoint["MixedPrecision"] = run_.scaler->state_dict();
-  checkpoint["rng"] = generator_states();
+  checkpoint["rng"] = run_.fitting() ? run_.loops->fit.generators_to_save() : generator_states();
   checkpoint["exact_resume"] = dump_exact();
 }
 
@@ -69,7 +69,7 @@ StateDict Checkpointing::dump_exact() {
   }
   if (const auto unit = run_.loops->fit.data_unit()) exact["data"] = unit->state();
   if (!options_.configured().empty()) exact["configured"] = options_.configured();
-  run_.metrics.save_state(exact);
+  run_.metrics.save_state(exact, run_.fitting() && run_.loops->fit.repeats_batch());
   exact["loggers"] = run_.loggers.states();
   StateDict once = run_.hooks.called_once();
   if (!once.empty()) exact["called_once"] = std::move(once);

@@ -16,10 +16,11 @@
 // these a resumed run ends with the same bits as one that was never stopped.
 //
 // A batch in whose middle a checkpoint is written, before the optimizer's step, is done again by the
-// resumed run, with the random numbers that come next; what it had logged for the epoch counts twice,
-// and so does what it did to buffers (batch normalization). When gradients of it are
-// there already, which can't be told from those of the batches before, the resumed run does all
-// batches of the accumulation window again.
+// resumed run, and so is a validation: the checkpoint has the random generators, the epoch's metrics
+// and the loggers' positions of its beginning. Callbacks are called again, and what its forward pass did
+// to buffers (the statistics of batch normalizations) stays, since copies of them would cost something
+// in every batch. When gradients of it are there already, which can't be told from those of the batches
+// before, the resumed run does all batches of the accumulation window again.
 #pragma once
 
 #include <filesystem>

@@ -138,9 +138,9 @@ void EvaluationLoop::setup_data() {
   if (!run_.has(evaluation_.step_method)) return;
   // Not again right after the sanity check loaded them.
   const bool sanity = run_.state.stage == Stage::sanity_check;
-  if (inside_fit() && (!sanity || run_.loops->fit.validates_this_epoch())) {
-    set_.last_reload_epoch = run_.current_epoch();
-  }
+  const bool is_reload =
+      inside_fit() && reload && (!sanity || run_.loops->fit.validates_this_epoch());
+  if (is_reload) set_.last_reload_epoch = run_.current_epoch();
 
   if (!inside_fit() && !run_.data.loaders && !run_.data_function_defined(evaluation_.loaders)) {
     throw ConfigError({},
@@ -174,7 +174,7 @@ void EvaluationLoop::setup_data() {
   }
   set_.loaded = true;
   seen_batches_.assign(set_.loaders.size(), 0);
-  if (seen_before_.size() == seen_batches_.size()) seen_batches_ = seen_before_;
+  if (seen_before_.size() == seen_batches_.size() && !is_reload) seen_batches_ = seen_before_;
   seen_before_.clear();
 }
 
@@ -182,6 +182,9 @@ StateList EvaluationLoop::seen_batches(bool is_repeated) const {
   const auto& seen = !seen_before_.empty() ? seen_before_
                      : is_repeated         ? seen_at_start_
                                            : seen_batches_;
+  if (std::all_of(seen.begin(), seen.end(), [](int64_t batches) { return batches == 0; })) {
+    return {};
+  }
   return {seen.begin(), seen.end()};
 }
 
@@ -288,6 +291,7 @@ void EvaluationLoop::end(EpochMetrics& metrics) {
   if (inside_fit()) {
     run_.state.validated_at_batch = run_.state.batch.total.ready;
     run_.monitor_check.note_validation();
+    run_.loggers.release();
     if (run_.state.stage == Stage::validate) run_.loops->fit.enter_validation_end();
   }
 

@@ -7,6 +7,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "grapnel/callbacks/checkpoint.h"
 #include "grapnel/data/combined_loader.h"
 #include "run/loops.h"
 #include "run/run.h"
@@ -18,6 +19,8 @@ void FitLoop::begin() {
   point_ = {};
   resumes_ = false;
   no_data_ = false;
+  continues_cut_epoch_ = false;
+  marked_.reset();
   gradients_of_batch_ = false;
   output_ = {};
   step_of_checkpoint_.reset();
@@ -83,6 +86,11 @@ void FitLoop::run() {
   if (run_.limits.train.is_zero()) return;
   if (!resumes_) point_ = {};  // a search runs the loop several times
   reopen_cut_epoch();
+  if (resumes_ && point_.before_stop && is_inside_epoch() && !reached_end()) {
+    continues_cut_epoch_ = true;
+  }
+  if (continues_cut_epoch_) set_generator_states(generators_);
+  if (resumes_ && point_.epoch_cut_short) run_.metrics.keep_epoch();
   if (phase() >= FitPhase::epoch_end && phase() < FitPhase::train_end) {
     run_.metrics.epoch([&](EpochMetrics& metrics) { end_epoch(metrics); });
     run_.requests.enter(Requests::Place::outside);
@@ -90,7 +98,9 @@ void FitLoop::run() {
   if (phase() >= FitPhase::train_end) move_to(FitPhase::between_epochs);
   // Within an epoch there is something left also when a limit is reached: to end that epoch.
   if ((!is_inside_epoch() || reached_epochs()) && done()) {
-    if (!is_inside_epoch()) move_to(FitPhase::complete);
+    if (is_inside_epoch()) return;
+    if (resumes_) tell_checkpoints_of_end();
+    move_to(FitPhase::complete);
     return;
   }
   resumes_ = resumes_ && is_inside_epoch();
@@ -138,8 +148,18 @@ void FitLoop::reopen_cut_epoch() {
     return;
   }
   run_.hooks.forget_unfinished_hook();
+  continues_cut_epoch_ = true;
   log_info("epoch {} is continued: the run of the checkpoint ended after {} of its batches",
            run_.current_epoch(), state.batch.current.ready);
+}
+
+void FitLoop::tell_checkpoints_of_end() {
+  for (const CallbackHandle& handle : run_.callbacks) {
+    auto* const writer = dynamic_cast<Checkpoint*>(handle.callback.get());
+    if (writer == nullptr) continue;
+    run_.hooks.call_for_state(*writer, "on_nothing_left",
+                              [&] { writer->on_nothing_left(run_.trainer); });
+  }
 }
 
 void FitLoop::check() const {
@@ -215,7 +235,7 @@ void FitLoop::setup_data() {
   unit_ = DataUnit::of(loader, set_.limits[0]);
   run_.state.num_training_batches = set_.limits[0];
   if (set_.limits[0] == 0) return;
-  set_.last_reload_epoch = run_.current_epoch();
+  if (reload) set_.last_reload_epoch = run_.current_epoch();
   validations_.set_epoch_length(set_.limits[0]);
 
   if (!run_.options.loggers.empty() && run_.options.fast_dev_run == 0 && set_.limits[0] > 0 &&
@@ -296,6 +316,11 @@ void FitLoop::start_epoch() {
   resumes_ = false;
 }
 
+bool FitLoop::ends_within_epoch() const {
+  if (is_inside_epoch()) return point_.before_stop;
+  return phase() == FitPhase::epoch_end && point_.epoch_cut_short;
+}
+
 void FitLoop::end_epoch(EpochMetrics& metrics) {
   RunState& state = run_.state;
   run_.requests.enter(Requests::Place::epoch_end);
@@ -303,7 +328,10 @@ void FitLoop::end_epoch(EpochMetrics& metrics) {
   if (phase() < FitPhase::epoch_end) {
     state.epoch.processed();
     point_.epoch_cut_short = !num_ready_batches_reached();
-    if (point_.epoch_cut_short) run_.metrics.keep_epoch();
+    if (point_.epoch_cut_short) {
+      run_.metrics.keep_epoch();
+      if (!point_.before_stop) generators_ = generator_states();
+    }
     move_to(FitPhase::epoch_end);
   }
   if (phase() == FitPhase::epoch_end) {

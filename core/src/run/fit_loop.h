@@ -21,6 +21,7 @@
 #include "run/loop.h"
 #include "run/scheduler_steps.h"
 #include "run/validation_schedule.h"
+#include "values/rng.h"
 
 namespace grapnel {
 
@@ -51,6 +52,11 @@ class FitLoop final : public Loop {
   bool keeps_gradients() const;
   // The next run continues in the middle of an epoch.
   bool resumes_inside_epoch() const;
+  // A checkpoint that is written now has the running batch done again: what it drew and logged since
+  // its beginning is no part of it.
+  bool repeats_batch() const { return marked_ == phase() && phase() == FitPhase::in_batch; }
+  // The random generators with which a resumed run continues.
+  StateDict generators_to_save() const;
 
   // ---- What the run's other parts ask for and tell
   // Gradients are kept for a later micro-batch: no optimizer step after this one.
@@ -60,6 +66,11 @@ class FitLoop final : public Loop {
   // The validation within the epoch is done but for on_validation_end, which comes next.
   void enter_validation_end();
   void note_validation(double now) { validations_.note_validation(now); }
+  // on_train_epoch_end or a validation comes only because the run ends within the epoch. A resumed run
+  // trains the rest of it, and comes to what is due then.
+  bool ends_within_epoch() const;
+  // The run continues an epoch after whose cut off part another one had ended.
+  bool continues_cut_epoch() const { return continues_cut_epoch_; }
   // The optimizer has made the step of the running batch; output: its loss, detached.
   void enter_after_step(const StepOutput& output);
 
@@ -72,6 +83,7 @@ class FitLoop final : public Loop {
  private:
   FitPhase phase() const;
   void move_to(FitPhase next);
+  void mark_beginning(FitPhase of);
   bool is_inside_epoch() const;
 
   // fit_loop.cpp
@@ -83,6 +95,7 @@ class FitLoop final : public Loop {
   bool reached_epochs() const;
   bool can_stop_early() const;
   void reopen_cut_epoch();
+  void tell_checkpoints_of_end();
   void run_epoch();
   void start_epoch();
   void end_epoch(EpochMetrics& metrics);
@@ -128,7 +141,6 @@ class FitLoop final : public Loop {
   void decide_after_batch();
   void take_end_epoch();
   bool take_evaluation();
-  bool validation_is_due();
   void validate();
   void finish_validation();
 
@@ -144,6 +156,11 @@ class FitLoop final : public Loop {
   int64_t continues_at_ = -1;            // the batch with which a resumed epoch continues
   std::optional<int64_t> step_of_checkpoint_;  // that filters count by
   bool no_data_ = false;                       // an epoch had no batch at all
+  GeneratorMark beginning_;                    // of the batch or the validation that runs
+  std::optional<FitPhase> marked_;             // which of the two
+  Progress val_batch_of_beginning_;
+  StateDict generators_;  // before what came only because the run ended within the epoch
+  bool continues_cut_epoch_ = false;
   bool skip_backward_ = false;
   bool gradients_of_batch_ = false;
 };

@@ -47,6 +47,10 @@ StepOutput load_output(const StateDict& state) {
   return output;
 }
 
+void add_reload(StateDict& reloads, const char* stage, const LoaderSet& loaders) {
+  if (loaders.last_reload_epoch >= 0) reloads[stage] = loaders.last_reload_epoch;
+}
+
 }  // namespace
 
 StateDict FitLoop::state_dict() const {
@@ -56,6 +60,7 @@ StateDict FitLoop::state_dict() const {
   point["step"] = run_.hooks.position.step;
   point["steps_of_batch"] = last_steps_;
   if (const auto hook = hook_of(phase())) point["called"] = run_.hooks.called_in(*hook);
+  if (point_.epoch_cut_short || point_.before_stop) point["generators"] = generators_;
   const bool has_output = phase() >= FitPhase::after_step && phase() <= FitPhase::batch_end;
   if (has_output && run_.hooks.hook_has_rest(Hook::on_train_batch_end)) {
     point["output"] = output_state(output_);
@@ -65,23 +70,43 @@ StateDict FitLoop::state_dict() const {
   fit["validation_schedule"] = validations_.state_dict(repeated_batches());
   fit["validation_batches_seen"] =
       run_.loops->validation.seen_batches(phase() == FitPhase::validation);
+  StateDict reloads;
+  if (run_.options.reload_dataloaders_every_n_epochs > 0) {
+    add_reload(reloads, "train", set_);
+    add_reload(reloads, "validation", run_.loops->validation.loaders());
+  }
+  if (!reloads.empty()) fit["reloads"] = std::move(reloads);
   StateDict times = run_.hooks.filter_times();
   if (!times.empty()) fit["filter_times"] = std::move(times);
   return loops;
 }
 
 // A batch in whose middle the checkpoint is written is done again: with all of its accumulation
-// window, when there are gradients of it already.
+// window, when there are gradients of it already. So is a validation.
 RunState FitLoop::progress_to_save() const {
   RunState saved = run_.state;
   saved.batch.current.completed -= repeated_batches();
   saved.batch.total.completed -= repeated_batches();
+  if (repeats_batch() && run_.state.window_start >= saved.batch.current.completed) {
+    for (Counter* each : {&saved.zero_grad.total, &saved.zero_grad.current}) {
+      --each->ready;
+      --each->started;
+      --each->completed;
+    }
+  }
+  if (marked_ == phase() && phase() == FitPhase::validation) {
+    saved.val_batch = val_batch_of_beginning_;
+  }
   if (gradients_of_batch_) saved.window_start = -1;
   return saved;
 }
 
 int64_t FitLoop::repeated_batches() const {
   return gradients_of_batch_ ? run_.state.batch.current.completed - run_.state.window_start : 0;
+}
+
+StateDict FitLoop::generators_to_save() const {
+  return marked_ == phase() ? beginning_.states() : generator_states();
 }
 
 bool FitLoop::keeps_gradients() const {
@@ -133,6 +158,9 @@ void FitLoop::load_state_dict(const StateDict& loops, const std::filesystem::pat
   last_steps_ = point.at("steps_of_batch").to_int();
   step_of_checkpoint_ = point.at("step").to_int();
   run_.hooks.position.step = *step_of_checkpoint_;
+  if (const StateValue* generators = point.find("generators")) {
+    generators_ = snapshot(generators->to_dict());
+  }
   output_ = {};
   if (const StateValue* output = point.find("output")) output_ = load_output(output->to_dict());
   if (const StateValue* called = point.find("called")) {
@@ -144,6 +172,13 @@ void FitLoop::load_state_dict(const StateDict& loops, const std::filesystem::pat
   schedulers_.load_state_dict(fit.at("scheduler_steps").to_dict());
   validations_.load_state_dict(fit.at("validation_schedule").to_dict());
   run_.loops->validation.continue_from(fit.at("validation_batches_seen").to_list());
+  if (const StateValue* reloads = fit.find("reloads")) {
+    const StateDict& epochs = reloads->to_dict();
+    if (const StateValue* own = epochs.find("train")) continue_reloads(own->to_int());
+    if (const StateValue* own = epochs.find("validation")) {
+      run_.loops->validation.continue_reloads(own->to_int());
+    }
+  }
   const StateValue* times = fit.find("filter_times");
   static const StateDict none;
   run_.hooks.set_filter_times(times == nullptr ? &none : &times->to_dict());

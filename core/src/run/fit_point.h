@@ -44,6 +44,7 @@ struct FitPoint {
   bool batch_left_out = false;  // a request in on_train_batch_start ended the epoch
   bool data_ended = false;      // fewer batches came than the loader had said
   bool late_step = false;       // then: the open accumulation window got its step
+  bool before_stop = false;     // the validation is one more before an early stop
 };
 
 }  // namespace grapnel

@@ -22,7 +22,8 @@ struct LoaderSet {
   DataLoaders loaders;
   std::vector<int64_t> limits;  // batches of each loader; kUnlimited: until it ends
   bool loaded = false;
-  int64_t last_reload_epoch = std::numeric_limits<int64_t>::min() / 2;
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::min() / 2;
+  int64_t last_reload_epoch = kNever;
 
   int64_t total() const;  // kUnlimited when any is
 };

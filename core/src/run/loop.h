@@ -31,6 +31,8 @@ class Loop {
   virtual void reload() = 0;
 
   const LoaderSet& loaders() const { return set_; }
+  // The epoch in which the run that is resumed made its loaders last: the next time counts from it.
+  void continue_reloads(int64_t epoch) { set_.last_reload_epoch = epoch; }
   void forget_loaders() {
     set_ = {};
     in_order_.clear();

@@ -32,6 +32,7 @@ StateDict point_state(const FitPoint& point) {
   if (point.batch_left_out) state["batch_left_out"] = true;
   if (point.data_ended) state["data_ended"] = true;
   if (point.late_step) state["late_step"] = true;
+  if (point.before_stop) state["before_stop"] = true;
   return state;
 }
 
@@ -130,6 +131,7 @@ FitPoint load_point(const Reader& reader, const StateDict& state) {
   point.batch_left_out = flag(state, "batch_left_out");
   point.data_ended = flag(state, "data_ended");
   point.late_step = flag(state, "late_step");
+  point.before_stop = flag(state, "before_stop");
   return point;
 }
 

@@ -183,8 +183,8 @@ void RunMetrics::send(const MetricDict& metrics, std::optional<int64_t> step) {
 
 // ---- Exact resume
 
-void RunMetrics::save_state(StateDict& exact) {
-  exact["metrics"] = kept_.has_value() ? *kept_ : train_.state_dict();
+void RunMetrics::save_state(StateDict& exact, bool without_batch) {
+  exact["metrics"] = kept_.has_value() ? *kept_ : train_.state_dict(without_batch);
   exact["logged_last"] = std::string(last_function_);
   StateDict visible;
   for (const MetricDict::Entry& entry : views().callback) {

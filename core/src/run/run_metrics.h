@@ -82,8 +82,11 @@ class RunMetrics final : public LogTarget {
   void keep_epoch() { kept_ = snapshot(train_.state_dict()); }
   void drop_kept() { kept_.reset(); }
 
+  // A training batch begins.
+  void mark_batch() { train_.mark(); }
   // For exact resume: what training has accumulated over the epoch, and what is visible.
-  void save_state(StateDict& exact);
+  // without_batch: as it was when the running batch began.
+  void save_state(StateDict& exact, bool without_batch);
   void load_state(const StateDict& exact);
 
  private:

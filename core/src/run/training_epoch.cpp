@@ -111,8 +111,21 @@ bool FitLoop::epoch_done() {
 
 // ---- One batch
 
+// What begins here is done again by a run that is resumed before it has ended.
+void FitLoop::mark_beginning(FitPhase of) {
+  marked_ = of;
+  beginning_.take();
+  run_.loggers.hold();
+  if (of == FitPhase::in_batch) {
+    run_.metrics.mark_batch();
+  } else {
+    val_batch_of_beginning_ = run_.state.val_batch;
+  }
+}
+
 void FitLoop::train_next_batch(EpochMetrics& metrics) {
   RunState& state = run_.state;
+  mark_beginning(FitPhase::in_batch);
   std::optional<Fetcher::Item> item = [&] {
     const ProfilerSpan span(run_.profile.profiler(), "data", "next train batch");
     return fetcher_.next();
@@ -123,6 +136,7 @@ void FitLoop::train_next_batch(EpochMetrics& metrics) {
   if (!batch.empty()) batch = run_.transfer(std::move(batch), 0);
   state.is_last_batch = item->is_last;
   state.batch.ready();
+  point_.before_stop = false;
   move_to(FitPhase::in_batch);
   metrics.batch(batch, {}, [&] {
     step_on(batch, batch_idx);
@@ -207,12 +221,14 @@ int64_t FitLoop::steps_of_next_batch() const {
 
 void FitLoop::enter_after_step(const StepOutput& output) {
   output_ = output;
+  run_.loggers.release();
   move_to(FitPhase::after_step);
 }
 
 void FitLoop::finish_step() {
   if (!point_.data_ended) run_.state.batch.processed();
   gradients_of_batch_ = false;
+  run_.loggers.release();
   // They are about this batch alone.
   run_.requests.drop({RequestKind::skip_batch, RequestKind::skip_step});
   move_to(FitPhase::step_schedulers);
@@ -306,10 +322,15 @@ void FitLoop::send_step_metrics(EpochMetrics& metrics) {
 }
 
 void FitLoop::decide_after_batch() {
+  const RunState& state = run_.state;
   take_end_epoch();
   const bool requested = run_.requests.any() && take_evaluation();
   if (!point_.data_ended) validations_.count_batch();
-  move_to(validation_is_due() || requested ? FitPhase::validation : FitPhase::batch_closing);
+  const bool validates = validates_this_epoch();
+  const bool due = (validates && validations_.take_due()) || requested;
+  point_.before_stop = !due && validates && state.should_stop && can_stop_early();
+  if (point_.before_stop) generators_ = generator_states();
+  move_to(due || point_.before_stop ? FitPhase::validation : FitPhase::batch_closing);
   save_if_requested();
 }
 
@@ -329,15 +350,9 @@ bool FitLoop::take_evaluation() {
   return false;
 }
 
-bool FitLoop::validation_is_due() {
-  if (!validates_this_epoch()) return false;
-  const bool due = validations_.take_due();
-  // One more validation before an early stop.
-  return due || (run_.state.should_stop && can_stop_early());
-}
-
 void FitLoop::validate() {
   RunState& state = run_.state;
+  mark_beginning(FitPhase::validation);
   run_.metrics.flush();
   state.stage = Stage::validate;
   if (!should_accumulate()) {

@@ -73,6 +73,17 @@ TEST_CASE("averaging a pruned model, resumed anywhere, ends with the same bits")
   }
 }
 
+TEST_CASE("a failure takes masks from the model, and nothing from the average in its checkpoint") {
+  for (const Case& each : all_cases()) {
+    const ResumedTraining training{.callbacks = [=] { return each.callbacks(); }, .epochs = 4};
+    const auto whole = training.in_one_go();
+    for (const int call : {5, 8}) {
+      INFO(each.text() << ", step " << call);
+      CHECK(differing_weights(training.failed_at("on_after_optimizer_step", call), whole) == "");
+    }
+  }
+}
+
 TEST_CASE("a pruned model that ends with an average is as sparse as without") {
   for (const bool swa : {true, false}) {
     for (const bool average_first : {true, false}) {

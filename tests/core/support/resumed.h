@@ -35,6 +35,15 @@ struct ResumedTraining {
 
   // Saves at the n-th call of a hook, from 1, and is killed there.
   Weights killed_at(const std::string& hook, int at_call) const {
+    return stopped_at(hook, at_call, /*saves_in_hook=*/true);
+  }
+  // Fails there, and saves in on_exception.
+  Weights failed_at(const std::string& hook, int at_call) const {
+    return stopped_at(hook, at_call, /*saves_in_hook=*/false);
+  }
+
+ private:
+  Weights stopped_at(const std::string& hook, int at_call, bool saves_in_hook) const {
     const TempDir directory;
     const std::filesystem::path file = directory / "killed.ckpt";
     at::manual_seed(7);
@@ -43,8 +52,9 @@ struct ResumedTraining {
       auto killer = std::make_shared<Recorder>(trace);
       int calls = 0;
       killer->script = [&](const std::string& now, Trainer& trainer) {
+        if (now == "on_exception" && !saves_in_hook) trainer.save_checkpoint(file);
         if (now != hook || ++calls != at_call) return;
-        trainer.save_checkpoint(file);
+        if (saves_in_hook) trainer.save_checkpoint(file);
         throw std::runtime_error("killed");
       };
       std::vector<CallbackHandle> all = callbacks();
@@ -61,7 +71,6 @@ struct ResumedTraining {
     return result(file);
   }
 
- private:
   TrainerOptions options() const {
     TrainerOptions options = quiet(epochs);
     options.num_sanity_val_steps = sanity_steps;
@@ -109,10 +118,10 @@ struct ResumedTraining {
 // Places within an epoch and a batch, not at the start and the end of a training.
 inline const std::vector<std::pair<std::string, int>>& places_to_be_killed() {
   static const std::vector<std::pair<std::string, int>> places = {
-      {"on_train_epoch_start", 1}, {"on_train_epoch_start", 3}, {"on_train_batch_start", 5},
-      {"on_train_batch_end", 3},   {"on_train_batch_end", 8},   {"on_train_batch_end", 13},
-      {"on_validation_end", 2},    {"on_validation_end", 4},    {"on_train_epoch_end", 2},
-      {"on_train_epoch_end", 4}};
+      {"on_train_epoch_start", 1}, {"on_train_epoch_start", 3},   {"on_train_batch_start", 5},
+      {"on_train_batch_end", 3},   {"on_train_batch_end", 8},     {"on_train_batch_end", 13},
+      {"on_validation_end", 2},    {"on_validation_end", 4},      {"on_train_epoch_end", 2},
+      {"on_train_epoch_end", 4},   {"on_after_optimizer_step", 4}};
   return places;
 }
 

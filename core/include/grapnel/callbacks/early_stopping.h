@@ -5,7 +5,9 @@
 // After Lightning's class of that name. At each check, in this order: not finite -> stop; past
 // stopping_threshold -> stop; past divergence_threshold -> stop; better than the best by more than
 // min_delta -> the new best; else one more check without improvement, and with `patience` of them
-// -> stop. The trainer may defer the stop until min_epochs or min_steps are reached.
+// -> stop. The trainer may defer the stop until min_epochs or min_steps are reached. What comes only
+// because a limit or another stop ends the run within an epoch is no check: a resumed run trains the
+// rest of the epoch, and checks then.
 #pragma once
 
 #include <cstdint>

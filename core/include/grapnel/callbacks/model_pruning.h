@@ -33,6 +33,7 @@
 #include "grapnel/callback.h"
 #include "grapnel/export.h"
 #include "grapnel/lease.h"
+#include "grapnel/state_dict.h"
 
 namespace grapnel {
 
@@ -98,6 +99,7 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
 
   // Throws ConfigError for a parameter that the model lacks.
   void setup(StageEvent& event) override;
+  void on_train_start(Event& event) override;
   void on_train_batch_start(TrainBatchStart& event) override;
   void on_after_backward(Event& event) override;
   void on_before_optimizer_step(OptimizerEvent& event) override;
@@ -146,6 +148,8 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   void adopt_masks(Trainer& trainer, Module& module);
   void set_mask(Trainer& trainer, Module& module, const std::string& name, at::Tensor mask);
   void rewind(const Trainer& trainer, Module& module);
+  void keep_unpruned(const Trainer& trainer, Module& module);
+  void restore_unpruned(Trainer& trainer, Module& module);
   void apply_masks(Trainer& trainer, Module& module);
   void keep_masks();
   void make_permanent(Module& module);
@@ -157,8 +161,9 @@ class GRAPNEL_CORE_API ModelPruning : public Callback {
   std::vector<std::string> names_;
   std::map<std::string, at::Tensor> originals_;  // values to rewind to
   std::map<std::string, Pruned> pruned_;         // by name
-  Lease masked_;                                 // masked values, while a model computes
-  bool ended_ = false;                           // the fit, well
+  StateDict unpruned_;  // by name: before the pruning at the end of an epoch that was cut short
+  Lease masked_;        // masked values, while a model computes
+  bool ended_ = false;  // the fit, well
 };
 
 }  // namespace grapnel

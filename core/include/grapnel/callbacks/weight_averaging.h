@@ -53,7 +53,9 @@ class GRAPNEL_CORE_API WeightAveraging : public Callback {
   // every training epoch with its index, both from 0; the other is empty. Default: after every step.
   virtual bool should_update(std::optional<int64_t> step_idx, std::optional<int64_t> epoch_idx);
 
-  // {"latest_update_step", "latest_update_epoch"}
+  // {"latest_update_step", "latest_update_epoch", "asked_steps"}; "before_epoch_end", when the average
+  // was updated at the end of an epoch that a limit or a stop had cut short: a resumed run trains the
+  // rest of it with the average of before.
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
   bool edits_weights() const override { return true; }
@@ -81,15 +83,18 @@ class GRAPNEL_CORE_API WeightAveraging : public Callback {
   // Where avg_fn is average + share (model - average): the share, which makes updates fast.
   virtual std::optional<double> model_share() const { return {}; }
   void update(Module& module);
+  void restore_cut_epoch();
 
   WeightAveragingOptions options_;
   std::optional<at::Device> device_;
   std::unique_ptr<AveragedWeights> average_;
   bool is_in_model_ = false;  // the training has ended with it
   Lease swapped_;
-  int64_t asked_steps_ = 0;  // after which should_update was asked
+  int64_t asked_steps_ = 0;              // after which should_update was asked
+  std::optional<int64_t> loaded_steps_;  // the same, of the run that is resumed
   int64_t latest_update_step_ = 0;
   int64_t latest_update_epoch_ = -1;
+  StateDict before_epoch_end_;  // of the last epoch that was cut short: average, n_averaged, ...
 };
 
 }  // namespace grapnel
