@@ -104,10 +104,14 @@ TEST_CASE("a child's crash is a result with its signal and the output before it"
 TEST_CASE("a process past its deadline is killed, and its descendants with it") {
   ProcessOptions options = child({"wait-with-grandchild"});
   options.deadline_seconds = 0.5;
-  const ProcessResult result = run_process(options);
+  ProcessResult result = run_process(options);
+  while (result.output.empty() && options.deadline_seconds < 100) {  // it had not begun
+    options.deadline_seconds *= 4;
+    result = run_process(options);
+  }
   CHECK(result.end == ProcessResult::End::timed_out);
   CHECK(result.describe().starts_with("did not finish within "));
-  CHECK(result.seconds >= 0.5);
+  CHECK(result.seconds >= options.deadline_seconds);
   REQUIRE_FALSE(result.output.empty());
   CHECK(vanishes(static_cast<pid_t>(std::stoi(result.output))));
 }

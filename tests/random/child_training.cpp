@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "file_operations.h"
+#include "patience.h"
 
 namespace grapnel::random_test {
 
@@ -30,7 +31,7 @@ ChildEnd train_in_child(const Plan& plan, const TrainingSetup& setup, int64_t ki
   ProcessOptions options;
   options.program = executable_path();
   options.arguments = {"--child", file.string()};
-  options.deadline_seconds = 60;
+  options.deadline_seconds = 120 * test::kPatience;
   const ProcessResult result = run_process(options);
   std::filesystem::remove(file);
   ChildEnd end;
