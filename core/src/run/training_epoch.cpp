@@ -130,7 +130,10 @@ void FitLoop::train_next_batch(EpochMetrics& metrics) {
     const ProfilerSpan span(run_.profile.profiler(), "data", "next train batch");
     return fetcher_.next();
   }();
-  if (!item.has_value()) return end_data(metrics);
+  if (!item.has_value()) {
+    run_.loggers.release();
+    return end_data(metrics);
+  }
   const int64_t batch_idx = state.batch.current.ready;
   Batch batch = std::move(item->batch);
   if (!batch.empty()) batch = run_.transfer(std::move(batch), 0);

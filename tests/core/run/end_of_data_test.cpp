@@ -4,6 +4,7 @@
 #include "catch.h"
 #include "grapnel/callbacks/early_stopping.h"
 #include "grapnel/data/function_loader.h"
+#include "grapnel/loggers/memory_logger.h"
 #include "grapnel/lr_schedulers.h"
 #include "row_logger.h"
 #include "toy.h"
@@ -118,6 +119,29 @@ TEST_CASE("a monitor at the epoch's end has its metric when the data end early")
                            DataLoaders{std::make_shared<LooseLoader>(3, 2)}));
   CHECK(trainer.global_step() == 8);
   CHECK(trainer.current_epoch() == 2);
+}
+
+TEST_CASE("a checkpoint after data that end early has the rows that were logged since") {
+  TrainerOptions options = quiet(2);
+  options.log_every_n_steps = 1;
+  auto logger = std::make_shared<MemoryLogger>();
+  options.loggers = {logger};
+  Trace trace;
+  auto recorder = std::make_shared<Recorder>(trace);
+  int looked = 0;
+  recorder->script = [&](const std::string& hook, Trainer& trainer) {
+    if (hook != "on_train_epoch_end") return;
+    trainer.log_metrics({{"ended", 1}});
+    const StateDict checkpoint = trainer.dump_checkpoint();
+    const StateList& states = checkpoint.at("exact_resume").to_dict().at("loggers").to_list();
+    CHECK(states.at(0).to_dict().at("rows").to_int() ==
+          static_cast<int64_t>(logger->rows().size()));
+    ++looked;
+  };
+  ToyModule module;
+  Trainer trainer(options, {recorder});
+  trainer.fit(module, Data(std::make_shared<LooseLoader>(5, 4)));
+  CHECK(looked == 2);
 }
 
 TEST_CASE("evaluations and predictions warn of data that end early, and use what came") {
