@@ -11,7 +11,7 @@
 #include "grapnel/callbacks/stochastic_weight_averaging.h"
 #include "temp_dir.h"
 
-namespace cut_epoch_test {
+namespace unfinished_epoch_test {
 
 using namespace grapnel;
 using namespace grapnel::test;
@@ -115,4 +115,4 @@ TEST_CASE("what was pruned at the end of a cut epoch is trained on as it was bef
   }
 }
 
-}  // namespace cut_epoch_test
+}  // namespace unfinished_epoch_test
