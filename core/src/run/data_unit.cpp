@@ -13,11 +13,11 @@ namespace grapnel {
 
 namespace {
 
-constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMostSamples = std::numeric_limits<int64_t>::max();
 
 // Both at least 0.
-int64_t product(int64_t a, int64_t b) {
-  return a != 0 && b > kMost / a ? kMost : a * b;
+int64_t saturated_product(int64_t a, int64_t b) {
+  return a != 0 && b > kMostSamples / a ? kMostSamples : a * b;
 }
 
 std::optional<int64_t> find_count(const StateDict& state, const char* key, int64_t least) {
@@ -41,12 +41,12 @@ std::string loaders_text(size_t count) {
 }  // namespace
 
 int64_t DataUnit::Source::samples_in(int64_t n, bool repeats) const {
-  const int64_t of_batches = product(n, *batch_size);
+  const int64_t of_batches = saturated_product(n, *batch_size);
   if (!samples.has_value()) return of_batches;
   const int64_t of_epoch = drops_last ? *samples - *samples % *batch_size : *samples;
   if (!repeats || of_epoch == 0) return std::min(of_batches, of_epoch);
   const int64_t round = (of_epoch + *batch_size - 1) / *batch_size;  // in batches
-  return product(n / round, of_epoch) + std::min(n % round * *batch_size, of_epoch);
+  return saturated_product(n / round, of_epoch) + std::min(n % round * *batch_size, of_epoch);
 }
 
 DataUnit DataUnit::of(const std::shared_ptr<DataLoader>& loader, int64_t batches) {
@@ -73,6 +73,10 @@ DataUnit DataUnit::from_state(const StateDict& state) {
     const StateDict& source = each.to_dict();
     Source& own = unit.sources.emplace_back();
     own.batch_size = find_count(source, "batch_size", 1);
+    if (!own.batch_size) {
+      own.batch_size = find_count(source, "measured_batch_size", 1);
+      own.is_measured = own.batch_size.has_value();
+    }
     own.samples = find_count(source, "samples", 0);
     own.drops_last = source.at("drops_last").to_bool();
     own.shuffles = source.at("shuffles").to_bool();
@@ -87,7 +91,9 @@ StateDict DataUnit::state() const {
   StateList all;
   for (const Source& source : sources) {
     StateDict own{{"drops_last", source.drops_last}, {"shuffles", source.shuffles}};
-    if (source.batch_size) own["batch_size"] = *source.batch_size;
+    if (source.batch_size) {
+      own[source.is_measured ? "measured_batch_size" : "batch_size"] = *source.batch_size;
+    }
     if (source.samples) own["samples"] = *source.samples;
     if (source.seed) own["seed"] = static_cast<int64_t>(*source.seed);
     all.emplace_back(std::move(own));
@@ -129,11 +135,11 @@ int64_t UnitChange::convert(int64_t batches) const {
     const DataUnit::Source& before = from_.sources[i];
     const int64_t size = *to_.sources[i].batch_size;
     const int64_t samples = before.samples_in(batches, false);
-    const bool ended = samples < product(batches, *before.batch_size);
+    const bool ended = samples < saturated_product(batches, *before.batch_size);
     if (ended) {
       of_ended = std::max(of_ended, (samples + size - 1) / size);
     } else {
-      position = std::min(position.value_or(kMost), samples / size);
+      position = std::min(position.value_or(kMostSamples), samples / size);
     }
   }
   return position.value_or(of_ended);

@@ -4,7 +4,8 @@
 // another number of them or another order, so a checkpoint keeps what its batches were, and a run
 // that resumes within an epoch compares (fit_loop_position.cpp). Where the sizes differ, a position
 // is converted by the samples before it. That is exact where they are whole batches here too; else
-// it is the batch that has the next sample in it. What the loaders don't say is not compared.
+// it is the batch that has the next sample in it. A loader that doesn't say its batch size has that
+// of the batches that it gave, if they were all of one size. What isn't known is not compared.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct DataUnit {
   // One of the loaders that batches come from: there are several in a CombinedLoader.
   struct Source {
     std::optional<int64_t> batch_size;
+    bool is_measured = false;  // the loader doesn't say its batch size
     std::optional<int64_t> samples;
     bool drops_last = false;
     bool shuffles = false;
@@ -45,6 +47,25 @@ struct DataUnit {
 
 // "12 batches of 4 samples".
 std::string to_string(const DataUnit& unit);
+
+// The size that the batches of an epoch have had so far.
+class MeasuredSize {
+ public:
+  void add(int64_t samples) {
+    is_same_ = count_ == 0 || (is_same_ && samples == size_);
+    size_ = samples;
+    ++count_;
+  }
+  // Nothing: it varies, or there were too few batches to tell.
+  std::optional<int64_t> size() const {
+    return is_same_ && count_ > 1 && size_ > 0 ? std::optional(size_) : std::nullopt;
+  }
+
+ private:
+  int64_t size_ = 0;
+  int64_t count_ = 0;
+  bool is_same_ = false;
+};
 
 // From the data of a checkpoint to those of the run that resumes from it.
 class UnitChange {

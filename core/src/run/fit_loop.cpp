@@ -25,6 +25,8 @@ void FitLoop::begin() {
   output_ = {};
   step_of_checkpoint_.reset();
   former_unit_.reset();
+  measured_size_ = {};
+  size_before_.reset();
   continues_at_ = -1;
   schedulers_.begin_fit();
   validations_.begin_fit();

@@ -43,6 +43,10 @@ class FitLoop final : public Loop {
   StateDict state_dict() const;
   // The next run continues from there. Throws CheckpointError naming the file and the key.
   void load_state_dict(const StateDict& loops, const std::filesystem::path& file);
+  // What load_state_dict changes and begin() leaves: for undo_load, when the rest of the checkpoint
+  // is refused.
+  StateDict validation_schedule() const { return validations_.state_dict(0); }
+  void undo_load(const StateDict& validation_schedule);
   // What a position in an epoch's data means for a checkpoint that is written now; nothing before
   // there are data.
   std::optional<DataUnit> data_unit() const;
@@ -116,6 +120,8 @@ class FitLoop final : public Loop {
     bool is_end;       // of the epoch: there are no more batches now
   };
   DataUnit unit_of_loader() const;
+  void measure_size_if_unknown(DataUnit& unit, const DataUnit& former);
+  void note_size(const Fetcher::Item& item);
   void resume_batches(EpochMetrics& metrics);
   void move_position(const UnitChange& change, EpochMetrics& metrics);
   void tell_move(const UnitChange& change, const Move& move) const;
@@ -148,10 +154,12 @@ class FitLoop final : public Loop {
   Fetcher fetcher_;
   SchedulerSteps schedulers_;
   ValidationSchedule validations_;
-  StepOutput output_;                    // of the running batch
-  int64_t last_steps_ = 0;               // optimizer steps of the last batch; 0: there was none
-  bool resumes_ = false;                 // the phase is a checkpoint's
-  DataUnit unit_;                        // of the loader, as it is set for this fit
+  StepOutput output_;       // of the running batch
+  int64_t last_steps_ = 0;  // optimizer steps of the last batch; 0: there was none
+  bool resumes_ = false;    // the phase is a checkpoint's
+  DataUnit unit_;           // of the loader, as it is set for this fit
+  MeasuredSize measured_size_;
+  std::optional<int64_t> size_before_;   // of the checkpoint's batches, where it is to be compared
   std::optional<DataUnit> former_unit_;  // of the checkpoint, until the position is converted
   int64_t continues_at_ = -1;            // the batch with which a resumed epoch continues
   std::optional<int64_t> step_of_checkpoint_;  // that filters count by

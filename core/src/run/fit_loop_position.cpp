@@ -11,6 +11,7 @@
 #include "grapnel/base/log.h"
 #include "run/fit_loop.h"
 #include "run/run.h"
+#include "values/rng.h"
 
 namespace grapnel {
 
@@ -61,7 +62,42 @@ void set_position(Progress& batch, int64_t position, int64_t repeated) {
 DataUnit FitLoop::unit_of_loader() const {
   DataUnit unit = unit_;
   unit.accumulate_grad_batches = run_.state.accumulate_grad_batches;
+  const std::optional<int64_t> size = measured_size_.size();
+  if (size.has_value() && unit.sources.size() == 1 && !unit.sources[0].batch_size) {
+    unit.sources[0].batch_size = size;
+    unit.sources[0].is_measured = true;
+  }
   return unit;
+}
+
+void FitLoop::note_size(const Fetcher::Item& item) {
+  if (item.is_last || item.batch.empty()) return;
+  const int64_t size = item.batch.batch_size();
+  measured_size_.add(size);
+  if (const auto before = std::exchange(size_before_, {}); before && *before != size) {
+    log_warning(
+        "a batch has {} samples, and had {} in the training that is resumed: the epoch in which the "
+        "checkpoint was written continues with the batch of the same number, so samples are trained "
+        "a second time or left out",
+        size, *before);
+  }
+}
+
+// A loader that doesn't say its batch size is asked for a batch where it has another length. One
+// without a length, which may be a stream, is not: its next batch tells.
+void FitLoop::measure_size_if_unknown(DataUnit& unit, const DataUnit& former) {
+  const bool is_known = unit.sources.size() != 1 || unit.sources[0].batch_size.has_value() ||
+                        former.sources.size() != 1 || !former.sources[0].batch_size;
+  if (is_known) return;
+  size_before_ = former.sources[0].batch_size;
+  if (!set_.loaders[0]->size().has_value() || unit.batches == former.batches) return;
+  const GeneratorScope generators;
+  Fetcher fetcher(set_.loaders, set_.limits, run_.state.epoch.current.processed, "train");
+  const std::optional<Fetcher::Item> first = fetcher.next();
+  if (!first.has_value() || first->batch.empty() || first->batch.batch_size() < 1) return;
+  unit.sources[0].batch_size = first->batch.batch_size();
+  unit.sources[0].is_measured = true;
+  size_before_.reset();
 }
 
 std::optional<DataUnit> FitLoop::data_unit() const {
@@ -76,16 +112,20 @@ void FitLoop::resume_batches(EpochMetrics& metrics) {
     const FormerLengths lengths(run_.state, validations_, *former_unit_);
     finish_batch_of_checkpoint(metrics);
   }
-  const UnitChange change(*former_unit_, unit_of_loader());
   const int64_t done = run_.state.batch.current.ready;
   const bool is_over =
-      run_.state.is_last_batch || point_.end_epoch || done == change.from().batches;
-  if (done > 0 && !is_over) move_position(change, metrics);
+      run_.state.is_last_batch || point_.end_epoch || done == former_unit_->batches;
+  if (done > 0 && !is_over) {
+    DataUnit unit = unit_of_loader();
+    measure_size_if_unknown(unit, *former_unit_);
+    move_position(UnitChange(*former_unit_, std::move(unit)), metrics);
+  }
   former_unit_.reset();
 }
 
 void FitLoop::move_position(const UnitChange& change, EpochMetrics& metrics) {
   RunState& state = run_.state;
+  continues_at_ = state.batch.current.ready;
   if (const std::string order = change.other_order(); !order.empty()) {
     log_warning(
         "the training data {}: in the rest of the epoch in which the checkpoint was written, samples "

@@ -26,6 +26,8 @@ void FitLoop::reset_epoch() {
   state.window_start = -1;
   gradients_of_batch_ = false;
   former_unit_.reset();
+  measured_size_ = {};
+  size_before_.reset();
   continues_at_ = -1;
   state.scheduler.reset_on_run();
   state.optimizer_step.reset_on_run();
@@ -134,6 +136,7 @@ void FitLoop::train_next_batch(EpochMetrics& metrics) {
     run_.loggers.release();
     return end_data(metrics);
   }
+  note_size(*item);
   const int64_t batch_idx = state.batch.current.ready;
   Batch batch = std::move(item->batch);
   if (!batch.empty()) batch = run_.transfer(std::move(batch), 0);
@@ -161,8 +164,9 @@ void FitLoop::end_data(EpochMetrics& metrics) {
         run_.current_epoch());
     return;
   }
+  // With a length the fetcher has told.
   if (state.batch.current.ready == std::exchange(continues_at_, -1) &&
-      state.batch.current.ready != state.num_training_batches) {
+      state.num_training_batches == kUnlimited) {
     log_warning(
         "the training data have no more batches than the {} of epoch {} that were done when the "
         "checkpoint was written: the epoch ends here, with its validation and schedulers",

@@ -219,13 +219,47 @@ TEST_CASE("a stream's position is converted where it says its batch size") {
   CHECK(seen.samples_trained(1) == 48);
   CHECK(seen.warnings.empty());
 
-  const SeenTraining sized = resumed(stream(4, {.size = 12}), stream(8, {.size = 6}));
-  CHECK(sized.first_epoch == 1);
-  CHECK(sized.warnings.size() == 1);
-
   // Fewer batches than were done, which only their end shows.
   const SeenTraining ended = resumed(stream(4, {}), stream(8, {}));
   CHECK(ended.first_epoch == 1);
+  CHECK(ended.warnings.size() == 1);
+  CHECK(resumed(stream(4, {}), stream(4, {})).warnings.empty());
+}
+
+TEST_CASE("a loader that doesn't say its batch size has that of its batches") {
+  for (const int64_t size : {2, 8, 16}) {
+    INFO("batches of " << size);
+    const SeenTraining seen = resumed(stream(4, {.size = 12}), stream(size, {.size = 48 / size}));
+    CHECK(seen.first_batch == 32 / size);
+    CHECK(seen.samples_trained(1) == 48);
+    CHECK(seen.warnings.empty());
+  }
+  // A stream's next batch tells.
+  const SeenTraining seen = resumed(stream(4, {}), stream(2, {}));
+  CHECK(seen.first_batch == 8);
+  REQUIRE(seen.warnings.size() == 1);
+  CHECK_THAT(seen.warnings[0], Contains("has 2 samples") && Contains("had 4"));
+  // A size that varies is none: 20 batches of 2 and 3 samples, of which 12 are taken or all.
+  const auto varied = [](Amount limit) {
+    NumberedTraining training = stream(4, {.size = 20});
+    training.limit = limit;
+    training.make_loader = [] {
+      return std::make_shared<FunctionLoader>(
+          [](int64_t) -> FunctionLoader::Batches {
+            const at::Tensor x = at::zeros({3, 3});
+            return [x, next = 0]() mutable -> std::optional<Batch> {
+              if (next == 20) return {};
+              const at::Tensor part = x.narrow(0, 0, 2 + next++ % 2);
+              return Batch({part, part.sum(1, true)});
+            };
+          },
+          FunctionLoaderOptions{.size = 20});
+    };
+    return training;
+  };
+  const SeenTraining other_length = resumed(varied(int64_t{12}), varied(1.0));
+  CHECK(other_length.first_batch == 8);
+  CHECK(other_length.warnings.size() == 1);
 }
 
 TEST_CASE("combined loaders are at the same samples of all of them") {
