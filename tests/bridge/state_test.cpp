@@ -209,6 +209,32 @@ TEST_CASE("a state that a plugin refuses to load is an error naming the plugin a
                         Catch::Contains("it smells of fish"));
 }
 
+TEST_CASE("a plugin has its state from before again when another one refuses the checkpoint") {
+  TempDir directory;
+  const std::filesystem::path file = directory / "a.ckpt";
+  Toy toy;
+  {
+    Counting first("1.0.0"), second("1.0.0", "second");
+    toy.fit({first.plugin.handle(), second.plugin.handle()});
+    toy.trainer->save_checkpoint(file);
+  }
+  Counting first("1.0.0"), second("1.0.0", "second");
+  InProcessPlugin kept("{}", "1.0.0", "kept");  // its plugin has no state of its own
+  first.number = 17;
+  second.plugin.load = [](const Caller& caller, const grapnel_state_reader*) {
+    caller.fail("not mine");
+    return GRAPNEL_ERROR;
+  };
+  toy.options.max_epochs = 2;
+  const CapturedLog log;
+  CHECK_THROWS_WITH(toy.fit({kept.handle(), first.plugin.handle(), second.plugin.handle()},
+                            {.ckpt_path = file.string()}),
+                    Catch::Contains("not mine") && Catch::Contains(file.string()));
+  CHECK(first.version_that_wrote == "1.0.0");
+  CHECK(first.number == 17);
+  CHECK(log.count("keeps the state") == 0);
+}
+
 TEST_CASE("an invalid state is refused when the plugin writes it") {
   InProcessPlugin plugin;
   plugin.save = [](const Caller&, const grapnel_state_writer* writer) {

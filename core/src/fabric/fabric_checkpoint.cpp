@@ -144,9 +144,11 @@ StateDict Fabric::load(const std::filesystem::path& path, const FabricState& sta
     }
     if (const StateValue* states = loaded.find(kCallbacks)) {
       CallbackStates& callbacks = run.checkpointing.callback_states();
-      undo.push_back([&callbacks, before = snapshot(callbacks.save())] { callbacks.load(before); });
+      callbacks.note_present(states->to_dict(), /*all_give=*/true);
+      undo.push_back([&callbacks] { callbacks.load_back(); });
       callbacks.load(states->to_dict());
       callbacks.sort_out_absent(states->to_dict());
+      callbacks.forget_present();
     }
   } catch (...) {
     for (auto step = undo.rbegin(); step != undo.rend(); ++step) (*step)();

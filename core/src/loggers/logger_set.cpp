@@ -8,8 +8,35 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "grapnel/loggers/csv_logger.h"
+#include "grapnel/loggers/json_lines_logger.h"
+#include "grapnel/loggers/memory_logger.h"
+#include "grapnel/loggers/tensorboard_logger.h"
 
 namespace grapnel {
+
+namespace {
+
+bool is_own(const Logger& logger) {
+  return dynamic_cast<const CSVLogger*>(&logger) != nullptr ||
+         dynamic_cast<const JsonLinesLogger*>(&logger) != nullptr ||
+         dynamic_cast<const MemoryLogger*>(&logger) != nullptr ||
+         dynamic_cast<const TensorBoardLogger*>(&logger) != nullptr;
+}
+
+void load_back(const std::vector<std::pair<Logger*, StateDict>>& states) noexcept {
+  for (auto each = states.rbegin(); each != states.rend(); ++each) {
+    try {
+      each->first->load_state_dict(each->second);
+    } catch (const std::exception& error) {
+      log_error("a logger keeps the state of the checkpoint that is refused: {}", error.what());
+    } catch (...) {
+      log_error("a logger keeps the state of the checkpoint that is refused");
+    }
+  }
+}
+
+}  // namespace
 
 LoggerSet::LoggerSet(const std::vector<std::shared_ptr<Logger>>& loggers) {
   for (const auto& logger : loggers) members_.push_back({.logger = logger});
@@ -133,11 +160,24 @@ StateList LoggerSet::present_states() {
 }
 
 void LoggerSet::load_states(const StateList& states) {
+  std::vector<std::pair<Logger*, StateDict>> before;
+  for (const bool own : {false, true}) {
+    for (size_t i = 0; i < members_.size() && i < states.size(); ++i) {
+      Logger& logger = *members_[i].logger;
+      const StateDict& state = states[i].to_dict();
+      if (state.empty() || is_own(logger) != own) continue;
+      try {
+        StateDict present = own ? StateDict() : snapshot(logger.state_dict());
+        logger.load_state_dict(state);
+        if (!own) before.emplace_back(&logger, std::move(present));
+      } catch (...) {
+        load_back(before);
+        throw;
+      }
+    }
+  }
   for (size_t i = 0; i < members_.size() && i < states.size(); ++i) {
-    const StateDict& state = states[i].to_dict();
-    if (state.empty()) continue;
-    members_[i].logger->load_state_dict(state);
-    members_[i].last_state = state;
+    if (!states[i].to_dict().empty()) members_[i].last_state = states[i].to_dict();
   }
 }
 

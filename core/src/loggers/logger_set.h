@@ -40,7 +40,9 @@ class LoggerSet {
   // beginning. Costs something with the first metrics only.
   void hold();
   void release();
-  // Those that are empty, and of loggers that aren't there, are passed over.
+  // Those that are empty, and of loggers that aren't there, are passed over. When one refuses its
+  // state, those before get theirs back. The library's own come last: they refuse only what is
+  // damaged, and what they have written can't be told by a state that they load.
   void load_states(const StateList& states);
 
  private:

@@ -49,17 +49,60 @@ void CallbackStates::load(const StateDict& states) {
     if (handle.on_error == OnError::disable) last_[handle.callback->state_key()] = *own;
     hooks_.call_for_state(*handle.callback, "load_state_dict",
                           [&] { handle.callback->load_state_dict(own->to_dict()); });
+    const auto present = std::find_if(present_.begin(), present_.end(), [&](const auto& each) {
+      return each.callback == handle.callback.get();
+    });
+    if (present != present_.end()) present->changed = true;
   }
 }
 
-StateDict CallbackStates::of_built_in() const {
-  StateDict states;
+void CallbackStates::note_present(const StateDict& states, bool all_give) {
+  present_.clear();
+  kept_before_ = kept_;
   for (const CallbackHandle& handle : callbacks_) {
-    if (!is_built_in_callback(*handle.callback)) continue;
-    StateDict own = handle.callback->state_dict();
-    if (!own.empty()) states[handle.callback->state_key()] = snapshot(own);
+    Callback& callback = *handle.callback;
+    const bool is_built_in = is_built_in_callback(callback);
+    const StateValue* own = state_of(callback, states);
+    if (hooks_.disabled(&callback)) continue;
+    if (!is_built_in && (own == nullptr || own->to_dict().empty())) continue;
+    Present& present = present_.emplace_back(Present{&callback, {}, false});
+    if (!is_built_in && !all_give && !callback.gives_back_state()) continue;
+    try {
+      present.state = snapshot(callback.state_dict());
+      present.changed = is_built_in && !present.state->empty();
+    } catch (const std::exception& error) {
+      log_debug("{} has no state to go back to if the checkpoint is refused: {}",
+                callback.type_name(), error.what());
+    }
   }
-  return states;
+}
+
+void CallbackStates::load_back() noexcept {
+  for (auto each = present_.rbegin(); each != present_.rend(); ++each) {
+    if (!each->changed) continue;
+    Callback& callback = *each->callback;
+    try {
+      if (!each->state.has_value()) {
+        tell_kept(callback, "the one before is not known (Callback::gives_back_state)");
+        continue;
+      }
+      hooks_.call_for_state(callback, "load_state_dict",
+                            [&] { callback.load_state_dict(*each->state); });
+      const std::string key = callback.state_key();
+      if (last_.contains(key)) last_[key] = *each->state;
+    } catch (const std::exception& error) {
+      tell_kept(callback, error.what());
+    } catch (...) {
+      tell_kept(callback, "an exception that is not derived from std::exception");
+    }
+  }
+  kept_ = std::move(kept_before_);
+  present_.clear();
+}
+
+void CallbackStates::tell_kept(const Callback& callback, const char* reason) {
+  log_warning("{} keeps the state of the checkpoint that was refused: {}",
+              callback.name().empty() ? callback.type_name() : callback.name(), reason);
 }
 
 void CallbackStates::sort_out_absent(const StateDict& states) {

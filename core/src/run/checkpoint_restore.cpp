@@ -51,11 +51,50 @@ void Checkpointing::undo_restored() noexcept {
   try {
     const at::NoGradGuard no_grad;
     for (const auto& [live, before] : replaced_.weights) live.copy_(before);
-    if (!replaced_.callbacks.empty()) callback_states_.load(replaced_.callbacks);
+    if (replaced_.progress.has_value()) undo_progress();
+    callback_states_.load_back();
+    undo_data_module();
   } catch (const std::exception& error) {
     log_error("after the refused checkpoint, not all could be put back: {}", error.what());
   }
+  forget_replaced();
+}
+
+void Checkpointing::undo_data_module() {
+  if (!replaced_.data_loaded) return;
+  DataModule& data = *run_.data.module;
+  if (replaced_.data.has_value()) {
+    return run_.in_data("load_state_dict", [&] { data.load_state_dict(*replaced_.data); });
+  }
+  log_warning(
+      "{} keeps the state of the checkpoint that was refused: the one before is not known "
+      "(DataModule::gives_back_state)",
+      data.type_name());
+}
+
+Checkpointing::TrainerProgress Checkpointing::present_progress() const {
+  TrainerProgress progress{.state = run_.state,
+                           .validation_schedule = run_.loops->fit.validation_schedule(),
+                           .filter_times = run_.hooks.filter_times(),
+                           .called_once = run_.hooks.called_once(),
+                           .generators = generator_states()};
+  if (run_.scaler != nullptr) progress.scaler = run_.scaler->state_dict();
+  return progress;
+}
+
+void Checkpointing::undo_progress() {
+  const TrainerProgress& before = *replaced_.progress;
+  run_.loops->fit.undo_load(before.validation_schedule);
+  run_.state = before.state;
+  run_.hooks.set_filter_times(&before.filter_times);
+  run_.hooks.set_called_once(before.called_once);
+  set_generator_states(before.generators);
+  if (before.scaler.has_value()) run_.scaler->load_state_dict(*before.scaler);
+}
+
+void Checkpointing::forget_replaced() {
   replaced_ = {};
+  callback_states_.forget_present();
 }
 
 void Checkpointing::begin_run() {
@@ -66,7 +105,7 @@ void Checkpointing::begin_run() {
 
 void Checkpointing::forget_file() {
   loaded_.reset();
-  replaced_ = {};
+  forget_replaced();
 }
 
 void Checkpointing::choose(const RunOptions& options, bool module_given) {
@@ -104,7 +143,7 @@ void Checkpointing::restore_weights() {
   const StateDict& weights = loaded_->at("state_dict").to_dict();
   try {
     const WeightLoad load(*run_.module, run_.weight_leases, weights, run_.module->strict_loading);
-    if (run_.fitting()) replaced_.weights = load.present();
+    replaced_.weights = load.present();
     load.apply();
   } catch (const Error& error) {
     refuse(error.what());
@@ -118,17 +157,23 @@ bool Checkpointing::keeps_training_state() const {
 void Checkpointing::restore_data_module() {
   DataModule* const data = run_.data.module;
   if (data == nullptr || (keeps_training_state() && data == trained_data_)) return;
-  if (const StateValue* own = loaded_->find(data->type_name())) {
-    run_.in_data("load_state_dict", [&] { data->load_state_dict(own->to_dict()); });
+  const StateValue* own = loaded_->find(data->type_name());
+  if (own == nullptr) return;
+  if (trained_ || data->gives_back_state()) {
+    replaced_.data = snapshot(run_.in_data("state_dict", [&] { return data->state_dict(); }));
   }
+  run_.in_data("load_state_dict", [&] { data->load_state_dict(own->to_dict()); });
+  replaced_.data_loaded = true;
 }
 
 void Checkpointing::restore_callbacks(LoadCheckpoint& load) {
   const StateValue* states = loaded_->find("callbacks");
   if (states == nullptr) return;
   const bool keeps = keeps_training_state();
-  if (!keeps) callback_states_.sort_out_absent(states->to_dict());
-  if (run_.fitting()) replaced_.callbacks = callback_states_.of_built_in();
+  if (!keeps) {
+    callback_states_.note_present(states->to_dict(), /*all_give=*/trained_);
+    callback_states_.sort_out_absent(states->to_dict());
+  }
   // The module has had its turn, before the weights.
   run_.hooks.set_module(nullptr, {});
   run_.hooks.on_load_checkpoint(load);
@@ -181,12 +226,15 @@ void Checkpointing::restore_training() {
   const bool fitting = run_.fitting();
   if (loaded_.has_value() && fitting) {
     options_.note_changes(run_.optimizers);
-    or_undo([&] { restore_optimizers(); });
-    options_.finish(run_.optimizers);
-    replaced_ = {};
-    with_path([&] { restore_progress(); });
-    with_path([&] { restore_exactly(); });
+    replaced_.progress = present_progress();
+    or_undo([&] {
+      restore_optimizers();
+      options_.finish(run_.optimizers);
+      restore_progress();
+      restore_exactly();
+    });
   }
+  forget_replaced();
   if (loaded_.has_value()) {
     log_info("{} {}",
              fitting ? "resuming from the checkpoint" : "using the weights of the checkpoint",

@@ -1,9 +1,10 @@
 // A run's checkpoints: what they hold, and putting it back.
 //
 // A file is read and checked as a whole before anything changes, and so are names and shapes of all
-// weights before the first is copied. What depends on the run's own optimizers comes later, after
-// configure_optimizers; when it doesn't fit, the weights and the states of built-in callbacks
-// become what they were, and the counters stay. Weights are converted to the model's types.
+// weights before the first is copied. The rest is checked as it is loaded, some of it after
+// configure_optimizers, by the optimizers, callbacks, data module and loggers that it is for. When one
+// of them refuses it, what was loaded before is undone: weights, the states of callbacks and of the data
+// module, counters, random generators. Weights are converted to the model's types.
 // Schedulers are matched by their places, and one that has no partner stays as it was made, as in
 // Lightning.
 //
@@ -91,7 +92,11 @@ class Checkpointing {
   void restore_data_module();
   void restore_callbacks(LoadCheckpoint& load);
   bool keeps_training_state() const;
+  // Nothing can be refused any more.
+  void forget_replaced();
   void undo_restored() noexcept;
+  void undo_data_module();
+  void undo_progress();
   void check_optimizer_types() const;
   void restore_progress();
   void restore_optimizers();
@@ -107,6 +112,17 @@ class Checkpointing {
   StateDict dump_exact();
   void dump_data(StateDict& checkpoint);
   void call_on_save(StateDict& checkpoint, bool weights_only);
+
+  // What the trainer itself restores.
+  struct TrainerProgress {
+    RunState state;
+    StateDict validation_schedule;
+    StateDict filter_times;
+    StateDict called_once;
+    StateDict generators;
+    std::optional<StateDict> scaler = {};
+  };
+  TrainerProgress present_progress() const;
 
   Run& run_;
   CallbackStates callback_states_;
@@ -125,10 +141,12 @@ class Checkpointing {
   bool trained_ = false;                      // a fit of this trainer has begun to train
   const DataModule* trained_data_ = nullptr;  // with which; only compared
 
-  // As they were before a fit restored them; kept until nothing can be refused any more.
+  // As they were before they were restored; kept until nothing can be refused any more.
   struct Replaced {
     std::vector<std::pair<at::Tensor, at::Tensor>> weights;  // live, and as it was
-    StateDict callbacks;                                     // of the built-in ones
+    bool data_loaded = false;                                // by the data module
+    std::optional<StateDict> data;                           // its state; nothing: not asked for
+    std::optional<TrainerProgress> progress;
   };
   Replaced replaced_;
 };

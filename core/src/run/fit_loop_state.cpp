@@ -184,6 +184,12 @@ void FitLoop::load_state_dict(const StateDict& loops, const std::filesystem::pat
   run_.hooks.set_filter_times(times == nullptr ? &none : &times->to_dict());
 }
 
+void FitLoop::undo_load(const StateDict& validation_schedule) {
+  begin();
+  validations_.load_state_dict(validation_schedule);
+  run_.loops->validation.continue_from({});
+}
+
 // What was counted of the batch that is done again.
 void FitLoop::repeat_unfinished() {
   RunState& state = run_.state;

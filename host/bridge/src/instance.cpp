@@ -341,6 +341,10 @@ void PluginInstance::load_checkpoint_state(const StateDict& state) {
   const auto refuse = [this](const std::string& why) {
     throw CheckpointError({}, fmt::format("{} can't load its state{}", name_of(host_.site()), why));
   };
+  if (state.empty() && state_ == nullptr) {  // from before one was loaded
+    kept_state_.clear();
+    return;
+  }
   const StateValue* version = state.find("version");
   const StateValue* content = state.find("state");
   if (version == nullptr || !version->is_string() || content == nullptr || !content->is_dict()) {

@@ -1,7 +1,8 @@
 /* Extension state: an instance's state in checkpoints. The plugin implements it, the host calls it.
  *
  * The host keeps it under "<plugin id>/<callback>/<key>". Values are copied before put returns.
- * A load that fails must change nothing: read everything first, then apply it.
+ * A load that fails must change nothing: read everything first, then apply it. A training that resumes
+ * saves before it loads; when something else refuses the checkpoint, it loads that again.
  */
 #ifndef GRAPNEL_EXT_STATE_H_
 #define GRAPNEL_EXT_STATE_H_

@@ -56,6 +56,9 @@ class PluginCallback final : public Callback, public EventHandlers {
   StateDict state_dict() const override;
   // CheckpointError naming the plugin and both versions when the plugin refuses the state.
   void load_state_dict(const StateDict& state) override;
+  bool gives_back_state() const override {
+    return true;
+  }
   HookMask wanted(const HookMask& overridden) const override;
   // Ends its leases.
   void on_disabled() override;
