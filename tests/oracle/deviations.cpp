@@ -7,6 +7,7 @@
 #include "compare.h"
 #include "facts.h"
 #include "rule_parts.h"
+#include "rules_evaluation.h"
 #include "rules_max_steps.h"
 #include "rules_names.h"
 #include "rules_options.h"
@@ -329,6 +330,11 @@ const std::vector<Deviation>& deviations() {
        "Lightning evaluates a checkpoint's training weights when the trainer has fitted before, "
        "and its average otherwise; here it is always the average",
        evaluates_average, check_average_evaluated},
+      {"bookkeeping_stays",
+       "Lightning loads a checkpoint's states into callbacks and data also for an evaluation, so "
+       "that a fit that goes on after a test has forgotten what it knew; here an evaluation in a "
+       "trainer that has fitted loads weights, and calls the hooks of loading",
+       evaluates_after_fit, check_bookkeeping_stays},
       {"default_displays",
        "Lightning shows progress and a summary with Python's rich where that is installed; here "
        "the defaults are TQDMProgressBar and ModelSummary wherever the program runs",

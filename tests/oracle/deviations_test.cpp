@@ -68,6 +68,11 @@ const std::string kData =
     R"("data": {"source": "datamodule", "train": {"n": 4, "batch": 2, "offset": 0},
         "val": [{"n": 2, "batch": 2, "offset": 100}], "test": [{"n": 2, "batch": 2, "offset": 200}]})";
 
+const std::string kTracedData =
+    R"("data": {"source": "datamodule", "traced": true,
+        "train": {"n": 4, "batch": 2, "offset": 0}, "val": [{"n": 2, "batch": 2, "offset": 100}],
+        "test": [{"n": 2, "batch": 2, "offset": 200}]})";
+
 const std::string kSaves =
     R"({"type": "ModelCheckpoint", "args": {"dirpath": "{DIR}/c", "filename": "e{epoch}",
         "auto_insert_metric_name": false, "save_top_k": -1}})";
@@ -198,6 +203,58 @@ TEST_CASE("an evaluated checkpoint must use its average in any trainer") {
   CHECK_FALSE(holds(name, test, with(good, "weights", trained)));
   CHECK_FALSE(holds(name, test, with(good, "results", Json::array())));
   CHECK_FALSE(holds(name, test, with(good, "train_losses", without_last(good.at("train_losses")))));
+}
+
+TEST_CASE("an evaluation after a fit must leave the training's bookkeeping, and do all the rest") {
+  const char* name = "bookkeeping_stays";
+  const auto sequence = [](const std::string& evaluation) {
+    return made_up(
+        R"({"trainer": {"max_epochs": 2, "enable_checkpointing": true},
+            "callbacks": [{"type": "TraceA"},
+              {"type": "EarlyStopping", "args": {"monitor": "val_loss", "patience": 5}}, )" +
+            kSaves + R"(], "model": {"net": "linear", "traced": true,
+              "log": [{"in": "on_validation_epoch_end", "name": "val_loss",
+                       "value": {"table": [5, 4]}}]}, )" +
+            kTracedData + R"(, "sequence": [{"call": "fit"}, )" + evaluation + "]}",
+        R"({"exception": null, "trace": [], "callbacks": [], "weights": {}, "results": []})");
+  };
+  Case test = sequence(R"({"call": "test", "ckpt_path": "{DIR}/c/e0.ckpt"})");
+  const Json good = play(test);
+  Json trace = Json::array();
+  bool tests = false;
+  for (const Json& entry : good.at("trace").as_array()) {
+    tests = tests || entry.as_string() == "== test";
+    trace.append(entry);
+    if (!tests) continue;
+    if (entry.as_string() == "module.on_load_checkpoint()")
+      trace.append("dm.load_state_dict(dm=1)");
+    if (entry.as_string() == "A.on_load_checkpoint()") {
+      trace.append("A.load_state_dict(batches=2)");
+    }
+  }
+  REQUIRE(trace.size() == good.at("trace").size() + 2);
+  Json rewound = Json::array();
+  for (const Json& callback : good.at("callbacks").as_array()) {
+    Json state = callback;
+    if (state.contains("wait_count")) state.set("wait_count", 4);
+    rewound.append(std::move(state));
+  }
+  const Json recorded = with(with(good, "trace", trace), "callbacks", rewound);
+  test.document.set("expect", recorded);
+  REQUIRE(applies(name, test));
+  CHECK(holds(name, test, good));
+  CHECK_FALSE(holds(name, test, recorded));
+  CHECK_FALSE(holds(name, test, with(good, "trace", trace)));
+  CHECK_FALSE(holds(name, test, with(good, "callbacks", rewound)));
+  CHECK_FALSE(holds(name, test, with(good, "trace", without_last(good.at("trace")))));
+  CHECK_FALSE(holds(name, test, with(good, "weights", Json::object())));
+  CHECK_FALSE(holds(name, test, with(good, "results", Json::array())));
+
+  CHECK(applies(name, sequence(R"({"call": "validate", "model_none": true})")));
+  CHECK_FALSE(applies(name, sequence(R"({"call": "test"})")));
+  CHECK_FALSE(applies(
+      name, sequence(R"({"call": "test", "ckpt_path": "{DIR}/c/e0.ckpt", "new_trainer": {}})")));
+  CHECK_FALSE(applies(name, sequence(R"({"call": "fit", "ckpt_path": "{DIR}/c/e0.ckpt"})")));
 }
 
 TEST_CASE("a metric without a format in a file's name may differ in its last digits alone") {
