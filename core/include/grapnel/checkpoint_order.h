@@ -26,11 +26,12 @@ struct CheckpointChoice {
 // The last of these files by optimizer steps, then by epochs and batches; among equal ones the one
 // named "last...", then the newest file. Several names of one file count once; links are followed,
 // and one that leads nowhere is left out without a word. The chosen file was verified as a whole.
+// Throws IoError when no file can be used and one of them can't be read.
 GRAPNEL_CORE_API CheckpointChoice last_checkpoint(const std::vector<std::filesystem::path>& files,
                                                   CheckpointUse use);
 
 // The checkpoints in a directory: regular files, and links to them, of this extension (".ckpt") that
-// are not hidden. Empty when there is no such directory.
+// are not hidden. Empty when there is no such directory; throws IoError when it can't be read.
 GRAPNEL_CORE_API std::vector<std::filesystem::path> checkpoints_in(
     const std::filesystem::path& directory, const std::string& extension);
 

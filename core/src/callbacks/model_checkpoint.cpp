@@ -18,6 +18,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/module.h"
 #include "grapnel/trainer.h"
+#include "values/directory_listing.h"
 
 namespace grapnel {
 
@@ -68,8 +69,7 @@ std::vector<fs::path> ModelCheckpoint::last_checkpoints(const Trainer& trainer) 
 std::vector<fs::path> ModelCheckpoint::files_of_last(const fs::path& directory) const {
   std::vector<fs::path> found;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    const fs::path& file = entry.path();
+  for (const fs::path& file : paths_in(directory)) {
     // A link that leads nowhere says that there was a last one.
     const bool is_file = fs::is_regular_file(file, error) || fs::is_symlink(file, error);
     if (file.extension() != options_.extension || !is_file) continue;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <system_error>
 #include <tuple>
@@ -13,6 +14,7 @@
 #include "grapnel/base/checkpoint_file.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "values/directory_listing.h"
 
 namespace grapnel {
 
@@ -86,15 +88,20 @@ std::vector<fs::path> each_once(const std::vector<fs::path>& files) {
 
 CheckpointChoice last_checkpoint(const std::vector<fs::path>& files, CheckpointUse use) {
   CheckpointChoice choice;
+  std::exception_ptr unreadable;
+  const auto leave_out = [&](const Error& error) {
+    choice.left_out.emplace_back(error.what());
+    if (dynamic_cast<const IoError*>(&error) != nullptr) unreadable = std::current_exception();
+  };
   std::vector<Standing> standings;
   for (const fs::path& file : each_once(files)) {
     try {
       standings.push_back(standing_of(file));
     } catch (const IoError& error) {
       // Removed meanwhile, by the training that wrote it.
-      if (error.error_number != ENOENT) choice.left_out.emplace_back(error.what());
+      if (error.error_number != ENOENT) leave_out(error);
     } catch (const Error& error) {
-      choice.left_out.emplace_back(error.what());
+      leave_out(error);
     }
   }
   std::sort(standings.begin(), standings.end(),
@@ -110,7 +117,7 @@ CheckpointChoice last_checkpoint(const std::vector<fs::path>& files, CheckpointU
     try {
       (void)CheckpointFile::open(standing.file, CheckpointCheck::whole_file);
     } catch (const Error& error) {
-      choice.left_out.emplace_back(error.what());
+      leave_out(error);
       continue;
     }
     choice.file = standing.file;
@@ -124,19 +131,18 @@ CheckpointChoice last_checkpoint(const std::vector<fs::path>& files, CheckpointU
     }
     break;
   }
+  if (choice.file.empty() && unreadable != nullptr) std::rethrow_exception(unreadable);
   return choice;
 }
 
 std::vector<fs::path> checkpoints_in(const fs::path& directory, const std::string& extension) {
   std::vector<fs::path> files;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
-    const fs::path& file = entry.path();
+  for (fs::path& file : paths_in(directory)) {
     const bool hidden = file.filename().string().starts_with('.');
-    if (hidden || file.extension() != extension || !entry.is_regular_file(error)) continue;
-    files.push_back(file);
+    if (hidden || file.extension() != extension || !fs::is_regular_file(file, error)) continue;
+    files.push_back(std::move(file));
   }
-  std::sort(files.begin(), files.end());  // the same order everywhere
   return files;
 }
 

@@ -20,6 +20,7 @@
 #include "grapnel/base/platform.h"
 #include "grapnel/base/process.h"
 #include "grapnel/base/text.h"
+#include "values/directory_listing.h"
 
 namespace grapnel {
 
@@ -208,18 +209,12 @@ std::uint32_t masked_crc32c(std::string_view bytes) {
 
 std::vector<std::string> event_files_in(const fs::path& directory) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    std::string name = entry->path().filename().string();
+  for (const fs::path& path : paths_in(directory)) {
+    std::string name = path.filename().string();
     if (name.starts_with(kNamePrefix) && name.find(kNameOwner) != std::string::npos) {
       names.push_back(std::move(name));
     }
   }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    throw IoError("read the directory", directory, error.value());
-  }
-  std::sort(names.begin(), names.end());
   return names;
 }
 

@@ -11,6 +11,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/text.h"
+#include "values/directory_listing.h"
 
 namespace grapnel {
 
@@ -40,11 +41,11 @@ std::string LogDirectory::next_version() const {
   constexpr std::string_view kPrefix = "version_";
   int64_t next = 0;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(root(), error)) {
-    const std::string name = entry.path().filename().string();
+  for (const fs::path& path : paths_in(root())) {
+    const std::string name = path.filename().string();
     int64_t number = -1;
     const char* end = name.data() + name.size();
-    if (!name.starts_with(kPrefix) || !entry.is_directory(error)) continue;
+    if (!name.starts_with(kPrefix) || !fs::is_directory(path, error)) continue;
     const auto result = std::from_chars(name.data() + kPrefix.size(), end, number);
     if (result.ec == std::errc() && result.ptr == end) next = std::max(next, number + 1);
   }

@@ -34,7 +34,13 @@ std::vector<fs::path> checkpoints_of(const fs::path& run_directory) {
 std::optional<fs::file_time_type> last_written(const fs::path& run_directory) {
   std::optional<fs::file_time_type> last;
   std::error_code error;
-  for (const fs::path& file : checkpoints_of(run_directory)) {
+  std::vector<fs::path> files;
+  try {
+    files = checkpoints_of(run_directory);
+  } catch (const IoError& failure) {
+    log_warning("{}; this run is left out", failure.what());
+  }
+  for (const fs::path& file : files) {
     const fs::file_time_type time = fs::last_write_time(file, error);
     if (!error && (!last || time > *last)) last = time;
   }

@@ -50,6 +50,22 @@ int64_t train(const fs::path& directory, int64_t epochs, const std::string& chec
 
 }  // namespace
 
+TEST_CASE("a directory that can't be read is an error, and no directory without checkpoints") {
+  const TempDir directory;
+  CHECK(checkpoints_in(directory / "none", ".ckpt").empty());
+  fs::create_symlink("loop", directory / "loop");
+  CHECK_THROWS_AS(checkpoints_in(directory / "loop", ".ckpt"), IoError);
+}
+
+TEST_CASE("a checkpoint that can't be read is an error where no other one can be used") {
+  const TempDir directory;
+  const fs::path taken = save(directory / "taken.ckpt", 1, 1);
+  const fs::path unreadable = directory / "folder.ckpt";
+  fs::create_directory(unreadable);
+  CHECK(last_checkpoint({unreadable, taken}, CheckpointUse::resume).file == taken);
+  CHECK_THROWS_AS(last_checkpoint({unreadable}, CheckpointUse::resume), IoError);
+}
+
 TEST_CASE("the last checkpoint is the one with most steps, then epochs, then the one named last") {
   const TempDir directory;
   save(directory / "a.ckpt", 30, 3);

@@ -98,6 +98,19 @@ TEST_CASE("when none of a run's checkpoints can be used, each reason is told") {
   CHECK_THAT(result.error, Contains("can be used") && Contains("last.ckpt"));
 }
 
+TEST_CASE("checkpoints that can't be read are no reason to begin a run anew") {
+  const Trainee user;
+  user.fit_json(1, {"--run-dir", "run"});
+  const fs::path checkpoints = user.here("run/checkpoints");
+  fs::rename(checkpoints, user.here("run/kept"));
+  fs::create_symlink("checkpoints", checkpoints);  // a directory that leads to itself
+  for (const char* which : {"auto", "last"}) {
+    const ProcessResult result = user.fit(2, {"--run-dir", "run", "--ckpt", which});
+    CHECK(result.exit_code == 6);
+    CHECK_THAT(result.error, Contains("cannot read the directory 'run/checkpoints'"));
+  }
+}
+
 TEST_CASE("--ckpt last of a fit passes over checkpoints of weights only") {
   const Trainee user;
   const Arguments setting = {"--run-dir", "run", "--set",
