@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <utility>
 
@@ -77,6 +78,21 @@ bool belongs_to_another(const Trainer& trainer, const ModelCheckpoint& self,
     const auto* other = dynamic_cast<const ModelCheckpoint*>(each.callback.get());
     return other != nullptr && other != &self && other->has_saved(path);
   });
+}
+
+// Makes "last" a link to a file, or a copy of it. A file that somebody has removed by then is no
+// reason to end the training: the next one comes.
+void lead_to(SaveLast how, const std::string& file, const std::string& last) {
+  std::error_code error;
+  try {
+    if (fs::exists(file, error) || error) {
+      return how == SaveLast::link ? link_checkpoint(file, last) : copy_checkpoint(file, last);
+    }
+  } catch (const IoError& failure) {
+    if (failure.error_number != ENOENT || fs::exists(file, error)) throw;
+  }
+  log_warning("the checkpoint {} was removed as soon as it was written; {} comes with the next one",
+              quote(display_path(file)), quote(display_path(last)));
 }
 
 // Also of a file that another has started, and that is not there yet.
@@ -256,11 +272,7 @@ void ModelCheckpoint::in_one_go(Trainer& trainer, const std::function<void()>& s
 void ModelCheckpoint::settle(Trainer& trainer, const Unsettled& files) {
   tell_loggers(trainer, files.written);
   if (!files.last_from.empty()) {
-    if (options_.save_last == SaveLast::link) {
-      link_checkpoint(files.last_from, records_->last_model_path);
-    } else {
-      copy_checkpoint(files.last_from, records_->last_model_path);
-    }
+    lead_to(options_.save_last, files.last_from, records_->last_model_path);
   }
   remove_obsolete();
 }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
 #include "grapnel/base/log.h"
 #include "grapnel/base/process.h"
 #include "grapnel/tensor_bytes.h"
@@ -87,6 +88,20 @@ WrittenCheckpoint write_checkpoint_parts(const std::filesystem::path& path,
   }
 }
 
+void write_with_directory(const std::filesystem::path& path, const CheckpointParts& parts) {
+  const auto write = [&] {
+    create_parent_directories(path);
+    write_checkpoint_parts(path, parts, Durability::durable);
+  };
+  try {
+    return write();
+  } catch (const IoError& error) {
+    if (error.error_number != ENOENT) throw;
+    log_info("{}; its directory is made again", error.what());
+  }
+  write();
+}
+
 CheckpointWriter::CheckpointWriter() : process_(process_id()) {}
 
 CheckpointWriter::~CheckpointWriter() {
@@ -113,7 +128,7 @@ void CheckpointWriter::run(Priority priority) noexcept {
     take_over_memory();
     // The training's own threads wait for each other in every batch: this one must not hold one up.
     if (priority == Priority::background) lower_thread_priority();
-    write_checkpoint_parts(path_, parts_, Durability::durable);
+    write_with_directory(path_, parts_);
   } catch (...) {
     failure_ = std::current_exception();
   }

@@ -40,6 +40,10 @@ bool may_pass(const IoError& error);
 WrittenCheckpoint write_checkpoint_parts(const std::filesystem::path& path,
                                          const CheckpointParts& parts, Durability durability);
 
+// Makes the file's directory and writes the file, durably; once more where the directory is removed
+// meanwhile. Throws as write_checkpoint_parts().
+void write_with_directory(const std::filesystem::path& path, const CheckpointParts& parts);
+
 class CheckpointWriter {
  public:
   CheckpointWriter();

@@ -61,8 +61,7 @@ bool Checkpointing::saves_in_a_thread() const {
 void Checkpointing::save(const fs::path& path, bool weights_only) {
   finish();
   try {
-    create_parent_directories(path);
-    save_checkpoint_file(path, dump(weights_only));
+    write_with_directory(path, checkpoint_parts(path, dump(weights_only), Sharing::aliases));
   } catch (const IoError&) {
     note_failure(path);
     throw;

@@ -1,5 +1,6 @@
 // How checkpoints are written: at once, or by a thread while the training continues.
 #include <grapnel/base/error.h>
+#include <grapnel/callbacks/model_checkpoint.h>
 #include <grapnel/checkpoint.h>
 
 #include <c10/core/GradMode.h>
@@ -248,6 +249,42 @@ TEST_CASE(
   const StateDict saved = load_checkpoint_file(files.front());
   CHECK(saved.at("global_step").to_int() == trainer.global_step());
   CHECK(at::equal(saved.at("state_dict").to_dict().at("weight").to_tensor(), module.weight));
+}
+
+TEST_CASE("a directory that is removed while a checkpoint is written is made again") {
+  const bool in_thread = GENERATE(false, true);
+  const auto when = GENERATE(Hook::on_save_checkpoint, Hook::on_checkpoint_written);
+  const auto save_last = GENERATE(SaveLast::link, SaveLast::copy);
+  INFO(in_thread << (when == Hook::on_save_checkpoint) << (save_last == SaveLast::link));
+  const TempDir directory;
+  // Removes all that is there while the file of the second epoch is written.
+  class Remover final : public Callback {
+   public:
+    Remover(fs::path path, Hook when) : path_(std::move(path)), when_(when) {}
+    void on_save_checkpoint(SaveCheckpoint& event) override {
+      if (when_ == Hook::on_save_checkpoint) remove_once(event.trainer);
+    }
+    void on_checkpoint_written(CheckpointWritten& event) override {
+      if (when_ == Hook::on_checkpoint_written) remove_once(event.trainer);
+    }
+
+   private:
+    void remove_once(const Trainer& trainer) {
+      if (trainer.current_epoch() == 1) fs::remove_all(std::exchange(path_, {}));
+    }
+    fs::path path_;
+    Hook when_;
+  };
+  TrainerOptions options = asynchronous(3, directory);
+  options.enable_checkpointing = true;
+  if (!in_thread) options.checkpoint_saving = CheckpointSaving::synchronous;
+  const auto writer = std::make_shared<ModelCheckpoint>(
+      ModelCheckpointOptions{.dirpath = directory / "run/files", .save_last = save_last});
+  ToyModule module;
+  Trainer trainer(options, {std::make_shared<Remover>(directory / "run", when), writer});
+  trainer.fit(module, toy_data(3));
+  CHECK(load_checkpoint_file(directory / "run/files/last.ckpt").at("global_step").to_int() == 9);
+  CHECK(load_checkpoint_file(writer->best_model_path()).at("global_step").to_int() == 9);
 }
 
 TEST_CASE("a failure that another file made good leaves nothing elsewhere") {
