@@ -1,7 +1,9 @@
 #include "signals.h"
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 
 #include <grapnel/base/error.h>
 
@@ -20,12 +22,25 @@ std::atomic<int> first_signal = 0;
 static_assert(std::atomic<Trainer*>::is_always_lock_free);  // required in a signal handler
 static_assert(std::atomic<int>::is_always_lock_free);
 
-std::atomic<bool> interrupted_before = false, terminated_before = false;
+// When the first of each came, by the steady clock; 0: none did.
+std::atomic<std::int64_t> interrupted_at = 0, terminated_at = 0;
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);
+
+// One that follows so soon is the first again: `timeout` and supervisors signal a process, and then all
+// of its group.
+constexpr std::chrono::nanoseconds kSameSignal = std::chrono::milliseconds(250);
+
+bool is_second(std::atomic<std::int64_t>& first) {
+  const std::int64_t now = std::chrono::steady_clock::now().time_since_epoch().count();
+  std::int64_t before = 0;
+  return !first.compare_exchange_strong(before, now) &&
+         std::chrono::steady_clock::duration(now - before) > kSameSignal;
+}
 
 // Leaves the handler as it is, which is watched while plugins are loaded.
 extern "C" void on_signal(int number) {
-  const bool again = (number == SIGINT && interrupted_before.exchange(true)) ||
-                     (number == SIGTERM && terminated_before.exchange(true));
+  const bool again = (number == SIGINT && is_second(interrupted_at)) ||
+                     (number == SIGTERM && is_second(terminated_at));
   if (again) {
     std::signal(number, SIG_DFL);
     std::raise(number);  // ends the process when this returns
@@ -40,7 +55,7 @@ extern "C" void on_signal(int number) {
 
 Signals::Signals() {
   first_signal = 0;
-  interrupted_before = terminated_before = false;
+  interrupted_at = terminated_at = 0;
   const auto handle = [this](int number, Handler handler) {
     const Handler before = std::signal(number, handler);
     if (before == SIG_IGN) {

@@ -3,9 +3,10 @@
 // nearly over; see slurm.h).
 //
 // The first of them requests a stop: the trainer saves and ends, and the program exits with 128 + the
-// number. A second SIGINT or SIGTERM ends the process immediately; of the others schedulers
-// and shells send several, which mean the same. A signal that was ignored when the program was
-// started (`nohup`, a background job of a script) stays ignored.
+// number. A second SIGINT or SIGTERM ends the process immediately; one within a quarter of a second is
+// the first again, which `timeout` and supervisors send to a process and to its group. Of the others
+// schedulers and shells send several, which mean the same. A signal that was ignored when the program
+// was started (`nohup`, a background job of a script) stays ignored.
 //
 // Neither a reader that goes away nor a file that may not grow ends a training: SIGPIPE and SIGXFSZ
 // are ignored, and the write that met them fails.
