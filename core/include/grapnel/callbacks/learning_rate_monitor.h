@@ -30,7 +30,7 @@ struct LearningRateMonitorOptions {
   bool log_momentum = false;  // the first beta of those that have betas; 0 for those without any
   bool log_weight_decay = false;
   std::string log_key_prefix = {};
-  int64_t max_history = 100'000;  // values of lrs() kept per name, the newest
+  int64_t max_history = 10'000;  // values of lrs() kept per name, the newest
 };
 
 class GRAPNEL_CORE_API LearningRateMonitor : public Callback, public MetricSource {
