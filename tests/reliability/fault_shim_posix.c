@@ -6,6 +6,7 @@
  *   GRAPNEL_TEST_FAULT_AT=17                the 17th of them fails; unset: none
  *   GRAPNEL_TEST_FAULT_ERROR=28             with this errno; 0: a read or write of one byte only
  *   GRAPNEL_TEST_FAULT_STICKY=1             and every one after it
+ *   GRAPNEL_TEST_FAULT_SLOW_MS=50           none fails, but each takes so long: a slow disk
  *   GRAPNEL_TEST_COUNT_FILE=/a/file         how many there were, written at the end of the process
  */
 #define _GNU_SOURCE
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char* below;
@@ -28,17 +30,20 @@ static const char* count_file;
 static long fault_at;
 static int fault_error;
 static int is_sticky;
+static int slow_ms;
 static atomic_long calls;
 
 __attribute__((constructor)) static void begin(void) {
   const char* at = getenv("GRAPNEL_TEST_FAULT_AT");
   const char* error = getenv("GRAPNEL_TEST_FAULT_ERROR");
+  const char* slow = getenv("GRAPNEL_TEST_FAULT_SLOW_MS");
   below = getenv("GRAPNEL_TEST_FAULT_BELOW");
   call = getenv("GRAPNEL_TEST_FAULT_CALL");
   count_file = getenv("GRAPNEL_TEST_COUNT_FILE");
   fault_at = at == NULL ? 0 : atol(at);
   fault_error = error == NULL ? EIO : atoi(error);
   is_sticky = getenv("GRAPNEL_TEST_FAULT_STICKY") != NULL;
+  slow_ms = slow == NULL ? 0 : atoi(slow);
 }
 
 __attribute__((destructor)) static void end(void) {
@@ -61,6 +66,11 @@ static int is_below(const char* path) {
 static int fails(const char* kind, const char* path) {
   if (below == NULL || call == NULL || strcmp(kind, call) != 0 || !is_below(path)) return 0;
   const long number = ++calls;
+  if (slow_ms > 0) {
+    const struct timespec pause = {slow_ms / 1000, slow_ms % 1000 * 1000000L};
+    nanosleep(&pause, NULL);
+    return 0;
+  }
   if (fault_at == 0 || (is_sticky ? number < fault_at : number != fault_at)) return 0;
   return 1;
 }
@@ -190,6 +200,13 @@ int close(int descriptor) {
   const int refused = fails_of("close", descriptor);
   const int result = ((int (*)(int))next("close"))(descriptor);
   if (refused) REFUSE(-1);
+  return result;
+}
+
+int fclose(FILE* file) {
+  const int refused = fails_of("close", fileno(file));
+  const int result = ((int (*)(FILE*))next("fclose"))(file);
+  if (refused) REFUSE(EOF);
   return result;
 }
 
