@@ -93,10 +93,16 @@ StateDict StochasticWeightAveraging::state_dict() const {
                   {"latest_update_epoch", latest_update_epoch_},
                   {"scheduler_state", {}},
                   {"average_model_state", {}}};
-  if (scheduler_) state["scheduler_state"] = scheduler_->state_dict();
+  if (scheduler_) {
+    state["scheduler_state"] = scheduler_->state_dict();
+  } else if (!scheduler_state_.empty()) {
+    state["scheduler_state"] = scheduler_state_;
+  }
   if (!average_->empty()) state["average_model_state"] = average_->state();
   if (!momenta_.empty()) state["momenta"] = momenta_;
-  if (scheduler_ && groups_ < scheduler_->optimizer().groups().size()) {
+  const bool has_later_groups =
+      scheduler_ ? groups_ < scheduler_->optimizer().groups().size() : groups_ > 0;
+  if (has_later_groups) {
     state["annealed_groups"] = static_cast<int64_t>(groups_);
   }
   return state;
@@ -321,6 +327,7 @@ void StochasticWeightAveraging::on_train_end(Event&) {
 // A resumed run that had nothing left to do has no on_train_end. After the epoch for statistics the
 // model has the average already.
 void StochasticWeightAveraging::on_fit_end(Event& event) {
+  if (!scheduler_state_.empty()) begin(event);
   statistics_.end();
   extra_epoch_.end();
   const bool is_last = max_epochs_ == -1 || event.trainer.current_epoch() - 1 == end_epoch();

@@ -178,4 +178,29 @@ TEST_CASE("a resumed SWA continues averaging, also within its extra epoch") {
   }
 }
 
+TEST_CASE("SWA that is resumed with nothing left keeps its scheduler in checkpoints") {
+  const TempDir directory;
+  const auto fit = [&](const std::string& place, const std::string& from, const std::string& to) {
+    Trace trace;
+    auto saver = std::make_shared<Recorder>(trace);
+    saver->script = [&](const std::string& now, Trainer& trainer) {
+      if (now == place) trainer.save_checkpoint(directory / to);
+    };
+    ToyModule module;
+    Trainer trainer(quiet(3), {swa(), saver});
+    trainer.fit(module, toy_data(2, 0),
+                {.ckpt_path = from.empty() ? "" : (directory / from).string()});
+    const StateDict saved = load_checkpoint_file(directory / to);
+    const StateDict& own =
+        saved.at("callbacks").to_dict().at("StochasticWeightAveraging").to_dict();
+    return std::pair(saved.at("lr_schedulers").to_list().size(),
+                     own.at("scheduler_state").to_dict().size());
+  };
+  const auto whole = fit("on_train_epoch_end", "", "end.ckpt");
+  CHECK(whole.first == 1);
+  CHECK(whole.second > 0);
+  CHECK(fit("on_fit_start", "end.ckpt", "again.ckpt").second == whole.second);
+  CHECK(fit("on_fit_end", "end.ckpt", "again.ckpt") == whole);
+}
+
 }  // namespace stochastic_weight_averaging_test
