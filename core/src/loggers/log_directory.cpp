@@ -63,6 +63,7 @@ void LogDirectory::claim() {
     claimed_ = false;
     throw IoError("make the directory", path(), error.value(), "logs can't be written there");
   }
+  static_cast<void>(remove_stale_temporaries(path()));  // of a run that was killed here
 }
 
 }  // namespace grapnel

@@ -27,8 +27,11 @@ TEST_CASE("a log directory takes the next free version, or the one that was chos
   next.claim();
   CHECK(next.version() == "version_4");
 
+  // A process that was killed has left a temporary there.
+  const fs::path left = directory.write("logs/version_3/.metrics.csv.tmp-999999999-0-1", "part");
   LogDirectory chosen({.save_dir = directory.path(), .name = "logs", .version = "version_3"});
   chosen.claim();
+  CHECK_FALSE(fs::exists(left));
   CHECK(chosen.path() == directory / "logs" / "version_3");
   LogDirectory nameless({.save_dir = directory.path(), .name = "", .version = "mine"});
   CHECK(nameless.path().lexically_normal() == directory / "mine");
