@@ -20,14 +20,17 @@ void apply_mask(StateDict& weights, const std::string& name, const at::Tensor& m
   if (weight) put_weight(weights, name, {weight->tensor * mask, {}});
 }
 
-// To what another ModelPruning may have saved; what that one saved of the same parameters stays.
-void add(StateDict& resume, const char* key, const StateDict& parameters) {
-  if (parameters.empty()) return;
+// What a ModelPruning saves under the key; there may be several that prune the same parameters.
+StateDict& section(StateDict& resume, const char* key) {
   StateValue& all = resume[key];
   if (!all.is_dict()) all = StateDict();
-  for (const auto& [name, saved] : parameters) {
-    if (!all.to_dict().contains(name)) all.to_dict()[name] = saved;
-  }
+  return all.to_dict();
+}
+
+// In the type that it was saved with, whatever the precision of the run.
+at::Tensor copy_on(const at::Device& device, const StateValue& saved) {
+  const at::Tensor& tensor = saved.to_tensor();
+  return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
 }
 
 }  // namespace
@@ -60,8 +63,11 @@ void ModelPruning::on_save_checkpoint(SaveCheckpoint& event) {
   if (event.weights_only) return;
   StateValue& resume = event.checkpoint["exact_resume"];
   if (!resume.is_dict()) resume = StateDict();
-  add(resume.to_dict(), "pruning", exact);
-  add(resume.to_dict(), "before_pruning", unpruned_);
+  for (auto& [name, saved] : exact) section(resume.to_dict(), "pruning")[name] = saved;
+  for (const auto& [name, kept] : unpruned_) {
+    StateDict& all = section(resume.to_dict(), "before_pruning");
+    if (!all.contains(name)) all[name] = kept;  // the first one's are of before all of them
+  }
 }
 
 void ModelPruning::keep_unpruned(const Trainer& trainer, Module& module) {
@@ -94,7 +100,7 @@ void ModelPruning::restore_unpruned(Trainer& trainer, Module& module) {
       pruned_.erase(name);
       module.state_view().set_mask(name, {});
     }
-    if (kept.contains("rewind_to")) originals_[name] = here("rewind_to");
+    if (kept.contains("rewind_to")) originals_[name] = copy_on(live.device(), kept.at("rewind_to"));
   }
 }
 
@@ -145,7 +151,7 @@ void ModelPruning::on_load_checkpoint(LoadCheckpoint& event) {
       pruned_.at(name).effective = here("effective");
     }
     if (saved.contains("rewind_to")) {
-      originals_[name] = here("rewind_to");
+      originals_[name] = copy_on(live.device(), saved.at("rewind_to"));
     } else {
       originals_.erase(name);
     }
