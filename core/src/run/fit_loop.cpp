@@ -90,9 +90,9 @@ void FitLoop::run() {
   reopen_cut_epoch();
   if (resumes_ && point_.before_stop && is_inside_epoch() && !reached_end()) {
     continues_cut_epoch_ = true;
+    if (phase() == FitPhase::validation) move_to(FitPhase::batch_closing);
   }
   if (continues_cut_epoch_) set_generator_states(generators_);
-  if (resumes_ && point_.epoch_cut_short) run_.metrics.keep_epoch();
   if (phase() >= FitPhase::epoch_end && phase() < FitPhase::train_end) {
     run_.metrics.epoch([&](EpochMetrics& metrics) { end_epoch(metrics); });
     run_.requests.enter(Requests::Place::outside);
@@ -150,6 +150,7 @@ void FitLoop::reopen_cut_epoch() {
     return;
   }
   run_.hooks.forget_unfinished_hook();
+  run_.metrics.restore_kept();
   continues_cut_epoch_ = true;
   log_info("epoch {} is continued: the run of the checkpoint ended after {} of its batches",
            run_.current_epoch(), state.batch.current.ready);

@@ -24,6 +24,7 @@ void RunMetrics::reset() {
 
 MetricViews RunMetrics::hide() {
   flush();
+  hidden_function_ = last_function_;
   return std::exchange(views_, {});
 }
 
@@ -31,6 +32,7 @@ void RunMetrics::show(MetricViews hidden) {
   outdated_ = false;
   reset();
   views_ = std::move(hidden);
+  last_function_ = hidden_function_;
 }
 
 void RunMetrics::reset_values() {
@@ -184,7 +186,8 @@ void RunMetrics::send(const MetricDict& metrics, std::optional<int64_t> step) {
 // ---- Exact resume
 
 void RunMetrics::save_state(StateDict& exact, bool without_batch) {
-  exact["metrics"] = kept_.has_value() ? *kept_ : train_.state_dict(without_batch);
+  exact["metrics"] = train_.state_dict(without_batch);
+  if (kept_.has_value()) exact["metrics_of_cut_epoch"] = *kept_;
   exact["logged_last"] = std::string(last_function_);
   StateDict visible;
   for (const MetricDict::Entry& entry : views().callback) {
@@ -195,6 +198,8 @@ void RunMetrics::save_state(StateDict& exact, bool without_batch) {
 
 void RunMetrics::load_state(const StateDict& exact) {
   train_.load_state_dict(exact.at("metrics").to_dict());
+  const StateValue* kept = exact.find("metrics_of_cut_epoch");
+  if (kept != nullptr) kept_ = snapshot(kept->to_dict());
   if (const StateValue* function = exact.find("logged_last")) {
     restored_function_ = function->to_string();
     last_function_ = restored_function_;
@@ -203,6 +208,11 @@ void RunMetrics::load_state(const StateDict& exact) {
     const StateList& pair = value.to_list();
     views_.callback.set(name, pair.at(0).to_double(), pair.at(1).to_int());
   }
+}
+
+void RunMetrics::restore_kept() {
+  if (kept_.has_value()) train_.load_state_dict(*kept_);
+  kept_.reset();
 }
 
 // ---- An epoch

@@ -81,6 +81,8 @@ class RunMetrics final : public LogTarget {
   // may have to train the rest of it.
   void keep_epoch() { kept_ = snapshot(train_.state_dict()); }
   void drop_kept() { kept_.reset(); }
+  // The rest of it is trained: its values are what they were then.
+  void restore_kept();
 
   // A training batch begins.
   void mark_batch() { train_.mark(); }
@@ -106,6 +108,7 @@ class RunMetrics final : public LogTarget {
   std::optional<bool> first_iteration_;  // of the running epoch; nothing between epochs
   std::string_view last_function_;       // that logged
   int64_t batch_size_ = 0;               // of the running batch; 0 between batches
+  std::string_view hidden_function_;     // last_function_ before hide()
   std::string restored_function_;        // what last_function_ is after a resume
   std::optional<StateDict> kept_;
 };

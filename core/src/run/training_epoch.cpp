@@ -45,7 +45,9 @@ void FitLoop::finish_batch_of_checkpoint(EpochMetrics& metrics) {
     repeat_unfinished();
     // Known again with the next batch; the last one may have to be done again.
     state.is_last_batch = false;
-    point_ = {.phase = FitPhase::between_batches, .end_epoch = point_.end_epoch};
+    point_ = {.phase = FitPhase::between_batches,
+              .end_epoch = point_.end_epoch,
+              .before_stop = point_.before_stop};
     metrics.resume();
     return;
   }

@@ -50,6 +50,23 @@ class LoadingModule final : public ToyModule {
   std::vector<int64_t> val_loads;
 };
 
+// Logs at the end of each epoch.
+class EndLogger final : public Callback {
+ public:
+  void on_train_epoch_end(Event& event) override { log(event, "of_callback", ++epochs_); }
+  StateDict state_dict() const override { return {{"epochs", epochs_}}; }
+  void load_state_dict(const StateDict& state) override { epochs_ = state.at("epochs").to_int(); }
+
+ private:
+  int64_t epochs_ = 0;
+};
+class EndLoggingModule final : public ToyModule {
+ public:
+  void on_train_epoch_end(Event& event) override {
+    log("of_module", event.trainer.current_epoch() + 1);
+  }
+};
+
 using Steps = std::vector<int64_t>;
 
 }  // namespace
@@ -120,6 +137,42 @@ TEST_CASE("the metrics of an epoch that stays cut short are kept over a resume w
   train(4, {}, directory / "cut.ckpt", "on_train_epoch_end");
   train(4, directory / "cut.ckpt", directory / "again.ckpt");
   CHECK(train(-1, directory / "again.ckpt", {}) == whole);
+}
+
+TEST_CASE("what was logged in on_train_epoch_end before a checkpoint in it is in the epoch's row") {
+  const TempDir directory;
+  const auto file = directory / "saved.ckpt";
+  for (const int64_t max_steps : {-1, 5}) {
+    const auto train = [&](int kill_at, bool resume) {
+      TrainerOptions options = quiet(2);
+      options.max_steps = max_steps;
+      options.num_sanity_val_steps = 2;
+      auto rows = std::make_shared<RowLogger>("of_");
+      options.loggers = {rows};
+      std::vector<CallbackHandle> callbacks{std::make_shared<EndLogger>()};
+      if (kill_at > 0) callbacks.emplace_back(killer("on_train_epoch_end", kill_at, file));
+      EndLoggingModule module;
+      Trainer trainer(options, callbacks);
+      try {
+        trainer.fit(module, toy_data(3, 1), {.ckpt_path = resume ? file.string() : ""});
+      } catch (const std::runtime_error&) {
+      }
+      std::vector<std::string> lines;
+      for (const RowLogger::Row& row : rows->rows) {
+        lines.push_back(fmt::format("{} {} {}", row.step, row.name, row.value));
+      }
+      return lines;
+    };
+    const auto whole = train(0, false);
+    CHECK(whole.size() == 4);
+    for (const int kill_at : {1, 2}) {
+      INFO("max_steps " << max_steps << ", killed in epoch " << kill_at - 1);
+      const auto before = train(kill_at, false);
+      auto both = before;
+      for (const std::string& line : train(0, true)) both.push_back(line);
+      CHECK(both == whole);
+    }
+  }
 }
 
 TEST_CASE("rows of a validation that failed are dropped when it is done again") {
