@@ -34,13 +34,13 @@ const std::vector<ByPlan> kPlans = {
 };
 
 const std::vector<ByFacts> kFacts = {
+    {"a stop within an epoch by a callback that doesn't request it again is over when it was carried out: the rest of the epoch is trained",
+     [](const Plan& plan, const Facts& facts) { return facts.at_own_stop && (plan.has("plugins.loss_limit") || plan.has("plugins.nan_guard")); }},
     {"a batch that fails half-way has changed the statistics of batch normalizations, and an accumulation window is done again as a whole",
      [](const Plan& plan, const Facts& facts) { return facts.stop.kind == "exception" && is_within_step(facts.stop.hook, plan) && (plan.has("model.batch_norm") || plan.has("model.optimizers") || plan.has("trainer.accumulate_grad_batches") || plan.has("callbacks.gradient_accumulation_scheduler")); }},
 };
 
 const std::vector<ByDifference> kDifferences = {
-    {"temporary files and checkpoints of a process that was killed stay",
-     [](const Difference& difference, const Plan&, const Facts& facts) { return facts.stop.kind.starts_with("kill") && difference.what == "files" && difference.text.ends_with("is there only after the resume"); }},
 };
 
 // clang-format on

@@ -4,6 +4,7 @@
 #include <grapnel/trainer.h>
 
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace grapnel::random_test {
@@ -30,7 +31,12 @@ void Probe::note(const char* hook, EventType& event) {
   Trainer& trainer = event.trainer;
   if (trainer.state().kind != RunKind::fit || trainer.sanity_checking()) return;
   if (name == "on_train_end") training_ = false;
-  if (name == "on_train_batch_start") clock_.advance(1);
+  if constexpr (std::is_same_v<EventType, TrainBatchStart>) {
+    const bool again = trainer.current_epoch() == last_epoch_ && event.batch_idx == last_batch_;
+    if (!again) clock_.advance(1);
+    last_epoch_ = trainer.current_epoch();
+    last_batch_ = event.batch_idx;
+  }
   if (training_ && !is_of_checkpoints(name)) {
     std::string line =
         fmt::format("{} epoch {} step {}", hook, trainer.current_epoch(), trainer.global_step());
@@ -65,11 +71,16 @@ void Probe::note(const char* hook, EventType& event) {
 StateDict Probe::state_dict() const {
   StateDict calls;
   for (const auto& [hook, count] : calls_) calls[hook] = count;
-  return {{"position", resumed_at_ + static_cast<int64_t>(trace_.size())}, {"calls", calls}};
+  return {{"position", resumed_at_ + static_cast<int64_t>(trace_.size())},
+          {"calls", calls},
+          {"last_epoch", last_epoch_},
+          {"last_batch", last_batch_}};
 }
 
 void Probe::load_state_dict(const StateDict& state) {
   resumed_at_ = state.at("position").to_int();
+  last_epoch_ = state.at("last_epoch").to_int();
+  last_batch_ = state.at("last_batch").to_int();
   for (const auto& [hook, count] : state.at("calls").to_dict()) calls_[hook] = count.to_int();
 }
 

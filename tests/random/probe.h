@@ -18,7 +18,7 @@ namespace grapnel::random_test {
 
 // One line per hook from on_train_start to on_train_end, without the sanity check: its name, epoch,
 // step, batch, learning rate, loss. Its state is how many lines there were. It also moves the clock: a
-// training batch takes a second.
+// training batch takes a second, once: one that is done again takes none.
 class Probe final : public Callback {
  public:
   using Trace = std::vector<std::string>;
@@ -63,6 +63,8 @@ class Probe final : public Callback {
   int64_t call_ = 0;
   std::function<void(Trainer&)> action_;
   bool training_ = false;
+  int64_t last_epoch_ = -1;  // of the batch that began last
+  int64_t last_batch_ = -1;
   Trace trace_;
   int64_t resumed_at_ = 0;
   std::map<std::string, int64_t> calls_;

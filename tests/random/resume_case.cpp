@@ -60,6 +60,8 @@ void look_at_checkpoint(const fs::path& path, bool ended, const Ending& undistur
   facts.within_epoch = progress.at("completed").to_int() < batches_of(undisturbed, epoch);
   facts.was_at_epoch_end = facts.was_at_epoch_end || !facts.within_epoch;
   facts.cut_short = ended && facts.within_epoch;
+  facts.at_own_stop = undisturbed.ended_by_request &&
+                      checkpoint.at("global_step").to_int() == undisturbed.global_step;
   facts.in_last_epoch = epoch >= undisturbed.epochs - 1;
 }
 

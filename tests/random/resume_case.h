@@ -16,6 +16,7 @@ struct Facts {
   bool from_checkpoint = false;  // else the run began anew: there was none yet
   bool nothing_left = false;     // the checkpoint is of the run's end
   bool cut_short = false;        // the checkpoint is of an epoch that a limit or a request ended
+  bool at_own_stop = false;      // the checkpoint is of where a callback ended the undisturbed run
   bool within_epoch = false;   // the checkpoint was written before the epoch's last batch had ended
   bool in_last_epoch = false;  // the checkpoint is of the last epoch of the undisturbed run
   bool was_at_epoch_end =
