@@ -55,10 +55,12 @@ std::string LogDirectory::next_version() const {
 void LogDirectory::claim() {
   if (std::exchange(claimed_, true)) return;
   std::error_code error;
-  fs::create_directories(options_.version.has_value() ? path() : root(), error);
-  while (!error && !options_.version.has_value() && !fs::create_directory(path(), error)) {
-    version_ = next_version();  // another run took it in the meantime
-  }
+  do {
+    fs::create_directories(options_.version.has_value() ? path() : root(), error);
+    while (!error && !options_.version.has_value() && !fs::create_directory(path(), error)) {
+      if (!error) version_ = next_version();  // another run took it in the meantime
+    }
+  } while (error == std::errc::interrupted);
   if (error) {
     claimed_ = false;
     throw IoError("make the directory", path(), error.value(), "logs can't be written there");

@@ -39,7 +39,9 @@ fs::path make_directories(const fs::path& directory) {
     made = path;
     if (path == path.parent_path()) break;
   }
-  fs::create_directories(directory, error);
+  do {
+    fs::create_directories(directory, error);
+  } while (error == std::errc::interrupted);
   if (error) throw IoError("make the directory", directory, error.value());
   return made;
 }
@@ -88,7 +90,11 @@ TrainingClaim TrainingClaim::of_new_run(const std::string& name) {
       claim.lock();
       return claim;
     }
-    if (error) throw IoError("make the directory", directory, error.value());
+    if (error == std::errc::interrupted) {
+      --number;
+    } else if (error) {
+      throw IoError("make the directory", directory, error.value());
+    }
   }
 }
 
