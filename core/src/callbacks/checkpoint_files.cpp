@@ -17,6 +17,7 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/platform.h"
 #include "grapnel/base/text.h"
+#include "values/directory_listing.h"
 
 namespace grapnel {
 
@@ -110,6 +111,19 @@ bool would_remove(const fs::path& file, const fs::path& kept) {
   };
   if (place(file) == place(kept)) return true;
   return !fs::is_symlink(file, error) && fs::equivalent(file, kept, error);
+}
+
+bool is_last_of_another(const fs::path& file, const fs::path& own) {
+  try {
+    const std::vector<fs::path> paths = paths_in(file.parent_path());
+    return std::any_of(paths.begin(), paths.end(), [&](const fs::path& path) {
+      std::error_code error;
+      return path.filename() != own.filename() && fs::is_symlink(path, error) &&
+             fs::equivalent(path, file, error);
+    });
+  } catch (const IoError&) {
+    return true;  // nobody can tell
+  }
 }
 
 bool lies_below(const fs::path& file, const fs::path& directory) {

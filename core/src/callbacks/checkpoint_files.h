@@ -29,6 +29,10 @@ std::string best_of_checkpoint(const std::filesystem::path& file, const std::str
 // would not.
 bool would_remove(const std::filesystem::path& file, const std::filesystem::path& kept);
 
+// Whether a link in the file's directory, other than `own`, leads to the file: it is the last one of
+// another run then.
+bool is_last_of_another(const std::filesystem::path& file, const std::filesystem::path& own);
+
 // Does the file lie below the directory? Both as they are written, without looking at links.
 bool lies_below(const std::filesystem::path& file, const std::filesystem::path& directory);
 

@@ -286,6 +286,8 @@ void ModelCheckpoint::tell_loggers(const Trainer& trainer, const std::vector<std
 void ModelCheckpoint::remove_obsolete() {
   for (std::string& old : std::exchange(records_->obsolete, {})) {
     if (records_->keeps(old) || !lies_below(old, dirpath_)) continue;
+    // Another run that began in this directory may have written a file of the same name.
+    if (!resumed_from_.empty() && is_last_of_another(old, records_->last_model_path)) continue;
     const bool is_resumed_from =
         !resumed_from_.empty() && old != replaceable_ && would_remove(old, resumed_from_);
     if (is_resumed_from || !remove_checkpoint(old)) records_->drop(std::move(old));

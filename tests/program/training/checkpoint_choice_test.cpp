@@ -154,6 +154,21 @@ TEST_CASE("a finished training whose last step is no multiple of N has a checkpo
   CHECK(user.json({"test", "--run-dir", "run", "--ckpt", "last"}).at("global_step").as_int() == 20);
 }
 
+TEST_CASE("a resume removes no file that the last checkpoint of another run leads to") {
+  const Trainee user;
+  const fs::path checkpoints = user.here("run/checkpoints");
+  // What a run was resumed from is for the next resume to remove ...
+  user.fit_json(1, {"--run-dir", "run"});
+  user.fit_json(3, {"--run-dir", "run", "--ckpt", "last"});
+  REQUIRE(fs::remove(checkpoints / "epoch=0-step=10.ckpt"));
+  // ... but here another run has written a file of this name.
+  user.fit_json(1, {"--run-dir", "run"});
+  REQUIRE(fs::exists(checkpoints / "last-v1.ckpt"));
+  user.fit_json(4, {"--run-dir", "run", "--ckpt", "last"});
+  CHECK(fs::exists(checkpoints / "last-v1.ckpt"));
+  CHECK(fs::exists(checkpoints / "epoch=0-step=10.ckpt"));
+}
+
 TEST_CASE("a report names the checkpoint that the run wrote last, and the best one") {
   const Trainee user;
   const ProcessResult result =
