@@ -108,6 +108,7 @@ std::string Fault::what() const {
 
 FaultCase::FaultCase(fs::path directory, std::string saving)
     : directory_(std::move(directory)), saving_(std::move(saving)) {
+  fs::remove_all(directory_);  // of a call of the program before
   for (const char* name : {"home", "work", "tmp"}) fs::create_directories(directory_ / name);
   write_file(directory_ / "run.json", kRun);
   const auto trained = [&](const char* epochs) {
