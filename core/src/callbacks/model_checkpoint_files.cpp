@@ -16,6 +16,7 @@
 #include "grapnel/callbacks/model_checkpoint.h"
 #include "grapnel/checkpoint.h"
 #include "grapnel/trainer.h"
+#include "run/loops.h"
 #include "run/monitor_check.h"
 #include "run/run.h"
 
@@ -155,7 +156,9 @@ void ModelCheckpoint::save_top_k(Trainer& trainer, const Metrics& metrics) {
   if (!score_of(metrics, options_.monitor).has_value()) {
     const MetricError error =
         missing_metric(type_name(), options_.monitor, trainer.callback_metrics());
-    if (validation_has_run_) throw error;
+    // Before a stop within an epoch a validation may come earlier than what is logged for the epoch.
+    const bool comes_early = Run::of(trainer).loops->fit.ends_within_epoch();
+    if (validation_has_run_ && !comes_early) throw error;
     warn_missing(error);
   }
   save_if_best(trainer, metrics);

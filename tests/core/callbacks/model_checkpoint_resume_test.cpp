@@ -504,6 +504,24 @@ TEST_CASE(
   CHECK(files_below(c) == Names{"last-v1.ckpt", "last.ckpt"});
 }
 
+TEST_CASE("a stop within the first epoch comes before the epoch's metric, which is no error") {
+  const TempDir directory;
+  TrainerOptions options = saving(2);
+  options.check_val_every_n_epoch = std::nullopt;  // the first validation is in the second epoch
+  options.val_check_interval = 6;
+  Trace trace;
+  auto stopper = std::make_shared<Recorder>(trace);
+  stopper->script = [](const std::string& now, Trainer& trainer) {
+    if (now == "on_train_batch_end") trainer.request_stop("enough");
+  };
+  ToyModule module;
+  module.train_loss_options = {.on_step = false, .on_epoch = true};
+  Trainer trainer(options, {stopper, std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
+                                         .dirpath = directory / "c", .monitor = "train_loss"})});
+  trainer.fit(module, toy_data(4, 1));
+  CHECK(trainer.global_step() == 1);
+}
+
 TEST_CASE("a ModelCheckpoint that is used for a second model begins anew") {
   const TempDir directory;
   auto checkpoint = std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
