@@ -8,6 +8,8 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/trainer.h"
+#include "run/loops.h"
+#include "run/run.h"
 
 namespace grapnel {
 
@@ -93,9 +95,12 @@ void Timer::setup(StageEvent& event) {
   span(Stage::train) = {};
 }
 
-// A resumed run whose time was over before it started must not train at all.
+// A resumed run whose time was over before it started must not train at all; but where the clock is
+// looked at after epochs, an epoch that it continues comes to its end.
 void Timer::on_fit_start(Event& event) {
-  stop_if_over(event.trainer);
+  const bool waits = options_.interval == Interval::epoch &&
+                     Run::of(event.trainer).checkpointing.continues_epoch();
+  if (!waits) stop_if_over(event.trainer);
 }
 
 void Timer::on_train_start(Event&) {
@@ -120,7 +125,7 @@ void Timer::on_train_batch_end(TrainBatchEnd& event) {
   stop_if_over(event.trainer);
 }
 void Timer::on_train_epoch_end(Event& event) {
-  stop_if_over(event.trainer);
+  if (!Run::of(event.trainer).loops->fit.ends_within_epoch()) stop_if_over(event.trainer);
 }
 
 void Timer::begin(Stage stage) {

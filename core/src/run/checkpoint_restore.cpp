@@ -118,6 +118,21 @@ void Checkpointing::read() {
   loaded_ = load_checkpoint_file(path_);
 }
 
+bool Checkpointing::continues_epoch() const {
+  const StateValue* loops = loaded_.has_value() ? loaded_->find("loops") : nullptr;
+  if (loops == nullptr) return false;
+  const StateValue* saved = loops->to_dict().at("fit_loop").to_dict().find("resume_point");
+  if (saved == nullptr) return false;
+  const StateDict& point = saved->to_dict();
+  if (point.at("epoch_cut_short").to_bool()) return true;
+  const std::string& phase = point.at("phase").to_string();
+  for (auto each = static_cast<int32_t>(FitPhase::epoch_start);
+       each < static_cast<int32_t>(FitPhase::epoch_end); ++each) {
+    if (to_string(static_cast<FitPhase>(each)) == phase) return true;
+  }
+  return false;
+}
+
 // ---- The module, the data, the callbacks
 
 void Checkpointing::restore_module_and_callbacks() {

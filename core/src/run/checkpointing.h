@@ -70,6 +70,8 @@ class Checkpointing {
   // The file that was chosen; empty: none.
   const std::filesystem::path& path() const { return path_; }
   void read();
+  // The file that was read is of a run that ended within an epoch, which the resumed one continues.
+  bool continues_epoch() const;
   void restore_module_and_callbacks();
   // configure_optimizers has made the optimizers. Without a file to restore, checkpoints are whole
   // from now on.

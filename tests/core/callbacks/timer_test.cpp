@@ -160,4 +160,35 @@ TEST_CASE("Timer refuses a negative duration") {
   CHECK_THROWS_AS(Timer({.duration = -1.0}), ConfigError);
 }
 
+TEST_CASE("a Timer that looks at the clock after epochs lets a resumed epoch come to its end") {
+  const TempDir directory;
+  const auto file = directory / "saved.ckpt";
+  const auto train = [&](int kill_at, bool resume) {
+    ManualClock clock;
+    TrainerOptions options = quiet(5);
+    options.clock = &clock;
+    Trace trace;
+    auto killer = std::make_shared<Recorder>(trace);
+    int batches = 0;
+    killer->script = [&](const std::string& now, Trainer& trainer) {
+      if (now != "on_train_batch_end" || ++batches != kill_at) return;
+      trainer.save_checkpoint(file);
+      throw std::runtime_error("killed");
+    };
+    SlowModule module(clock);
+    Trainer trainer(
+        options,
+        {std::make_shared<Timer>(TimerOptions{.duration = 10.0, .interval = Interval::epoch}),
+         killer});
+    try {
+      trainer.fit(module, toy_data(8, 0), {.ckpt_path = resume ? file.string() : ""});
+    } catch (const std::runtime_error&) {
+    }
+    return trainer.global_step();
+  };
+  CHECK(train(0, false) == 16);
+  CHECK(train(12, false) == 12);
+  CHECK(train(0, true) == 16);
+}
+
 }  // namespace timer_test
