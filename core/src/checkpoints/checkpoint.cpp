@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "checkpoints/checkpoint_writer.h"
+#include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
 #include "grapnel/tensor_bytes.h"
 
@@ -47,6 +48,8 @@ StateDict load_checkpoint_file(const std::filesystem::path& path) {
     }
     return checkpoint;
   } catch (const CheckpointError&) {
+    throw;
+  } catch (const IoError&) {  // a disk at fault says nothing of the file
     throw;
   } catch (const Error& error) {
     throw CheckpointError(path,
