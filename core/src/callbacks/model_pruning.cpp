@@ -228,6 +228,7 @@ void ModelPruning::on_train_start(Event& event) {
 }
 
 void ModelPruning::on_train_batch_start(TrainBatchStart& event) {
+  unpruned_.clear();
   apply_masks(event.trainer, event.module);
 }
 

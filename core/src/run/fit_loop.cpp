@@ -84,11 +84,12 @@ CallPosition FitLoop::call_position() const {
 
 void FitLoop::run() {
   const at::AutoGradMode grad(true);
+  const int64_t last_reload = set_.last_reload_epoch;
   setup_data();
   if (run_.limits.train.is_zero()) return;
   if (!resumes_) point_ = {};  // a search runs the loop several times
   reopen_cut_epoch();
-  if (resumes_ && point_.before_stop && is_inside_epoch() && !reached_end()) {
+  if (resumes_ && point_.before_stop && !reached_end()) {
     continues_cut_epoch_ = true;
     if (phase() == FitPhase::validation) move_to(FitPhase::batch_closing);
   }
@@ -101,7 +102,10 @@ void FitLoop::run() {
   // Within an epoch there is something left also when a limit is reached: to end that epoch.
   if ((!is_inside_epoch() || reached_epochs()) && done()) {
     if (is_inside_epoch()) return;
-    if (resumes_) tell_checkpoints_of_end();
+    if (resumes_) {
+      set_.last_reload_epoch = last_reload;  // the next epoch is none of this run's
+      tell_checkpoints_of_end();
+    }
     move_to(FitPhase::complete);
     return;
   }
