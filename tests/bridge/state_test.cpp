@@ -212,14 +212,15 @@ TEST_CASE("a state that a plugin refuses to load is an error naming the plugin a
 TEST_CASE("a plugin has its state from before again when another one refuses the checkpoint") {
   TempDir directory;
   const std::filesystem::path file = directory / "a.ckpt";
-  Toy toy;
   {
     Counting first("1.0.0"), second("1.0.0", "second");
+    Toy toy;
     toy.fit({first.plugin.handle(), second.plugin.handle()});
     toy.trainer->save_checkpoint(file);
   }
   Counting first("1.0.0"), second("1.0.0", "second");
   InProcessPlugin kept("{}", "1.0.0", "kept");  // its plugin has no state of its own
+  Toy toy;
   first.number = 17;
   second.plugin.load = [](const Caller& caller, const grapnel_state_reader*) {
     caller.fail("not mine");

@@ -330,6 +330,10 @@ const std::vector<Deviation>& deviations() {
        "Lightning evaluates a checkpoint's training weights when the trainer has fitted before, "
        "and its average otherwise; here it is always the average",
        evaluates_average, check_average_evaluated},
+      {"refused_without_trace",
+       "Lightning keeps the counters of a checkpoint that it refuses because it has more epochs than "
+       "max_epochs; here a refused checkpoint leaves everything as it was",
+       resumes_past_max_epochs, check_refused_without_trace},
       {"bookkeeping_stays",
        "Lightning loads a checkpoint's states into callbacks and data also for an evaluation, so "
        "that a fit that goes on after a test has forgotten what it knew; here an evaluation in a "

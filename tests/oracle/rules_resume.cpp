@@ -199,4 +199,46 @@ std::vector<std::string> check_average_evaluated(const Case& test, const Json& o
   return problems;
 }
 
+// ---- refused_without_trace
+
+namespace {
+
+constexpr std::string_view kProgress[] = {"global_step", "current_epoch", "batches_that_stepped",
+                                          "total_batch_idx"};
+
+}  // namespace
+
+// The last call is a fit of a new trainer, refused because its checkpoint has more epochs than that
+// trains.
+bool resumes_past_max_epochs(const Case& test) {
+  const Json& exception = get(test.expect(), "exception");
+  if (!exception.is_object() || !test.expect().contains("final")) return false;
+  const std::string& message = get(exception, "message").as_string();
+  const std::vector<Json> calls = test.calls();
+  return message.starts_with("You restored a checkpoint with current_epoch=") && !calls.empty() &&
+         calls.back().contains("new_trainer") && calls.back().contains("ckpt_path");
+}
+
+// All as recorded, but for the counters, which are those of a trainer that has done nothing.
+std::vector<std::string> check_refused_without_trace(const Case& test, const Json& observed) {
+  Json expect = test.expect();
+  Json final_state = expect.at("final");
+  const Json& seen = get(observed, "final");
+  std::vector<std::string> problems;
+  for (const std::string_view key : kProgress) {
+    const std::string name(key);
+    if (!final_state.contains(name)) continue;
+    const Json& value = get(seen, name);
+    if (!value.is_number() || value.as_double() > 0) {
+      problems.push_back("a refused checkpoint has left final." + name);
+    }
+    final_state.set(name, value);
+  }
+  expect.set("final", std::move(final_state));
+  for (std::string& problem : differences(test, expect, observed)) {
+    problems.push_back(std::move(problem));
+  }
+  return problems;
+}
+
 }  // namespace grapnel::oracle

@@ -20,4 +20,7 @@ std::vector<std::string> check_loads(const Case& test, const Json& observed);
 bool evaluates_average(const Case& test);
 std::vector<std::string> check_average_evaluated(const Case& test, const Json& observed);
 
+bool resumes_past_max_epochs(const Case& test);
+std::vector<std::string> check_refused_without_trace(const Case& test, const Json& observed);
+
 }  // namespace grapnel::oracle

@@ -52,18 +52,18 @@ std::string to_string(const DataUnit& unit);
 class MeasuredSize {
  public:
   void add(int64_t samples) {
-    is_same_ = count_ == 0 || (is_same_ && samples == size_);
+    is_same_ = !any_ || (is_same_ && samples == size_);
     size_ = samples;
-    ++count_;
+    any_ = true;
   }
-  // Nothing: it varies, or there were too few batches to tell.
+  // Nothing: it varies, or no batch but an epoch's last, which may be smaller, has come.
   std::optional<int64_t> size() const {
-    return is_same_ && count_ > 1 && size_ > 0 ? std::optional(size_) : std::nullopt;
+    return is_same_ && size_ > 0 ? std::optional(size_) : std::nullopt;
   }
 
  private:
   int64_t size_ = 0;
-  int64_t count_ = 0;
+  bool any_ = false;
   bool is_same_ = false;
 };
 

@@ -26,6 +26,7 @@ void FitLoop::begin() {
   step_of_checkpoint_.reset();
   former_unit_.reset();
   measured_size_ = {};
+  kept_size_.reset();
   size_before_.reset();
   continues_at_ = -1;
   schedulers_.begin_fit();

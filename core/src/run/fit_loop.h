@@ -159,6 +159,7 @@ class FitLoop final : public Loop {
   bool resumes_ = false;    // the phase is a checkpoint's
   DataUnit unit_;           // of the loader, as it is set for this fit
   MeasuredSize measured_size_;
+  std::optional<int64_t> kept_size_;     // what the checkpoint had measured, until a batch has come
   std::optional<int64_t> size_before_;   // of the checkpoint's batches, where it is to be compared
   std::optional<DataUnit> former_unit_;  // of the checkpoint, until the position is converted
   int64_t continues_at_ = -1;            // the batch with which a resumed epoch continues

@@ -62,7 +62,8 @@ void set_position(Progress& batch, int64_t position, int64_t repeated) {
 DataUnit FitLoop::unit_of_loader() const {
   DataUnit unit = unit_;
   unit.accumulate_grad_batches = run_.state.accumulate_grad_batches;
-  const std::optional<int64_t> size = measured_size_.size();
+  const std::optional<int64_t> own = measured_size_.size();
+  const std::optional<int64_t> size = own.has_value() ? own : kept_size_;
   if (size.has_value() && unit.sources.size() == 1 && !unit.sources[0].batch_size) {
     unit.sources[0].batch_size = size;
     unit.sources[0].is_measured = true;
@@ -119,6 +120,9 @@ void FitLoop::resume_batches(EpochMetrics& metrics) {
     DataUnit unit = unit_of_loader();
     measure_size_if_unknown(unit, *former_unit_);
     move_position(UnitChange(*former_unit_, std::move(unit)), metrics);
+  }
+  if (former_unit_->sources.size() == 1 && former_unit_->sources[0].is_measured) {
+    kept_size_ = former_unit_->sources[0].batch_size;
   }
   former_unit_.reset();
 }

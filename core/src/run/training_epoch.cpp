@@ -27,6 +27,7 @@ void FitLoop::reset_epoch() {
   gradients_of_batch_ = false;
   former_unit_.reset();
   measured_size_ = {};
+  kept_size_.reset();
   size_before_.reset();
   continues_at_ = -1;
   state.scheduler.reset_on_run();
