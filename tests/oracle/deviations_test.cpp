@@ -205,6 +205,31 @@ TEST_CASE("an evaluated checkpoint must use its average in any trainer") {
   CHECK_FALSE(holds(name, test, with(good, "train_losses", without_last(good.at("train_losses")))));
 }
 
+TEST_CASE("a checkpoint that is refused for its epochs must leave the new trainer's counters") {
+  const char* name = "refused_without_trace";
+  const auto refused = [](const std::string& trainer) {
+    return made_up(R"({"trainer": {"max_epochs": 3, "enable_checkpointing": true},
+                       "callbacks": [{"type": "TraceA"}, )" +
+                       kSaves + R"(], "model": {"net": "linear"}, )" + kTracedData +
+                       R"(, "sequence": [{"call": "fit"}, {"call": "fit", "new_model": true, )" +
+                       trainer + R"("ckpt_path": "{DIR}/c/e2.ckpt"}]})",
+                   R"({"exception": {"type": "MisconfigurationException",
+                         "message": "You restored a checkpoint with current_epoch=2, but you have set Trainer(max_epochs=1).",
+                         "at_call": 1}, "final": {}})");
+  };
+  CHECK_FALSE(applies(name, refused("")));  // the trainer that has trained has counters of its own
+  Case test = refused(R"("new_trainer": {"max_epochs": 1}, )");
+  REQUIRE(applies(name, test));
+  const Json good = play(test);
+  REQUIRE(get(good, "final").contains("global_step"));
+  Json lightnings = good.at("final");
+  lightnings.set("global_step", 6);
+  test.document.find("expect")->set("final", lightnings);
+  CHECK(holds(name, test, good));
+  CHECK_FALSE(holds(name, test, with(good, "final", lightnings)));
+  CHECK_FALSE(holds(name, test, with(good, "final", "max_epochs", 7)));
+}
+
 TEST_CASE("an evaluation after a fit must leave the training's bookkeeping, and do all the rest") {
   const char* name = "bookkeeping_stays";
   const auto sequence = [](const std::string& evaluation) {
