@@ -18,6 +18,21 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// A logger that has the rows of the run before, as a file has them.
+std::shared_ptr<MemoryLogger> logger_with(const std::vector<MemoryLogger::Row>& before) {
+  auto logger = std::make_shared<MemoryLogger>();
+  for (const MemoryLogger::Row& row : before) logger->log_metrics(row.metrics, row.step);
+  return logger;
+}
+
+// Two epochs, logged at each step.
+TrainerOptions logging_to(const std::shared_ptr<Logger>& logger) {
+  TrainerOptions options = quiet(2);
+  options.log_every_n_steps = 1;
+  options.loggers = {logger};
+  return options;
+}
+
 // Saves at the nth call of a hook, from 1, and ends the run there.
 std::shared_ptr<Recorder> killer(const std::string& hook, int nth, const fs::path& file) {
   static Trace unused;
@@ -180,11 +195,8 @@ TEST_CASE("rows of a validation that failed are dropped when it is done again") 
   const auto file = directory / "failed.ckpt";
   using Rows = std::vector<std::string>;
   const auto train = [&](int fail_at, std::vector<MemoryLogger::Row> before, bool resume) {
-    TrainerOptions options = quiet(2);
-    options.log_every_n_steps = 1;
-    auto logger = std::make_shared<MemoryLogger>();
-    for (const MemoryLogger::Row& row : before) logger->log_metrics(row.metrics, row.step);
-    options.loggers = {logger};
+    auto logger = logger_with(before);
+    TrainerOptions options = logging_to(logger);
     static Trace unused;
     auto logging = std::make_shared<Recorder>(unused);
     int calls = 0;
@@ -229,11 +241,8 @@ TEST_CASE("a batch that failed is done again with the same random numbers, metri
   };
   const auto train = [&](const std::string& fail_in, int nth,
                          const std::vector<MemoryLogger::Row>& before, bool resume) {
-    TrainerOptions options = quiet(2);
-    options.log_every_n_steps = 1;
-    auto logger = std::make_shared<MemoryLogger>();
-    for (const MemoryLogger::Row& row : before) logger->log_metrics(row.metrics, row.step);
-    options.loggers = {logger};
+    auto logger = logger_with(before);
+    TrainerOptions options = logging_to(logger);
     static Trace unused;
     auto failing = std::make_shared<Recorder>(unused);
     int calls = 0;
