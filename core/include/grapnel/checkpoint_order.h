@@ -25,7 +25,8 @@ struct CheckpointChoice {
 
 // The last of these files by optimizer steps, then by epochs and batches; among equal ones the one
 // named "last...", then the newest file. Several names of one file count once; links are followed,
-// and one that leads nowhere is left out without a word. The chosen file was verified as a whole.
+// and one that leads nowhere is left out without a word, as is a file that is removed meanwhile. The
+// chosen file was verified as a whole.
 // Throws IoError when no file can be used and one of them can't be read.
 GRAPNEL_CORE_API CheckpointChoice last_checkpoint(const std::vector<std::filesystem::path>& files,
                                                   CheckpointUse use);

@@ -45,8 +45,8 @@ int64_t counter(const ConfigValue& document, const char* path) {
   return value != nullptr && value->is_integer() ? value->as_int() : 0;
 }
 
-Standing standing_of(const fs::path& path) {
-  const CheckpointFile file = CheckpointFile::open(path, CheckpointCheck::on_use);
+Standing standing_of(const CheckpointFile& file) {
+  const fs::path& path = file.path();
   const ConfigValue& document = file.document();
   if (find_by_path(document, "checkpoint.global_step") == nullptr) {
     throw CheckpointError(path, "its document is not a checkpoint's: it has no global_step");
@@ -94,9 +94,19 @@ CheckpointChoice last_checkpoint(const std::vector<fs::path>& files, CheckpointU
     if (dynamic_cast<const IoError*>(&error) != nullptr) unreadable = std::current_exception();
   };
   std::vector<Standing> standings;
-  for (const fs::path& file : each_once(files)) {
+  // The last so far stays open: a training may remove it before it is verified.
+  std::optional<CheckpointFile> last;
+  std::optional<Standing> last_standing;
+  for (const fs::path& path : each_once(files)) {
     try {
-      standings.push_back(standing_of(file));
+      CheckpointFile file = CheckpointFile::open(path, CheckpointCheck::on_use);
+      Standing standing = standing_of(file);
+      const bool usable = use == CheckpointUse::weights || !standing.weights_only;
+      if (usable && (!last_standing || last_standing->is_before(standing))) {
+        last.emplace(std::move(file));
+        last_standing = standing;
+      }
+      standings.push_back(std::move(standing));
     } catch (const IoError& error) {
       // Removed meanwhile, by the training that wrote it.
       if (error.error_number != ENOENT) leave_out(error);
@@ -115,7 +125,14 @@ CheckpointChoice last_checkpoint(const std::vector<fs::path>& files, CheckpointU
       continue;
     }
     try {
-      (void)CheckpointFile::open(standing.file, CheckpointCheck::whole_file);
+      if (last && last->path() == standing.file) {
+        last->verify();
+      } else {
+        (void)CheckpointFile::open(standing.file, CheckpointCheck::whole_file);
+      }
+    } catch (const IoError& error) {
+      if (error.error_number != ENOENT) leave_out(error);
+      continue;
     } catch (const Error& error) {
       leave_out(error);
       continue;
@@ -136,14 +153,23 @@ CheckpointChoice last_checkpoint(const std::vector<fs::path>& files, CheckpointU
 }
 
 std::vector<fs::path> checkpoints_in(const fs::path& directory, const std::string& extension) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (fs::path& file : paths_in(directory)) {
-    const bool hidden = file.filename().string().starts_with('.');
-    if (hidden || file.extension() != extension || !fs::is_regular_file(file, error)) continue;
-    files.push_back(std::move(file));
+  // A training that still runs may replace the files between the listing and a look at them.
+  constexpr int kMostListings = 100;
+  for (int listing = 1;; ++listing) {
+    std::vector<fs::path> files;
+    bool removed_meanwhile = false;
+    std::error_code error;
+    for (fs::path& file : paths_in(directory)) {
+      const bool hidden = file.filename().string().starts_with('.');
+      if (hidden || file.extension() != extension) continue;
+      if (fs::is_regular_file(file, error)) {
+        files.push_back(std::move(file));
+      } else if (!fs::exists(fs::symlink_status(file, error))) {
+        removed_meanwhile = true;
+      }
+    }
+    if (!removed_meanwhile || listing == kMostListings) return files;
   }
-  return files;
 }
 
 }  // namespace grapnel

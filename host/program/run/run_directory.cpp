@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -49,7 +50,7 @@ std::optional<fs::file_time_type> last_written(const fs::path& run_directory) {
 
 // "best_model_path" of the first ModelCheckpoint whose state is in the file; empty when there is
 // none.
-std::string recorded_best(const fs::path& checkpoint) {
+fs::path recorded_best(const fs::path& checkpoint) {
   const CheckpointFile file = CheckpointFile::open(checkpoint, CheckpointCheck::on_use);
   const ConfigValue* callbacks = find_by_path(file.document(), "checkpoint.callbacks");
   if (callbacks == nullptr || !callbacks->is_object()) return {};
@@ -62,7 +63,38 @@ std::string recorded_best(const fs::path& checkpoint) {
   return {};
 }
 
+// A training that still runs replaces its checkpoints, perhaps faster than they are read here.
+constexpr int kMostChoices = 100;
+
+// Chooses again while all files that were found have been removed before they were read.
+CheckpointChoice choose_last(const fs::path& run_directory, CheckpointUse use,
+                             std::vector<fs::path>& files) {
+  for (int tried = 1;; ++tried) {
+    files = checkpoints_of(run_directory);
+    CheckpointChoice choice = grapnel::last_checkpoint(files, use);
+    const bool all_gone = !files.empty() && choice.file.empty() && choice.left_out.empty();
+    if (!all_gone) return choice;
+    if (tried == kMostChoices) {
+      choice.left_out = {"each was removed before it could be read"};
+      return choice;
+    }
+  }
+}
+
 }  // namespace
+
+void with_present_checkpoint(const std::function<fs::path()>& choose,
+                             const std::function<void()>& use) {
+  for (int tried = 1;; ++tried) {
+    const fs::path chosen = choose();
+    try {
+      return use();
+    } catch (const IoError& error) {
+      const bool is_gone = error.error_number == ENOENT && error.path == chosen;
+      if (!is_gone || tried == kMostChoices) throw;
+    }
+  }
+}
 
 std::optional<fs::path> latest_run_directory() {
   std::optional<fs::path> latest;
@@ -88,8 +120,8 @@ bool has_checkpoints(const fs::path& run_directory) {
 }
 
 fs::path last_checkpoint(const fs::path& run_directory, CheckpointUse use) {
-  const std::vector<fs::path> files = checkpoints_of(run_directory);
-  const CheckpointChoice choice = grapnel::last_checkpoint(files, use);
+  std::vector<fs::path> files;
+  const CheckpointChoice choice = choose_last(run_directory, use, files);
   const fs::path directory = run_directory / kCheckpointsDirectory;
   if (files.empty()) {
     throw CheckpointError(
@@ -109,8 +141,11 @@ fs::path last_checkpoint(const fs::path& run_directory, CheckpointUse use) {
 }
 
 fs::path best_checkpoint(const fs::path& run_directory) {
-  const fs::path last = last_checkpoint(run_directory, CheckpointUse::weights);
-  const fs::path recorded = recorded_best(last);
+  fs::path last;
+  fs::path recorded;
+  with_present_checkpoint(
+      [&] { return last = last_checkpoint(run_directory, CheckpointUse::weights); },
+      [&] { recorded = recorded_best(last); });
   if (recorded.empty()) return last;
   // The run directory may have been moved, so it is searched first.
   std::error_code error;

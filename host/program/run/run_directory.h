@@ -10,6 +10,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include <grapnel/checkpoint_order.h>
@@ -38,5 +39,10 @@ inline constexpr const char* kRunFile = "run.json";
 // The best checkpoint according to the run's ModelCheckpoint, as recorded in the last checkpoint;
 // the last itself when nothing is recorded. CheckpointError as above.
 [[nodiscard]] std::filesystem::path best_checkpoint(const std::filesystem::path& run_directory);
+
+// Calls use() after choose(), and again where the chosen file was removed in between by a training
+// that still runs. IoError when that doesn't end.
+void with_present_checkpoint(const std::function<std::filesystem::path()>& choose,
+                             const std::function<void()>& use);
 
 }  // namespace grapnel::program

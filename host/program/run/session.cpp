@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -232,15 +231,16 @@ Session::~Session() {
 
 void Session::run() {
   Signals::watch(trainer_.get());
-  try {
+  const bool is_chosen = request_.checkpoint.empty() || is_in_a_run(request_.checkpoint);
+  if (request_.kind == RunKind::fit || !is_chosen) {
     run_kind();
-  } catch (const IoError& error) {
-    // A training that still runs may have replaced the checkpoint since it was chosen.
-    const bool is_gone = error.error_number == ENOENT && error.path == checkpoint_;
-    const bool chosen = request_.checkpoint.empty() || is_in_a_run(request_.checkpoint);
-    if (request_.kind == RunKind::fit || !chosen || !is_gone) throw;
-    choose_checkpoint();
-    run_kind();
+  } else {
+    bool again = false;
+    const auto choose = [&] {
+      if (std::exchange(again, true)) choose_checkpoint();
+      return checkpoint_;
+    };
+    with_present_checkpoint(choose, [&] { run_kind(); });
   }
   if (request_.kind != RunKind::fit) return;
   metrics_ = trainer_->callback_metrics();

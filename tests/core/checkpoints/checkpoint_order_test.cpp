@@ -7,6 +7,7 @@
 #include "catch.h"
 #include "grapnel/callbacks/model_checkpoint.h"
 #include "grapnel/checkpoint.h"
+#include "replaced_checkpoint.h"
 #include "temp_dir.h"
 #include "toy.h"
 
@@ -153,6 +154,20 @@ TEST_CASE("ckpt_path = last never begins a training anew because its file is gon
     CHECK_THAT(log.text(),
                Contains("resuming from the checkpoint") && Contains("epoch=1-step=4.ckpt"));
   }
+}
+
+TEST_CASE("a checkpoint is found while a training replaces it") {
+  const TempDir directory;
+  const ReplacedCheckpoint training(save(directory / "epoch=0.ckpt", 3, 1),
+                                    std::chrono::microseconds(200));
+  int listed = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::vector<fs::path> files = checkpoints_in(directory.path(), ".ckpt");
+    if (!files.empty()) ++listed;
+    CHECK_NOTHROW(last_checkpoint(files, CheckpointUse::resume));
+  }
+  CHECK(listed == 1000);
+  CHECK(training.times() > 10);
 }
 
 TEST_CASE("ckpt_path = last is refused when none of the files can be used") {

@@ -1,5 +1,6 @@
 // What a fit does to its run directory: one process at a time, nothing before the training has begun,
 // nothing after its end.
+#include "replaced_checkpoint.h"
 #include "running.h"
 
 namespace run_directory_test {
@@ -128,6 +129,23 @@ TEST_CASE("a second fit in the directory of one that runs is refused, naming the
   const ProcessResult resumed =
       user.run({"fit", "--run-dir", "run", "--ckpt", "last", "--set", "trainer.max_epochs=1"});
   CHECK_THAT(resumed.error, !Contains("is being trained"));
+}
+
+TEST_CASE("a run is evaluated while its checkpoints are replaced all the time") {
+  const Trainee user;
+  user.fit_json(1, {"--run-dir", "run"});
+  fs::path only;
+  for (const auto& entry : fs::directory_iterator(user.here("run/checkpoints"))) {
+    if (!entry.is_symlink()) only = entry.path();
+  }
+  fs::remove(last_of(user, "run"));
+  const ReplacedCheckpoint training(only, std::chrono::milliseconds(3));
+  for (const std::string wanted : {"last", "best", "last", "best"}) {
+    const ProcessResult result = user.run({"predict", "--run-dir", "run", "--ckpt", wanted});
+    INFO(result.error);
+    CHECK(result.exit_code == 0);
+  }
+  CHECK(training.times() > 10);
 }
 
 TEST_CASE("of several fits that begin in one directory at once, one trains") {
