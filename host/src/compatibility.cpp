@@ -9,6 +9,8 @@
 #include <grapnel/ext/layout.h>
 #include <grapnel/host/manifest.h>
 
+#include "entry_check.h"
+
 namespace grapnel::host {
 namespace {
 
@@ -26,25 +28,6 @@ namespace {
 #else
 #error "the plugin ABI is defined for 64-bit little-endian x86_64 and aarch64"
 #endif
-
-std::string abi_mismatch(const AbiVersion& needed) {
-  const std::string both =
-      fmt::format("it needs ABI {}, this host offers {}", needed.to_string(), host_abi.to_string());
-  if (needed.major > host_abi.major) {
-    return both + "; update grapnel, or install an older release of the plugin";
-  }
-  if (needed.major < host_abi.major) {
-    return both + "; install a newer release of the plugin";
-  }
-  // Within major 0 a minor may change anything (abi.h), so only the same one fits.
-  if (needed.minor > host_abi.minor) {
-    return both + "; update grapnel, or install an older release of the plugin";
-  }
-  if (host_abi.major == 0 && needed.minor < host_abi.minor) {
-    return both + "; install a newer release of the plugin, or rebuild it";
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -67,11 +50,18 @@ const std::vector<std::string>& offered_extensions() {
 }
 
 std::string incompatibility(const Manifest& manifest) {
-  if (std::string reason = abi_mismatch(manifest.abi); !reason.empty()) return reason;
+  if (std::string reason = target_fault("it needs", manifest.abi); !reason.empty()) return reason;
   if (!manifest.platforms.empty() &&
       std::ranges::find(manifest.platforms, this_platform()) == manifest.platforms.end()) {
     return fmt::format("it runs only on {}, this system is {}", join_quoted(manifest.platforms),
                        this_platform());
+  }
+  for (const std::string& key : manifest.critical) {
+    if (std::ranges::find(known_manifest_keys(), key) != known_manifest_keys().end()) continue;
+    return fmt::format(
+        "its manifest has the key {}, which a host must understand and this one doesn't; update "
+        "grapnel, or install an older release of the plugin",
+        quote(key));
   }
   for (const std::string& id : manifest.required_extensions) {
     if (std::ranges::find(offered_extensions(), id) != offered_extensions().end()) continue;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <grapnel/base/text.h>
+#include <grapnel/host/instance_check.h>
 
 namespace grapnel::host {
 namespace {
@@ -24,15 +25,7 @@ std::string abi_fault(const grapnel_plugin& entry) {
                        " has {} bytes, at least {} are needed; rebuild the plugin",
                        entry.struct_size, needed);
   }
-  const AbiVersion built{host_abi.major, entry.abi_minor};
-  const bool fits =
-      host_abi.major == 0 ? built.minor == host_abi.minor : built.minor <= host_abi.minor;
-  if (fits) return {};
-  return fmt::format("it was compiled for ABI {}, this host offers {}; {}", built.to_string(),
-                     host_abi.to_string(),
-                     built.minor > host_abi.minor
-                         ? "update grapnel, or install an older release of the plugin"
-                         : "install a newer release of the plugin, or rebuild it");
+  return target_fault("it was compiled for", {host_abi.major, entry.abi_minor});
 }
 
 std::string factory_fault(const grapnel_factory* factory, std::uint64_t index) {
@@ -44,6 +37,11 @@ std::string factory_fault(const grapnel_factory* factory, std::uint64_t index) {
     return fault(fmt::format("has {} bytes, at least {} are needed", factory->struct_size,
                              GRAPNEL_END_OF(grapnel_factory, create)));
   }
+  if (std::string fault_of_reserved =
+          reserved_fault(fmt::format("its factory {}", index), factory->reserved);
+      !fault_of_reserved.empty()) {
+    return fault_of_reserved;
+  }
   const bool has_name = factory->callback.data != nullptr && factory->callback.size > 0 &&
                         factory->callback.size <= max_factory_name;
   if (!has_name || !is_utf8(name_of(*factory))) return fault("has an invalid name");
@@ -52,6 +50,22 @@ std::string factory_fault(const grapnel_factory* factory, std::uint64_t index) {
 }
 
 }  // namespace
+
+std::string target_fault(std::string_view needs, const AbiVersion& target) {
+  const bool is_newer = target.major > host_abi.major ||
+                        (target.major == host_abi.major && target.minor > host_abi.minor);
+  const bool is_older = target.major < host_abi.major ||
+                        (target.major == host_abi.major && target.minor < host_abi_lowest_minor);
+  if (!is_newer && !is_older) return {};
+  const std::string offered =
+      host_abi.minor == host_abi_lowest_minor
+          ? host_abi.to_string()
+          : fmt::format("{} to {}", AbiVersion{host_abi.major, host_abi_lowest_minor}.to_string(),
+                        host_abi.to_string());
+  return fmt::format("{} ABI {}, this host offers {}; {}", needs, target.to_string(), offered,
+                     is_newer ? "update grapnel, or install an older release of the plugin"
+                              : "install a newer release of the plugin, or rebuild it");
+}
 
 std::string entry_fault(const grapnel_plugin& entry, const Manifest& manifest) {
   if (std::string fault = abi_fault(entry); !fault.empty()) return fault;

@@ -13,6 +13,11 @@ namespace grapnel::host {
 // need), as the end of a sentence; empty when it can be used.
 [[nodiscard]] std::string entry_fault(const grapnel_plugin& entry, const Manifest& manifest);
 
+// Whether this host runs plugins that are written for the target, as a plugin's library or manifest
+// names it: the end of a sentence that says why not, or empty. `needs`: "it needs", "it was compiled
+// for".
+[[nodiscard]] std::string target_fault(std::string_view needs, const AbiVersion& target);
+
 // nullptr when the plugin has no such factory. The entry has passed entry_fault().
 [[nodiscard]] const grapnel_factory* find_factory(const grapnel_plugin& entry,
                                                   std::string_view callback) noexcept;

@@ -71,6 +71,7 @@ ConfigValue to_json(const CallbackManifest& callback) {
   ConfigValue value = ConfigValue::object();
   value.set("name", callback.name);
   value.set("summary", callback.summary);
+  value.set("hooks", callback.hooks);
   value.set("parameters", callback.parameters.to_manifest());
   return value;
 }
@@ -81,6 +82,8 @@ void set_manifest(ConfigValue& root, const Manifest& manifest) {
   root.set("version", manifest.version);
   root.set("license", manifest.license);
   root.set("summary", manifest.summary);
+  root.set("authors", manifest.authors);
+  root.set("homepage", manifest.homepage);
   root.set("abi", manifest.abi.to_string());
   root.set("requires", manifest.required_extensions);
   root.set("optional", manifest.optional_extensions);

@@ -9,6 +9,7 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/text.h>
+#include <grapnel/host/instance_check.h>
 #include <grapnel/host/loader.h>
 #include <grapnel/host/process_state.h>
 #include <grapnel/host/store.h>
@@ -19,26 +20,15 @@
 namespace grapnel::host {
 namespace {
 
-constexpr std::uint32_t max_hooks = 1024;
-
-std::string hook_name(std::uint32_t id) {
-  switch (id) {
-#define GRAPNEL_HOOK(hook_id, name, event, stage, module) \
-  case hook_id:                                           \
-    return #name;
-#include <grapnel/hooks.def>
-#undef GRAPNEL_HOOK
-    default:
-      return fmt::format("hook {}", id);
-  }
-}
-
 // Creates one callback as a training would, and destroys it.
 class CallbackTrial {
  public:
   CallbackTrial(const LoadedPlugin& plugin, const CallbackManifest& callback,
                 ProbeReportWriter& report)
-      : plugin_(plugin), callback_(callback), report_(report), host_(default_parameters()) {}
+      : plugin_(plugin),
+        callback_(callback),
+        report_(report),
+        host_(*new ProbeHost(default_parameters())) {}
 
   CallbackProbe run() {
     probe_.callback = callback_.name;
@@ -94,38 +84,17 @@ class CallbackTrial {
     if (destroy_status != GRAPNEL_OK && probe_.failure.empty()) fail("destroy", destroy_status);
   }
 
-  static std::string instance_fault(const grapnel_instance* instance) {
-    constexpr std::size_t needed = GRAPNEL_END_OF(grapnel_instance, destroy);
-    if (instance == nullptr) return "create() returned OK but no instance";
-    if (instance->struct_size < needed) {
-      return fmt::format("its instance has {} bytes, at least {} are needed", instance->struct_size,
-                         needed);
-    }
-    if (instance->init == nullptr) return "its instance has no function 'init'";
-    if (instance->destroy == nullptr) return "its instance has no function 'destroy'";
-    return {};
-  }
-
   void read_hooks(const grapnel_instance& instance) {
-    if (instance.hook_count > max_hooks) {
-      probe_.failure = fmt::format("it announces {} hooks, at most {} are accepted",
-                                   instance.hook_count, max_hooks);
-      return;
-    }
-    if (instance.hook_count > 0 && instance.hooks == nullptr) {
-      probe_.failure =
-          fmt::format("it announces {} hooks, but its list of hooks is NULL", instance.hook_count);
-      return;
-    }
+    probe_.failure = hook_list_fault(instance);
+    if (!probe_.failure.empty()) return;
     for (std::uint32_t i = 0; i < instance.hook_count; ++i) {
-      const grapnel_hook_entry& entry = instance.hooks[i];
-      std::string name = hook_name(entry.hook);
-      const bool is_known = entry.hook < GRAPNEL_HOOK_COUNT;
-      if (!is_known && (entry.flags & GRAPNEL_HOOK_OPTIONAL) == 0) {
-        probe_.failure = fmt::format("it requires {}, which this host does not know", name);
-      } else if (entry.call == nullptr) {
-        probe_.failure = fmt::format("its entry for {} has no function", name);
-      } else if (std::ranges::find(probe_.hooks, name) != probe_.hooks.end()) {
+      const grapnel_hook_entry* const entry = instance.hooks[i];
+      if (std::string fault = hook_entry_fault(entry); !fault.empty()) {
+        probe_.failure = std::move(fault);
+        return;
+      }
+      std::string name = hook_label(entry->hook);
+      if (std::ranges::find(probe_.hooks, name) != probe_.hooks.end()) {
         probe_.failure = fmt::format("it lists {} twice", name);
       }
       probe_.hooks.push_back(std::move(name));
@@ -136,7 +105,7 @@ class CallbackTrial {
   const CallbackManifest& callback_;
   ProbeReportWriter& report_;
   CallbackProbe probe_;  // before host_, whose constructor may set why the callback is skipped
-  ProbeHost host_;
+  ProbeHost& host_;      // never freed: a thread of the plugin may call it late
 };
 
 }  // namespace

@@ -144,11 +144,13 @@ struct Tables {
   grapnel_request request{};
   grapnel_tensors tensors{};
   grapnel_trainer trainer{};
+  grapnel_event_support event{sizeof(grapnel_event_support), 0};
+  grapnel_state_support state{sizeof(grapnel_state_support), 0};
 
   Tables() {
     aten.struct_size = sizeof aten;
     aten.find = &find_operator;
-    refuse_all(aten.call);
+    refuse_all(aten.call, aten.describe, aten.call_named);
     batch.struct_size = sizeof batch;
     refuse_all(batch.count, batch.name, batch.get, batch.replace, batch.sample_indices);
     log = {sizeof log, 0, &write_log, &write_log_once};
@@ -156,7 +158,7 @@ struct Tables {
     refuse_all(metrics.log_f64, metrics.log_tensor, metrics.get, metrics.count, metrics.name);
     module.struct_size = sizeof module;
     refuse_all(module.generation, module.count, module.entry, module.grad, module.lease_weights,
-               module.end_lease, module.flops_per_batch);
+               module.end_lease, module.flops_per_batch, module.freeze);
     optimizers.struct_size = sizeof optimizers;
     refuse_all(optimizers.count, optimizers.name, optimizers.group_count, optimizers.group,
                optimizers.option_name, optimizers.get_option, optimizers.set_option,
@@ -196,7 +198,8 @@ const void* probe_extension(std::string_view id) noexcept {
       {GRAPNEL_EXT_MODULE, &tables.module},   {GRAPNEL_EXT_OPTIMIZERS, &tables.optimizers},
       {GRAPNEL_EXT_OUTPUTS, &tables.outputs}, {GRAPNEL_EXT_PARAMS, &tables.params},
       {GRAPNEL_EXT_REQUEST, &tables.request}, {GRAPNEL_EXT_TENSORS, &tables.tensors},
-      {GRAPNEL_EXT_TRAINER, &tables.trainer},
+      {GRAPNEL_EXT_TRAINER, &tables.trainer}, {GRAPNEL_EXT_EVENT, &tables.event},
+      {GRAPNEL_EXT_STATE, &tables.state},
   };
   for (const auto& extension : extensions) {
     if (extension.id == id) return extension.table;

@@ -27,4 +27,4 @@ HOSTILE_FACTORY(create)
 
 GRAPNEL_PLUGIN_EXPORT extern const longer_plugin GRAPNEL_PLUGIN_SYMBOL;
 const longer_plugin GRAPNEL_PLUGIN_SYMBOL = {
-    {sizeof(longer_plugin), GRAPNEL_ABI_MINOR, 1, factories, GRAPNEL_MANIFEST}, {0}};
+    {sizeof(longer_plugin), GRAPNEL_ABI_TARGET, 1, factories, GRAPNEL_MANIFEST, NULL}, {0}};

@@ -1,4 +1,4 @@
 /* Its entry counts a factory and points to none. */
 #include "hostile.h"
 
-HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, 1, NULL, GRAPNEL_MANIFEST};
+HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_TARGET, 1, NULL, GRAPNEL_MANIFEST, NULL};

@@ -8,4 +8,4 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
 }
 
 HOSTILE_FACTORY(create)
-HOSTILE_EXPORT = {sizeof(grapnel_plugin), 999, 1, factories, GRAPNEL_MANIFEST};
+HOSTILE_EXPORT = {sizeof(grapnel_plugin), 999, 1, factories, GRAPNEL_MANIFEST, NULL};

@@ -2,4 +2,4 @@
 #include "hostile.h"
 
 static const grapnel_factory* const factories[] = {NULL};
-HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, 1, factories, GRAPNEL_MANIFEST};
+HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_TARGET, 1, factories, GRAPNEL_MANIFEST, NULL};

@@ -8,4 +8,4 @@ static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grap
 }
 static const grapnel_factory factory = {sizeof(grapnel_factory), 0, {"somebody_else", 13}, create};
 static const grapnel_factory* const factories[] = {&factory};
-HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, 1, factories, GRAPNEL_MANIFEST};
+HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_TARGET, 1, factories, GRAPNEL_MANIFEST, NULL};

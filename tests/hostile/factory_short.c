@@ -3,4 +3,4 @@
 
 static const grapnel_factory factory = {8, 0, {HOSTILE_NAME, sizeof HOSTILE_NAME - 1}, NULL};
 static const grapnel_factory* const factories[] = {&factory};
-HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, 1, factories, GRAPNEL_MANIFEST};
+HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_TARGET, 1, factories, GRAPNEL_MANIFEST, NULL};

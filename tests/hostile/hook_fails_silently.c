@@ -6,5 +6,6 @@ static int32_t GRAPNEL_CALL batch_end(grapnel_instance* instance, const grapnel_
   (void)instance;
   return GRAPNEL_ERROR;
 }
-static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_on_train_batch_end, 0, batch_end}};
+static const grapnel_hook_entry* const hooks[] = {
+    HOSTILE_HOOK(GRAPNEL_HOOK_on_train_batch_end, 0, batch_end)};
 HOSTILE_PLUGIN_WITH_HOOKS(hooks)

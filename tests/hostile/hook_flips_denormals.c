@@ -16,5 +16,6 @@ static int32_t GRAPNEL_CALL batch_start(grapnel_instance* instance, const grapne
 #endif
   return GRAPNEL_OK;
 }
-static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_on_train_batch_start, 0, batch_start}};
+static const grapnel_hook_entry* const hooks[] = {
+    HOSTILE_HOOK(GRAPNEL_HOOK_on_train_batch_start, 0, batch_start)};
 HOSTILE_PLUGIN_WITH_HOOKS(hooks)

@@ -11,6 +11,6 @@ static int32_t GRAPNEL_CALL setup(grapnel_instance* instance, const grapnel_Even
   hostile_log(hostile_host(instance), "setup was called");
   return GRAPNEL_OK;
 }
-static const grapnel_hook_entry hooks[] = {{9999, GRAPNEL_HOOK_OPTIONAL, never},
-                                           {GRAPNEL_HOOK_setup, 0, setup}};
+static const grapnel_hook_entry* const hooks[] = {HOSTILE_HOOK(9999, GRAPNEL_HOOK_OPTIONAL, never),
+                                                  HOSTILE_HOOK(GRAPNEL_HOOK_setup, 0, setup)};
 HOSTILE_PLUGIN_WITH_HOOKS(hooks)

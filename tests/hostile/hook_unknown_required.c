@@ -5,5 +5,5 @@ static int32_t GRAPNEL_CALL never(grapnel_instance* instance, const grapnel_Even
   (void)event;
   return hostile_fail(hostile_host(instance), "an unknown hook was called");
 }
-static const grapnel_hook_entry hooks[] = {{9999, 0, never}};
+static const grapnel_hook_entry* const hooks[] = {HOSTILE_HOOK(9999, 0, never)};
 HOSTILE_PLUGIN_WITH_HOOKS(hooks)

@@ -1,6 +1,6 @@
 /* What the plugins of this folder share: a well-behaved plugin in C, of which each file spoils one thing.
  *
- *   static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_setup, 0, on_setup}};
+ *   static const grapnel_hook_entry* const hooks[] = {HOSTILE_HOOK(GRAPNEL_HOOK_setup, 0, on_setup)};
  *   HOSTILE_PLUGIN_WITH_HOOKS(hooks)
  *
  * HOSTILE_PLUGIN takes a create() of the file's own, which may use hostile_new().
@@ -73,7 +73,7 @@ static inline int32_t GRAPNEL_CALL hostile_no_extension(grapnel_instance* instan
 
 /* An instance with nothing wrong. */
 static inline int32_t hostile_new(const grapnel_host* host, grapnel_instance** out,
-                                  const grapnel_hook_entry* hooks, uint32_t hook_count) {
+                                  const grapnel_hook_entry* const* hooks, uint32_t hook_count) {
   grapnel_instance* instance = calloc(1, sizeof *instance);
   if (instance == NULL) return hostile_fail(host, "no memory");
   instance->struct_size = sizeof *instance;
@@ -95,6 +95,10 @@ static inline int32_t GRAPNEL_CALL hostile_create(const grapnel_factory* factory
   return hostile_new(host, instance, NULL, 0);
 }
 
+/* An entry of a list of hooks. */
+#define HOSTILE_HOOK(hook, flags, function) \
+  (&(const grapnel_hook_entry){sizeof(grapnel_hook_entry), hook, flags, 0, function})
+
 #define HOSTILE_FACTORY(create_function)                                                     \
   static const grapnel_factory factory = {                                                   \
       sizeof(grapnel_factory), 0, {HOSTILE_NAME, sizeof HOSTILE_NAME - 1}, create_function}; \
@@ -106,7 +110,8 @@ static inline int32_t GRAPNEL_CALL hostile_create(const grapnel_factory* factory
 
 #define HOSTILE_PLUGIN(create_function) \
   HOSTILE_FACTORY(create_function)      \
-  HOSTILE_EXPORT = {sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, 1, factories, GRAPNEL_MANIFEST};
+  HOSTILE_EXPORT = {                    \
+      sizeof(grapnel_plugin), GRAPNEL_ABI_TARGET, 1, factories, GRAPNEL_MANIFEST, NULL};
 
 /* Its instances have these hooks. */
 #define HOSTILE_PLUGIN_WITH_HOOKS(hook_array)                                                     \

@@ -47,7 +47,8 @@ static int32_t GRAPNEL_CALL batch_start(grapnel_instance* instance, const grapne
   free(zeros);
   return status;
 }
-static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_on_train_batch_start, 0, batch_start}};
+static const grapnel_hook_entry* const hooks[] = {
+    HOSTILE_HOOK(GRAPNEL_HOOK_on_train_batch_start, 0, batch_start)};
 
 static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
                                    grapnel_instance** instance) {

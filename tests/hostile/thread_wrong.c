@@ -1,4 +1,4 @@
-/* It asks the host for a stop from a thread of its own; the answer has to be GRAPNEL_NOT_NOW. A log line
+/* It asks the host for a stop from a thread of its own; the answer has to be GRAPNEL_WRONG_THREAD. A log line
  * from there is allowed. The hook fails when the host took the request. */
 #include <pthread.h>
 
@@ -23,8 +23,9 @@ static int32_t GRAPNEL_CALL batch_end(grapnel_instance* instance, const grapnel_
   if (pthread_create(&thread, NULL, elsewhere, (void*)host) != 0)
     return hostile_fail(host, "no thread");
   pthread_join(thread, NULL);
-  if (answer == GRAPNEL_NOT_NOW) return GRAPNEL_OK;
+  if (answer == GRAPNEL_WRONG_THREAD) return GRAPNEL_OK;
   return hostile_fail(host, "the host took a request from another thread");
 }
-static const grapnel_hook_entry hooks[] = {{GRAPNEL_HOOK_on_train_batch_end, 0, batch_end}};
+static const grapnel_hook_entry* const hooks[] = {
+    HOSTILE_HOOK(GRAPNEL_HOOK_on_train_batch_end, 0, batch_end)};
 HOSTILE_PLUGIN_WITH_HOOKS(hooks)

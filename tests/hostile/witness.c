@@ -53,8 +53,8 @@ static int32_t GRAPNEL_CALL destroy(grapnel_instance* instance) {
 #include <grapnel/hooks.def>
 #undef GRAPNEL_HOOK
 
-static const grapnel_hook_entry hooks[] = {
-#define GRAPNEL_HOOK(id, name, event, stage, module) {id, 0, call_##name},
+static const grapnel_hook_entry* const hooks[] = {
+#define GRAPNEL_HOOK(id, name, event, stage, module) HOSTILE_HOOK(id, 0, call_##name),
 #include <grapnel/hooks.def>
 #undef GRAPNEL_HOOK
 };

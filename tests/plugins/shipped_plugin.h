@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -16,9 +17,15 @@
 
 namespace grapnel::test {
 
+// Where the plugins are: those of this build, unless GRAPNEL_TEST_PLUGINS names others.
+inline std::filesystem::path shipped_plugins() {
+  const char* others = std::getenv("GRAPNEL_TEST_PLUGINS");
+  return others != nullptr ? others : PLUGINS;
+}
+
 // parameters: as run.json would give them. Throws std::runtime_error when the library can't be loaded.
 inline CallbackHandle shipped_plugin(const std::string& id, const std::string& parameters = "{}") {
-  const auto directory = std::filesystem::path(PLUGINS);
+  const std::filesystem::path directory = shipped_plugins();
   void* library = dlopen((directory / (id + ".so")).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw std::runtime_error(dlerror());
   const auto* entry =

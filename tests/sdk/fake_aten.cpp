@@ -38,6 +38,7 @@ class Arguments {
     if (value.tag == GRAPNEL_VALUE_I64) return static_cast<double>(value.u.i64);
     throw std::invalid_argument("a number was expected");
   }
+  std::int32_t dtype() { return static_cast<std::int32_t>(next(GRAPNEL_VALUE_DTYPE).u.i64); }
 
  private:
   const grapnel_value& next(std::int32_t tag) {
@@ -116,7 +117,7 @@ const std::map<std::string, Operator, std::less<>>& operators() {
       {"aten::to.dtype",
        [](Arguments& a) {
          FakeTensor copy = a.tensor();
-         copy.dtype = static_cast<std::int32_t>(a.number());
+         copy.dtype = a.dtype();
          map_in_place(copy, [](double x) { return x; });
          return Values{std::make_shared<FakeTensor>(copy)};
        }},

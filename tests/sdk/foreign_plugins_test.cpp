@@ -45,7 +45,7 @@ TEST_CASE("a plugin in C counts, logs, and restores its state from a checkpoint"
 
 TEST_CASE("a plugin with its own C++ runtime throws and catches across threads inside") {
   RecordingHost host;
-  host.params = {{"fail_at_end", false}, {"label", std::string("guest")}};
+  host.params = {{"fail_at_end", false}, {"title", std::string("guest")}};
   PluginFile plugin(file("guest.so"));
   RecordedState saved;
   {
@@ -67,7 +67,7 @@ TEST_CASE(
     "an exception inside another C++ runtime stays in its library, and exceptions of this runtime "
     "still work") {
   RecordingHost host;
-  host.params = {{"fail_at_end", true}, {"label", std::string("guest")}};
+  host.params = {{"fail_at_end", true}, {"title", std::string("guest")}};
   PluginFile plugin(file("guest.so"));
   RunningCallback guest(host, plugin.entry(), "guest");
   try {

@@ -118,7 +118,7 @@ TEST_CASE("each hook of hooks.def reaches the function of its name with its own 
 #include <grapnel/hooks.def>
 #undef GRAPNEL_HOOK
   CHECK(host.log == expected);
-  CHECK(callback.hooks().size() == GRAPNEL_HOOK_COUNT);
+  CHECK(callback.hooks().size() == GRAPNEL_HOOK_COUNT_KNOWN);
 }
 
 TEST_CASE("events give the fields of the ABI's structs") {
@@ -149,11 +149,11 @@ TEST_CASE("events give the fields of the ABI's structs") {
                                              "info: 3"});
 }
 
-TEST_CASE("an event that is shorter than the hook's struct is refused, not read") {
+TEST_CASE("a field that is not in the host's event is refused, not read") {
   RecordingHost host;
   RunningCallback callback(host, plugin_of<Reads>(), "it");
   grapnel_Event event{sizeof(grapnel_Event), GRAPNEL_HOOK_on_exception};
-  CHECK(callback.call(GRAPNEL_HOOK_on_exception, &event) == GRAPNEL_INVALID_ARGUMENT);
+  CHECK(callback.call(GRAPNEL_HOOK_on_exception, &event) == GRAPNEL_ERROR);
   CHECK(host.log.empty());
 }
 

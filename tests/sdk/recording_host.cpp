@@ -162,14 +162,15 @@ RunningCallback::~RunningCallback() {
 
 const grapnel_hook_entry* RunningCallback::entry(std::uint32_t hook) const {
   for (std::uint32_t i = 0; i < instance_->hook_count; ++i) {
-    if (instance_->hooks[i].hook == hook) return &instance_->hooks[i];
+    if (instance_->hooks[i]->hook == hook) return instance_->hooks[i];
   }
   return nullptr;
 }
 
 std::vector<std::uint32_t> RunningCallback::hooks() const {
   std::vector<std::uint32_t> ids;
-  for (std::uint32_t i = 0; i < instance_->hook_count; ++i) ids.push_back(instance_->hooks[i].hook);
+  for (std::uint32_t i = 0; i < instance_->hook_count; ++i)
+    ids.push_back(instance_->hooks[i]->hook);
   return ids;
 }
 
@@ -336,7 +337,8 @@ std::int32_t RunningCallback::load(const RecordedState& saved) {
   Reader reader{};
   reader.state = &saved;
   reader.host = host_;
-  reader.abi.struct_size = sizeof(grapnel_state_reader);
+  // Without type(), as in a host of before.
+  reader.abi.struct_size = GRAPNEL_END_OF(grapnel_state_reader, key);
   reader.abi.version = to_abi(saved.version);
   reader.abi.get_tensor = [](const grapnel_state_reader* r, grapnel_string key,
                              grapnel_tensor** owned) {

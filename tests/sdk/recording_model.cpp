@@ -90,8 +90,17 @@ std::int32_t end_lease(const grapnel_host* host, grapnel_lease* lease) {
 std::int32_t flops(const grapnel_host*, double*) {
   return GRAPNEL_NOT_FOUND;
 }
-const grapnel_module module_table = {
-    sizeof(grapnel_module), 0, generation, count, entry, grad, lease_weights, end_lease, flops};
+// Without freeze(), as in a host of before.
+const grapnel_module module_table = {GRAPNEL_END_OF(grapnel_module, flops_per_batch),
+                                     0,
+                                     generation,
+                                     count,
+                                     entry,
+                                     grad,
+                                     lease_weights,
+                                     end_lease,
+                                     flops,
+                                     nullptr};
 
 // ---- optimizers
 std::int32_t optimizer_count(const grapnel_host* host, std::uint64_t* out) {

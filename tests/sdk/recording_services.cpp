@@ -285,7 +285,9 @@ std::int32_t call_operator(const grapnel_host* host, const grapnel_operator* op,
   }
   return GRAPNEL_OK;
 }
-const grapnel_aten aten_table = {sizeof(grapnel_aten), 0, find_operator, call_operator};
+// Without describe() and call_named(), as in a host of before.
+const grapnel_aten aten_table = {
+    GRAPNEL_END_OF(grapnel_aten, call), 0, find_operator, call_operator, nullptr, nullptr};
 
 }  // namespace
 

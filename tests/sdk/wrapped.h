@@ -14,8 +14,8 @@ template <class T>
 const grapnel_plugin& plugin_of() {
   static constexpr std::array<grapnel_factory, 1> factories{plugin::callback<T>("it")};
   static constexpr std::array<const grapnel_factory*, 1> pointers{&factories[0]};
-  static constexpr grapnel_plugin entry{sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, 1,
-                                        pointers.data(), nullptr};
+  static constexpr grapnel_plugin entry{
+      sizeof(grapnel_plugin), GRAPNEL_ABI_TARGET, 1, pointers.data(), nullptr, nullptr};
   return entry;
 }
 

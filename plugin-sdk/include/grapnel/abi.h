@@ -4,16 +4,25 @@
  * in C, C++ or Rust, loads in every host of the same ABI major, whatever LibTorch that host uses.
  *
  * Dialect. 64-bit little-endian. Fixed-width integers, doubles and pointers only; no bool, enum,
- * long, bit-field or struct return; no implicit padding; reserved fields are zero. Strings are
- * UTF-8, pointer and length, never NUL-terminated, valid until the call returns unless the function
- * says longer; those from a plugin are at most GRAPNEL_MAX_TEXT_BYTES long. The side that allocates
- * memory frees it; a handle in an output named `owned` is the caller's to release. A flag is an
- * int32_t: 0 or 1.
+ * long, bit-field or struct return; no implicit padding. Strings are UTF-8, pointer and length,
+ * never NUL-terminated, valid until the call returns unless the function says longer; those from a
+ * plugin are at most GRAPNEL_MAX_TEXT_BYTES long. The side that allocates memory frees it; a handle
+ * in an output named `owned` is the caller's to release. A yes-or-no value is an int32_t: 0 or 1.
  *
- * Growth. A growable struct starts with struct_size, written by its owner. A field exists only if
- * struct_size >= GRAPNEL_END_OF(type, field). Fields are only appended, and their meaning never
- * changes. Growable structs are allocated by their owner and passed by pointer, never for the other
- * side to fill. Structs without struct_size are frozen within their major.
+ * Growth. A growable struct starts with struct_size, written by its owner, and is passed by
+ * pointer, never for the other side to fill; arrays of them are arrays of pointers. Fields are only
+ * appended, and their meaning never changes. A field exists where GRAPNEL_HAS(pointer, field)
+ * holds: test the field that you use, never the size of the struct. Structs without struct_size
+ * are frozen within their major.
+ *   A table grows by functions that complete it. When a function has to take other arguments or to
+ * mean something else, the extension gets a new id ("grapnel.log/2"), and hosts offer both.
+ *   A plugin is written for one minor, GRAPNEL_ABI_TARGET: these headers show nothing newer, and a
+ * host takes every target from GRAPNEL_ABI_LOWEST_MINOR up to its own minor. Raise the target only
+ * for what you need: plugin.json's "abi" sets it where grapnel_add_plugin() builds the plugin.
+ *   Reserved fields are zero. The host refuses, by name, a reserved field that isn't and a flag of
+ * the high 16 bits that it doesn't know; it ignores unknown flags of the low 16 bits. A value that
+ * a newer header defines (a kind of request, a tag, an element type) is answered with
+ * GRAPNEL_UNSUPPORTED, so that a plugin can do without.
  *
  * Errors. Every function returns an int32_t status, GRAPNEL_OK or another one below; results go
  * through output pointers, which come last and are set only with GRAPNEL_OK. Nothing is thrown
@@ -22,13 +31,24 @@
  * and keeps its exception: if the hook returns GRAPNEL_PENDING too, the host rethrows it, else it
  * logs it.
  *
- * Threads. [train-thread]: only from within create, init, a hook or a state function, on the thread
- * that called it. [any-thread]: from any thread of the plugin, at any time between create and
- * destroy. A function without a tag is [train-thread]. The host calls an instance from one thread
- * at a time.
+ * Threads. [train-thread]: only within a call that the host makes into the instance (create, init,
+ * a hook, a function of its extensions, get_extension, destroy), on the thread that makes it; on
+ * another thread it returns GRAPNEL_WRONG_THREAD, outside of such a call GRAPNEL_NOT_NOW.
+ * [any-thread]: from any thread of the plugin, at any time after create began. A function without
+ * a tag is [train-thread]. The host calls an instance from one thread at a time.
  *
- * The major is 0 until the plugin system is complete: within it a minor may still change anything,
- * and the host refuses every minor but its own. From major 1 on, the rules above hold forever.
+ * Lifetime. The library stays loaded to the end of the process, and its static destructors are not
+ * run. grapnel_host stays valid as long: after destroy its functions and those of its extensions
+ * return GRAPNEL_NOT_NOW. Tables of extensions are the same for every instance and valid as long.
+ * Handles belong to the instance that got them, another one's is refused. A handle of an event is
+ * valid until the hook returns; its address says nothing, and a later hook's is another one.
+ *
+ * Tensors of a batch, of outputs and of events are the plugin's own copies (made when one side
+ * writes): nothing that it does to them reaches the data set or another callback. Only the model's
+ * parameters, buffers and gradients are live.
+ *
+ * The major is 0 until the plugin system is complete: within it a minor may still change what is
+ * there, and then raises GRAPNEL_ABI_LOWEST_MINOR. From major 1 on, the rules above hold forever.
  */
 #ifndef GRAPNEL_ABI_H_
 #define GRAPNEL_ABI_H_
@@ -37,7 +57,18 @@
 #include <stdint.h>
 
 #define GRAPNEL_ABI_MAJOR 0
-#define GRAPNEL_ABI_MINOR 3
+#define GRAPNEL_ABI_MINOR 4
+/* The oldest target that hosts of this minor run. */
+#define GRAPNEL_ABI_LOWEST_MINOR 4
+
+/* The minor that a plugin is written for: what a newer one appended is not declared. */
+#if !defined(GRAPNEL_ABI_TARGET)
+#define GRAPNEL_ABI_TARGET GRAPNEL_ABI_LOWEST_MINOR
+#elif GRAPNEL_ABI_TARGET < GRAPNEL_ABI_LOWEST_MINOR
+#error "GRAPNEL_ABI_TARGET is older than what hosts run; see GRAPNEL_ABI_LOWEST_MINOR"
+#elif GRAPNEL_ABI_TARGET > GRAPNEL_ABI_MINOR
+#error "GRAPNEL_ABI_TARGET is newer than these headers; build with a newer SDK"
+#endif
 
 /* The one symbol that a plugin exports: a const struct grapnel_plugin of this name. */
 #define GRAPNEL_PLUGIN_SYMBOL grapnel_plugin_v0
@@ -53,22 +84,33 @@
 
 /* First byte after a field: struct_size must reach it for the field to exist. */
 #define GRAPNEL_END_OF(type, field) (offsetof(type, field) + sizeof(((type*)0)->field))
+/* 1 when the growable struct that `pointer` points to has the field. */
+#define GRAPNEL_HAS(pointer, field)    \
+  ((uint64_t)(pointer)->struct_size >= \
+   (uint64_t)((const char*)(&(pointer)->field + 1) - (const char*)(pointer)))
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Status of a function. Negative: it failed. Positive: an expected outcome that is not success. */
-#define GRAPNEL_OK ((int32_t)0)
-#define GRAPNEL_NOT_FOUND ((int32_t)1)         /* no such name, index or value; outputs untouched */
-#define GRAPNEL_ERROR ((int32_t)-1)            /* the plugin failed; text given by host.fail */
-#define GRAPNEL_PENDING ((int32_t)-2)          /* the host failed and keeps the exception */
-#define GRAPNEL_INVALID_ARGUMENT ((int32_t)-3) /* the caller broke the contract; see the log */
-#define GRAPNEL_NOT_NOW ((int32_t)-4)          /* not in this hook, or on the wrong thread */
+/* Status of a function. Negative: it failed. Positive: an expected outcome that is not success.
+ * -99 to 99 are the ABI's, and no others exist; a plugin returns GRAPNEL_OK, GRAPNEL_ERROR or
+ * GRAPNEL_PENDING, and GRAPNEL_NOT_FOUND where a function says so. */
+#define GRAPNEL_OK 0
+#define GRAPNEL_NOT_FOUND 1           /* no such name, index or value; outputs untouched */
+#define GRAPNEL_ERROR (-1)            /* the plugin failed; text given by host.fail */
+#define GRAPNEL_PENDING (-2)          /* the host failed and keeps the exception */
+#define GRAPNEL_INVALID_ARGUMENT (-3) /* the caller broke the contract; see the log */
+#define GRAPNEL_NOT_NOW (-4)          /* not in this hook, or after destroy */
+#define GRAPNEL_UNSUPPORTED (-5)      /* this host doesn't know that; a newer one may */
+#define GRAPNEL_WRONG_THREAD (-6)     /* [train-thread], called on another thread */
 
-/* Longest text that the host takes from a plugin, in bytes; a longer one is
+/* Flags: whoever doesn't know one of these must refuse; unknown ones below may be ignored. */
+#define GRAPNEL_FLAGS_TO_UNDERSTAND 0xffff0000
+
+/* Longest text that the host takes from a plugin, in bytes (64 MiB); a longer one is
  * GRAPNEL_INVALID_ARGUMENT. Some functions take less and say so. */
-#define GRAPNEL_MAX_TEXT_BYTES ((uint64_t)1 << 26)
+#define GRAPNEL_MAX_TEXT_BYTES 67108864
 
 /* UTF-8 text, not NUL-terminated. data may be NULL only when size is 0. */
 typedef struct grapnel_string {
@@ -88,31 +130,31 @@ typedef struct grapnel_instance grapnel_instance;
 typedef struct grapnel_factory grapnel_factory;
 
 /* Parts of a run. */
-#define GRAPNEL_STAGE_NONE ((int32_t)0)
-#define GRAPNEL_STAGE_TRAIN ((int32_t)1)
-#define GRAPNEL_STAGE_SANITY_CHECK ((int32_t)2)
-#define GRAPNEL_STAGE_VALIDATE ((int32_t)3)
-#define GRAPNEL_STAGE_TEST ((int32_t)4)
-#define GRAPNEL_STAGE_PREDICT ((int32_t)5)
+#define GRAPNEL_STAGE_NONE 0
+#define GRAPNEL_STAGE_TRAIN 1
+#define GRAPNEL_STAGE_SANITY_CHECK 2
+#define GRAPNEL_STAGE_VALIDATE 3
+#define GRAPNEL_STAGE_TEST 4
+#define GRAPNEL_STAGE_PREDICT 5
 
 /* The kind of a run: the argument of setup and teardown. */
-#define GRAPNEL_RUN_FIT ((int32_t)1)
-#define GRAPNEL_RUN_VALIDATE ((int32_t)2)
-#define GRAPNEL_RUN_TEST ((int32_t)3)
-#define GRAPNEL_RUN_PREDICT ((int32_t)4)
+#define GRAPNEL_RUN_FIT 1
+#define GRAPNEL_RUN_VALIDATE 2
+#define GRAPNEL_RUN_TEST 3
+#define GRAPNEL_RUN_PREDICT 4
 
 /* How a run ended: the argument of on_run_end. */
-#define GRAPNEL_OUTCOME_FINISHED ((int32_t)0)    /* every planned epoch and step */
-#define GRAPNEL_OUTCOME_STOPPED ((int32_t)1)     /* a stop request was granted */
-#define GRAPNEL_OUTCOME_INTERRUPTED ((int32_t)2) /* a signal */
-#define GRAPNEL_OUTCOME_FAILED ((int32_t)3)      /* an exception */
+#define GRAPNEL_OUTCOME_FINISHED 0    /* every planned epoch and step */
+#define GRAPNEL_OUTCOME_STOPPED 1     /* a stop request was granted */
+#define GRAPNEL_OUTCOME_INTERRUPTED 2 /* a signal */
+#define GRAPNEL_OUTCOME_FAILED 3      /* an exception */
 
 /* Ids of hooks; see hooks.def. */
 enum {
 #define GRAPNEL_HOOK(id, name, event, stage, module) GRAPNEL_HOOK_##name = id,
 #include "hooks.def"
 #undef GRAPNEL_HOOK
-  GRAPNEL_HOOK_COUNT = 43
+  GRAPNEL_HOOK_COUNT_KNOWN = 43 /* to this header; a host may know more or fewer */
 };
 
 /* ---- Arguments of hooks. Growable, made by the host, valid until the hook returns. Integers and
@@ -217,14 +259,15 @@ typedef struct grapnel_RunEnd {
   grapnel_string reason; /* of a stop or a failure; empty when finished */
 } grapnel_RunEnd;
 
-/* ---- The host, as one instance sees it. Growable, made by the host, valid until destroy. */
+/* ---- The host, as one instance sees it. Growable, made by the host, valid as long as the process;
+ * after destroy it answers GRAPNEL_NOT_NOW. */
 struct grapnel_host {
   uint32_t struct_size;
   uint32_t abi_minor;  /* of the host */
   grapnel_string name; /* "grapnel" */
   grapnel_string version;
-  /* The table of an extension (grapnel/ext/) by its id, "grapnel.log/1"; valid until destroy.
-   * GRAPNEL_NOT_FOUND when the host does not offer it: degrade gracefully. [any-thread] */
+  /* The table of an extension (grapnel/ext/) by its id, "grapnel.log/1". GRAPNEL_NOT_FOUND when the
+   * host does not offer it: degrade gracefully. [any-thread] */
   int32_t(GRAPNEL_CALL* get_extension)(const grapnel_host* host, grapnel_string id,
                                        const void** table);
   /* The text of a failure that the plugin is about to return as GRAPNEL_ERROR; copied.
@@ -232,11 +275,13 @@ struct grapnel_host {
   int32_t(GRAPNEL_CALL* fail)(const grapnel_host* host, grapnel_string text);
 };
 
-/* One hook that an instance wants. */
-#define GRAPNEL_HOOK_OPTIONAL ((uint32_t)1) /* a host without the hook warns; else it refuses */
+/* One hook that an instance wants. Growable, the plugin's, valid until destroy. */
+#define GRAPNEL_HOOK_OPTIONAL 1 /* a host without the hook warns; else it refuses */
 typedef struct grapnel_hook_entry {
+  uint32_t struct_size;
   uint32_t hook;  /* GRAPNEL_HOOK_... */
   uint32_t flags; /* 0 or GRAPNEL_HOOK_OPTIONAL */
+  uint32_t reserved;
   /* event: the struct that hooks.def names for this hook, its first two fields those of
    * grapnel_Event. [train-thread] */
   int32_t(GRAPNEL_CALL* call)(grapnel_instance* instance, const grapnel_Event* event);
@@ -247,17 +292,17 @@ typedef struct grapnel_hook_entry {
  *   create  allocates; parameters are readable through the host's extension params
  *   init    gets extensions; may refuse by returning GRAPNEL_ERROR: destroy still follows
  *   hooks
- *   destroy last, once; afterwards no thread of the plugin calls the host */
+ *   destroy last, once, after anything; the host's services still work in it */
 struct grapnel_instance {
   uint32_t struct_size;
   uint32_t hook_count;
-  const grapnel_hook_entry* hooks; /* hook_count entries; read after init, fixed from then on */
-  void* self;                      /* the plugin's own; the host never reads it */
+  const grapnel_hook_entry* const* hooks; /* hook_count of them; read once, after init */
+  void* self;                             /* the plugin's own; the host never reads it */
   int32_t(GRAPNEL_CALL* init)(grapnel_instance* instance, const grapnel_host* host);
   int32_t(GRAPNEL_CALL* destroy)(grapnel_instance* instance);
   /* The plugin's table of an extension, "grapnel.state/1"; valid until destroy. GRAPNEL_NOT_FOUND
    * for an extension that the plugin does not offer, also for ids newer than this header. Called
-   * after init. NULL in an instance without any. */
+   * after init. NULL in an instance without any. [train-thread] */
   int32_t(GRAPNEL_CALL* get_extension)(grapnel_instance* instance, grapnel_string id,
                                        const void** table);
 };
@@ -273,15 +318,21 @@ struct grapnel_factory {
 };
 
 /* What the symbol GRAPNEL_PLUGIN_SYMBOL names. Growable, constant data of the plugin. */
-typedef struct grapnel_plugin {
+typedef struct grapnel_plugin grapnel_plugin;
+struct grapnel_plugin {
   uint32_t struct_size;
-  uint32_t abi_minor; /* GRAPNEL_ABI_MINOR the plugin was compiled with */
-  uint64_t factory_count;
+  uint32_t abi_minor;     /* GRAPNEL_ABI_TARGET; plugin.json's "abi" names the same */
+  uint64_t factory_count; /* 0 in a library without callbacks */
   const grapnel_factory* const* factories;
   /* Points into the section that holds plugin.json, so that no linker drops it; NULL when the
    * manifest is only a file next to the library. The host reads the file, never this pointer. */
   const void* manifest;
-} grapnel_plugin;
+  /* The library's table of an extension, for what is not part of one callback; valid as long as the
+   * library is loaded. GRAPNEL_NOT_FOUND for every id that it does not know. NULL in a library
+   * without any. [train-thread] */
+  int32_t(GRAPNEL_CALL* get_extension)(const grapnel_plugin* plugin, grapnel_string id,
+                                       const void** table);
+};
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -63,9 +63,11 @@ GRAPNEL_LAYOUT(grapnel_host, name, 8);
 GRAPNEL_LAYOUT(grapnel_host, version, 24);
 GRAPNEL_LAYOUT(grapnel_host, get_extension, 40);
 GRAPNEL_LAYOUT(grapnel_host, fail, 48);
-GRAPNEL_SIZE(grapnel_hook_entry, 16);
-GRAPNEL_LAYOUT(grapnel_hook_entry, flags, 4);
-GRAPNEL_LAYOUT(grapnel_hook_entry, call, 8);
+GRAPNEL_SIZE(grapnel_hook_entry, 24);
+GRAPNEL_LAYOUT(grapnel_hook_entry, hook, 4);
+GRAPNEL_LAYOUT(grapnel_hook_entry, flags, 8);
+GRAPNEL_LAYOUT(grapnel_hook_entry, reserved, 12);
+GRAPNEL_LAYOUT(grapnel_hook_entry, call, 16);
 GRAPNEL_SIZE(grapnel_instance, 48);
 GRAPNEL_LAYOUT(grapnel_instance, hook_count, 4);
 GRAPNEL_LAYOUT(grapnel_instance, hooks, 8);
@@ -76,10 +78,11 @@ GRAPNEL_LAYOUT(grapnel_instance, get_extension, 40);
 GRAPNEL_SIZE(grapnel_factory, 32);
 GRAPNEL_LAYOUT(grapnel_factory, callback, 8);
 GRAPNEL_LAYOUT(grapnel_factory, create, 24);
-GRAPNEL_SIZE(grapnel_plugin, 32);
+GRAPNEL_SIZE(grapnel_plugin, 40);
 GRAPNEL_LAYOUT(grapnel_plugin, abi_minor, 4);
 GRAPNEL_LAYOUT(grapnel_plugin, factory_count, 8);
 GRAPNEL_LAYOUT(grapnel_plugin, factories, 16);
 GRAPNEL_LAYOUT(grapnel_plugin, manifest, 24);
+GRAPNEL_LAYOUT(grapnel_plugin, get_extension, 32);
 
 #endif /* GRAPNEL_ABI_LAYOUT_H_ */

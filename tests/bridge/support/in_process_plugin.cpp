@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <stdexcept>
 
 #include "toy_training.h"
@@ -120,6 +121,16 @@ grapnel_value value_of(std::string_view content) {
   value.u.string = content.data();
   return value;
 }
+grapnel_value enumerated(std::int32_t tag, std::int64_t number) {
+  grapnel_value value{tag, 0, 0, {nullptr}};
+  value.u.i64 = number;
+  return value;
+}
+grapnel_value device(std::string_view name) {
+  grapnel_value value = value_of(name);
+  value.tag = GRAPNEL_VALUE_DEVICE;
+  return value;
+}
 grapnel_value value_of(const char* content) {
   return value_of(std::string_view(content));
 }
@@ -136,7 +147,8 @@ struct InProcessPlugin::Instance {
   grapnel_instance abi{};
   InProcessPlugin* plugin = nullptr;
   Caller caller;
-  std::vector<grapnel_hook_entry> entries;
+  std::deque<grapnel_hook_entry> entries;
+  std::vector<const grapnel_hook_entry*> hooks;  // their addresses
 
   static Instance& of(grapnel_instance* instance) { return *reinterpret_cast<Instance*>(instance); }
   static std::int32_t call_hook(grapnel_instance* instance, const grapnel_Event* event) {
@@ -191,11 +203,13 @@ struct InProcessPlugin::Instance {
     instance->plugin = plugin;
     instance->caller.host = host;
     for (const auto& [hook, function] : plugin->hooks) {
-      instance->entries.push_back({hook, plugin->hook_flags, &call_hook});
+      instance->hooks.push_back(&instance->entries.emplace_back(
+          grapnel_hook_entry{sizeof(grapnel_hook_entry), hook, plugin->hook_flags,
+                             plugin->hook_reserved, &call_hook}));
     }
     instance->abi = {sizeof(grapnel_instance),
-                     static_cast<std::uint32_t>(instance->entries.size()),
-                     instance->entries.data(),
+                     static_cast<std::uint32_t>(instance->hooks.size()),
+                     instance->hooks.data(),
                      nullptr,
                      &call_init,
                      &call_destroy,

@@ -70,6 +70,9 @@ grapnel_value value_of(bool flag);
 grapnel_value value_of(std::string_view text);
 grapnel_value value_of(const char* text);  // which would be taken for a bool
 grapnel_value none();
+// GRAPNEL_VALUE_DTYPE and the like.
+grapnel_value enumerated(std::int32_t tag, std::int64_t number);
+grapnel_value device(std::string_view name);
 
 class InProcessPlugin {
  public:
@@ -89,7 +92,8 @@ class InProcessPlugin {
 
   std::map<std::uint32_t, HookFunction> hooks;
   std::uint32_t hook_flags = 0;
-  LifeFunction create;  // before the instance is made
+  std::uint32_t hook_reserved = 0;  // of each entry
+  LifeFunction create;              // before the instance is made
   LifeFunction init;
   LifeFunction destroy;
   std::function<std::int32_t(const Caller&, const grapnel_state_writer*)> save;

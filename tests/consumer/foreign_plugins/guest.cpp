@@ -45,7 +45,7 @@ double through_another_thread(double loss) {
 class Guest final : public grapnel::plugin::Callback {
  public:
   explicit Guest(const Params& params)
-      : fail_at_end_(params.get("fail_at_end", false)), label_(params.get("label", "guest")) {}
+      : fail_at_end_(params.get("fail_at_end", false)), title_(params.get("title", "guest")) {}
 
   void on_train_batch_end(TrainBatchEnd& event) override {
     const std::unique_ptr<Loss> loss =
@@ -56,7 +56,7 @@ class Guest final : public grapnel::plugin::Callback {
     if (calls_of_this_thread != 0) throw std::logic_error("thread locals are shared");
     const auto logger = event.logger();
     std::thread([logger, this] {
-      if (losses_.size() == 1) logger.info(label_ + " speaks from a thread");
+      if (losses_.size() == 1) logger.info(title_ + " speaks from a thread");
     }).join();
   }
 
@@ -64,7 +64,7 @@ class Guest final : public grapnel::plugin::Callback {
     std::ostringstream line;
     double sum = 0;
     for (const double loss : losses_) sum += loss;
-    line << label_ << ": " << losses_.size() << " losses, sum " << sum;
+    line << title_ << ": " << losses_.size() << " losses, sum " << sum;
     event.log_info(line.str());
     if (fail_at_end_) throw std::out_of_range("asked to fail");
   }
@@ -76,7 +76,7 @@ class Guest final : public grapnel::plugin::Callback {
 
  private:
   bool fail_at_end_;
-  std::string label_;
+  std::string title_;
   std::vector<double> losses_;
 };
 

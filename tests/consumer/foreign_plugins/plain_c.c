@@ -53,9 +53,11 @@ static int32_t GRAPNEL_CALL on_fit_end(grapnel_instance* instance, const grapnel
   return self->log->write(self->host, GRAPNEL_LOG_INFO, text(line));
 }
 
-static const grapnel_hook_entry hooks[] = {
-    {GRAPNEL_HOOK_on_train_batch_end, 0, on_train_batch_end},
-    {GRAPNEL_HOOK_on_fit_end, 0, on_fit_end},
+#define HOOK(id, flags, function) \
+  (&(const grapnel_hook_entry){sizeof(grapnel_hook_entry), id, flags, 0, function})
+static const grapnel_hook_entry* const hooks[] = {
+    HOOK(GRAPNEL_HOOK_on_train_batch_end, 0, on_train_batch_end),
+    HOOK(GRAPNEL_HOOK_on_fit_end, 0, on_fit_end),
 };
 
 /* ---- State */
@@ -129,5 +131,5 @@ static const grapnel_factory batch_counter_factory = {
 static const grapnel_factory* const factories[] = {&batch_counter_factory};
 
 GRAPNEL_PLUGIN_EXPORT extern const grapnel_plugin GRAPNEL_PLUGIN_SYMBOL;
-const grapnel_plugin GRAPNEL_PLUGIN_SYMBOL = {sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, 1,
-                                              factories, GRAPNEL_MANIFEST};
+const grapnel_plugin GRAPNEL_PLUGIN_SYMBOL = {
+    sizeof(grapnel_plugin), GRAPNEL_ABI_TARGET, 1, factories, GRAPNEL_MANIFEST, NULL};

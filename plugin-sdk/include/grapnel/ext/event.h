@@ -28,7 +28,7 @@ extern "C" {
 
 /* Flags of an argument. With a default it is optional; with the default NONE it may also be
  * nothing, for any type. */
-#define GRAPNEL_EVENT_HAS_DEFAULT ((uint32_t)1)
+#define GRAPNEL_EVENT_HAS_DEFAULT 1
 
 /* Growable, the plugin's; lives until destroy. */
 typedef struct grapnel_event_argument {
@@ -63,6 +63,12 @@ typedef struct grapnel_event_handlers {
   int32_t(GRAPNEL_CALL* handler)(grapnel_instance* instance, uint64_t index,
                                  const grapnel_event_handler** handler);
 } grapnel_event_handlers;
+
+/* The host's, from grapnel_host.get_extension: it calls handlers of user-defined events. */
+typedef struct grapnel_event_support {
+  uint32_t struct_size;
+  uint32_t reserved;
+} grapnel_event_support;
 
 #ifdef __cplusplus
 }

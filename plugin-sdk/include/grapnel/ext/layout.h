@@ -23,10 +23,21 @@ GRAPNEL_SIZE(grapnel_value, 24);
 GRAPNEL_LAYOUT(grapnel_value, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_value, size, 8);
 GRAPNEL_LAYOUT(grapnel_value, u, 16);
-GRAPNEL_SIZE(grapnel_aten, 24);
+GRAPNEL_SIZE(grapnel_operator_argument, 40);
+GRAPNEL_LAYOUT(grapnel_operator_argument, flags, 4);
+GRAPNEL_LAYOUT(grapnel_operator_argument, name, 8);
+GRAPNEL_LAYOUT(grapnel_operator_argument, type, 24);
+GRAPNEL_SIZE(grapnel_operator_info, 40);
+GRAPNEL_LAYOUT(grapnel_operator_info, argument_count, 4);
+GRAPNEL_LAYOUT(grapnel_operator_info, arguments, 8);
+GRAPNEL_LAYOUT(grapnel_operator_info, result_count, 16);
+GRAPNEL_LAYOUT(grapnel_operator_info, schema, 24);
+GRAPNEL_SIZE(grapnel_aten, 40);
 GRAPNEL_LAYOUT(grapnel_aten, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_aten, find, 8);
 GRAPNEL_LAYOUT(grapnel_aten, call, 16);
+GRAPNEL_LAYOUT(grapnel_aten, describe, 24);
+GRAPNEL_LAYOUT(grapnel_aten, call_named, 32);
 
 /* batch.h */
 GRAPNEL_SIZE(grapnel_batches, 48);
@@ -54,6 +65,8 @@ GRAPNEL_LAYOUT(grapnel_event_handlers, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_event_handlers, count, 8);
 GRAPNEL_LAYOUT(grapnel_event_handlers, handler, 16);
 
+GRAPNEL_SIZE(grapnel_event_support, 8);
+
 /* log.h */
 GRAPNEL_SIZE(grapnel_log, 24);
 GRAPNEL_LAYOUT(grapnel_log, reserved, 4);
@@ -78,7 +91,7 @@ GRAPNEL_LAYOUT(grapnel_module_entry, trainable, 4);
 GRAPNEL_LAYOUT(grapnel_module_entry, name, 8);
 GRAPNEL_LAYOUT(grapnel_module_entry, tensor, 24);
 GRAPNEL_LAYOUT(grapnel_module_entry, mask, 32);
-GRAPNEL_SIZE(grapnel_module, 64);
+GRAPNEL_SIZE(grapnel_module, 72);
 GRAPNEL_LAYOUT(grapnel_module, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_module, generation, 8);
 GRAPNEL_LAYOUT(grapnel_module, count, 16);
@@ -87,6 +100,7 @@ GRAPNEL_LAYOUT(grapnel_module, grad, 32);
 GRAPNEL_LAYOUT(grapnel_module, lease_weights, 40);
 GRAPNEL_LAYOUT(grapnel_module, end_lease, 48);
 GRAPNEL_LAYOUT(grapnel_module, flops_per_batch, 56);
+GRAPNEL_LAYOUT(grapnel_module, freeze, 64);
 
 /* optimizers.h */
 GRAPNEL_SIZE(grapnel_optimizer_group, 40);
@@ -141,7 +155,7 @@ GRAPNEL_LAYOUT(grapnel_state_writer, put_i64, 24);
 GRAPNEL_LAYOUT(grapnel_state_writer, put_f64, 32);
 GRAPNEL_LAYOUT(grapnel_state_writer, put_string, 40);
 GRAPNEL_LAYOUT(grapnel_state_writer, put_bytes, 48);
-GRAPNEL_SIZE(grapnel_state_reader, 80);
+GRAPNEL_SIZE(grapnel_state_reader, 88);
 GRAPNEL_LAYOUT(grapnel_state_reader, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_state_reader, version, 8);
 GRAPNEL_LAYOUT(grapnel_state_reader, get_tensor, 24);
@@ -151,11 +165,14 @@ GRAPNEL_LAYOUT(grapnel_state_reader, get_string, 48);
 GRAPNEL_LAYOUT(grapnel_state_reader, get_bytes, 56);
 GRAPNEL_LAYOUT(grapnel_state_reader, count, 64);
 GRAPNEL_LAYOUT(grapnel_state_reader, key, 72);
+GRAPNEL_LAYOUT(grapnel_state_reader, type, 80);
 GRAPNEL_SIZE(grapnel_state, 32);
 GRAPNEL_LAYOUT(grapnel_state, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_state, key, 8);
 GRAPNEL_LAYOUT(grapnel_state, save, 16);
 GRAPNEL_LAYOUT(grapnel_state, load, 24);
+
+GRAPNEL_SIZE(grapnel_state_support, 8);
 
 /* tensors.h */
 GRAPNEL_SIZE(grapnel_tensor_info, 64);

@@ -13,10 +13,10 @@ extern "C" {
 
 #define GRAPNEL_EXT_LOG "grapnel.log/1"
 
-#define GRAPNEL_LOG_DEBUG ((int32_t)0)
-#define GRAPNEL_LOG_INFO ((int32_t)1)
-#define GRAPNEL_LOG_WARNING ((int32_t)2)
-#define GRAPNEL_LOG_ERROR ((int32_t)3)
+#define GRAPNEL_LOG_DEBUG 0
+#define GRAPNEL_LOG_INFO 1
+#define GRAPNEL_LOG_WARNING 2
+#define GRAPNEL_LOG_ERROR 3
 
 typedef struct grapnel_log {
   uint32_t struct_size;

@@ -16,10 +16,10 @@ extern "C" {
 
 /* Flags of a record. Neither ON_STEP nor ON_EPOCH: the default of the running hook (training batch
  * hooks log per step, all others per epoch). */
-#define GRAPNEL_METRIC_ON_STEP ((uint32_t)1)
-#define GRAPNEL_METRIC_ON_EPOCH ((uint32_t)2)
-#define GRAPNEL_METRIC_PROG_BAR ((uint32_t)4)  /* show it in the progress bar */
-#define GRAPNEL_METRIC_NO_LOGGER ((uint32_t)8) /* don't send it to the loggers */
+#define GRAPNEL_METRIC_ON_STEP 1
+#define GRAPNEL_METRIC_ON_EPOCH 2
+#define GRAPNEL_METRIC_PROG_BAR 4  /* show it in the progress bar */
+#define GRAPNEL_METRIC_NO_LOGGER 8 /* don't send it to the loggers */
 
 /* How to log one record. Growable, made by the plugin; the host reads the fields that it has. */
 typedef struct grapnel_metric_options {

@@ -17,18 +17,19 @@ extern "C" {
 
 #define GRAPNEL_EXT_MODULE "grapnel.module/1"
 
-#define GRAPNEL_MODULE_PARAMETERS ((int32_t)0)
-#define GRAPNEL_MODULE_BUFFERS ((int32_t)1)
+#define GRAPNEL_MODULE_PARAMETERS 0
+#define GRAPNEL_MODULE_BUFFERS 1
 
-/* Growable, the host's, valid until the generation changes. */
+/* Growable, the host's, valid until the generation changes; within the call that notices it, until
+ * that call returns. */
 typedef struct grapnel_module_entry {
   uint32_t struct_size;
   int32_t trainable;      /* flag: requires_grad; 0 for buffers */
   grapnel_string name;    /* "layers.0.weight" */
-  grapnel_tensor* tensor; /* borrowed, always the live one */
+  grapnel_tensor* tensor; /* borrowed, always the live one: what is written to it trains */
   /* 1 for elements that stay, 0 for pruned ones, in the shape and type of tensor; NULL while the
    * parameter is not pruned, and for buffers. Borrowed, live (more elements may be pruned within a
-   * generation), read only. */
+   * generation), read only: operators read a copy of it. */
   grapnel_tensor* mask;
 } grapnel_module_entry;
 
@@ -48,7 +49,9 @@ typedef struct grapnel_module {
   int32_t(GRAPNEL_CALL* grad)(const grapnel_host* host, uint64_t index, grapnel_tensor** owned);
   /* Replaces the entries' tensors by others of the same shape and type until end_lease: first those
    * of the parameters with the given indices, then those of the buffers. The host keeps the
-   * tensors, the plugin its handles of them. reason: for people, "validate the average". Of several
+   * tensors, the plugin its handles of them; they share no memory with the model. reason: for
+   * people, "validate the average". GRAPNEL_NOT_NOW from on_before_zero_grad to
+   * on_before_optimizer_step, in on_save_checkpoint, on_exception and on_run_end. Of several
    * leases of one entry, also of different plugins, the last taken counts; they may end in any
    * order. Masks apply on top of leases. */
   int32_t(GRAPNEL_CALL* lease_weights)(const grapnel_host* host, const uint64_t* parameters,
@@ -61,6 +64,11 @@ typedef struct grapnel_module {
   /* Floating-point operations of one forward and backward pass over a batch; GRAPNEL_NOT_FOUND when
    * the model does not report them. */
   int32_t(GRAPNEL_CALL* flops_per_batch)(const grapnel_host* host, double* flops);
+  /* The parameters with the given indices get no gradient until end_lease; those that have none
+   * anyway stay as they are. */
+  int32_t(GRAPNEL_CALL* freeze)(const grapnel_host* host, const uint64_t* parameters,
+                                uint64_t parameter_count, grapnel_string reason,
+                                grapnel_lease** lease);
 } grapnel_module;
 
 #ifdef __cplusplus

@@ -16,20 +16,20 @@ extern "C" {
 
 /* While a fit runs, until its teardown: end it after this batch; min_epochs and min_steps may defer it.
  * In a validation, test or prediction it returns GRAPNEL_OK and has no effect. */
-#define GRAPNEL_REQUEST_STOP ((int32_t)1)
+#define GRAPNEL_REQUEST_STOP 1
 /* In on_train_batch_start: no step on this batch. */
-#define GRAPNEL_REQUEST_SKIP_BATCH ((int32_t)2)
+#define GRAPNEL_REQUEST_SKIP_BATCH 2
 /* In on_before_optimizer_step: no update of the weights. */
-#define GRAPNEL_REQUEST_SKIP_STEP ((int32_t)3)
+#define GRAPNEL_REQUEST_SKIP_STEP 3
 /* From on_train_epoch_start to the end of the epoch's last batch: goes to the end of the epoch; in
  * on_train_batch_start at once, elsewhere after this batch. */
-#define GRAPNEL_REQUEST_END_EPOCH ((int32_t)4)
+#define GRAPNEL_REQUEST_END_EPOCH 4
 /* From on_train_epoch_start to the end of the epoch's last batch, outside of a validation: runs the
  * validation after this batch. */
-#define GRAPNEL_REQUEST_EVALUATE ((int32_t)5)
+#define GRAPNEL_REQUEST_EVALUATE 5
 /* From on_train_epoch_start to on_train_epoch_end: writes a checkpoint after this batch; in
  * on_train_epoch_end, after the epoch. */
-#define GRAPNEL_REQUEST_SAVE ((int32_t)6)
+#define GRAPNEL_REQUEST_SAVE 6
 
 typedef struct grapnel_request {
   uint32_t struct_size;

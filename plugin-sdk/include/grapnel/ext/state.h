@@ -16,8 +16,15 @@ extern "C" {
 #define GRAPNEL_EXT_STATE "grapnel.state/1"
 
 /* Largest state of one instance: entries, and bytes of all entries that are not tensors. */
-#define GRAPNEL_STATE_MAX_ENTRIES ((uint64_t)65536)
-#define GRAPNEL_STATE_MAX_BYTES ((uint64_t)1 << 26)
+#define GRAPNEL_STATE_MAX_ENTRIES 65536
+#define GRAPNEL_STATE_MAX_BYTES 67108864
+
+/* What a value was put as. */
+#define GRAPNEL_STATE_TYPE_TENSOR 1 /* an array too */
+#define GRAPNEL_STATE_TYPE_I64 2
+#define GRAPNEL_STATE_TYPE_F64 3
+#define GRAPNEL_STATE_TYPE_STRING 4
+#define GRAPNEL_STATE_TYPE_BYTES 5
 
 /* The host's. Each key is used once: 1 to 512 bytes of UTF-8 without control characters, enough for
  * the name of any parameter. [train-thread] */
@@ -60,6 +67,9 @@ struct grapnel_state_reader {
   int32_t(GRAPNEL_CALL* count)(const grapnel_state_reader* reader, uint64_t* count);
   int32_t(GRAPNEL_CALL* key)(const grapnel_state_reader* reader, uint64_t index,
                              grapnel_string* key);
+  /* GRAPNEL_STATE_TYPE_..., so that a migration need not try. */
+  int32_t(GRAPNEL_CALL* type)(const grapnel_state_reader* reader, grapnel_string key,
+                              int32_t* type);
 };
 
 /* The plugin's, from grapnel_instance.get_extension. */
@@ -72,6 +82,12 @@ typedef struct grapnel_state {
   int32_t(GRAPNEL_CALL* save)(grapnel_instance* instance, const grapnel_state_writer* writer);
   int32_t(GRAPNEL_CALL* load)(grapnel_instance* instance, const grapnel_state_reader* reader);
 } grapnel_state;
+
+/* The host's, from grapnel_host.get_extension: it saves and loads the states of plugins. */
+typedef struct grapnel_state_support {
+  uint32_t struct_size;
+  uint32_t reserved;
+} grapnel_state_support;
 
 #ifdef __cplusplus
 }

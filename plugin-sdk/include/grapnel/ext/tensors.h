@@ -17,24 +17,24 @@ extern "C" {
 #define GRAPNEL_EXT_TENSORS "grapnel.tensors/1"
 
 /* Element types; the numbers are those of LibTorch's ScalarType. */
-#define GRAPNEL_DTYPE_U8 ((int32_t)0)
-#define GRAPNEL_DTYPE_I8 ((int32_t)1)
-#define GRAPNEL_DTYPE_I16 ((int32_t)2)
-#define GRAPNEL_DTYPE_I32 ((int32_t)3)
-#define GRAPNEL_DTYPE_I64 ((int32_t)4)
-#define GRAPNEL_DTYPE_F16 ((int32_t)5)
-#define GRAPNEL_DTYPE_F32 ((int32_t)6)
-#define GRAPNEL_DTYPE_F64 ((int32_t)7)
-#define GRAPNEL_DTYPE_BOOL ((int32_t)11)
-#define GRAPNEL_DTYPE_BF16 ((int32_t)15)
+#define GRAPNEL_DTYPE_U8 0
+#define GRAPNEL_DTYPE_I8 1
+#define GRAPNEL_DTYPE_I16 2
+#define GRAPNEL_DTYPE_I32 3
+#define GRAPNEL_DTYPE_I64 4
+#define GRAPNEL_DTYPE_F16 5
+#define GRAPNEL_DTYPE_F32 6
+#define GRAPNEL_DTYPE_F64 7
+#define GRAPNEL_DTYPE_BOOL 11
+#define GRAPNEL_DTYPE_BF16 15
 
 /* The numbers are those of LibTorch's DeviceType. */
-#define GRAPNEL_DEVICE_CPU ((int32_t)0)
-#define GRAPNEL_DEVICE_CUDA ((int32_t)1)
+#define GRAPNEL_DEVICE_CPU 0
+#define GRAPNEL_DEVICE_CUDA 1
 
 /* The number of LibTorch's Layout. Gradients of embeddings may be sparse. */
-#define GRAPNEL_TENSOR_STRIDED ((int32_t)0)
-#define GRAPNEL_TENSOR_SPARSE ((int32_t)1)
+#define GRAPNEL_TENSOR_STRIDED 0
+#define GRAPNEL_TENSOR_SPARSE 1
 
 /* Growable, the host's, valid while the handle is; the values are those of the last describe. */
 typedef struct grapnel_tensor_info {

@@ -21,38 +21,37 @@ class Batch {
 
   std::size_t size() const {  ///< number of tensors
     std::uint64_t count = 0;
-    detail::check(table().count(host(), batch_, &count), "the tensors of a batch");
+    detail::check(context_->call<&grapnel_batches::count>(batch_, &count),
+                  "the tensors of a batch");
     return static_cast<std::size_t>(count);
   }
   std::string name(std::size_t i) const {  ///< empty where the tensor has none
     grapnel_string text{};
-    detail::check(table().name(host(), batch_, i, &text), "the name of a tensor of a batch");
+    detail::check(context_->call<&grapnel_batches::name>(batch_, i, &text),
+                  "the name of a tensor of a batch");
     return std::string(detail::from_abi(text));
   }
   Tensor operator[](std::size_t i) const {  ///< i < size(), else Error
     grapnel_tensor* owned = nullptr;
-    detail::check(table().get(host(), batch_, i, &owned), "a tensor of a batch");
+    detail::check(context_->call<&grapnel_batches::get>(batch_, i, &owned), "a tensor of a batch");
     return Tensor::adopt(*context_, owned);
   }
   /// The step sees the new tensor, the data set does not change. Only in ..._batch_start hooks.
   void replace(std::size_t i, const Tensor& tensor) {
     tensor.context();
-    detail::check(table().replace(host(), batch_, i, tensor.handle()),
+    detail::check(context_->call<&grapnel_batches::replace>(batch_, i, tensor.handle()),
                   "replacing a tensor of a batch");
   }
   /// The samples' places in the data set; empty when unknown.
   std::vector<std::int64_t> sample_indices() const {
     const std::int64_t* indices = nullptr;
     std::uint64_t count = 0;
-    const auto status = table().sample_indices(host(), batch_, &indices, &count);
+    const auto status = context_->call<&grapnel_batches::sample_indices>(batch_, &indices, &count);
     if (!detail::check_found(status, "the sample indices of a batch")) return {};
     return {indices, indices + count};
   }
 
  private:
-  const grapnel_batches& table() const { return context_->get<grapnel_batches>(); }
-  const grapnel_host* host() const { return context_->host(); }
-
   detail::Context* context_;
   grapnel_batch* batch_;
 };
@@ -68,35 +67,39 @@ class Outputs {
   /// In training it is divided by accumulate_grad_batches. Empty when the step returned none.
   std::optional<double> loss() const {
     double value = 0;
-    if (!detail::check_found(table().loss(host(), outputs_, &value), "the loss")) return {};
+    if (!detail::check_found(context_->call<&grapnel_step_outputs::loss>(outputs_, &value),
+                             "the loss"))
+      return {};
     return value;
   }
   /// Undefined when the step returned none.
   Tensor loss_tensor() const {
     grapnel_tensor* owned = nullptr;
-    if (!detail::check_found(table().loss_tensor(host(), outputs_, &owned), "the loss")) return {};
+    if (!detail::check_found(context_->call<&grapnel_step_outputs::loss_tensor>(outputs_, &owned),
+                             "the loss"))
+      return {};
     return Tensor::adopt(*context_, owned);
   }
   std::size_t size() const {  ///< number of extras, or of a prediction's tensors
     std::uint64_t count = 0;
-    detail::check(table().count(host(), outputs_, &count), "the outputs of a step");
+    detail::check(context_->call<&grapnel_step_outputs::count>(outputs_, &count),
+                  "the outputs of a step");
     return static_cast<std::size_t>(count);
   }
   std::string name(std::size_t i) const {
     grapnel_string text{};
-    detail::check(table().name(host(), outputs_, i, &text), "the name of an output");
+    detail::check(context_->call<&grapnel_step_outputs::name>(outputs_, i, &text),
+                  "the name of an output");
     return std::string(detail::from_abi(text));
   }
   Tensor operator[](std::size_t i) const {  ///< i < size(), else Error
     grapnel_tensor* owned = nullptr;
-    detail::check(table().get(host(), outputs_, i, &owned), "an output of a step");
+    detail::check(context_->call<&grapnel_step_outputs::get>(outputs_, i, &owned),
+                  "an output of a step");
     return Tensor::adopt(*context_, owned);
   }
 
  private:
-  const grapnel_step_outputs& table() const { return context_->get<grapnel_step_outputs>(); }
-  const grapnel_host* host() const { return context_->host(); }
-
   detail::Context* context_;
   grapnel_outputs* outputs_;
 };

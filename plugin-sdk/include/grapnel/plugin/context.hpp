@@ -22,7 +22,7 @@
 #include <grapnel/ext/request.h>
 #include <grapnel/ext/tensors.h>
 #include <grapnel/ext/trainer.h>
-#include <grapnel/plugin/error.hpp>
+#include <grapnel/plugin/growth.hpp>
 
 namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
@@ -67,36 +67,34 @@ class Context {
 
   const grapnel_host* host() const noexcept { return host_; }
 
-  /// The table, or null if the host has none with all fields that this wrapper knows.
+  /// The table, or null if the host has none.
   template <class Table>
   const Table* find() {
     const void*& slot = tables_[Extension<Table>::slot];
-    if (slot == nullptr) {
-      const auto* table = static_cast<const Table*>(find_table(host_, Extension<Table>::id));
-      if (table == nullptr || table->struct_size < sizeof(Table)) return nullptr;
-      slot = table;
-    }
+    if (slot == nullptr) slot = find_table(host_, Extension<Table>::id);
     return static_cast<const Table*>(slot);
   }
 
-  /// As find, but throws Error that names the extension.
-  template <class Table>
-  const Table& get() {
+  /// Calls a function of an extension, as in call<&grapnel_metrics::log_f64>(name, value, options).
+  /// Throws Unsupported, naming the extension, when the host lacks it or its function.
+  template <auto Function, class... Args>
+  std::int32_t call(Args... args) {
+    using Table = OwnerOf<Function>;
     const Table* table = find<Table>();
     if (table == nullptr) fail_missing(Extension<Table>::id);
-    return *table;
+    if (!has<Function>(*table)) {
+      fail_absent<Function>("this host's " + std::string(Extension<Table>::id));
+    }
+    return (table->*Function)(host_, args...);
   }
 
-  const grapnel_trainer_state& trainer() {
+  /// A field of the state of the run.
+  template <auto Field>
+  const ValueOf<Field>& trainer() {
     if (trainer_ == nullptr) {
-      const grapnel_trainer_state* state = nullptr;
-      check(get<grapnel_trainer>().state(host_, &state), "the state of the run");
-      if (state == nullptr || state->struct_size < sizeof *state) {
-        fail_missing(Extension<grapnel_trainer>::id);
-      }
-      trainer_ = state;
+      check(call<&grapnel_trainer::state>(&trainer_), "the state of the run");
     }
-    return *trainer_;
+    return field<Field>(*trainer_, "this host's state of the run");
   }
 
   /// The handle of an operator, from the host the first time. Throws Error if LibTorch has none.
@@ -105,8 +103,7 @@ class Context {
       if (known.name == name && known.overload == overload) return known.handle;
     }
     const grapnel_operator* handle = nullptr;
-    const std::int32_t status =
-        get<grapnel_aten>().find(host_, to_abi(name), to_abi(overload), &handle);
+    const std::int32_t status = call<&grapnel_aten::find>(to_abi(name), to_abi(overload), &handle);
     if (status != GRAPNEL_OK || handle == nullptr) {
       fail_call(status, "operator " + std::string(name) + "." + std::string(overload));
     }
@@ -122,7 +119,7 @@ class Context {
   };
 
   [[noreturn]] static void fail_missing(std::string_view id) {
-    throw Error("this host does not offer the extension " + std::string(id));
+    throw Unsupported("this host does not offer the extension " + std::string(id));
   }
 
   const grapnel_host* host_;

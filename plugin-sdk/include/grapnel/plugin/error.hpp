@@ -34,6 +34,13 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// This host is too old for what the plugin asks of it, or offers less than others: do without, or
+/// let it propagate.
+class Unsupported : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A service of the host failed; the host keeps the reason (such as an operator that refused its
 /// arguments). Let it propagate, and the host rethrows its own exception. Not a std::exception, so
 /// that a catch (const std::exception&) meant for the plugin's own failures does not swallow it.
@@ -58,6 +65,11 @@ inline std::string_view from_abi(grapnel_string text) noexcept {
     case GRAPNEL_NOT_NOW:
       text += ": not possible in this hook";
       break;
+    case GRAPNEL_WRONG_THREAD:
+      text += ": possible only on the thread that called this plugin, while it does";
+      break;
+    case GRAPNEL_UNSUPPORTED:
+      throw Unsupported(text + ": this host doesn't know it; update grapnel");
     case GRAPNEL_INVALID_ARGUMENT:
       text += ": the host rejects the arguments; see its log";
       break;

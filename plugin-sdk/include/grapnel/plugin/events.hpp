@@ -34,7 +34,10 @@ class EventOf : public Event {
       : Event(context, reinterpret_cast<const grapnel_Event&>(raw)), raw_(&raw) {}
 
  protected:
-  const Raw& raw() const noexcept { return *raw_; }
+  template <auto Field>
+  const ValueOf<Field>& get() const {
+    return field<Field>(*raw_, "this host's event");
+  }
 
  private:
   const Raw* raw_;
@@ -51,14 +54,14 @@ class InitEvent : public detail::EventOf<grapnel_InitEvent> {
 class StageEvent : public detail::EventOf<grapnel_StageEvent> {
  public:
   using EventOf::EventOf;
-  RunKind run_kind() const { return static_cast<RunKind>(raw().run); }
+  RunKind run_kind() const { return static_cast<RunKind>(get<&Abi::run>()); }
 };
 
 class TrainBatchStart : public detail::EventOf<grapnel_TrainBatchStart> {
  public:
   using EventOf::EventOf;
-  Batch batch() const { return {context(), raw().batch}; }
-  std::int64_t batch_idx() const { return raw().batch_idx; }  ///< within the epoch, from 0
+  Batch batch() const { return {context(), get<&Abi::batch>()}; }
+  std::int64_t batch_idx() const { return get<&Abi::batch_idx>(); }  ///< within the epoch, from 0
   /// No step on this batch.
   void request_skip_batch(std::string_view reason) const {
     request(GRAPNEL_REQUEST_SKIP_BATCH, reason);
@@ -68,9 +71,9 @@ class TrainBatchStart : public detail::EventOf<grapnel_TrainBatchStart> {
 class TrainBatchEnd : public detail::EventOf<grapnel_TrainBatchEnd> {
  public:
   using EventOf::EventOf;
-  Batch batch() const { return {context(), raw().batch}; }
-  std::int64_t batch_idx() const { return raw().batch_idx; }  ///< within the epoch, from 0
-  Outputs outputs() const { return {context(), raw().outputs}; }
+  Batch batch() const { return {context(), get<&Abi::batch>()}; }
+  std::int64_t batch_idx() const { return get<&Abi::batch_idx>(); }  ///< within the epoch, from 0
+  Outputs outputs() const { return {context(), get<&Abi::outputs>()}; }
   /// The loss of training_step, divided by accumulate_grad_batches; may be NaN or infinite. Throws
   /// Error when the step returned none.
   double loss() const {
@@ -84,26 +87,32 @@ class TrainBatchEnd : public detail::EventOf<grapnel_TrainBatchEnd> {
 class EvalBatchStart : public detail::EventOf<grapnel_EvalBatchStart> {
  public:
   using EventOf::EventOf;
-  Batch batch() const { return {context(), raw().batch}; }
-  std::int64_t batch_idx() const { return raw().batch_idx; }  ///< within its data loader, from 0
-  std::int64_t dataloader_idx() const { return raw().dataloader_idx; }
+  Batch batch() const { return {context(), get<&Abi::batch>()}; }
+  std::int64_t batch_idx() const {
+    return get<&Abi::batch_idx>();
+  }  ///< within its data loader, from 0
+  std::int64_t dataloader_idx() const { return get<&Abi::dataloader_idx>(); }
 };
 
 class EvalBatchEnd : public detail::EventOf<grapnel_EvalBatchEnd> {
  public:
   using EventOf::EventOf;
-  Batch batch() const { return {context(), raw().batch}; }
-  std::int64_t batch_idx() const { return raw().batch_idx; }  ///< within its data loader, from 0
-  std::int64_t dataloader_idx() const { return raw().dataloader_idx; }
-  Outputs outputs() const { return {context(), raw().outputs}; }
+  Batch batch() const { return {context(), get<&Abi::batch>()}; }
+  std::int64_t batch_idx() const {
+    return get<&Abi::batch_idx>();
+  }  ///< within its data loader, from 0
+  std::int64_t dataloader_idx() const { return get<&Abi::dataloader_idx>(); }
+  Outputs outputs() const { return {context(), get<&Abi::outputs>()}; }
   std::optional<double> loss_if_any() const { return outputs().loss(); }
 };
 
 class OptimizerEvent : public detail::EventOf<grapnel_OptimizerEvent> {
  public:
   using EventOf::EventOf;
-  std::int64_t optimizer_idx() const { return raw().optimizer_idx; }
-  Optimizer optimizer() const { return {context(), static_cast<std::size_t>(raw().optimizer_idx)}; }
+  std::int64_t optimizer_idx() const { return get<&Abi::optimizer_idx>(); }
+  Optimizer optimizer() const {
+    return {context(), static_cast<std::size_t>(get<&Abi::optimizer_idx>())};
+  }
   /// In on_before_optimizer_step: no update of the weights.
   void request_skip_step(std::string_view reason) const {
     request(GRAPNEL_REQUEST_SKIP_STEP, reason);
@@ -113,14 +122,16 @@ class OptimizerEvent : public detail::EventOf<grapnel_OptimizerEvent> {
 class BackwardEvent : public detail::EventOf<grapnel_BackwardEvent> {
  public:
   using EventOf::EventOf;
-  Tensor loss() const { return Tensor::retain(context(), raw().loss); }  ///< scalar
+  Tensor loss() const { return Tensor::retain(context(), get<&Abi::loss>()); }  ///< scalar
 };
 
 class ExceptionEvent : public detail::EventOf<grapnel_ExceptionEvent> {
  public:
   using EventOf::EventOf;
-  std::string_view type() const { return detail::from_abi(raw().type); }  ///< "PluginError", ...
-  std::string_view message() const { return detail::from_abi(raw().message); }
+  std::string_view type() const {
+    return detail::from_abi(get<&Abi::type>());
+  }  ///< "PluginError", ...
+  std::string_view message() const { return detail::from_abi(get<&Abi::message>()); }
 };
 
 /// While a checkpoint is made. An instance saves its own state in save_state.
@@ -135,14 +146,14 @@ class LoadCheckpoint : public detail::EventOf<grapnel_LoadCheckpoint> {
 class CheckpointWritten : public detail::EventOf<grapnel_CheckpointWritten> {
  public:
   using EventOf::EventOf;
-  std::string_view path() const { return detail::from_abi(raw().path); }
+  std::string_view path() const { return detail::from_abi(get<&Abi::path>()); }
 };
 
 class SignalEvent : public detail::EventOf<grapnel_SignalEvent> {
  public:
   using EventOf::EventOf;
   int signal() const {
-    return raw().signal;
+    return get<&Abi::signal>();
   }  ///< the system's number: 2 for SIGINT, 15 for SIGTERM
 };
 
@@ -156,9 +167,9 @@ enum class Outcome : std::int32_t {  ///< how a run ended
 class RunEnd : public detail::EventOf<grapnel_RunEnd> {
  public:
   using EventOf::EventOf;
-  Outcome outcome() const { return static_cast<Outcome>(raw().outcome); }
+  Outcome outcome() const { return static_cast<Outcome>(get<&Abi::outcome>()); }
   std::string_view reason() const {
-    return detail::from_abi(raw().reason);
+    return detail::from_abi(get<&Abi::reason>());
   }  ///< empty when finished
 };
 

@@ -52,7 +52,6 @@ struct Instance {
   std::int32_t GRAPNEL_CALL call_##name(grapnel_instance* abi,                     \
                                         const grapnel_Event* raw) noexcept {       \
     Instance<T>& instance = Instance<T>::of(abi);                                  \
-    if (raw->struct_size < sizeof(event::Abi)) return GRAPNEL_INVALID_ARGUMENT;    \
     try {                                                                          \
       event argument(instance.context, reinterpret_cast<const event::Abi&>(*raw)); \
       if constexpr (Overrides_##name<T>::accessible) {                             \
@@ -97,10 +96,11 @@ template <class T>
 constexpr std::array<grapnel_hook_entry, hook_count<T>()> make_hooks() {
   std::array<grapnel_hook_entry, hook_count<T>()> hooks{};
   [[maybe_unused]] std::size_t next = 0;
-#define GRAPNEL_HOOK(id, name, event, stage, module)                                  \
-  if constexpr (Overrides_##name<T>::value) {                                         \
-    hooks[next++] = {id, OptionalHooks<T>::contains(id) ? GRAPNEL_HOOK_OPTIONAL : 0u, \
-                     &call_##name<T>};                                                \
+#define GRAPNEL_HOOK(id, name, event, stage, module)                                 \
+  if constexpr (Overrides_##name<T>::value) {                                        \
+    hooks[next++] = {sizeof(grapnel_hook_entry), id,                                 \
+                     OptionalHooks<T>::contains(id) ? GRAPNEL_HOOK_OPTIONAL : 0u, 0, \
+                     &call_##name<T>};                                               \
   }
 #include <grapnel/hooks.def>
 #undef GRAPNEL_HOOK
@@ -177,9 +177,17 @@ std::int32_t GRAPNEL_CALL event_handler(grapnel_instance* abi, std::uint64_t ind
 
 // ---- Tables of constants, one of each per callback
 
+template <class T, std::size_t N>
+constexpr std::array<const T*, N> pointers_to(const std::array<T, N>& objects) {
+  std::array<const T*, N> pointers{};
+  for (std::size_t i = 0; i < N; ++i) pointers[i] = &objects[i];
+  return pointers;
+}
+
 template <class T>
 struct Tables {
   static constexpr auto hooks = make_hooks<T>();
+  static constexpr auto hook_pointers = pointers_to(hooks);
   static constexpr grapnel_state state{
       sizeof(grapnel_state), 0, Overrides_state_key<T>::value ? &detail::state_key<T> : nullptr,
       &save_state<T>, &load_state<T>};
@@ -229,8 +237,8 @@ std::int32_t GRAPNEL_CALL create(const grapnel_factory*, const grapnel_host* hos
   try {
     auto* instance = new Instance<T>(host);
     instance->abi.struct_size = sizeof(grapnel_instance);
-    instance->abi.hook_count = static_cast<std::uint32_t>(Tables<T>::hooks.size());
-    instance->abi.hooks = Tables<T>::hooks.data();
+    instance->abi.hook_count = static_cast<std::uint32_t>(Tables<T>::hook_pointers.size());
+    instance->abi.hooks = Tables<T>::hook_pointers.data();
     instance->abi.self = instance;
     instance->abi.init = &init<T>;
     instance->abi.destroy = &destroy<T>;
@@ -242,18 +250,9 @@ std::int32_t GRAPNEL_CALL create(const grapnel_factory*, const grapnel_host* hos
   }
 }
 
-template <std::size_t N>
-constexpr std::array<const grapnel_factory*, N> pointers_to(
-    const std::array<grapnel_factory, N>& factories) {
-  std::array<const grapnel_factory*, N> pointers{};
-  for (std::size_t i = 0; i < N; ++i) pointers[i] = &factories[i];
-  return pointers;
-}
-
 template <class... Factory>
 constexpr std::array<grapnel_factory, sizeof...(Factory)> factories(Factory... each) {
-  static_assert(sizeof...(Factory) > 0, "a plugin has at least one callback");
-  return {each...};
+  return {{each...}};
 }
 
 }  // namespace detail
@@ -275,5 +274,9 @@ constexpr grapnel_factory callback(std::string_view name) {
       ::grapnel::plugin::detail::pointers_to(grapnel_plugin_factories);                        \
   }                                                                                            \
   extern "C" GRAPNEL_PLUGIN_EXPORT constexpr grapnel_plugin GRAPNEL_PLUGIN_SYMBOL = {          \
-      sizeof(grapnel_plugin), GRAPNEL_ABI_MINOR, grapnel_plugin_factories.size(),              \
-      grapnel_plugin_factory_pointers.data(), GRAPNEL_MANIFEST};
+      sizeof(grapnel_plugin),                                                                  \
+      GRAPNEL_ABI_TARGET,                                                                      \
+      grapnel_plugin_factories.size(),                                                         \
+      grapnel_plugin_factory_pointers.data(),                                                  \
+      GRAPNEL_MANIFEST,                                                                        \
+      nullptr};

@@ -38,7 +38,7 @@ class Parameter {
   /// Undefined while there is none. Only for parameters.
   Tensor grad() const {
     grapnel_tensor* owned = nullptr;
-    const auto status = context_->get<grapnel_module>().grad(context_->host(), index_, &owned);
+    const auto status = context_->call<&grapnel_module::grad>(index_, &owned);
     if (!detail::check_found(status, "the gradient of a parameter")) return {};
     return Tensor::adopt(*context_, owned);
   }
@@ -90,8 +90,7 @@ class ParameterRange {
 
   ParameterRange(detail::Context& context, std::int32_t kind) : context_(&context), kind_(kind) {
     std::uint64_t count = 0;
-    detail::check(context.get<grapnel_module>().count(context.host(), kind, &count),
-                  "the model's parameters");
+    detail::check(context.call<&grapnel_module::count>(kind, &count), "the model's parameters");
     size_ = static_cast<std::size_t>(count);
   }
 
@@ -102,13 +101,8 @@ class ParameterRange {
   /// i < size(), else Error.
   Parameter operator[](std::size_t i) const {
     const grapnel_module_entry* entry = nullptr;
-    detail::check(context_->get<grapnel_module>().entry(context_->host(), kind_, i, &entry),
+    detail::check(context_->call<&grapnel_module::entry>(kind_, i, &entry),
                   "entry " + std::to_string(i) + " of the model");
-    if (entry->struct_size < sizeof *entry) {
-      throw Error(
-          "this host's model entries lack fields that this plugin needs; rebuild the plugin or "
-          "update the host");
-    }
     return Parameter(*context_, *entry, i);
   }
   /// All of them; see live_tensors.
@@ -120,7 +114,7 @@ class ParameterRange {
   std::size_t size_ = 0;
 };
 
-/// Replaces tensors of the model until this object is destroyed or end() is called.
+/// Replaces tensors of the model, or freezes them, until this object is destroyed or end() is called.
 class Lease {
  public:
   Lease() = default;
@@ -143,7 +137,7 @@ class Lease {
   /// already undone it after a failure.
   void end() {
     if (grapnel_lease* lease = std::exchange(lease_, nullptr)) {
-      const auto status = context_->get<grapnel_module>().end_lease(context_->host(), lease);
+      const auto status = context_->call<&grapnel_module::end_lease>(lease);
       detail::check_found(status, "ending a lease of weights");
     }
   }
@@ -158,10 +152,20 @@ class Lease {
     }
     Lease lease;
     lease.context_ = &context;
-    detail::check(context.get<grapnel_module>().lease_weights(
-                      context.host(), parameters.data(), parameters.size(), buffers.data(),
-                      buffers.size(), tensors.handles(), detail::to_abi(reason), &lease.lease_),
+    detail::check(context.call<&grapnel_module::lease_weights>(
+                      parameters.data(), parameters.size(), buffers.data(), buffers.size(),
+                      tensors.handles(), detail::to_abi(reason), &lease.lease_),
                   "leasing weights");
+    return lease;
+  }
+  /// See Services::freeze.
+  static Lease freeze(detail::Context& context, const std::vector<std::uint64_t>& parameters,
+                      std::string_view reason) {
+    Lease lease;
+    lease.context_ = &context;
+    detail::check(context.call<&grapnel_module::freeze>(parameters.data(), parameters.size(),
+                                                        detail::to_abi(reason), &lease.lease_),
+                  "freezing parameters");
     return lease;
   }
 

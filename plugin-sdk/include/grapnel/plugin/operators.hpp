@@ -76,7 +76,27 @@ inline grapnel_value to_value(const std::vector<double>& list) {
 inline grapnel_value to_value(std::nullopt_t) {
   return grapnel_value{};
 }
-template <class T, std::enable_if_t<std::is_arithmetic_v<T> || std::is_enum_v<T>, int> = 0>
+inline grapnel_value to_enumerated(std::int32_t tag, std::int32_t number) {
+  grapnel_value value{};
+  value.tag = tag;
+  value.u.i64 = number;
+  return value;
+}
+inline grapnel_value to_value(Dtype dtype) {
+  return to_enumerated(GRAPNEL_VALUE_DTYPE, static_cast<std::int32_t>(dtype));
+}
+inline grapnel_value to_value(Layout layout) {
+  return to_enumerated(GRAPNEL_VALUE_LAYOUT, static_cast<std::int32_t>(layout));
+}
+inline grapnel_value to_value(MemoryFormat format) {
+  return to_enumerated(GRAPNEL_VALUE_MEMORY_FORMAT, static_cast<std::int32_t>(format));
+}
+inline grapnel_value to_value(Device device) {
+  grapnel_value value = to_value(device.name);
+  value.tag = GRAPNEL_VALUE_DEVICE;
+  return value;
+}
+template <class T, std::enable_if_t<std::is_arithmetic_v<T>, int> = 0>
 grapnel_value to_value(T number) {
   grapnel_value value{};
   if constexpr (std::is_same_v<T, bool>) {
@@ -175,17 +195,44 @@ struct Results<std::tuple<Each...>> {
   }
 };
 
+/// An argument by its name in the operator's schema.
+template <class T>
+struct Named {
+  std::string_view name;
+  const T& value;
+};
+
 /// Result: void (results are dropped), Tensor, TensorList, double, std::int64_t, bool, or a
 /// std::tuple of these for an operator with several.
 template <class Result = Tensor, class... Args>
 Result call(Context& context, std::string_view name, std::string_view overload,
             const Args&... args) {
   const grapnel_operator* op = context.find_operator(name, overload);
-  const auto& aten = context.get<grapnel_aten>();
   const std::array<grapnel_value, sizeof...(Args)> arguments{to_value(args)...};
   const auto run = [&](grapnel_value* results, std::size_t count) {
     const std::int32_t status =
-        aten.call(context.host(), op, arguments.data(), arguments.size(), results, count);
+        context.call<&grapnel_aten::call>(op, arguments.data(), arguments.size(), results, count);
+    if (status != GRAPNEL_OK) fail_call(status, name);
+  };
+  if constexpr (std::is_void_v<Result>) {
+    run(nullptr, 0);
+  } else {
+    std::array<grapnel_value, Results<Result>::count> results{};
+    run(results.data(), results.size());
+    return Results<Result>::get(context, results.data());
+  }
+}
+
+/// As call, with all arguments by name.
+template <class Result = Tensor, class... T>
+Result call_named(Context& context, std::string_view name, std::string_view overload,
+                  const Named<T>&... args) {
+  const grapnel_operator* op = context.find_operator(name, overload);
+  const std::array<grapnel_value, sizeof...(T)> arguments{to_value(args.value)...};
+  const std::array<grapnel_string, sizeof...(T)> names{to_abi(args.name)...};
+  const auto run = [&](grapnel_value* results, std::size_t count) {
+    const std::int32_t status = context.call<&grapnel_aten::call_named>(
+        op, names.data(), arguments.data(), arguments.size(), results, count);
     if (status != GRAPNEL_OK) fail_call(status, name);
   };
   if constexpr (std::is_void_v<Result>) {
@@ -198,6 +245,12 @@ Result call(Context& context, std::string_view name, std::string_view overload,
 }
 
 }  // namespace detail
+
+/// For Services::call_named: arg("dim", 1).
+template <class T>
+detail::Named<T> arg(std::string_view name, const T& value) {
+  return {name, value};
+}
 }  // namespace GRAPNEL_PLUGIN_HIDDEN
 }  // namespace grapnel::plugin
 

@@ -18,14 +18,8 @@ class OptimizerGroup {
  public:
   OptimizerGroup(detail::Context& context, std::size_t optimizer, std::size_t index)
       : context_(&context), optimizer_(optimizer), index_(index) {
-    detail::check(
-        context.get<grapnel_optimizers>().group(context.host(), optimizer, index, &group_),
-        "group " + std::to_string(index) + " of optimizer " + std::to_string(optimizer));
-    if (group_->struct_size < sizeof *group_) {
-      throw Error(
-          "this host's optimizer groups lack fields that this plugin needs; rebuild the plugin or "
-          "update the host");
-    }
+    detail::check(context.call<&grapnel_optimizers::group>(optimizer, index, &group_),
+                  "group " + std::to_string(index) + " of optimizer " + std::to_string(optimizer));
   }
 
   std::string_view name() const {
@@ -36,24 +30,23 @@ class OptimizerGroup {
   /// Empty if the group has no such option.
   std::optional<double> option(std::string_view option_name) const {
     double value = 0;
-    const auto status = context_->get<grapnel_optimizers>().get_option(
-        context_->host(), optimizer_, index_, detail::to_abi(option_name), &value);
+    const auto status = context_->call<&grapnel_optimizers::get_option>(
+        optimizer_, index_, detail::to_abi(option_name), &value);
     if (!detail::check_found(status, "an option of an optimizer")) return {};
     return value;
   }
   /// Takes effect with the next step; a scheduler may overwrite it. Throws Error for an unknown
   /// option.
   void set_option(std::string_view option_name, double value) {
-    detail::check(context_->get<grapnel_optimizers>().set_option(
-                      context_->host(), optimizer_, index_, detail::to_abi(option_name), value),
+    detail::check(context_->call<&grapnel_optimizers::set_option>(
+                      optimizer_, index_, detail::to_abi(option_name), value),
                   "setting option " + std::string(option_name));
   }
   std::vector<std::string> option_names() const {
     std::vector<std::string> names;
     for (std::uint32_t i = 0; i < group_->option_count; ++i) {
       grapnel_string text{};
-      detail::check(context_->get<grapnel_optimizers>().option_name(context_->host(), optimizer_,
-                                                                    index_, i, &text),
+      detail::check(context_->call<&grapnel_optimizers::option_name>(optimizer_, index_, i, &text),
                     "the name of an option");
       names.emplace_back(detail::from_abi(text));
     }
@@ -75,13 +68,13 @@ class Optimizer {
 
   std::string name() const {  ///< "Adam", "SGD", ...
     grapnel_string text{};
-    detail::check(context_->get<grapnel_optimizers>().name(context_->host(), index_, &text),
+    detail::check(context_->call<&grapnel_optimizers::name>(index_, &text),
                   "the name of an optimizer");
     return std::string(detail::from_abi(text));
   }
   std::vector<OptimizerGroup> groups() const {
     std::uint64_t count = 0;
-    detail::check(context_->get<grapnel_optimizers>().group_count(context_->host(), index_, &count),
+    detail::check(context_->call<&grapnel_optimizers::group_count>(index_, &count),
                   "the groups of an optimizer");
     std::vector<OptimizerGroup> groups;
     for (std::uint64_t i = 0; i < count; ++i) {

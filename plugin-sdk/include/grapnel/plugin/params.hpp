@@ -25,23 +25,29 @@ class Params {
   /// duration is a double of seconds. Empty if it is null.
   template <class T>
   std::optional<T> find(std::string_view name) const {
-    const auto& table = context_->get<grapnel_params>();
-    const auto* host = context_->host();
     if constexpr (std::is_same_v<T, bool>) {
       std::int32_t value = 0;
-      if (!found(table.get_bool(host, detail::to_abi(name), &value), name, "a boolean")) return {};
+      if (!found(context_->call<&grapnel_params::get_bool>(detail::to_abi(name), &value), name,
+                 "a boolean"))
+        return {};
       return value != 0;
     } else if constexpr (std::is_same_v<T, std::int64_t>) {
       std::int64_t value = 0;
-      if (!found(table.get_i64(host, detail::to_abi(name), &value), name, "an integer")) return {};
+      if (!found(context_->call<&grapnel_params::get_i64>(detail::to_abi(name), &value), name,
+                 "an integer"))
+        return {};
       return value;
     } else if constexpr (std::is_same_v<T, double>) {
       double value = 0;
-      if (!found(table.get_f64(host, detail::to_abi(name), &value), name, "a number")) return {};
+      if (!found(context_->call<&grapnel_params::get_f64>(detail::to_abi(name), &value), name,
+                 "a number"))
+        return {};
       return value;
     } else if constexpr (std::is_same_v<T, std::string>) {
       grapnel_string value{};
-      if (!found(table.get_string(host, detail::to_abi(name), &value), name, "a string")) return {};
+      if (!found(context_->call<&grapnel_params::get_string>(detail::to_abi(name), &value), name,
+                 "a string"))
+        return {};
       return std::string(detail::from_abi(value));
     } else {
       return find_list<typename T::value_type>(name);
@@ -80,29 +86,33 @@ class Params {
 
   template <class Item>
   std::optional<std::vector<Item>> find_list(std::string_view name) const {
-    const auto& table = context_->get<grapnel_params>();
-    const auto* host = context_->host();
     std::uint64_t size = 0;
-    if (!found(table.list_size(host, detail::to_abi(name), &size), name, "a list")) return {};
+    if (!found(context_->call<&grapnel_params::list_size>(detail::to_abi(name), &size), name,
+               "a list"))
+      return {};
     std::vector<Item> items;
     items.reserve(static_cast<std::size_t>(size));
     for (std::uint64_t i = 0; i < size; ++i) {
       if constexpr (std::is_same_v<Item, std::int64_t>) {
         std::int64_t item = 0;
-        found(table.list_i64(host, detail::to_abi(name), i, &item), name, "a list of integers");
+        found(context_->call<&grapnel_params::list_i64>(detail::to_abi(name), i, &item), name,
+              "a list of integers");
         items.push_back(item);
       } else if constexpr (std::is_same_v<Item, double>) {
         double item = 0;
-        found(table.list_f64(host, detail::to_abi(name), i, &item), name, "a list of numbers");
+        found(context_->call<&grapnel_params::list_f64>(detail::to_abi(name), i, &item), name,
+              "a list of numbers");
         items.push_back(item);
       } else if constexpr (std::is_same_v<Item, bool>) {
         std::int32_t item = 0;
-        found(table.list_bool(host, detail::to_abi(name), i, &item), name, "a list of booleans");
+        found(context_->call<&grapnel_params::list_bool>(detail::to_abi(name), i, &item), name,
+              "a list of booleans");
         items.push_back(item != 0);
       } else {
         static_assert(std::is_same_v<Item, std::string>, "no parameter has this type");
         grapnel_string item{};
-        found(table.list_string(host, detail::to_abi(name), i, &item), name, "a list of strings");
+        found(context_->call<&grapnel_params::list_string>(detail::to_abi(name), i, &item), name,
+              "a list of strings");
         items.emplace_back(detail::from_abi(item));
       }
     }

@@ -99,57 +99,71 @@ class Services {
   void log_error(std::string_view text) const { logger().error(text); }
 
   // ---- State of the run
-  RunKind run_kind() const { return static_cast<RunKind>(trainer().run); }
-  Stage stage() const { return static_cast<Stage>(trainer().stage); }
-  bool sanity_checking() const { return trainer().sanity_checking != 0; }
-  std::int64_t global_step() const { return trainer().global_step; }  ///< optimizer steps finished
-  std::int64_t current_epoch() const { return trainer().current_epoch; }  ///< from 0
-  std::int64_t batch_idx() const { return trainer().batch_idx; }          ///< -1 before the first
-  std::optional<std::int64_t> max_epochs() const { return limit(trainer().max_epochs); }
-  std::optional<std::int64_t> max_steps() const { return limit(trainer().max_steps); }
+  RunKind run_kind() const { return static_cast<RunKind>(trainer<&grapnel_trainer_state::run>()); }
+  Stage stage() const { return static_cast<Stage>(trainer<&grapnel_trainer_state::stage>()); }
+  bool sanity_checking() const { return trainer<&grapnel_trainer_state::sanity_checking>() != 0; }
+  std::int64_t global_step() const {
+    return trainer<&grapnel_trainer_state::global_step>();
+  }  ///< optimizer steps finished
+  std::int64_t current_epoch() const {
+    return trainer<&grapnel_trainer_state::current_epoch>();
+  }  ///< from 0
+  std::int64_t batch_idx() const {
+    return trainer<&grapnel_trainer_state::batch_idx>();
+  }  ///< -1 before the first
+  std::optional<std::int64_t> max_epochs() const {
+    return limit(trainer<&grapnel_trainer_state::max_epochs>());
+  }
+  std::optional<std::int64_t> max_steps() const {
+    return limit(trainer<&grapnel_trainer_state::max_steps>());
+  }
   std::optional<double> max_time() const {  ///< seconds of training, those before a resume included
-    return limit(trainer().max_time);
+    return limit(trainer<&grapnel_trainer_state::max_time>());
   }
   std::optional<std::int64_t> num_training_batches() const {  ///< per epoch, where known
-    return limit(trainer().num_training_batches);
+    return limit(trainer<&grapnel_trainer_state::num_training_batches>());
   }
-  std::int64_t accumulate_grad_batches() const { return trainer().accumulate_grad_batches; }
-  bool is_last_batch() const { return trainer().is_last_batch != 0; }  ///< of the training epoch
-  bool is_logging_step() const { return trainer().is_logging_step != 0; }
-  bool stop_requested() const { return trainer().stop_requested != 0; }
-  std::string_view run_directory() const { return detail::from_abi(trainer().run_directory); }
+  std::int64_t accumulate_grad_batches() const {
+    return trainer<&grapnel_trainer_state::accumulate_grad_batches>();
+  }
+  bool is_last_batch() const {
+    return trainer<&grapnel_trainer_state::is_last_batch>() != 0;
+  }  ///< of the training epoch
+  bool is_logging_step() const { return trainer<&grapnel_trainer_state::is_logging_step>() != 0; }
+  bool stop_requested() const { return trainer<&grapnel_trainer_state::stop_requested>() != 0; }
+  std::string_view run_directory() const {
+    return detail::from_abi(trainer<&grapnel_trainer_state::run_directory>());
+  }
 
   // ---- Metrics
   void log(std::string_view name, double value, const LogOptions& options = {}) const {
     const grapnel_metric_options abi = to_abi(options);
-    detail::check(context_->get<grapnel_metrics>().log_f64(context_->host(), detail::to_abi(name),
-                                                           value, &abi),
+    detail::check(context_->call<&grapnel_metrics::log_f64>(detail::to_abi(name), value, &abi),
                   "logging a metric");
   }
   /// value: a floating scalar; stays on its device until the number is needed.
   void log(std::string_view name, const Tensor& value, const LogOptions& options = {}) const {
     const grapnel_metric_options abi = to_abi(options);
     value.context();
-    detail::check(context_->get<grapnel_metrics>().log_tensor(
-                      context_->host(), detail::to_abi(name), value.handle(), &abi),
-                  "logging a metric");
+    detail::check(
+        context_->call<&grapnel_metrics::log_tensor>(detail::to_abi(name), value.handle(), &abi),
+        "logging a metric");
   }
   /// The latest logged value; empty before the first.
   std::optional<MetricValue> metric(std::string_view name) const {
     MetricValue metric{};
-    const auto status = context_->get<grapnel_metrics>().get(context_->host(), detail::to_abi(name),
-                                                             &metric.value, &metric.global_step);
+    const auto status = context_->call<&grapnel_metrics::get>(detail::to_abi(name), &metric.value,
+                                                              &metric.global_step);
     if (!detail::check_found(status, "a metric")) return {};
     return metric;
   }
   std::vector<std::string> metric_names() const {
-    const auto& table = context_->get<grapnel_metrics>();
     std::uint64_t count = 0;
-    detail::check(table.count(context_->host(), &count), "the metrics");
+    detail::check(context_->call<&grapnel_metrics::count>(&count), "the metrics");
     std::vector<std::string> names;
     for (std::uint64_t i = 0; i < count; ++i) {
       grapnel_string text{};
-      detail::check(table.name(context_->host(), i, &text), "the name of a metric");
+      detail::check(context_->call<&grapnel_metrics::name>(i, &text), "the name of a metric");
       names.emplace_back(detail::from_abi(text));
     }
     return names;
@@ -176,7 +190,7 @@ class Services {
   /// shape or type.
   std::uint64_t module_generation() const {
     std::uint64_t generation = 0;
-    detail::check(context_->get<grapnel_module>().generation(context_->host(), &generation),
+    detail::check(context_->call<&grapnel_module::generation>(&generation),
                   "the model's generation");
     return generation;
   }
@@ -189,10 +203,14 @@ class Services {
                       std::string_view reason) const {
     return Lease::begin(*context_, parameters, buffers, tensors, reason);
   }
+  /// The parameters of these indices get no gradient until the Lease ends.
+  Lease freeze(const std::vector<std::uint64_t>& parameters, std::string_view reason) const {
+    return Lease::freeze(*context_, parameters, reason);
+  }
   /// Of one forward and backward pass over a batch; empty if the model does not report them.
   std::optional<double> flops_per_batch() const {
     double flops = 0;
-    const auto status = context_->get<grapnel_module>().flops_per_batch(context_->host(), &flops);
+    const auto status = context_->call<&grapnel_module::flops_per_batch>(&flops);
     if (!detail::check_found(status, "the model's FLOPs")) return {};
     return flops;
   }
@@ -200,8 +218,7 @@ class Services {
   // ---- Optimizers
   std::vector<Optimizer> optimizers() const {
     std::uint64_t count = 0;
-    detail::check(context_->get<grapnel_optimizers>().count(context_->host(), &count),
-                  "the optimizers");
+    detail::check(context_->call<&grapnel_optimizers::count>(&count), "the optimizers");
     std::vector<Optimizer> optimizers;
     for (std::size_t i = 0; i < count; ++i) optimizers.emplace_back(*context_, i);
     return optimizers;
@@ -210,9 +227,8 @@ class Services {
   /// on_before_optimizer_step, unless gradients overflowed.
   bool gradients_are_unscaled() const {
     std::int32_t unscaled = 0;
-    detail::check(
-        context_->get<grapnel_optimizers>().gradients_are_unscaled(context_->host(), &unscaled),
-        "the scale of the gradients");
+    detail::check(context_->call<&grapnel_optimizers::gradients_are_unscaled>(&unscaled),
+                  "the scale of the gradients");
     return unscaled != 0;
   }
 
@@ -221,9 +237,9 @@ class Services {
   Tensor tensor(const std::vector<double>& values, std::vector<std::int64_t> sizes = {}) const {
     if (sizes.empty()) sizes.push_back(static_cast<std::int64_t>(values.size()));
     grapnel_tensor* owned = nullptr;
-    detail::check(context_->get<grapnel_tensors>().from_data(
-                      context_->host(), GRAPNEL_DTYPE_F64, sizes.data(), sizes.size(),
-                      values.data(), values.size() * sizeof(double), &owned),
+    detail::check(context_->call<&grapnel_tensors::from_data>(
+                      GRAPNEL_DTYPE_F64, sizes.data(), sizes.size(), values.data(),
+                      values.size() * sizeof(double), &owned),
                   "making a tensor");
     return Tensor::adopt(*context_, owned);
   }
@@ -232,12 +248,29 @@ class Services {
   Result call(std::string_view name, std::string_view overload, const Args&... args) const {
     return detail::call<Result>(*context_, name, overload, args...);
   }
+  /// The same with arguments by name, in any order, which also holds in a LibTorch that has inserted
+  /// one: call_named("aten::sum", "dim_IntList", arg("self", x), arg("dim", dims)).
+  template <class Result = Tensor, class... T>
+  Result call_named(std::string_view name, std::string_view overload,
+                    const detail::Named<T>&... args) const {
+    return detail::call_named<Result>(*context_, name, overload, args...);
+  }
+  /// The operator's schema as LibTorch writes it, arguments, types and defaults:
+  /// "aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)".
+  std::string schema(std::string_view name, std::string_view overload) const {
+    const grapnel_operator_info* info = nullptr;
+    detail::check(
+        context_->call<&grapnel_aten::describe>(context_->find_operator(name, overload), &info),
+        "the schema of " + std::string(name));
+    return std::string(detail::from_abi(info->schema));
+  }
 
  protected:
   void request(std::int32_t kind, std::string_view reason) const {
     const std::int32_t status =
-        context_->get<grapnel_request>().request(context_->host(), kind, detail::to_abi(reason));
-    const bool elsewhere = status == GRAPNEL_NOT_NOW && trainer().run > GRAPNEL_RUN_FIT;
+        context_->call<&grapnel_request::request>(kind, detail::to_abi(reason));
+    const bool elsewhere =
+        status == GRAPNEL_NOT_NOW && trainer<&grapnel_trainer_state::run>() > GRAPNEL_RUN_FIT;
     if (elsewhere) {
       throw Error("this request is only for fit, and this run is not one");
     }
@@ -246,7 +279,10 @@ class Services {
   detail::Context& context() const noexcept { return *context_; }
 
  private:
-  const grapnel_trainer_state& trainer() const { return context_->trainer(); }
+  template <auto Field>
+  const detail::ValueOf<Field>& trainer() const {
+    return context_->trainer<Field>();
+  }
   template <class Number>
   static std::optional<Number> limit(Number value) {
     if (value < 0) return {};

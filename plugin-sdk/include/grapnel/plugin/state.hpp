@@ -23,6 +23,15 @@ inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 using Bytes = std::vector<unsigned char>;
 
+/// What a value was put as.
+enum class StateType : std::int32_t {
+  tensor = GRAPNEL_STATE_TYPE_TENSOR,  ///< an array too
+  i64 = GRAPNEL_STATE_TYPE_I64,        ///< any integer, and bool
+  f64 = GRAPNEL_STATE_TYPE_F64,
+  string = GRAPNEL_STATE_TYPE_STRING,
+  bytes = GRAPNEL_STATE_TYPE_BYTES,
+};
+
 /// Valid until save_state returns.
 class StateWriter {
  public:
@@ -31,22 +40,32 @@ class StateWriter {
   template <class T, std::enable_if_t<std::is_arithmetic_v<T>, int> = 0>
   void put(std::string_view key, T value) {
     if constexpr (std::is_floating_point_v<T>) {
-      check(writer_->put_f64(writer_, detail::to_abi(key), static_cast<double>(value)), key);
+      check(service<&grapnel_state_writer::put_f64>()(writer_, detail::to_abi(key),
+                                                      static_cast<double>(value)),
+            key);
     } else {
-      check(writer_->put_i64(writer_, detail::to_abi(key), static_cast<std::int64_t>(value)), key);
+      check(service<&grapnel_state_writer::put_i64>()(writer_, detail::to_abi(key),
+                                                      static_cast<std::int64_t>(value)),
+            key);
     }
   }
   void put(std::string_view key, std::string_view text) {
-    check(writer_->put_string(writer_, detail::to_abi(key), detail::to_abi(text)), key);
+    check(service<&grapnel_state_writer::put_string>()(writer_, detail::to_abi(key),
+                                                       detail::to_abi(text)),
+          key);
   }
   void put(std::string_view key, const char* text) { put(key, std::string_view(text)); }
   void put(std::string_view key, const std::string& text) { put(key, std::string_view(text)); }
   void put(std::string_view key, const Tensor& tensor) {
     tensor.context();
-    check(writer_->put_tensor(writer_, detail::to_abi(key), tensor.handle()), key);
+    check(
+        service<&grapnel_state_writer::put_tensor>()(writer_, detail::to_abi(key), tensor.handle()),
+        key);
   }
   void put(std::string_view key, const Bytes& bytes) {
-    check(writer_->put_bytes(writer_, detail::to_abi(key), bytes.data(), bytes.size()), key);
+    check(service<&grapnel_state_writer::put_bytes>()(writer_, detail::to_abi(key), bytes.data(),
+                                                      bytes.size()),
+          key);
   }
   /// An array, saved as a tensor of one dimension.
   void put(std::string_view key, const std::vector<double>& values) {
@@ -60,8 +79,13 @@ class StateWriter {
   void put_array(std::string_view key, std::int32_t dtype, const void* data, std::size_t count,
                  std::size_t item) {
     const std::int64_t size = static_cast<std::int64_t>(count);
-    check(writer_->put_array(writer_, detail::to_abi(key), dtype, &size, 1, data, count * item),
+    check(service<&grapnel_state_writer::put_array>()(writer_, detail::to_abi(key), dtype, &size, 1,
+                                                      data, count * item),
           key);
+  }
+  template <auto Function>
+  detail::ValueOf<Function> service() const {
+    return detail::field<Function>(*writer_, "this host's state writer");
   }
   static void check(std::int32_t status, std::string_view key) {
     if (status != GRAPNEL_OK) detail::fail_call(status, "saving state '" + std::string(key) + "'");
@@ -81,14 +105,23 @@ class StateReader {
   }
   std::vector<std::string> keys() const {
     std::uint64_t count = 0;
-    check(reader_->count(reader_, &count), "keys");
+    check(service<&grapnel_state_reader::count>()(reader_, &count), "keys");
     std::vector<std::string> keys;
     for (std::uint64_t i = 0; i < count; ++i) {
       grapnel_string text{};
-      check(reader_->key(reader_, i, &text), "keys");
+      check(service<&grapnel_state_reader::key>()(reader_, i, &text), "keys");
       keys.emplace_back(detail::from_abi(text));
     }
     return keys;
+  }
+
+  /// Empty for an absent key.
+  std::optional<StateType> type(std::string_view key) const {
+    std::int32_t type = 0;
+    if (!found(service<&grapnel_state_reader::type>()(reader_, detail::to_abi(key), &type), key)) {
+      return {};
+    }
+    return static_cast<StateType>(type);
   }
 
   /// T: std::int64_t, double, bool, std::string, Tensor, Bytes, std::vector<double> (also of an i64
@@ -103,24 +136,27 @@ class StateReader {
       return *value != 0;
     } else if constexpr (std::is_same_v<T, std::int64_t>) {
       std::int64_t value = 0;
-      if (!found(reader_->get_i64(reader_, name, &value), key)) return {};
+      if (!found(service<&grapnel_state_reader::get_i64>()(reader_, name, &value), key)) return {};
       return value;
     } else if constexpr (std::is_same_v<T, double>) {
       double value = 0;
-      if (!found(reader_->get_f64(reader_, name, &value), key)) return {};
+      if (!found(service<&grapnel_state_reader::get_f64>()(reader_, name, &value), key)) return {};
       return value;
     } else if constexpr (std::is_same_v<T, std::string>) {
       grapnel_string value{};
-      if (!found(reader_->get_string(reader_, name, &value), key)) return {};
+      if (!found(service<&grapnel_state_reader::get_string>()(reader_, name, &value), key))
+        return {};
       return std::string(detail::from_abi(value));
     } else if constexpr (std::is_same_v<T, Tensor>) {
       grapnel_tensor* owned = nullptr;
-      if (!found(reader_->get_tensor(reader_, name, &owned), key)) return {};
+      if (!found(service<&grapnel_state_reader::get_tensor>()(reader_, name, &owned), key))
+        return {};
       return Tensor::adopt(*context_, owned);
     } else if constexpr (std::is_same_v<T, Bytes>) {
       const void* data = nullptr;
       std::uint64_t size = 0;
-      if (!found(reader_->get_bytes(reader_, name, &data, &size), key)) return {};
+      if (!found(service<&grapnel_state_reader::get_bytes>()(reader_, name, &data, &size), key))
+        return {};
       const auto* first = static_cast<const unsigned char*>(data);
       return Bytes(first, first + size);
     } else if constexpr (std::is_same_v<T, std::vector<double>>) {
@@ -149,6 +185,10 @@ class StateReader {
   }
 
  private:
+  template <auto Function>
+  detail::ValueOf<Function> service() const {
+    return detail::field<Function>(*reader_, "this host's state reader");
+  }
   static void check(std::int32_t status, std::string_view key) {
     if (status != GRAPNEL_OK) detail::fail_call(status, "loading state '" + std::string(key) + "'");
   }

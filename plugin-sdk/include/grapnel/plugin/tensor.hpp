@@ -18,6 +18,24 @@ namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
 /// Element types; the numbers are those of LibTorch's ScalarType.
+/// The memory order of a dense tensor.
+enum class MemoryFormat : std::int32_t {
+  contiguous = GRAPNEL_MEMORY_FORMAT_CONTIGUOUS,
+  preserve = GRAPNEL_MEMORY_FORMAT_PRESERVE,
+  channels_last = GRAPNEL_MEMORY_FORMAT_CHANNELS_LAST,
+  channels_last_3d = GRAPNEL_MEMORY_FORMAT_CHANNELS_LAST_3D,
+};
+
+enum class Layout : std::int32_t {
+  strided = GRAPNEL_TENSOR_STRIDED,
+  sparse = GRAPNEL_TENSOR_SPARSE,
+};
+
+/// A device as an operator's argument: "cpu", "cuda:0". The text must outlive the call.
+struct Device {
+  std::string_view name;
+};
+
 enum class Dtype : std::int32_t {
   u8 = GRAPNEL_DTYPE_U8,
   i8 = GRAPNEL_DTYPE_I8,

@@ -11,8 +11,7 @@ inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 inline Tensor Tensor::retain(detail::Context& context, grapnel_tensor* borrowed) {
   grapnel_tensor* owned = nullptr;
   if (borrowed != nullptr) {
-    detail::check(context.get<grapnel_tensors>().retain(context.host(), borrowed, &owned),
-                  "retaining a tensor");
+    detail::check(context.call<&grapnel_tensors::retain>(borrowed, &owned), "retaining a tensor");
   }
   return adopt(context, owned);
 }
@@ -33,8 +32,7 @@ inline detail::Context& Tensor::context() const {
 inline const grapnel_tensor_info& Tensor::info() const {
   detail::Context& host = context();
   const grapnel_tensor_info* info = nullptr;
-  detail::check(host.get<grapnel_tensors>().describe(host.host(), handle_, &info),
-                "what a tensor is");
+  detail::check(host.call<&grapnel_tensors::describe>(handle_, &info), "what a tensor is");
   return *info;
 }
 
@@ -79,7 +77,7 @@ inline bool Tensor::same_shape_and_dtype(const Tensor& other) const {
 
 inline double Tensor::item() const {
   double value = 0;
-  detail::check(context().get<grapnel_tensors>().to_f64(context_->host(), handle_, &value),
+  detail::check(context().call<&grapnel_tensors::to_f64>(handle_, &value),
                 "reading a tensor's only element");
   return value;
 }
@@ -87,8 +85,8 @@ inline double Tensor::item() const {
 inline std::vector<double> Tensor::to_vector() const {
   if (dtype() != Dtype::f64) return to(Dtype::f64).to_vector();
   std::vector<double> values(static_cast<std::size_t>(numel()));
-  detail::check(context_->get<grapnel_tensors>().read(context_->host(), handle_, values.data(),
-                                                      values.size() * sizeof(double)),
+  detail::check(context_->call<&grapnel_tensors::read>(handle_, values.data(),
+                                                       values.size() * sizeof(double)),
                 "reading a tensor");
   return values;
 }
@@ -96,15 +94,14 @@ inline std::vector<double> Tensor::to_vector() const {
 inline std::vector<std::int64_t> Tensor::to_integers() const {
   if (dtype() != Dtype::i64) return to(Dtype::i64).to_integers();
   std::vector<std::int64_t> values(static_cast<std::size_t>(numel()));
-  detail::check(context_->get<grapnel_tensors>().read(context_->host(), handle_, values.data(),
-                                                      values.size() * sizeof(std::int64_t)),
+  detail::check(context_->call<&grapnel_tensors::read>(handle_, values.data(),
+                                                       values.size() * sizeof(std::int64_t)),
                 "reading a tensor");
   return values;
 }
 
 inline void Tensor::read(void* data, std::size_t bytes) const {
-  detail::check(context().get<grapnel_tensors>().read(context_->host(), handle_, data, bytes),
-                "reading a tensor");
+  detail::check(context().call<&grapnel_tensors::read>(handle_, data, bytes), "reading a tensor");
 }
 
 inline bool Tensor::all_finite() const {
