@@ -1,6 +1,7 @@
 // Extension aten: LibTorch's operators by name, every kind of argument and result.
 #include <grapnel/ext/aten.h>
 
+#include "captured_log.h"
 #include "catch.h"
 #include "support/in_process_plugin.h"
 #include "support/toy_training.h"
@@ -86,7 +87,7 @@ TEST_CASE("a Scalar argument takes integers, numbers and booleans") {
     Results results(1);
     REQUIRE(caller.call("aten::full", "",
                         {integers({1}), value_of(std::int64_t{7}),
-                         value_of(std::int64_t{GRAPNEL_DTYPE_I64})},
+                         enumerated(GRAPNEL_VALUE_DTYPE, GRAPNEL_DTYPE_I64)},
                         results) == GRAPNEL_OK);
     CHECK(caller.describe(results[0].u.tensor).dtype == GRAPNEL_DTYPE_I64);
     caller.tensors().release(caller.host, results[0].u.tensor);
@@ -110,11 +111,11 @@ TEST_CASE("types, layouts, devices and texts reach the operators that want them"
   in_hook([](const Caller& caller) {
     // zeros(SymInt[] size, *, ScalarType? dtype, Layout? layout, Device? device, bool? pin_memory)
     Results results(1);
-    REQUIRE(caller.call(
-                "aten::zeros", "",
-                {integers({2}), value_of(std::int64_t{GRAPNEL_DTYPE_F64}),
-                 value_of(std::int64_t{GRAPNEL_TENSOR_STRIDED}), value_of("cpu"), value_of(false)},
-                results) == GRAPNEL_OK);
+    REQUIRE(caller.call("aten::zeros", "",
+                        {integers({2}), enumerated(GRAPNEL_VALUE_DTYPE, GRAPNEL_DTYPE_F64),
+                         enumerated(GRAPNEL_VALUE_LAYOUT, GRAPNEL_TENSOR_STRIDED), device("cpu"),
+                         value_of(false)},
+                        results) == GRAPNEL_OK);
     grapnel_tensor* zeros = results[0].u.tensor;
     CHECK(caller.describe(zeros).dtype == GRAPNEL_DTYPE_F64);
     // div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode)
@@ -227,6 +228,161 @@ TEST_CASE("operators record no gradients, so that parameters may be written to")
   CHECK(toy.module.weight.is_leaf());
   // One step of SGD away from zero.
   CHECK((toy.module.weight + toy.module.weight.grad() * 0.05).abs().max().item<double>() < 1e-6);
+}
+
+TEST_CASE("an enumeration of LibTorch is checked, and no integer or text stands in for it") {
+  in_hook([](const Caller& caller) {
+    grapnel_tensor* x = caller.floats({1, 2});
+    const auto to = [&](const grapnel_value& dtype) {
+      Results results(1);
+      const std::int32_t status = caller.call("aten::to", "dtype", {value_of(x), dtype}, results);
+      if (status == GRAPNEL_OK) caller.tensors().release(caller.host, results[0].u.tensor);
+      return status;
+    };
+    CHECK(to(enumerated(GRAPNEL_VALUE_DTYPE, GRAPNEL_DTYPE_F64)) == GRAPNEL_OK);
+    for (const std::int64_t dtype : {std::int64_t{-1}, std::int64_t{9999}, INT64_MAX}) {
+      CHECK(to(enumerated(GRAPNEL_VALUE_DTYPE, dtype)) == GRAPNEL_UNSUPPORTED);
+    }
+    CHECK(to(value_of(std::int64_t{GRAPNEL_DTYPE_F64})) == GRAPNEL_PENDING);
+    const auto clone = [&](std::int64_t format) {
+      Results results(1);
+      const std::int32_t status =
+          caller.call("aten::clone", "",
+                      {value_of(x), enumerated(GRAPNEL_VALUE_MEMORY_FORMAT, format)}, results);
+      if (status == GRAPNEL_OK) caller.tensors().release(caller.host, results[0].u.tensor);
+      return status;
+    };
+    CHECK(clone(GRAPNEL_MEMORY_FORMAT_PRESERVE) == GRAPNEL_OK);
+    CHECK(clone(99) == GRAPNEL_UNSUPPORTED);
+    Results zeros(1);
+    CHECK(caller.call("aten::zeros", "",
+                      {integers({2}), none(), enumerated(GRAPNEL_VALUE_LAYOUT, 77)},
+                      zeros) == GRAPNEL_UNSUPPORTED);
+    CHECK(caller.call("aten::zeros", "", {integers({2}), none(), none(), device("moon")}, zeros) ==
+          GRAPNEL_PENDING);
+    caller.tensors().release(caller.host, x);
+  });
+}
+
+TEST_CASE("an operator tells its schema, and takes its arguments by name") {
+  in_hook([](const Caller& caller) {
+    const grapnel_operator* op = nullptr;
+    REQUIRE(caller.aten().find(caller.host, text(std::string_view("aten::lerp_")),
+                               text(std::string_view("Scalar")), &op) == GRAPNEL_OK);
+    const grapnel_operator_info* info = nullptr;
+    REQUIRE(caller.aten().describe(caller.host, op, &info) == GRAPNEL_OK);
+    CHECK(text(info->schema) ==
+          "aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)");
+    REQUIRE(info->argument_count == 3);
+    CHECK(text(info->arguments[0]->name) == "self");
+    CHECK(info->arguments[0]->flags == GRAPNEL_ARGUMENT_WRITTEN);
+    CHECK(text(info->arguments[2]->type) == "Scalar");
+    CHECK(info->result_count == 1);
+
+    grapnel_tensor* x = caller.floats({0, 0});
+    grapnel_tensor* end = caller.floats({2, 4});
+    const grapnel_string names[] = {text(std::string_view("weight")),
+                                    text(std::string_view("self")), text(std::string_view("end"))};
+    const grapnel_value arguments[] = {value_of(0.5), value_of(x), value_of(end)};
+    CHECK(caller.aten().call_named(caller.host, op, names, arguments, 3, nullptr, 0) == GRAPNEL_OK);
+    CHECK(caller.values(x) == Values{1, 2});
+    const grapnel_string strange[] = {text(std::string_view("heaviness")), names[1], names[2]};
+    CHECK(caller.aten().call_named(caller.host, op, strange, arguments, 3, nullptr, 0) ==
+          GRAPNEL_UNSUPPORTED);
+    const grapnel_string doubled[] = {names[1], names[1], names[2]};
+    CHECK(caller.aten().call_named(caller.host, op, doubled, arguments, 3, nullptr, 0) ==
+          GRAPNEL_INVALID_ARGUMENT);
+    CHECK(caller.aten().call_named(caller.host, op, names, arguments, 2, nullptr, 0) ==
+          GRAPNEL_PENDING);  // without `end`
+    for (grapnel_tensor* tensor : {x, end}) caller.tensors().release(caller.host, tensor);
+  });
+}
+
+TEST_CASE("random operators of a plugin don't move the training's generator, and differ") {
+  const auto losses = [](bool draws) {
+    InProcessPlugin plugin;
+    std::vector<Values> drawn;
+    plugin.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event*) {
+      if (!draws) return GRAPNEL_OK;
+      Results results(1);
+      REQUIRE(caller.call("aten::rand", "", {integers({3})}, results) == GRAPNEL_OK);
+      drawn.push_back(caller.values(results[0].u.tensor));
+      return caller.tensors().release(caller.host, results[0].u.tensor);
+    });
+    Toy toy;
+    Values seen;
+    at::manual_seed(7);
+    toy.module.during_step = [&](const std::string&, Batch&) {
+      seen.push_back(at::rand({1}).item<double>());
+    };
+    toy.fit({plugin.handle()});
+    if (draws) {
+      REQUIRE(drawn.size() > 1);
+      CHECK(drawn[0] != drawn[1]);
+    }
+    return std::pair(seen, drawn);
+  };
+  CHECK(losses(true).first == losses(false).first);
+  CHECK(losses(true).second == losses(true).second);  // repeatable
+}
+
+TEST_CASE("what a tensor of the model is can't be changed by an operator") {
+  CapturedLog log;
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event*) {
+    grapnel_tensor* weight = caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor;
+    grapnel_tensor* again = nullptr;
+    REQUIRE(caller.tensors().retain(caller.host, weight, &again) == GRAPNEL_OK);
+    grapnel_tensor* other = caller.floats({1});
+    Results none_wanted;
+    for (grapnel_tensor* tensor : {weight, again}) {
+      CHECK(caller.call("aten::requires_grad_", "", {value_of(tensor), value_of(false)},
+                        none_wanted) == GRAPNEL_PENDING);
+      CHECK(caller.call("aten::detach_", "", {value_of(tensor)}, none_wanted) == GRAPNEL_PENDING);
+      CHECK(caller.call("aten::t_", "", {value_of(tensor)}, none_wanted) == GRAPNEL_PENDING);
+      CHECK(caller.call("aten::set_", "source_Tensor", {value_of(tensor), value_of(other)},
+                        none_wanted) == GRAPNEL_PENDING);
+      CHECK(caller.call("aten::resize_", "", {value_of(tensor), integers({9, 9})}, none_wanted) ==
+            GRAPNEL_PENDING);
+      // Its elements are the plugin's to write.
+      CHECK(caller.call("aten::mul_", "Scalar", {value_of(tensor), value_of(1.0)}, none_wanted) ==
+            GRAPNEL_OK);
+    }
+    // A plugin's own tensor may be anything.
+    CHECK(caller.call("aten::resize_", "", {value_of(other), integers({4})}, none_wanted) ==
+          GRAPNEL_OK);
+    for (grapnel_tensor* tensor : {again, other}) caller.tensors().release(caller.host, tensor);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  const auto shape = toy.module.weight.sizes().vec();
+  const at::Tensor before = toy.module.weight.detach().clone();
+  toy.fit({plugin.handle()});
+  CHECK(toy.module.weight.requires_grad());
+  CHECK(toy.module.weight.sizes().vec() == shape);
+  CHECK_FALSE(toy.module.weight.equal(before));  // it trained
+  CHECK(log.count("aten::requires_grad_ would change what 'weight' of the model is") > 0);
+}
+
+TEST_CASE("who wrote to the model before its backward pass is named when autograd complains") {
+  CapturedLog log;
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_before_backward, [](const Caller& caller, const grapnel_Event*) {
+    Results none_wanted;
+    grapnel_tensor* weight = caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor;
+    return caller.call("aten::mul_", "Scalar", {value_of(weight), value_of(2.0)}, none_wanted);
+  });
+  class Squared final : public ToyModule {
+   public:
+    StepOutput training_step(Batch& batch, std::int64_t) override {
+      return loss_of(batch) + weight.pow(2).sum();  // whose gradient needs the weight
+    }
+  };
+  Squared module;
+  Trainer trainer(quiet(1), {plugin.handle()});
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data(2, 0)),
+                    Catch::Contains("modified by an inplace operation"));
+  CHECK(log.count("[probe] on_before_backward wrote to 'weight' (aten::mul_.Scalar)") == 1);
 }
 
 }  // namespace aten_test

@@ -1,6 +1,8 @@
 // Extensions batch and outputs: what goes into a step and what comes out of it.
 #include <grapnel/ext/batch.h>
 #include <grapnel/ext/outputs.h>
+#include <algorithm>
+#include <cstring>
 
 #include "catch.h"
 #include "support/in_process_plugin.h"
@@ -89,112 +91,141 @@ TEST_CASE("a replaced tensor is what the step sees; the data set stays as it was
   CHECK(toy.train->x.equal(before));
 }
 
-TEST_CASE("a write to a batch's own tensors is refused, since they may be the data set's memory") {
-  InProcessPlugin plugin;
-  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
-    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
-    grapnel_tensor *x = nullptr, *again = nullptr;
-    void* data = nullptr;
-    std::uint64_t bytes = 0;
-    REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
-    REQUIRE(caller.tensors().retain(caller.host, x, &again) == GRAPNEL_OK);
-    CHECK(caller.tensors().begin_write(caller.host, again, &data, &bytes) ==
-          GRAPNEL_INVALID_ARGUMENT);
-    std::vector<grapnel_value> results;
-    const std::int32_t status =
-        caller.call("aten::mul_", "Scalar", {value_of(again), value_of(2.0)}, results);
-    caller.tensors().release(caller.host, again);
-    caller.tensors().release(caller.host, x);
-    return status;
-  });
-  Toy toy;
-  const at::Tensor before = toy.train->x.clone();
-  CHECK_THROWS_WITH(toy.fit({plugin.handle()}), Catch::Contains("aten::mul_.Scalar would write to "
-                                                                "a tensor of a batch"));
-  CHECK(toy.train->x.equal(before));
-}
-
-TEST_CASE("a write to a view or alias of a batch's tensor is refused, too") {
+TEST_CASE("whatever a plugin writes to a batch's tensor stays with the plugin") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
     const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
     const grapnel_tensors& tensors = caller.tensors();
-    grapnel_tensor* x = nullptr;
-    void* data = nullptr;
-    std::uint64_t bytes = 0;
-    REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
-    const auto refused = [&](grapnel_tensor* alias) {
-      std::vector<grapnel_value> none;
-      CHECK(tensors.begin_write(caller.host, alias, &data, &bytes) == GRAPNEL_INVALID_ARGUMENT);
-      CHECK(caller.call("aten::zero_", "", {value_of(alias)}, none) == GRAPNEL_PENDING);
+    std::vector<grapnel_tensor*> made;
+    const auto fresh = [&] {
+      grapnel_tensor* x = nullptr;
+      REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+      made.push_back(x);
+      return x;
+    };
+    const auto zero = [&](grapnel_tensor* tensor) {
+      std::vector<grapnel_value> none_wanted;
+      CHECK(caller.call("aten::zero_", "", {value_of(tensor)}, none_wanted) == GRAPNEL_OK);
     };
     const auto result_of = [&](const char* name, const char* overload,
                                const std::vector<grapnel_value>& arguments) {
       std::vector<grapnel_value> result(1);
       REQUIRE(caller.call(name, overload, arguments, result) == GRAPNEL_OK);
-      return result[0];
+      made.push_back(result[0].u.tensor);
+      return result[0].u.tensor;
     };
-    const std::int64_t f32 = GRAPNEL_DTYPE_F32;
-    std::vector<grapnel_tensor*> aliases = {
-        result_of("aten::to", "dtype", {value_of(x), value_of(f32)}).u.tensor,  // the same one
-        result_of("aten::detach", "", {value_of(x)}).u.tensor,
-        result_of("aten::select", "int",
-                  {value_of(x), value_of(std::int64_t{0}), value_of(std::int64_t{1})})
-            .u.tensor};
-    aliases.push_back(result_of("aten::t", "", {value_of(aliases[1])}).u.tensor);  // of a view
-    const grapnel_value parts =
-        result_of("aten::split", "Tensor", {value_of(x), value_of(std::int64_t{1})});
-    for (std::uint64_t i = 0; i < parts.size; ++i) aliases.push_back(parts.u.tensors[i]);
-    for (grapnel_tensor* alias : aliases) refused(alias);
-
-    // One that was the plugin's own before it was made an alias.
+    zero(fresh());
+    // Through a second handle, a view, and a tensor of its own that is made an alias.
+    grapnel_tensor* again = nullptr;
+    REQUIRE(tensors.retain(caller.host, fresh(), &again) == GRAPNEL_OK);
+    made.push_back(again);
+    zero(again);
+    zero(result_of("aten::select", "int",
+                   {value_of(fresh()), value_of(std::int64_t{0}), value_of(std::int64_t{1})}));
+    zero(result_of("aten::t", "", {value_of(fresh())}));
     grapnel_tensor* own = caller.floats({1});
-    std::vector<grapnel_value> none;
-    REQUIRE(caller.call("aten::set_", "source_Tensor", {value_of(own), value_of(x)}, none) ==
+    made.push_back(own);
+    grapnel_tensor* x = fresh();
+    std::vector<grapnel_value> none_wanted;
+    REQUIRE(caller.call("aten::set_", "source_Tensor", {value_of(own), value_of(x)}, none_wanted) ==
             GRAPNEL_OK);
-    refused(own);
-
-    // A copy is the plugin's own.
-    grapnel_tensor* copy = result_of("aten::clone", "", {value_of(aliases[0])}).u.tensor;
-    CHECK(caller.call("aten::zero_", "", {value_of(copy)}, none) == GRAPNEL_OK);
-    for (grapnel_tensor* made : aliases) tensors.release(caller.host, made);
-    for (grapnel_tensor* made : {own, copy, x}) tensors.release(caller.host, made);
+    grapnel_tensor* kept = nullptr;
+    REQUIRE(tensors.retain(caller.host, own, &kept) == GRAPNEL_OK);
+    made.push_back(kept);
+    zero(kept);
+    // By the elements' address.
+    void* data = nullptr;
+    std::uint64_t bytes = 0;
+    x = fresh();
+    REQUIRE(tensors.begin_write(caller.host, x, &data, &bytes) == GRAPNEL_OK);
+    std::memset(data, 0, bytes);
+    REQUIRE(tensors.end_write(caller.host, x) == GRAPNEL_OK);
+    // By an operator that writes without saying so in its schema.
+    grapnel_tensor* mean =
+        result_of("aten::select", "int",
+                  {value_of(fresh()), value_of(std::int64_t{0}), value_of(std::int64_t{0})});
+    std::vector<grapnel_value> norm(1);
+    CHECK(caller.call("aten::native_batch_norm", "",
+                      {value_of(fresh()), none(), none(), value_of(mean), value_of(mean),
+                       value_of(true), value_of(0.5), value_of(1e-5)},
+                      norm) == GRAPNEL_OK);
+    made.push_back(norm[0].u.tensor);
+    for (grapnel_tensor* tensor : made) tensors.release(caller.host, tensor);
     return GRAPNEL_OK;
   });
   Toy toy;
   const at::Tensor before = toy.train->x.clone();
+  std::vector<at::Tensor> seen;
+  toy.module.during_step = [&](const std::string& stage, Batch& batch) {
+    if (stage == "train") seen.push_back(batch[0].clone());
+  };
   toy.fit({plugin.handle()});
   CHECK(toy.train->x.equal(before));
+  REQUIRE_FALSE(seen.empty());
+  CHECK(seen[0].equal(before.slice(0, 0, seen[0].size(0))));
 }
 
-TEST_CASE("a batch's tensor can't be put in the place of weights, which training writes to") {
+TEST_CASE("what a plugin writes to a tensor after it gave it to the batch is not seen") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
     const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
     grapnel_tensor* x = nullptr;
     REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
-    std::vector<grapnel_value> row(1);
-    REQUIRE(caller.call("aten::select", "int",
-                        {value_of(x), value_of(std::int64_t{0}), value_of(std::int64_t{0})},
-                        row) == GRAPNEL_OK);
-    std::vector<grapnel_value> column(1);
-    REQUIRE(caller.call("aten::unsqueeze", "",
-                        {value_of(row[0].u.tensor), value_of(std::int64_t{1})},
-                        column) == GRAPNEL_OK);
-    const std::uint64_t weight = 0;
-    grapnel_lease* lease = nullptr;
-    CHECK(caller.module().lease_weights(caller.host, &weight, 1, nullptr, 0, &column[0].u.tensor,
-                                        text(std::string_view("a test")),
-                                        &lease) == GRAPNEL_INVALID_ARGUMENT);
-    for (grapnel_tensor* made : {x, row[0].u.tensor, column[0].u.tensor}) {
-      caller.tensors().release(caller.host, made);
-    }
-    return GRAPNEL_OK;
+    CHECK(batches(caller).replace(caller.host, event->batch, 0, x) == GRAPNEL_OK);
+    std::vector<grapnel_value> none_wanted;
+    CHECK(caller.call("aten::zero_", "", {value_of(x)}, none_wanted) == GRAPNEL_OK);
+    return caller.tensors().release(caller.host, x);
   });
-  CapturedLog log;
+  Toy toy;
+  double smallest = 1e9;
+  toy.module.during_step = [&](const std::string& stage, Batch& batch) {
+    if (stage == "train") smallest = std::min(smallest, batch[0].abs().sum().item<double>());
+  };
+  toy.fit({plugin.handle()});
+  CHECK(smallest > 0);
+}
+
+TEST_CASE("a handle of an earlier hook is refused in a later one of the same kind") {
+  InProcessPlugin plugin;
+  grapnel_batch* kept = nullptr;
+  int refused = 0;
+  plugin.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event* raw) {
+    auto* batch = reinterpret_cast<const grapnel_TrainBatchStart*>(raw)->batch;
+    std::uint64_t count = 0;
+    if (kept != nullptr) {
+      CHECK(kept != batch);
+      refused += batches(caller).count(caller.host, kept, &count) == GRAPNEL_INVALID_ARGUMENT;
+    }
+    kept = batch;
+    return batches(caller).count(caller.host, batch, &count);
+  });
   Toy toy;
   toy.fit({plugin.handle()});
-  CHECK(log.count("the tensor for 'weight' belongs to a batch") == 1);
+  CHECK(refused == 3);
+}
+
+TEST_CASE("a pointer that no service gave is refused without being read") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event*) {
+    const grapnel_tensor_info* info = nullptr;
+    std::uint64_t count = 0;
+    for (const std::uintptr_t address : {std::uintptr_t{8}, std::uintptr_t{0xdeadbeef},
+                                         ~std::uintptr_t{0}, ~std::uintptr_t{0} / 2}) {
+      CHECK(caller.tensors().describe(caller.host, reinterpret_cast<grapnel_tensor*>(address),
+                                      &info) == GRAPNEL_INVALID_ARGUMENT);
+      CHECK(batches(caller).count(caller.host, reinterpret_cast<grapnel_batch*>(address), &count) ==
+            GRAPNEL_INVALID_ARGUMENT);
+    }
+    // The middle of a handle is none.
+    grapnel_tensor* x = caller.floats({1});
+    CHECK(caller.tensors().describe(
+              caller.host,
+              reinterpret_cast<grapnel_tensor*>(reinterpret_cast<std::uintptr_t>(x) + 1),
+              &info) == GRAPNEL_INVALID_ARGUMENT);
+    return caller.tensors().release(caller.host, x);
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
 }
 
 TEST_CASE("a batch is valid only in the hook that it came with") {
@@ -269,10 +300,8 @@ TEST_CASE("a prediction's tensors have the names of its tree") {
     grapnel_tensor* input = nullptr;
     REQUIRE(outputs_of(caller).get(caller.host, outputs, 1, &input) == GRAPNEL_OK);
     CHECK(caller.values(input).size() == 6);
-    void* data = nullptr;  // it is the batch itself, behind which the data set stands
-    std::uint64_t bytes = 0;
-    CHECK(caller.tensors().begin_write(caller.host, input, &data, &bytes) ==
-          GRAPNEL_INVALID_ARGUMENT);
+    std::vector<grapnel_value> none_wanted;  // it is the batch, behind which the data set stands
+    CHECK(caller.call("aten::zero_", "", {value_of(input)}, none_wanted) == GRAPNEL_OK);
     ++batches_seen;
     return caller.tensors().release(caller.host, input);
   });

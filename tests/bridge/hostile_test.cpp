@@ -72,7 +72,7 @@ TEST_CASE("a create that fails, or makes nothing usable, refuses the plugin") {
              Catch::Contains("create() returned OK but no instance"));
   CHECK_THAT(Hostile("instance_short").failure(), Catch::Contains("bytes, at least"));
   CHECK_THAT(Hostile("instance_without_destroy").failure(),
-             Catch::Contains("lacks init or destroy"));
+             Catch::Contains("its instance has no function 'init'"));
   CHECK_THAT(Hostile("constructor_throws").failure(), Catch::Contains("failed in create"));
   CHECK_THAT(Hostile("init_refuses").failure(), Catch::Contains("failed in init"));
 }

@@ -340,9 +340,14 @@ TEST_CASE("a leased tensor must have the shape and dtype of its entry") {
     CHECK(caller.module().lease_weights(caller.host, indices, 1, nullptr, 0, &wrong, reason,
                                         &lease) == GRAPNEL_INVALID_ARGUMENT);
     grapnel_tensor* weight = caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor;
-    grapnel_tensor* const weights[] = {weight, weight};
+    CHECK(caller.module().lease_weights(caller.host, indices, 1, nullptr, 0, &weight, reason,
+                                        &lease) == GRAPNEL_INVALID_ARGUMENT);
+    std::vector<grapnel_value> copy(1);
+    REQUIRE(caller.call("aten::clone", "", {value_of(weight)}, copy) == GRAPNEL_OK);
+    grapnel_tensor* const weights[] = {copy[0].u.tensor, copy[0].u.tensor};
     CHECK(caller.module().lease_weights(caller.host, indices, 2, nullptr, 0, weights, reason,
                                         &lease) == GRAPNEL_INVALID_ARGUMENT);
+    caller.tensors().release(caller.host, copy[0].u.tensor);
     CHECK(caller.module().lease_weights(caller.host, nullptr, 1, nullptr, 0, twice, reason,
                                         &lease) == GRAPNEL_INVALID_ARGUMENT);
     CHECK(lease == nullptr);
@@ -350,6 +355,7 @@ TEST_CASE("a leased tensor must have the shape and dtype of its entry") {
   });
   toy.fit({swapper.plugin.handle()});
   CHECK(log.count("the tensor for 'weight' has the shape [2] and the type Float") == 1);
+  CHECK(log.count("the tensor for 'weight' shares memory with the model") == 1);
   CHECK(log.count("'weight' is named twice") == 1);
 }
 

@@ -110,8 +110,8 @@ TEST_CASE("a request where it has no meaning is answered with NOT_NOW") {
   plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event*) {
     CHECK(request(caller, GRAPNEL_REQUEST_SKIP_BATCH) == GRAPNEL_NOT_NOW);
     CHECK(request(caller, GRAPNEL_REQUEST_SKIP_STEP) == GRAPNEL_NOT_NOW);
-    CHECK(request(caller, 0) == GRAPNEL_INVALID_ARGUMENT);
-    CHECK(request(caller, 7) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(request(caller, 0) == GRAPNEL_UNSUPPORTED);
+    CHECK(request(caller, 7) == GRAPNEL_UNSUPPORTED);
     return GRAPNEL_OK;
   });
   plugin.on(Hook::on_validation_end, [](const Caller& caller, const grapnel_Event*) {

@@ -1,11 +1,7 @@
 #include "checkpoints/checkpoint_document.h"
 
-#include <ATen/ops/_lazy_clone.h>
 #include <ATen/ops/view_as_complex.h>
 #include <ATen/ops/view_as_real.h>
-#include <c10/core/GradMode.h>
-#include <c10/core/InferenceMode.h>
-#include <c10/core/impl/COW.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,27 +9,18 @@
 
 #include "grapnel/base/document_notation.h"
 #include "grapnel/base/text.h"
+#include "grapnel/copy_on_write.h"
 #include "values/config_state.h"
 
 namespace grapnel {
 
 namespace {
 
-// Below this a copy is cheaper than what a lazy clone costs until it is gone.
-constexpr size_t kLazyBytes = size_t{1} << 16;
-
 // The tensor must not change with the one that it shares memory with.
 void detach_memory(NamedTensor& named) {
-  const c10::AutoGradMode without_grad(false);
-  const c10::InferenceMode normal_tensors(false);
-  const c10::StorageImpl& storage = *named.tensor.storage().unsafeGetStorageImpl();
-  const size_t bytes = named.tensor.nbytes();
-  // A clone of a small part of a storage would make the training copy all of it.
-  const bool can_be_lazy = bytes >= kLazyBytes && storage.nbytes() <= 2 * bytes &&
-                           (c10::impl::cow::is_cow_data_ptr(storage.data_ptr()) ||
-                            c10::impl::cow::has_simple_data_ptr(storage));
-  named.is_shared = can_be_lazy;
-  named.tensor = can_be_lazy ? at::_lazy_clone(named.tensor) : named.tensor.clone();
+  DetachedCopy copy = detached_copy(named.tensor);
+  named.is_shared = copy.is_lazy;
+  named.tensor = std::move(copy.tensor);
 }
 
 class Encoder {

@@ -14,6 +14,7 @@
 
 #include <grapnel/abi.h>
 #include <grapnel/base/utf8.h>
+#include <grapnel/copy_on_write.h>
 #include <grapnel/event_fields.h>
 #include <grapnel/hook_mask.h>
 
@@ -66,14 +67,13 @@ class Translated {
     constexpr bool before_its_step = !requires(CoreEvent & event) {
       event.outputs;
     };
-    host_.batch = {&batch, /*replaceable=*/before_its_step};
-    to = &host_.batch;
+    host_.batch_is_replaceable = before_its_step;
+    to = host_.batch.lend(batch);
   }
-  void lend(StepOutput& outputs, grapnel_outputs*& to) {
-    host_.outputs = {&outputs};
-    to = &host_.outputs;
+  void lend(StepOutput& outputs, grapnel_outputs*& to) { to = host_.outputs.lend(outputs); }
+  void lend(const at::Tensor& tensor, grapnel_tensor*& to) {
+    to = host_.tensors.borrow(detached_copy(tensor).tensor);
   }
-  void lend(const at::Tensor& tensor, grapnel_tensor*& to) { to = host_.tensors.borrow(tensor); }
   void lend(const std::filesystem::path& path, grapnel_string& to) { lend(path_text(path), to); }
   void lend(const std::string& text, grapnel_string& to) {
     to = to_abi(texts_[used_++] = to_utf8(text));
@@ -81,8 +81,8 @@ class Translated {
 
   template <class T>
   void take_back(T&) {}
-  void take_back(grapnel_batch*&) { host_.batch = {}; }
-  void take_back(grapnel_outputs*&) { host_.outputs = {}; }
+  void take_back(grapnel_batch*&) { host_.batch.take_back(); }
+  void take_back(grapnel_outputs*&) { host_.outputs.take_back(); }
   void take_back(grapnel_tensor*& tensor) { host_.tensors.end_borrow(tensor); }
 
   static constexpr std::size_t count_texts() {

@@ -8,11 +8,13 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
+#include <grapnel/host/instance_check.h>
 #include <grapnel/host/process_state.h>
 
 #include "describe_exception.h"
 #include "ext/event.h"
 #include "ext/lease_list.h"
+#include "ext/operators.h"
 #include "ext/trainer_state.h"
 
 namespace grapnel::bridge {
@@ -44,8 +46,9 @@ Call call_of(const char* name) {
 }  // namespace
 
 PluginInstance::PluginInstance(PluginSite site, Parameters parameters,
-                               const grapnel_factory& factory, PluginCallback& owner)
-    : host_(std::move(site), std::move(parameters), owner) {
+                               const grapnel_factory& factory, PluginCallback& owner,
+                               bool links_libtorch)
+    : links_libtorch_(links_libtorch), host_(std::move(site), std::move(parameters), owner) {
   create(factory);
   try {
     init();
@@ -64,30 +67,66 @@ PluginInstance::~PluginInstance() {
 // ---- Calling
 
 template <class Function>
-std::int32_t PluginInstance::enter(const Call& call, Function&& function) {
-  const InstanceHost::CallScope scope(host_, call);
-  if (host_.trainer_state_wanted) update_trainer_state(host_);
-  ForeignCodeGuard guard;
-  std::int32_t status = kThrew;
+std::int32_t PluginInstance::call_plugin(Function&& function) noexcept {
   try {
-    status = function();
+    return function();
   } catch (const std::exception& error) {
     thrown_ = error.what();
   } catch (...) {  // of another C++ runtime, or no std::exception: can't be inspected
     thrown_ = "an exception of a type unknown to the host";
   }
-  if (guard.restore()) report_changes(call, guard);
+  return kThrew;
+}
+
+template <class Function>
+std::int32_t PluginInstance::enter(const Call& call, Function&& function) {
+  constexpr std::uint64_t kWholeEvery = 256;  // calls
+  const InstanceHost::CallScope scope(host_, call);
+  if (host_.trainer_state_wanted) update_trainer_state(host_);
+  if (links_libtorch_) {
+    ForeignCodeGuard guard;
+    const std::int32_t status = call_plugin(function);
+    if (guard.restore()) report_changes(call, guard.changes());
+    return status;
+  }
+  const bool whole = host_.calls() % kWholeEvery == 0;
+  if (whole) floating_point_ = FloatingPoint::current();
+  const FloatingPoint before = FloatingPoint::current_fast();
+  const std::int32_t status = call_plugin(function);
+  const bool changed =
+      whole ? FloatingPoint::current() != floating_point_ : FloatingPoint::current_fast() != before;
+  if (changed) {
+    floating_point_.with_fast(before).apply();  // a change of one part seldom comes alone
+    report_changes(call, {std::string(kFloatingPointChange)});
+  }
   return status;
 }
 
 void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
   const HookFunction function = functions_[static_cast<std::size_t>(call.hook)];
   if (function == nullptr) return;
+  if (call.hook == Hook::on_before_backward && host_.operators != nullptr) {
+    host_.operators->written_before_backward.clear();
+  }
   throw_failure(call, enter(call, [&] { return function(instance_, event); }));
 }
 
-void PluginInstance::report_changes(const Call& call, const ForeignCodeGuard& guard) {
-  for (const std::string& change : guard.changes()) {
+void PluginInstance::tell_of_writes(std::string_view message) {
+  if (host_.operators == nullptr ||
+      message.find("modified by an inplace operation") == message.npos) {
+    return;
+  }
+  const std::vector<std::string>& written = host_.operators->written_before_backward;
+  if (written.empty()) return;
+  host_.log(LogLevel::error,
+            fmt::format("on_before_backward wrote to {} between the forward and the backward pass, "
+                        "which is what autograd complains about; write in on_train_batch_start or "
+                        "after the optimizer's step",
+                        join(written)));
+}
+
+void PluginInstance::report_changes(const Call& call, const std::vector<std::string>& changes) {
+  for (const std::string& change : changes) {
     const std::string line =
         fmt::format("changed {} of the training thread in {}; restored", change, call.name);
     host_.log_once(LogLevel::warning, line, line);
@@ -115,6 +154,11 @@ std::exception_ptr PluginInstance::failure_of(const Call& call, std::int32_t sta
   };
   switch (status) {
     case GRAPNEL_OK:
+      if (!text.empty()) {
+        host_.log(
+            LogLevel::warning,
+            fmt::format("{}: reported a failure, but returned OK; ignored: {}", call.name, text));
+      }
       return nullptr;
     case GRAPNEL_ERROR:
       return error(text.empty() ? "it gave no reason" : text);
@@ -141,6 +185,12 @@ void PluginInstance::refuse(const std::string& message) {
                     host_.site());
 }
 
+void PluginInstance::refuse_reserved(std::string_view whose, std::uint32_t reserved) {
+  if (const std::string fault = host::reserved_fault(whose, reserved); !fault.empty()) {
+    refuse(fault);
+  }
+}
+
 void PluginInstance::refuse(const Call& call, std::int32_t status) {
   const std::exception_ptr failure = failure_of(call, status);
   try {
@@ -163,14 +213,7 @@ void PluginInstance::create(const grapnel_factory& factory) {
   report_process_changes(host_, call.name, process.restore());
   if (status != GRAPNEL_OK) refuse(call, status);
   failure_of(call, status);  // logs an ignored failure of a service
-  if (made == nullptr) refuse("create() returned OK but no instance");
-  if (made->struct_size < GRAPNEL_END_OF(grapnel_instance, destroy)) {
-    refuse(fmt::format("create() returned an instance of {} bytes, at least {} are needed",
-                       made->struct_size, GRAPNEL_END_OF(grapnel_instance, destroy)));
-  }
-  if (made->destroy == nullptr || made->init == nullptr) {
-    refuse("its instance lacks init or destroy");
-  }
+  if (const std::string fault = host::instance_fault(made); !fault.empty()) refuse(fault);
   instance_ = made;
 }
 
@@ -184,27 +227,24 @@ void PluginInstance::init() {
 }
 
 void PluginInstance::read_hooks() {
-  constexpr std::uint32_t kMostHooks = 4096;  // far more than exist
+  if (const std::string fault = host::hook_list_fault(*instance_); !fault.empty()) refuse(fault);
   const std::uint32_t count = instance_->hook_count;
-  if (count > kMostHooks || (count > 0 && instance_->hooks == nullptr)) {
-    refuse(fmt::format("its hook_count is {}, but {}", count,
-                       count > kMostHooks ? fmt::format("at most {} are accepted", kMostHooks)
-                                          : std::string("hooks is NULL")));
-  }
   for (std::uint32_t i = 0; i < count; ++i) {
-    const grapnel_hook_entry& entry = instance_->hooks[i];
-    if (entry.hook >= kHookCount) {
-      const std::string text = fmt::format("it uses hook {}, but this host knows only 0 to {}",
-                                           entry.hook, kHookCount - 1);
-      if ((entry.flags & GRAPNEL_HOOK_OPTIONAL) == 0) refuse(text + "; update grapnel");
-      host_.log(LogLevel::warning, text + "; the hook is optional and is left out");
+    const grapnel_hook_entry* const entry = instance_->hooks[i];
+    if (const std::string fault = host::hook_entry_fault(entry); !fault.empty()) refuse(fault);
+    const std::string label = host::hook_label(entry->hook);
+    if (!host::is_known_hook(*entry)) {
+      host_.log(
+          LogLevel::warning,
+          fmt::format("it uses {}, but this host knows only 0 to {}; the hook is optional and "
+                      "is left out",
+                      label, kHookCount - 1));
       continue;
     }
-    const std::string_view name = kHookNames[entry.hook];
-    if (entry.call == nullptr) refuse(fmt::format("its hook {} has no function", name));
-    if (functions_[entry.hook] != nullptr) refuse(fmt::format("it lists the hook {} twice", name));
-    functions_[entry.hook] = entry.call;
-    mask_.set(entry.hook);
+    if (functions_[entry->hook] != nullptr)
+      refuse(fmt::format("it lists the hook {} twice", label));
+    functions_[entry->hook] = entry->call;
+    mask_.set(entry->hook);
   }
 }
 
@@ -234,6 +274,7 @@ void PluginInstance::find_state_extension() {
       state->load == nullptr) {
     refuse("its extension grapnel.state/1 lacks save or load");
   }
+  refuse_reserved("its extension grapnel.state/1", state->reserved);
   state_ = state;
 }
 
@@ -248,6 +289,7 @@ std::vector<EventHandler> PluginInstance::event_handlers() {
       table->count == nullptr || table->handler == nullptr) {
     refuse("its extension grapnel.event/1 lacks count or handler");
   }
+  refuse_reserved("its extension grapnel.event/1", table->reserved);
   const Call call = call_of("event.handler");
   std::uint64_t count = 0;
   std::int32_t status = enter(call, [&] { return table->count(instance_, &count); });
@@ -302,6 +344,12 @@ void PluginInstance::destroy() noexcept {
     if (const std::exception_ptr failure = failure_of(call, status)) {
       log_warning("{}", describe_exception(failure));
     }
+    if (host_.leases != nullptr) {
+      for (const std::string& reason : host_.leases->take_undone()) {
+        log_warning("{} never ended its lease {}; it was undone when the run ended",
+                    name_of(host_.site()), quote(reason));
+      }
+    }
     if (host_.tensors.owned() > 0) {
       log_warning("{} never released {} tensors; they were freed", name_of(host_.site()),
                   host_.tensors.owned());
@@ -327,7 +375,31 @@ std::optional<std::string> PluginInstance::own_state_key() {
   return std::string(text);
 }
 
+// The generators are part of the state once an operator has drawn from them.
 StateDict PluginInstance::checkpoint_state() {
+  StateDict state = own_state();
+  if (host_.generators.states.empty()) return state;
+  if (state.empty()) {
+    state = {{"version", host_.site().version}, {"keep_if_absent", false}, {"state", StateDict()}};
+  }
+  StateDict generators;
+  for (const auto& [device, random] : host_.generators.states) {
+    generators.append(device, random.clone());
+  }
+  state.append("generators", std::move(generators));
+  return state;
+}
+
+void PluginInstance::load_generators(const StateDict& state) {
+  host_.generators.states.clear();
+  const StateValue* generators = state.find("generators");
+  if (generators == nullptr || !generators->is_dict()) return;
+  for (const auto& [device, random] : generators->to_dict()) {
+    if (random.is_tensor()) host_.generators.states[device] = random.to_tensor().clone();
+  }
+}
+
+StateDict PluginInstance::own_state() {
   if (state_ == nullptr) return kept_state_;
   const Call call = call_of("state.save");
   writer_.open();
@@ -352,6 +424,7 @@ void PluginInstance::load_checkpoint_state(const StateDict& state) {
   }
   if (state_ == nullptr) {
     kept_state_ = state;
+    load_generators(state);
     return;
   }
   reader_.open(content->to_dict(), version->to_string());
@@ -362,6 +435,7 @@ void PluginInstance::load_checkpoint_state(const StateDict& state) {
     refuse(fmt::format(", which version {} wrote: {}", printable(version->to_string()),
                        describe_exception(failure)));
   }
+  load_generators(state);
 }
 
 }  // namespace grapnel::bridge

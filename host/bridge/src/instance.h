@@ -30,8 +30,9 @@ class PluginInstance {
   using HookFunction = std::int32_t(GRAPNEL_CALL*)(grapnel_instance*, const grapnel_Event*);
 
   // Creates and initializes. PluginError when the plugin refuses or breaks the contract.
+  // links_libtorch: the whole guard is needed around its calls (guard.h).
   PluginInstance(PluginSite site, Parameters parameters, const grapnel_factory& factory,
-                 PluginCallback& owner);
+                 PluginCallback& owner, bool links_libtorch);
   ~PluginInstance();
   PluginInstance(const PluginInstance&) = delete;
   PluginInstance& operator=(const PluginInstance&) = delete;
@@ -42,6 +43,9 @@ class PluginInstance {
   // One hook. `event` starts with grapnel_Event. Throws PluginError when the plugin fails, or the
   // exception of a host's service that it passes on.
   void fire(const Call& call, const grapnel_Event* event);
+
+  // The run failed with this message: names the plugin where its writes are the cause.
+  void tell_of_writes(std::string_view message);
 
   // The plugin's handlers of user-defined events. Call once.
   std::vector<EventHandler> event_handlers();
@@ -62,17 +66,23 @@ class PluginInstance {
   // ABI.
   template <class Function>
   std::int32_t enter(const Call& call, Function&& function);
+  // The call itself; the text of an exception is kept.
+  template <class Function>
+  std::int32_t call_plugin(Function&& function) noexcept;
   // After a call that returned `status`: throws as fire() does.
   void throw_failure(const Call& call, std::int32_t status) {
-    if (status != GRAPNEL_OK || host_.has_pending()) throw_if(failure_of(call, status));
+    const bool fine = status == GRAPNEL_OK && !host_.has_pending() && !host_.has_failure();
+    if (!fine) throw_if(failure_of(call, status));
   }
   static void throw_if(const std::exception_ptr& failure) {
     if (failure != nullptr) std::rethrow_exception(failure);
   }
   // The exception for a status; nullptr for success.
   std::exception_ptr failure_of(const Call& call, std::int32_t status);
-  void report_changes(const Call& call, const ForeignCodeGuard& guard);
+  void report_changes(const Call& call, const std::vector<std::string>& changes);
 
+  StateDict own_state();
+  void load_generators(const StateDict& state);
   void create(const grapnel_factory& factory);
   void init();
   void read_hooks();
@@ -83,7 +93,9 @@ class PluginInstance {
   void destroy() noexcept;
   [[noreturn]] void refuse(const Call& call, std::int32_t status);
   [[noreturn]] void refuse(const std::string& message);
+  void refuse_reserved(std::string_view whose, std::uint32_t reserved);
 
+  const bool links_libtorch_;
   InstanceHost host_;
   StateWriter writer_{host_};
   StateReader reader_{host_};
@@ -91,6 +103,7 @@ class PluginInstance {
   std::array<HookFunction, kHookCount> functions_{};
   HookMask mask_;
   const grapnel_state* state_ = nullptr;
+  FloatingPoint floating_point_ = FloatingPoint::current();  // the whole, as it was last read
   std::string thrown_;    // text of the exception that crossed the ABI
   StateDict kept_state_;  // without the state extension: for the next checkpoint
 };

@@ -19,13 +19,13 @@
 namespace grapnel::bridge {
 
 InstanceHost::InstanceHost(PluginSite site, Parameters parameters, PluginCallback& owner)
-    : abi_{{sizeof(grapnel_host), GRAPNEL_ABI_MINOR, to_abi("grapnel"), to_abi(version_string()),
-            &InstanceHost::get_extension, &InstanceHost::fail},
-           this},
+    : block_(HostBlock::make(
+          *this, {sizeof(grapnel_host), GRAPNEL_ABI_MINOR, to_abi("grapnel"),
+                  to_abi(version_string()), &InstanceHost::get_extension, &InstanceHost::fail})),
       site_(std::move(site)),
       parameters_(std::move(parameters)),
       owner_(owner) {
-  static_assert(std::is_standard_layout_v<Abi>);
+  generators.whose = site_.plugin + "/" + site_.callback;
   trainer_state.struct_size = sizeof trainer_state;
   trainer_state.batch_idx = -1;
   trainer_state.max_epochs = -1;
@@ -35,37 +35,38 @@ InstanceHost::InstanceHost(PluginSite site, Parameters parameters, PluginCallbac
   trainer_state.accumulate_grad_batches = 1;
 }
 
-InstanceHost::~InstanceHost() = default;
-
-InstanceHost* InstanceHost::of(const grapnel_host* host) noexcept {
-  return host == nullptr ? nullptr : reinterpret_cast<const Abi*>(host)->self;
+InstanceHost::~InstanceHost() {
+  block_.close();
 }
 
-const void* InstanceHost::this_thread() noexcept {
-  static thread_local const char mark = 0;
-  return &mark;
+std::int32_t refuse_thread(HostBlock& block, const char* name) noexcept {
+  const HostBlock::Access access(block);
+  if (access.get() == nullptr) return GRAPNEL_NOT_NOW;  // destroyed
+  access.get()->not_now(name, "called on a thread other than the one that called the plugin");
+  return GRAPNEL_WRONG_THREAD;
 }
 
 // [any-thread]: messages about a broken contract can't name the running hook.
 std::int32_t InstanceHost::get_extension(const grapnel_host* host, grapnel_string id,
                                          const void** table) noexcept {
-  InstanceHost* self = of(host);
-  if (self == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  if (table == nullptr || !is_text(id)) {
-    constexpr std::string_view line = "broke the contract of get_extension: ";
-    try {
-      const std::string text = std::string(line) + (table == nullptr ? "the output pointer is NULL"
-                                                                     : "the id " + text_fault(id));
-      self->log_once(LogLevel::warning, text, text);
-    } catch (...) {
-      // no memory for a message; the status still says it
+  return any_thread_service(host, [&](InstanceHost& self) {
+    if (table == nullptr || !is_text(id)) {
+      constexpr std::string_view line = "broke the contract of get_extension: ";
+      try {
+        const std::string text =
+            std::string(line) +
+            (table == nullptr ? "the output pointer is NULL" : "the id " + text_fault(id));
+        self.log_once(LogLevel::warning, text, text);
+      } catch (...) {
+        // no memory for a message; the status still says it
+      }
+      return GRAPNEL_INVALID_ARGUMENT;
     }
-    return GRAPNEL_INVALID_ARGUMENT;
-  }
-  const void* found = extension_table(view(id));
-  if (found == nullptr) return GRAPNEL_NOT_FOUND;
-  *table = found;
-  return GRAPNEL_OK;
+    const void* found = extension_table(view(id));
+    if (found == nullptr) return GRAPNEL_NOT_FOUND;
+    *table = found;
+    return GRAPNEL_OK;
+  });
 }
 
 std::int32_t InstanceHost::fail(const grapnel_host* host, grapnel_string text) {
@@ -110,6 +111,19 @@ std::int32_t InstanceHost::not_now(const char* name, std::string_view text) noex
     // no memory for a message; the status still says it
   }
   return GRAPNEL_NOT_NOW;
+}
+
+// No fault of the plugin, which may go on without: it is told once, at debug level.
+std::int32_t InstanceHost::unsupported(const char* name, std::string_view text) noexcept {
+  try {
+    const std::string line = fmt::format("{} in {}: {}; this host offers ABI {}.{}", name,
+                                         call_ != nullptr ? call_->name : "no hook", text,
+                                         GRAPNEL_ABI_MAJOR, GRAPNEL_ABI_MINOR);
+    log_once(LogLevel::debug, line, line);
+  } catch (...) {
+    // no memory for a message; the status still says it
+  }
+  return GRAPNEL_UNSUPPORTED;
 }
 
 PluginError InstanceHost::error(const std::string& text) const {
@@ -180,14 +194,12 @@ std::string_view checked_text(grapnel_string text, const char* what) {
   return content;
 }
 
-grapnel_tensor& checked_tensor(const grapnel_tensor* handle) {
-  if (!TensorHandles::usable(handle)) {
-    throw ContractBreach{handle == nullptr
-                             ? "a tensor handle is NULL"
-                             : "a tensor handle is not valid: it was released, or the hook that "
-                               "lent it has returned"};
-  }
-  return *const_cast<grapnel_tensor*>(handle);
+grapnel_tensor& checked_tensor(const InstanceHost& self, const grapnel_tensor* handle) {
+  if (grapnel_tensor* found = self.tensors.find(handle)) return *found;
+  throw ContractBreach{handle == nullptr
+                           ? "a tensor handle is NULL"
+                           : "a tensor handle is not valid: it was released, the hook that lent it "
+                             "has returned, or it is not this instance's"};
 }
 
 }  // namespace grapnel::bridge

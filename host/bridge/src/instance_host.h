@@ -3,11 +3,13 @@
 //
 // A service (a function of an extension) is noexcept. An exception in it is stored here and
 // returned as GRAPNEL_PENDING; a broken contract is logged once, naming the plugin, and returned as
-// GRAPNEL_INVALID_ARGUMENT; on a thread of the plugin it returns GRAPNEL_NOT_NOW. Write one as
-// `return service(host, "tensors.read", [&](InstanceHost& self) { ... });`.
+// GRAPNEL_INVALID_ARGUMENT; what a newer header may define is GRAPNEL_UNSUPPORTED; on a thread of
+// the plugin it returns GRAPNEL_WRONG_THREAD, outside of a call or after destroy GRAPNEL_NOT_NOW.
+// Write one as `return service(host, "tensors.read", [&](InstanceHost& self) { ... });`, and an
+// [any-thread] one with any_thread_service().
 #pragma once
 
-#include <atomic>
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -22,23 +24,17 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/log.h>
 #include <grapnel/base/parameters.h>
+#include <grapnel/bridge/running_plugin.h>
 #include <grapnel/events.h>
 #include <grapnel/ext/optimizers.h>
 #include <grapnel/ext/trainer.h>
 #include <grapnel/hook_mask.h>
 #include <grapnel/log_options.h>
 
+#include "generators.h"
+#include "guard.h"
+#include "host_block.h"
 #include "tensor_handles.h"
-
-// The objects behind the opaque handles of an event.
-struct grapnel_batch {
-  grapnel::Batch* batch = nullptr;
-  bool replaceable = false;  // in ..._batch_start hooks
-};
-
-struct grapnel_outputs {
-  grapnel::StepOutput* outputs = nullptr;
-};
 
 namespace grapnel::bridge {
 
@@ -50,6 +46,36 @@ class PluginCallback;
 // Thrown in a service for a broken contract; returned as GRAPNEL_INVALID_ARGUMENT.
 struct ContractBreach {
   std::string text;
+};
+
+// Thrown in a service for a kind, tag or type that this host doesn't know but a newer one may;
+// returned as GRAPNEL_UNSUPPORTED.
+struct NotSupported {
+  std::string text;  // "there is no request of kind 7"
+};
+
+// What a hook lends under a number that is never given again, so that an old handle is refused. The
+// plugin sees the number as a pointer, through which nothing is read.
+template <class T, class Handle>
+class Lent {
+ public:
+  Handle* lend(T& object) noexcept {
+    object_ = &object;
+    return handle(++number_);
+  }
+  void take_back() noexcept { object_ = nullptr; }
+  // nullptr for any handle but the running hook's.
+  T* find(const Handle* given) const noexcept {
+    return given == handle(number_) ? object_ : nullptr;
+  }
+  T* object() const noexcept { return object_; }
+
+ private:
+  static Handle* handle(std::uintptr_t number) noexcept {
+    return reinterpret_cast<Handle*>(number);
+  }
+  T* object_ = nullptr;
+  std::uintptr_t number_ = 0;
 };
 
 inline constexpr std::int64_t kNoBatchIdx = -2;
@@ -73,8 +99,7 @@ class InstanceHost {
   InstanceHost(const InstanceHost&) = delete;
   InstanceHost& operator=(const InstanceHost&) = delete;
 
-  const grapnel_host* abi() const noexcept { return &abi_.table; }
-  static InstanceHost* of(const grapnel_host* host) noexcept;
+  const grapnel_host* abi() const noexcept { return block_.abi(); }
 
   const PluginSite& site() const noexcept { return site_; }
   const Parameters& parameters() const noexcept { return parameters_; }
@@ -87,30 +112,34 @@ class InstanceHost {
   // The trainer or module of the running hook; nullptr: none.
   Trainer* trainer() const noexcept { return call_ != nullptr ? call_->trainer : nullptr; }
   Module* module() const noexcept { return call_ != nullptr ? call_->module : nullptr; }
-  bool called_on_train_thread() const noexcept {
-    return train_thread_.load(std::memory_order_relaxed) == this_thread();
-  }
   // Marks the scope of a call, made on this thread.
   class CallScope {
    public:
     CallScope(InstanceHost& host, const Call& call) noexcept
-        : host_(host), outer_(host.call_), outer_thread_(host.train_thread_.load()) {
+        : host_(host),
+          outer_(host.call_),
+          running_{host.site_.plugin.c_str(),
+                   host.site_.version.c_str(),
+                   host.site_.callback.c_str(),
+                   call.name,
+                   std::max<std::int64_t>(call.batch_idx, -1),
+                   host.calls_ + 1},
+          running_scope_(running_) {
       host_.call_ = &call;
+      host_.failure_.clear();  // of an earlier call that returned OK all the same
       ++host_.calls_;
       host_.tensors.next_call();
-      host_.train_thread_.store(this_thread(), std::memory_order_relaxed);
+      host_.block_.set_thread();
     }
-    ~CallScope() {
-      host_.call_ = outer_;
-      host_.train_thread_.store(outer_thread_, std::memory_order_relaxed);
-    }
+    ~CallScope() { host_.call_ = outer_; }
     CallScope(const CallScope&) = delete;
     CallScope& operator=(const CallScope&) = delete;
 
    private:
     InstanceHost& host_;
     const Call* outer_;
-    const void* outer_thread_;
+    RunningPlugin running_;
+    RunningPluginScope running_scope_;
   };
   // Counts calls; data that is valid "until the hook returns" stores this number.
   std::uint64_t calls() const noexcept { return calls_; }
@@ -121,9 +150,11 @@ class InstanceHost {
   std::exception_ptr take_pending() noexcept { return std::exchange(pending_, nullptr); }
   bool has_pending() const noexcept { return pending_ != nullptr; }
   void set_failure(std::string_view text) { failure_ = text; }
+  bool has_failure() const noexcept { return !failure_.empty(); }
   std::string take_failure() { return std::exchange(failure_, {}); }
   std::int32_t invalid(const char* service, std::string_view text) noexcept;
   std::int32_t not_now(const char* service, std::string_view text) noexcept;
+  std::int32_t unsupported(const char* service, std::string_view text) noexcept;
   // For a failure of a service that is the plugin's fault, with a text for its author.
   PluginError error(const std::string& text) const;
 
@@ -134,11 +165,13 @@ class InstanceHost {
 
   // ---- What the extensions keep
   TensorHandles tensors;
-  grapnel_batch batch;
-  grapnel_outputs outputs;
+  Lent<Batch, grapnel_batch> batch;
+  bool batch_is_replaceable = false;  // in ..._batch_start hooks
+  Lent<StepOutput, grapnel_outputs> outputs;
   grapnel_trainer_state trainer_state{};
   bool trainer_state_wanted = false;  // the plugin holds the pointer: keep it up to date
   std::string run_directory;
+  GeneratorStates generators;
   std::unique_ptr<Operators> operators;
   std::unique_ptr<ModuleEntries> module_entries;
   std::unique_ptr<LeaseList> leases;
@@ -150,22 +183,16 @@ class InstanceHost {
   const grapnel_optimizer_group* keep_group(const grapnel_optimizer_group& group);
 
  private:
-  struct Abi {
-    grapnel_host table;
-    InstanceHost* self;
-  };
-  static const void* this_thread() noexcept;
   static std::int32_t GRAPNEL_CALL get_extension(const grapnel_host* host, grapnel_string id,
                                                  const void** table) noexcept;
   static std::int32_t GRAPNEL_CALL fail(const grapnel_host* host, grapnel_string text);
 
-  Abi abi_;
+  HostBlock& block_;
   PluginSite site_;
   Parameters parameters_;
   PluginCallback& owner_;
   const Call* call_ = nullptr;
   std::uint64_t calls_ = 0;
-  std::atomic<const void*> train_thread_ = nullptr;
   std::exception_ptr pending_;
   std::string failure_;
   struct {
@@ -196,25 +223,40 @@ std::string_view checked_text(grapnel_string text, const char* what);
 inline void check_output(const void* pointer) {
   if (pointer == nullptr) throw ContractBreach{"an output pointer is NULL"};
 }
-// The tensor behind a handle; ContractBreach when the handle is invalid or released.
-grapnel_tensor& checked_tensor(const grapnel_tensor* handle);
+// The tensor behind a handle; ContractBreach when the instance has no such handle, or has released it.
+grapnel_tensor& checked_tensor(const InstanceHost& self, const grapnel_tensor* handle);
+
+// The status of a call on a thread of the plugin: told once.
+std::int32_t refuse_thread(HostBlock& block, const char* service) noexcept;
 
 // One service on the training thread.
 template <class Body>
 std::int32_t service(const grapnel_host* host, const char* name, Body&& body) noexcept {
-  InstanceHost* self = InstanceHost::of(host);
-  if (self == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  if (!self->called_on_train_thread()) {
-    return self->not_now(name,
-                         "called outside a hook, or on a thread other than the training thread");
-  }
+  HostBlock* block = HostBlock::of(host);
+  if (block == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  if (!block->is_thread()) return refuse_thread(*block, name);
+  InstanceHost* self = block->host();
+  if (self == nullptr) return GRAPNEL_NOT_NOW;  // destroyed
+  if (self->call() == nullptr) return self->not_now(name, "called outside of a call to the plugin");
   try {
+    const PlainTensors scope;
     return body(*self);
   } catch (const ContractBreach& breach) {
     return self->invalid(name, breach.text);
+  } catch (const NotSupported& unknown) {
+    return self->unsupported(name, unknown.text);
   } catch (...) {
     return self->keep(std::current_exception(), name);
   }
+}
+
+// One service on any thread; its body throws nothing.
+template <class Body>
+std::int32_t any_thread_service(const grapnel_host* host, Body&& body) noexcept {
+  HostBlock* block = HostBlock::of(host);
+  if (block == nullptr) return GRAPNEL_INVALID_ARGUMENT;
+  const HostBlock::Access access(*block);
+  return access.get() == nullptr ? GRAPNEL_NOT_NOW : body(*access.get());
 }
 
 }  // namespace grapnel::bridge

@@ -24,7 +24,7 @@ c10::ScalarType checked_dtype(std::int32_t dtype) {
     case GRAPNEL_DTYPE_BF16:
       return static_cast<c10::ScalarType>(dtype);
     default:
-      throw ContractBreach{fmt::format("there is no element type {}", dtype)};
+      throw NotSupported{fmt::format("there is no element type {}", dtype)};
   }
 }
 

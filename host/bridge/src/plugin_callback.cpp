@@ -35,6 +35,13 @@ std::string identifying_key(const ParameterTable& table, const Parameters& param
   return key.size() == 0 ? std::string() : write_json(key);
 }
 
+// What the host itself does with an event before the plugin has it.
+void before_hook(PluginInstance& instance, const ExceptionEvent& event) {
+  instance.tell_of_writes(event.message);
+}
+template <class EventType>
+void before_hook(PluginInstance&, const EventType&) {}
+
 }  // namespace
 
 PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string& callback,
@@ -44,9 +51,9 @@ PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string
   set_name(options.name);
   Parameters parameters = declared.parameters.validate(options.parameters, "callbacks." + label_);
   const std::string from_parameters = identifying_key(declared.parameters, parameters);
-  instance_ =
-      std::make_unique<PluginInstance>(PluginSite{manifest.id, manifest.version, callback, {}},
-                                       std::move(parameters), factory, *this);
+  instance_ = std::make_unique<PluginInstance>(
+      PluginSite{manifest.id, manifest.version, callback, {}}, std::move(parameters), factory,
+      *this, options.links_libtorch);
   for (EventHandler& handler : instance_->event_handlers()) add_handler(std::move(handler));
   std::string key = options.name;
   if (key.empty()) key = instance_->own_state_key().value_or(from_parameters);
@@ -61,6 +68,7 @@ PluginCallback::~PluginCallback() = default;
 
 #define GRAPNEL_HOOK(id, hook, EventType, stage, module)                                         \
   void PluginCallback::hook(EventType& event) {                                                  \
+    before_hook(*instance_, event);                                                              \
     const Translated<grapnel_##EventType, EventType> made(instance_->host(), Hook::hook, event); \
     instance_->fire(call_of(Hook::hook, event), made.abi());                                     \
   }
@@ -77,7 +85,11 @@ std::vector<std::string> PluginCallback::former_state_keys() const {
   return former_state_keys_;
 }
 HookMask PluginCallback::wanted(const HookMask&) const {
-  return instance_->hooks();
+  HookMask mask = instance_->hooks();
+  // What it wrote there may be why the run fails.
+  constexpr auto bit = [](Hook hook) { return static_cast<std::size_t>(hook); };
+  if (mask.test(bit(Hook::on_before_backward))) mask.set(bit(Hook::on_exception));
+  return mask;
 }
 const PluginSite& PluginCallback::site() const {
   return instance_->host().site();

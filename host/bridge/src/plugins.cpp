@@ -8,6 +8,7 @@
 #include <grapnel/base/files.h>
 #include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
+#include <grapnel/bridge/running_plugin.h>
 #include <grapnel/host/loader.h>
 
 #include "guard.h"
@@ -61,6 +62,9 @@ Resolved resolve(const host::PluginSelection& selection,
 
 // Loading runs constructors, which may flip denormals (a library linked with -ffast-math does).
 const host::LoadedPlugin& load(const host::SelectedPlugin& plugin) {
+  const RunningPlugin loading{plugin.manifest->id.c_str(), plugin.manifest->version.c_str(), "",
+                              "loading it"};
+  const RunningPluginScope scope(loading);
   ForeignCodeGuard guard;
   const host::LoadedPlugin& loaded = host::load_plugin(plugin);
   if (guard.restore()) {
@@ -122,10 +126,13 @@ std::vector<CallbackHandle> make_plugin_callbacks(
       if (wanted.empty()) wanted.push_back(&defaults);
       for (const PluginCallbackConfig* config : wanted) {
         if (!config->enabled) continue;
-        const grapnel_factory* factory = load(plugin).factory(callback.name);
-        handles.emplace_back(std::make_shared<PluginCallback>(*plugin.manifest, callback.name,
-                                                              *factory, config->options),
-                             CallbackOrigin::plugin, source);
+        const host::LoadedPlugin& loaded = load(plugin);
+        PluginCallbackOptions options = config->options;
+        options.links_libtorch = loaded.links_libtorch();
+        handles.emplace_back(
+            std::make_shared<PluginCallback>(*plugin.manifest, callback.name,
+                                             *loaded.factory(callback.name), options),
+            CallbackOrigin::plugin, source);
         handles.back().on_error = config->on_error;
         handles.back().filter = config->filter;
       }

@@ -1,6 +1,8 @@
 #include "tensor_handles.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 namespace grapnel::bridge {
@@ -10,18 +12,43 @@ bool TensorHandles::may_reuse() const noexcept {
   return longest_resting_->freed_in != call_ || resting_ > kMostResting;
 }
 
-grapnel_tensor* TensorHandles::take(at::Tensor tensor, HandleState state, bool read_only) {
+grapnel_tensor& TensorHandles::add() {
+  if (used_of_newest_ == kChunk) {
+    auto chunk = std::make_unique<Chunk>();
+    newest_ = chunk.get();
+    const auto place = std::ranges::upper_bound(pool_, chunk, std::less<>(), std::identity());
+    pool_.insert(place, std::move(chunk));
+    used_of_newest_ = 0;
+  }
+  return (*newest_)[used_of_newest_++];
+}
+
+grapnel_tensor* TensorHandles::find(const grapnel_tensor* pointer) const noexcept {
+  const auto address = reinterpret_cast<std::uintptr_t>(pointer);
+  const auto start = [](const std::unique_ptr<Chunk>& chunk) {
+    return reinterpret_cast<std::uintptr_t>(chunk->data());
+  };
+  const auto after = std::ranges::upper_bound(pool_, address, std::less<>(), start);
+  if (after == pool_.begin()) return nullptr;
+  Chunk& chunk = **std::prev(after);
+  const std::uintptr_t offset = address - reinterpret_cast<std::uintptr_t>(chunk.data());
+  if (offset % sizeof(grapnel_tensor) != 0 || offset / sizeof(grapnel_tensor) >= kChunk) {
+    return nullptr;
+  }
+  grapnel_tensor* handle = &chunk[offset / sizeof(grapnel_tensor)];
+  return handle->state == HandleState::free ? nullptr : handle;
+}
+
+grapnel_tensor* TensorHandles::take(at::Tensor tensor, HandleState state) {
   grapnel_tensor* handle = longest_resting_;
   if (may_reuse()) {
     longest_resting_ = handle->next_resting;
     handle->next_resting = nullptr;
     --resting_;
   } else {
-    handle = &pool_.emplace_back();
-    handle->owner = this;
+    handle = &add();
   }
   handle->state = state;
-  handle->read_only = read_only;
   handle->tensor = std::move(tensor);
   return handle;
 }
@@ -37,14 +64,14 @@ void TensorHandles::put_back(grapnel_tensor* handle) noexcept {
   ++resting_;
 }
 
-grapnel_tensor* TensorHandles::own(at::Tensor tensor, bool read_only) {
-  grapnel_tensor* handle = take(std::move(tensor), HandleState::owned, read_only);
+grapnel_tensor* TensorHandles::own(at::Tensor tensor) {
+  grapnel_tensor* handle = take(std::move(tensor), HandleState::owned);
   ++owned_;
   return handle;
 }
 
-grapnel_tensor* TensorHandles::borrow(at::Tensor tensor, bool read_only) {
-  return take(std::move(tensor), HandleState::borrowed, read_only);
+grapnel_tensor* TensorHandles::borrow(at::Tensor tensor) {
+  return take(std::move(tensor), HandleState::borrowed);
 }
 
 void TensorHandles::end_borrow(grapnel_tensor* handle) noexcept {
@@ -52,7 +79,7 @@ void TensorHandles::end_borrow(grapnel_tensor* handle) noexcept {
 }
 
 bool TensorHandles::release(grapnel_tensor* handle) noexcept {
-  if (!usable(handle) || handle->owner != this || handle->state != HandleState::owned) return false;
+  if (handle->state != HandleState::owned) return false;
   put_back(handle);
   --owned_;
   return true;

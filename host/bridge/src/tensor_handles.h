@@ -1,41 +1,33 @@
 // Handles of tensors for a plugin, from a pool of its instance.
 //
 // Ownership (grapnel/ext/tensors.h): the plugin releases handles that a function returns; those in
-// an event or in the module's entries are borrowed. The memory of handles is not freed while the
-// instance lives, and a released handle is not reused before the current call of the plugin has
-// returned and kFewestResting others rest too. So the use of a handle after its release is
-// detected.
+// an event or in the module's entries are borrowed. A handle from a plugin is looked up by its
+// address before anything is read through it, so a garbage pointer or another instance's handle is
+// refused. The memory of handles is not freed while the instance lives, and a released handle is
+// not reused before the current call of the plugin has returned and kFewestResting others rest too.
+// So the use of a handle after its release is detected.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include <grapnel/ext/tensors.h>
 
 enum class HandleState : std::uint32_t { free, owned, borrowed };
 
-namespace grapnel::bridge {
-class TensorHandles;
-}
-
 struct grapnel_tensor {
-  static constexpr std::uint32_t kMagic = 0x47544e53;  // what a pointer to a handle points to
-
-  std::uint32_t magic = kMagic;
   HandleState state = HandleState::free;
-  // Of a batch or an event: it may alias the data set, so it must not be written to.
-  bool read_only = false;
   bool writing = false;  // between begin_write and end_write
   at::Tensor tensor;
   at::Tensor
       staging;  // row-major CPU copy given by begin_write; undefined: the tensor's own memory
   grapnel_tensor_info info{};
-  const grapnel::bridge::TensorHandles* owner = nullptr;  // its pool
-  std::uint64_t freed_in = 0;                             // the call that released it
+  std::uint64_t freed_in = 0;  // the call that released it
   grapnel_tensor* next_resting = nullptr;
 };
 
@@ -53,33 +45,35 @@ class TensorHandles {
   TensorHandles& operator=(const TensorHandles&) = delete;
 
   // A handle for the plugin to release. `tensor` must be defined.
-  grapnel_tensor* own(at::Tensor tensor, bool read_only = false);
+  grapnel_tensor* own(at::Tensor tensor);
   // A handle of the host, until end_borrow().
-  grapnel_tensor* borrow(at::Tensor tensor, bool read_only = false);
+  grapnel_tensor* borrow(at::Tensor tensor);
   void end_borrow(grapnel_tensor* handle) noexcept;
 
   // A new call of the plugin begins.
   void next_call() noexcept { ++call_; }
 
-  // False when the plugin may not release it: not a handle, another instance's, borrowed, or
-  // released before.
+  // The handle behind a plugin's pointer; nullptr for any other pointer and a released handle.
+  grapnel_tensor* find(const grapnel_tensor* pointer) const noexcept;
+  // False when the plugin may not release it: it is borrowed. `handle` is from find().
   bool release(grapnel_tensor* handle) noexcept;
 
   // Handles that the plugin owns now.
   std::size_t owned() const noexcept { return owned_; }
 
-  static bool usable(const grapnel_tensor* handle) noexcept {
-    return handle != nullptr && handle->magic == grapnel_tensor::kMagic &&
-           handle->state != HandleState::free;
-  }
-
  private:
-  grapnel_tensor* take(at::Tensor tensor, HandleState state, bool read_only);
+  static constexpr std::size_t kChunk = 128;
+  using Chunk = std::array<grapnel_tensor, kChunk>;
+
+  grapnel_tensor* take(at::Tensor tensor, HandleState state);
+  grapnel_tensor& add();
   void put_back(grapnel_tensor* handle) noexcept;
 
   bool may_reuse() const noexcept;
 
-  std::deque<grapnel_tensor> pool_;
+  std::vector<std::unique_ptr<Chunk>> pool_;  // sorted by address
+  std::size_t used_of_newest_ = kChunk;
+  Chunk* newest_ = nullptr;
   // The resting handles, an intrusive list so that a release never allocates.
   grapnel_tensor* longest_resting_ = nullptr;
   grapnel_tensor* latest_resting_ = nullptr;

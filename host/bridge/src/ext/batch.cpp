@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <grapnel/copy_on_write.h>
+
 #include "../instance_host.h"
 #include "extensions.h"
 
@@ -10,18 +12,16 @@ namespace grapnel::bridge {
 namespace {
 
 // The batch of the running hook; handles of earlier hooks are invalid.
-const grapnel_batch& checked_batch(const InstanceHost& self, const grapnel_batch* handle) {
-  if (handle != &self.batch || self.batch.batch == nullptr) {
-    throw ContractBreach{"the batch is not that of the running hook"};
-  }
-  return *handle;
+Batch& checked_batch(const InstanceHost& self, const grapnel_batch* handle) {
+  if (Batch* batch = self.batch.find(handle)) return *batch;
+  throw ContractBreach{"the batch is not that of the running hook"};
 }
 
 std::int32_t GRAPNEL_CALL count(const grapnel_host* host, const grapnel_batch* batch,
                                 std::uint64_t* result) noexcept {
   return service(host, "batch.count", [&](InstanceHost& self) {
     check_output(result);
-    *result = checked_batch(self, batch).batch->size();
+    *result = checked_batch(self, batch).size();
     return GRAPNEL_OK;
   });
 }
@@ -30,7 +30,7 @@ std::int32_t GRAPNEL_CALL name(const grapnel_host* host, const grapnel_batch* ba
                                std::uint64_t index, grapnel_string* result) noexcept {
   return service(host, "batch.name", [&](InstanceHost& self) {
     check_output(result);
-    const Batch& from = *checked_batch(self, batch).batch;
+    const Batch& from = checked_batch(self, batch);
     if (index >= from.size()) return GRAPNEL_NOT_FOUND;
     *result = self.keep_text(from.name(index));
     return GRAPNEL_OK;
@@ -41,9 +41,9 @@ std::int32_t GRAPNEL_CALL get(const grapnel_host* host, const grapnel_batch* bat
                               std::uint64_t index, grapnel_tensor** owned) noexcept {
   return service(host, "batch.get", [&](InstanceHost& self) {
     check_output(owned);
-    const Batch& from = *checked_batch(self, batch).batch;
+    const Batch& from = checked_batch(self, batch);
     if (index >= from.size() || !from[index].defined()) return GRAPNEL_NOT_FOUND;
-    *owned = self.tensors.own(from[index], /*read_only=*/true);
+    *owned = self.tensors.own(detached_copy(from[index]).tensor);
     return GRAPNEL_OK;
   });
 }
@@ -51,10 +51,10 @@ std::int32_t GRAPNEL_CALL get(const grapnel_host* host, const grapnel_batch* bat
 std::int32_t GRAPNEL_CALL replace(const grapnel_host* host, grapnel_batch* batch,
                                   std::uint64_t index, const grapnel_tensor* tensor) noexcept {
   return service(host, "batch.replace", [&](InstanceHost& self) {
-    const grapnel_batch& to = checked_batch(self, batch);
-    if (!to.replaceable) return GRAPNEL_NOT_NOW;
-    if (index >= to.batch->size()) return GRAPNEL_NOT_FOUND;
-    to.batch->replace(index, checked_tensor(tensor).tensor);
+    Batch& to = checked_batch(self, batch);
+    if (!self.batch_is_replaceable) return GRAPNEL_NOT_NOW;
+    if (index >= to.size()) return GRAPNEL_NOT_FOUND;
+    to.replace(index, detached_copy(checked_tensor(self, tensor).tensor).tensor);
     return GRAPNEL_OK;
   });
 }
@@ -65,7 +65,7 @@ std::int32_t GRAPNEL_CALL sample_indices(const grapnel_host* host, const grapnel
   return service(host, "batch.sample_indices", [&](InstanceHost& self) {
     check_output(indices);
     check_output(result);
-    const Batch& from = *checked_batch(self, batch).batch;
+    const Batch& from = checked_batch(self, batch);
     *indices = from.sample_indices.data();
     *result = from.sample_indices.size();
     return GRAPNEL_OK;

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include <grapnel/base/text.h>
+#include <grapnel/copy_on_write.h>
+#include <grapnel/host/instance_check.h>
 
 #include "../instance_host.h"
 
@@ -15,6 +17,7 @@ namespace grapnel::bridge {
 namespace {
 
 constexpr std::uint64_t kMostNameBytes = 512;
+constexpr std::uint32_t kMostArguments = 256;
 
 // Calls f(std::type_identity<T>()) with the C++ type of an ABI type.
 template <class F>
@@ -108,6 +111,10 @@ EventHandler read_event_handler(const grapnel_event_handler* handler) {
   if (handler->call == nullptr) {
     throw ContractBreach{fmt::format("the handler of {} has no function", quote(read.event))};
   }
+  if (handler->argument_count > kMostArguments) {
+    throw ContractBreach{fmt::format("the handler of {} has {} arguments, at most {} are accepted",
+                                     quote(read.event), handler->argument_count, kMostArguments)};
+  }
   if (handler->argument_count > 0 && handler->arguments == nullptr) {
     throw ContractBreach{
         fmt::format("the handler of {} has argument_count {}, but arguments is NULL",
@@ -121,9 +128,19 @@ EventHandler read_event_handler(const grapnel_event_handler* handler) {
           fmt::format("argument {} of {} is NULL or too short", i, quote(read.event))};
     }
     EventParameter parameter(checked_name(argument->name, "argument's name"));
+    const std::string whose = fmt::format("the argument {}", quote(parameter.name));
     if (argument->type < GRAPNEL_VALUE_NONE || argument->type > GRAPNEL_VALUE_F64_LIST) {
       throw ContractBreach{
-          fmt::format("the argument {} has the type {}", quote(parameter.name), argument->type)};
+          fmt::format("{} has the type {}, which this host doesn't know; update "
+                      "grapnel",
+                      whose, argument->type)};
+    }
+    for (const std::string& fault :
+         {host::flags_fault(whose, argument->flags, GRAPNEL_EVENT_HAS_DEFAULT),
+          host::reserved_fault(whose, static_cast<std::uint32_t>(argument->reserved)),
+          host::reserved_fault(whose + "'s default",
+                               static_cast<std::uint32_t>(argument->default_value.reserved))}) {
+      if (!fault.empty()) throw ContractBreach{fault};
     }
     if ((argument->flags & GRAPNEL_EVENT_HAS_DEFAULT) != 0) {
       parameter.default_value = default_of(argument->default_value, parameter.name);
@@ -202,8 +219,7 @@ std::optional<grapnel_value> EventValues::lend(std::string value) {
 std::optional<grapnel_value> EventValues::lend(at::Tensor value) {
   if (!value.defined()) return {};
   grapnel_value made = tagged_value(GRAPNEL_VALUE_TENSOR);
-  // Read-only like the tensors of a batch, which is what a loop usually passes.
-  made.u.tensor = borrowed_.emplace_back(host_.tensors.borrow(value.detach(), /*read_only=*/true));
+  made.u.tensor = borrowed_.emplace_back(host_.tensors.borrow(detached_copy(value).tensor));
   return made;
 }
 std::optional<grapnel_value> EventValues::lend(std::vector<std::int64_t> values) {

@@ -8,12 +8,23 @@ struct Extension {
   const void* table;
 };
 
+// What the plugin's side of these needs to know is that the host calls it.
+constexpr grapnel_event_support kEventSupport = {sizeof(grapnel_event_support), 0};
+constexpr grapnel_state_support kStateSupport = {sizeof(grapnel_state_support), 0};
+
 constexpr Extension kExtensions[] = {
-    {GRAPNEL_EXT_ATEN, &kAten},       {GRAPNEL_EXT_BATCH, &kBatches},
-    {GRAPNEL_EXT_LOG, &kLog},         {GRAPNEL_EXT_METRICS, &kMetrics},
-    {GRAPNEL_EXT_MODULE, &kModule},   {GRAPNEL_EXT_OPTIMIZERS, &kOptimizers},
-    {GRAPNEL_EXT_OUTPUTS, &kOutputs}, {GRAPNEL_EXT_PARAMS, &kParams},
-    {GRAPNEL_EXT_REQUEST, &kRequest}, {GRAPNEL_EXT_TENSORS, &kTensors},
+    {GRAPNEL_EXT_ATEN, &kAten},
+    {GRAPNEL_EXT_BATCH, &kBatches},
+    {GRAPNEL_EXT_EVENT, &kEventSupport},
+    {GRAPNEL_EXT_LOG, &kLog},
+    {GRAPNEL_EXT_METRICS, &kMetrics},
+    {GRAPNEL_EXT_MODULE, &kModule},
+    {GRAPNEL_EXT_OPTIMIZERS, &kOptimizers},
+    {GRAPNEL_EXT_OUTPUTS, &kOutputs},
+    {GRAPNEL_EXT_PARAMS, &kParams},
+    {GRAPNEL_EXT_REQUEST, &kRequest},
+    {GRAPNEL_EXT_STATE, &kStateSupport},
+    {GRAPNEL_EXT_TENSORS, &kTensors},
     {GRAPNEL_EXT_TRAINER, &kTrainer},
 };
 

@@ -1,4 +1,5 @@
-// The leases of an instance that still hold. The trainer undoes them when the run ends.
+// The leases of an instance that still hold. The trainer undoes them when the run ends; the plugin
+// is told of those that it never ended.
 //
 // A handle is the number of its lease and points nowhere: it is recognized until destroy, as
 // grapnel/ext/module.h promises, while a lease that has ended takes no memory.
@@ -9,17 +10,25 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace grapnel::bridge {
 
 class LeaseList {
  public:
   // The lease's handle. When there is no memory for it, the lease ends.
-  grapnel_lease* add(Lease lease) {
-    std::erase_if(held_, [](const auto& item) { return !item.second.active(); });
-    held_.emplace(given_ + 1, std::move(lease));
+  grapnel_lease* add(Lease lease, std::string reason) {
+    forget_undone();
+    held_.emplace(given_ + 1, Held{std::move(lease), std::move(reason)});
     return handle(++given_);
+  }
+
+  // Reasons of those that the trainer has undone, because the plugin never ended them; each once.
+  std::vector<std::string> take_undone() {
+    forget_undone();
+    return std::exchange(undone_, {});
   }
 
   // Whether add() returned the handle, of a lease that has ended or not.
@@ -31,14 +40,14 @@ class LeaseList {
   bool end(const grapnel_lease* lease) noexcept {
     const auto found = held_.find(number(lease));
     if (found == held_.end()) return false;
-    const bool active = found->second.active();
-    found->second.end();
+    const bool active = found->second.lease.active();
+    found->second.lease.end();
     held_.erase(found);
     return active;
   }
 
   void end_all() noexcept {
-    for (auto& [number, lease] : held_) lease.end();
+    for (auto& [number, held] : held_) held.lease.end();
     held_.clear();
   }
 
@@ -50,7 +59,20 @@ class LeaseList {
     return reinterpret_cast<std::uintptr_t>(lease);
   }
 
-  std::map<std::uint64_t, Lease> held_;
+  struct Held {
+    Lease lease;
+    std::string reason;
+  };
+  void forget_undone() {
+    std::erase_if(held_, [this](auto& item) {
+      if (item.second.lease.active()) return false;
+      undone_.push_back(std::move(item.second.reason));
+      return true;
+    });
+  }
+
+  std::map<std::uint64_t, Held> held_;
+  std::vector<std::string> undone_;
   std::uint64_t given_ = 0;
 };
 

@@ -26,20 +26,24 @@ std::optional<LogLevel> level_of(std::int32_t level) {
 
 std::int32_t GRAPNEL_CALL write(const grapnel_host* host, std::int32_t level,
                                 grapnel_string text) noexcept {
-  InstanceHost* self = InstanceHost::of(host);
-  const auto known = level_of(level);
-  if (self == nullptr || !known || !is_text(text)) return GRAPNEL_INVALID_ARGUMENT;
-  self->log(*known, view(text));
-  return GRAPNEL_OK;
+  return any_thread_service(host, [&](const InstanceHost& self) {
+    const auto known = level_of(level);
+    if (!is_text(text)) return GRAPNEL_INVALID_ARGUMENT;
+    if (!known) return GRAPNEL_UNSUPPORTED;
+    self.log(*known, view(text));
+    return GRAPNEL_OK;
+  });
 }
 
 std::int32_t GRAPNEL_CALL once(const grapnel_host* host, std::int32_t level, grapnel_string key,
                                grapnel_string text) noexcept {
-  InstanceHost* self = InstanceHost::of(host);
-  const auto known = level_of(level);
-  if (self == nullptr || !known || !is_text(text) || !is_text(key)) return GRAPNEL_INVALID_ARGUMENT;
-  self->log_once(*known, view(key), view(text));
-  return GRAPNEL_OK;
+  return any_thread_service(host, [&](InstanceHost& self) {
+    const auto known = level_of(level);
+    if (!is_text(text) || !is_text(key)) return GRAPNEL_INVALID_ARGUMENT;
+    if (!known) return GRAPNEL_UNSUPPORTED;
+    self.log_once(*known, view(key), view(text));
+    return GRAPNEL_OK;
+  });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 
 #include <grapnel/base/text.h>
+#include <grapnel/copy_on_write.h>
 #include <grapnel/trainer.h>
 
 #include "../instance_host.h"
@@ -26,8 +27,8 @@ LogOptions log_options(const grapnel_metric_options* given) {
     throw ContractBreach{fmt::format("metric options of {} bytes", given->struct_size)};
   }
   const std::uint32_t flags = given->flags;
-  if ((flags & ~kKnownFlags) != 0) {
-    throw ContractBreach{fmt::format("unknown metric flags {:#x}", flags & ~kKnownFlags)};
+  if (const std::uint32_t unknown = flags & ~kKnownFlags & GRAPNEL_FLAGS_TO_UNDERSTAND) {
+    throw NotSupported{fmt::format("there are no metric flags {:#x}", unknown)};
   }
   if ((flags & (GRAPNEL_METRIC_ON_STEP | GRAPNEL_METRIC_ON_EPOCH)) != 0) {
     options.on_step = (flags & GRAPNEL_METRIC_ON_STEP) != 0;
@@ -64,11 +65,12 @@ std::int32_t GRAPNEL_CALL log_tensor(const grapnel_host* host, grapnel_string na
                                      const grapnel_tensor* tensor,
                                      const grapnel_metric_options* options) noexcept {
   return service(host, "metrics.log_tensor", [&](InstanceHost& self) {
-    const at::Tensor& value = checked_tensor(tensor).tensor;
+    const at::Tensor& value = checked_tensor(self, tensor).tensor;
     if (value.numel() != 1 || !value.is_floating_point()) {
       throw ContractBreach{"a metric is not a floating-point tensor with one element"};
     }
-    return log(self, name, LogValue(value), options);
+    // Its number is fetched later: what the plugin writes to the tensor until then isn't meant.
+    return log(self, name, LogValue(detached_copy(value).tensor), options);
   });
 }
 

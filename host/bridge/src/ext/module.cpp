@@ -23,7 +23,7 @@ namespace {
 std::deque<ModuleEntries::Entry>& of_kind(ModuleEntries& entries, std::int32_t kind) {
   if (kind == GRAPNEL_MODULE_PARAMETERS) return entries.parameters;
   if (kind == GRAPNEL_MODULE_BUFFERS) return entries.buffers;
-  throw ContractBreach{fmt::format("unknown kind of entries {}", kind)};
+  throw NotSupported{fmt::format("there are no entries of kind {}", kind)};
 }
 
 std::int32_t GRAPNEL_CALL generation(const grapnel_host* host, std::uint64_t* result) noexcept {
@@ -78,7 +78,9 @@ std::int32_t GRAPNEL_CALL grad(const grapnel_host* host, std::uint64_t index,
 
 using Swap = std::vector<std::pair<std::string, at::Tensor>>;
 
-void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint64_t* indices,
+// memory: the model's.
+void add_swaps(const InstanceHost& self, const std::deque<ModuleEntries::Entry>& entries,
+               const std::vector<const void*>& memory, const std::uint64_t* indices,
                std::uint64_t index_count, grapnel_tensor* const* tensors, Swap& swaps) {
   if (index_count > entries.size()) {
     throw ContractBreach{
@@ -89,13 +91,12 @@ void add_swaps(const std::deque<ModuleEntries::Entry>& entries, const std::uint6
       throw ContractBreach{fmt::format("there is no entry {} to lease", indices[i])};
     }
     const ModuleEntries::Entry& entry = entries[indices[i]];
-    const grapnel_tensor& handle = checked_tensor(tensors[i]);
-    if (handle.read_only) {
+    const at::Tensor& tensor = checked_tensor(self, tensors[i]).tensor;
+    if (shares_memory(tensor, memory)) {
       throw ContractBreach{fmt::format(
-          "the tensor for {} belongs to a batch or an event and may alias the data set; clone it",
+          "the tensor for {} shares memory with the model, whose weights must stay; clone it",
           quote(entry.name))};
     }
-    const at::Tensor& tensor = handle.tensor;
     if (tensor.scalar_type() != entry.dtype || tensor.sizes() != c10::IntArrayRef(entry.sizes)) {
       throw ContractBreach{fmt::format(
           "the tensor for {} has the shape [{}] and the type {}, the entry [{}] and {}",
@@ -115,6 +116,66 @@ void check_unique(const Swap& swaps) {
   }
 }
 
+std::vector<const void*> memory_of(const ModuleEntries& entries) {
+  std::vector<const void*> memory;
+  for (const auto* list : {&entries.parameters, &entries.buffers}) {
+    for (const ModuleEntries::Entry& entry : *list) add_memory(entry.handle->tensor, memory);
+  }
+  return memory;
+}
+
+// Between a forward pass and its optimizer step other weights would give wrong gradients; in a
+// checkpoint's hook or after the run they would be saved, or never undone.
+bool may_lease(const Call& call) {
+  if (!call.in_hook || call.custom) return true;
+  switch (call.hook) {
+    case Hook::on_before_zero_grad:
+    case Hook::on_before_backward:
+    case Hook::on_after_backward:
+    case Hook::on_before_optimizer_step:
+    case Hook::on_save_checkpoint:
+    case Hook::on_exception:
+    case Hook::on_run_end:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::int32_t lease_not_now(InstanceHost& self, const char* service) {
+  return self.not_now(service, fmt::format("not possible in {}: lease before the step or after it, "
+                                           "and outside of checkpoints",
+                                           self.call()->name));
+}
+
+std::int32_t GRAPNEL_CALL freeze(const grapnel_host* host, const std::uint64_t* parameters,
+                                 std::uint64_t parameter_count, grapnel_string reason,
+                                 grapnel_lease** lease) noexcept {
+  return service(host, "module.freeze", [&](InstanceHost& self) {
+    check_output(lease);
+    const std::string text = printable(checked_text(reason, "reason"));
+    if (parameter_count > 0 && parameters == nullptr) throw ContractBreach{"a list is NULL"};
+    const ModuleEntries* entries = current_entries(self, /*refresh=*/true);
+    if (entries == nullptr) return GRAPNEL_NOT_NOW;
+    if (!may_lease(*self.call())) return lease_not_now(self, "module.freeze");
+    std::vector<at::Tensor> frozen;
+    for (std::uint64_t i = 0; i < parameter_count; ++i) {
+      if (parameters[i] >= entries->parameters.size()) {
+        throw ContractBreach{fmt::format("there is no parameter {} to freeze", parameters[i])};
+      }
+      const at::Tensor& tensor = entries->parameters[parameters[i]].handle->tensor;
+      if (tensor.requires_grad()) frozen.push_back(tensor);  // a second mention changes nothing
+    }
+    for (const at::Tensor& tensor : frozen) tensor.set_requires_grad(false);
+    Lease taken = self.trainer()->lease(text, [frozen] {
+      for (const at::Tensor& tensor : frozen) tensor.set_requires_grad(true);
+    });
+    if (self.leases == nullptr) self.leases = std::make_unique<LeaseList>();
+    *lease = self.leases->add(std::move(taken), text);
+    return GRAPNEL_OK;
+  });
+}
+
 std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uint64_t* parameters,
                                         std::uint64_t parameter_count, const std::uint64_t* buffers,
                                         std::uint64_t buffer_count, grapnel_tensor* const* tensors,
@@ -129,12 +190,15 @@ std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uin
     }
     const ModuleEntries* entries = current_entries(self, /*refresh=*/true);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;
+    if (!may_lease(*self.call())) return lease_not_now(self, "module.lease_weights");
+    const std::vector<const void*> memory = memory_of(*entries);
     Swap swaps;
-    add_swaps(entries->parameters, parameters, parameter_count, tensors, swaps);
-    add_swaps(entries->buffers, buffers, buffer_count, tensors + parameter_count, swaps);
+    add_swaps(self, entries->parameters, memory, parameters, parameter_count, tensors, swaps);
+    add_swaps(self, entries->buffers, memory, buffers, buffer_count, tensors + parameter_count,
+              swaps);
     check_unique(swaps);
     if (self.leases == nullptr) self.leases = std::make_unique<LeaseList>();
-    *lease = self.leases->add(self.trainer()->lease_weights(std::move(swaps), text));
+    *lease = self.leases->add(self.trainer()->lease_weights(std::move(swaps), text), text);
     return GRAPNEL_OK;
   });
 }
@@ -162,7 +226,7 @@ std::int32_t GRAPNEL_CALL flops_per_batch(const grapnel_host* host, double* flop
 }  // namespace
 
 const grapnel_module kModule = {
-    sizeof(grapnel_module), 0,          &generation,     &count, &entry, &grad,
-    &lease_weights,         &end_lease, &flops_per_batch};
+    sizeof(grapnel_module), 0,          &generation,      &count, &entry, &grad,
+    &lease_weights,         &end_lease, &flops_per_batch, &freeze};
 
 }  // namespace grapnel::bridge

@@ -1,5 +1,7 @@
 #include "module_entries.h"
 
+#include <utility>
+
 #include <grapnel/base/utf8.h>
 #include <grapnel/module.h>
 #include <grapnel/state_view.h>
@@ -32,27 +34,35 @@ bool up_to_date(ModuleEntries& entries, const StateView& view) {
   return parameter == entries.parameters.size() && buffer == entries.buffers.size();
 }
 
-void release_all(TensorHandles& handles, std::deque<Entry>& entries) {
-  for (const Entry& entry : entries) {
+// The tensors are refused from now on; the entries stay readable during the call.
+void retire(ModuleEntries& entries, TensorHandles& handles, std::deque<Entry>& old) {
+  for (const Entry& entry : old) {
     handles.end_borrow(entry.handle);
     if (entry.mask != nullptr) handles.end_borrow(entry.mask);
   }
-  entries.clear();
+  entries.retired.push_back(std::exchange(old, {}));
 }
 
-void rebuild(ModuleEntries& entries, TensorHandles& handles, const StateView& view) {
-  release_all(handles, entries.parameters);
-  release_all(handles, entries.buffers);
+void rebuild(ModuleEntries& entries, InstanceHost& self, const StateView& view) {
+  TensorHandles& handles = self.tensors;
+  if (entries.retired_in != self.calls()) entries.retired.clear();
+  entries.retired_in = self.calls();
+  retire(entries, handles, entries.parameters);
+  retire(entries, handles, entries.buffers);
+  entries.tensors.clear();
+  entries.masks.clear();
   for (const StateEntry& live : view.entries()) {
     std::deque<Entry>& mine = live.is_parameter ? entries.parameters : entries.buffers;
     mine.push_back({live.name,
                     to_utf8(live.name),
                     handles.borrow(live.tensor),
-                    live.mask.defined() ? handles.borrow(live.mask, /*read_only=*/true) : nullptr,
+                    live.mask.defined() ? handles.borrow(live.mask) : nullptr,
                     live.tensor.sizes().vec(),
                     live.tensor.scalar_type(),
                     {}});
     Entry& entry = mine.back();
+    entries.tensors.insert(live.tensor.unsafeGetTensorImpl());
+    if (live.mask.defined()) entries.masks.insert(live.mask.unsafeGetTensorImpl());
     entry.abi.struct_size = sizeof entry.abi;
     entry.abi.name = to_abi(entry.shown_name);
     entry.abi.tensor = entry.handle;
@@ -80,7 +90,7 @@ ModuleEntries* current_entries(InstanceHost& self, bool refresh) {
   const StateView& view = module->state_view();
   if (entries.generation == 0 || entries.module != module ||
       entries.view_generation != view.generation() || !up_to_date(entries, view)) {
-    rebuild(entries, self.tensors, view);
+    rebuild(entries, self, view);
   }
   update_trainable(entries);
   entries.module = module;

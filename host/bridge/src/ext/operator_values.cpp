@@ -3,11 +3,16 @@
 #include <ATen/core/ivalue.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <optional>
 
 #include <grapnel/base/text.h>
+#include <grapnel/copy_on_write.h>
 
 #include "../instance_host.h"
+#include "../new_tensor.h"
+#include "module_entries.h"
 #include "operators.h"
 
 namespace grapnel::bridge {
@@ -33,19 +38,44 @@ const char* name_of(std::int32_t tag) {
       return "a list of integers";
     case GRAPNEL_VALUE_F64_LIST:
       return "a list of numbers";
+    case GRAPNEL_VALUE_DTYPE:
+      return "a dtype";
+    case GRAPNEL_VALUE_LAYOUT:
+      return "a layout";
+    case GRAPNEL_VALUE_MEMORY_FORMAT:
+      return "a memory format";
     default:
-      return "a value of no known tag";
+      return "a device";
   }
+}
+
+std::string name_of_entry(const ModuleEntries& entries, const at::Tensor& tensor) {
+  for (const auto* list : {&entries.parameters, &entries.buffers}) {
+    for (const ModuleEntries::Entry& entry : *list) {
+      if (entry.handle->tensor.is_same(tensor)) return entry.shown_name;
+    }
+  }
+  return "a tensor";
 }
 
 // Converts one argument.
 class Conversion {
  public:
-  Conversion(const InstanceHost& self, const grapnel_operator& op, std::size_t index,
+  Conversion(InstanceHost& self, const grapnel_operator& op, std::size_t index,
              const grapnel_value& value)
       : self_(self), op_(op), index_(index), argument_(op.arguments[index]), value_(value) {}
 
   c10::IValue run() const {
+    if (value_.tag < GRAPNEL_VALUE_NONE || value_.tag > GRAPNEL_VALUE_DEVICE) {
+      throw NotSupported{
+          fmt::format("{}: the argument {} has the tag {}", op_.name, index_, value_.tag)};
+    }
+    if (value_.reserved != 0) {
+      throw ContractBreach{
+          fmt::format("{}: the argument {} has {:#x} in its field 'reserved', "
+                      "which must be 0",
+                      op_.name, index_, value_.reserved)};
+    }
     if (value_.tag == GRAPNEL_VALUE_NONE) return none();
     return argument_.list ? list() : single();
   }
@@ -54,7 +84,8 @@ class Conversion {
   [[noreturn]] void wrong() const {
     const c10::Argument& schema = op_.handle.schema().arguments()[index_];
     throw self_.error(fmt::format("{}: the argument {} ({}) is {}, found {}", op_.name, index_,
-                                  quote(schema.name()), schema.type()->str(), name_of(value_.tag)));
+                                  quote(schema.name()), schema.real_type()->str(),
+                                  name_of(value_.tag)));
   }
 
   c10::IValue none() const {
@@ -65,15 +96,54 @@ class Conversion {
   }
 
   at::Tensor tensor(const grapnel_tensor* handle) const {
-    const grapnel_tensor& checked = checked_tensor(handle);
-    if (argument_.written && checked.read_only) {
+    const at::Tensor& tensor = checked_tensor(self_, handle).tensor;
+    const ModuleEntries* entries = self_.module_entries.get();
+    const bool is_mask =
+        entries != nullptr && entries->masks.contains(tensor.unsafeGetTensorImpl());
+    if (is_mask && argument_.written) {
       throw self_.error(fmt::format(
-          "{} would write to a tensor of a batch or an event, which may alias the data set; clone "
-          "it (in a batch, put the clone in its place with batch.replace)",
-          op_.name));
+          "{} would write to a mask of the model, which is read only; clone it", op_.name));
     }
-    if (checked.read_only) add_memory(checked.tensor, self_.operators->read_only_memory);
-    return checked.tensor;
+    // A result may be a view of what it was made of.
+    if (is_mask) return detached_copy(tensor).tensor;
+    return argument_.written ? written(tensor) : tensor;
+  }
+
+  // What the operator writes to. Of a tensor of the model it gets an alias: the elements are the
+  // model's, but whatever an operator does to the tensor itself stays with the alias.
+  at::Tensor written(const at::Tensor& tensor) const {
+    const ModuleEntries* entries = self_.module_entries.get();
+    if (entries == nullptr || !entries->tensors.contains(tensor.unsafeGetTensorImpl())) {
+      return tensor;
+    }
+    if (op_.changes_identity) {
+      throw self_.error(fmt::format(
+          "{} would change what {} of the model is (its shape, its memory or its gradient); lease "
+          "other weights or freeze it (ext/module.h), or work on a clone",
+          op_.name, quote(name_of_entry(*entries, tensor))));
+    }
+    note_write(self_, tensor, op_.name);
+    return tensor.detach();
+  }
+
+  // One of LibTorch's enumerations, of which it doesn't check the number.
+  std::int64_t enumerated(std::int32_t tag, std::initializer_list<std::int64_t> known) const {
+    if (value_.tag != tag) wrong();
+    if (std::find(known.begin(), known.end(), value_.u.i64) == known.end()) {
+      throw NotSupported{fmt::format("{}: the argument {} is {} {}", op_.name, index_,
+                                     bridge::name_of(tag), value_.u.i64)};
+    }
+    return value_.u.i64;
+  }
+
+  c10::Device device() const {
+    const std::string text(this->text());
+    try {
+      return c10::Device(text);
+    } catch (const c10::Error&) {
+      throw self_.error(fmt::format("{}: {} is not a device; devices are 'cpu', 'cuda:0', ...",
+                                    op_.name, quote(text)));
+    }
   }
 
   std::int64_t boolean() const {
@@ -104,8 +174,21 @@ class Conversion {
       case ArgumentKind::text:
         if (value_.tag == GRAPNEL_VALUE_STRING) return std::string(text());
         break;
+      case ArgumentKind::dtype:
+        if (value_.tag == GRAPNEL_VALUE_DTYPE) {
+          return static_cast<std::int64_t>(checked_dtype(static_cast<std::int32_t>(
+              std::clamp<std::int64_t>(value_.u.i64, INT32_MIN, INT32_MAX))));
+        }
+        break;
+      case ArgumentKind::layout:
+        return enumerated(GRAPNEL_VALUE_LAYOUT, {GRAPNEL_TENSOR_STRIDED, GRAPNEL_TENSOR_SPARSE});
+      case ArgumentKind::memory_format:
+        return enumerated(
+            GRAPNEL_VALUE_MEMORY_FORMAT,
+            {GRAPNEL_MEMORY_FORMAT_CONTIGUOUS, GRAPNEL_MEMORY_FORMAT_PRESERVE,
+             GRAPNEL_MEMORY_FORMAT_CHANNELS_LAST, GRAPNEL_MEMORY_FORMAT_CHANNELS_LAST_3D});
       case ArgumentKind::device:
-        if (value_.tag == GRAPNEL_VALUE_STRING) return c10::Device(std::string(text()));
+        if (value_.tag == GRAPNEL_VALUE_DEVICE) return device();
         break;
       case ArgumentKind::unsupported:
         break;
@@ -183,7 +266,7 @@ class Conversion {
     return tensors;
   }
 
-  const InstanceHost& self_;
+  InstanceHost& self_;
   const grapnel_operator& op_;
   std::size_t index_;
   const Argument& argument_;
@@ -198,7 +281,7 @@ grapnel_value tagged(std::int32_t tag) {
 
 // A view of a read-only tensor is read-only too.
 grapnel_tensor* own_result(InstanceHost& self, const at::Tensor& tensor) {
-  return self.tensors.own(tensor, shares_memory(tensor, self.operators->read_only_memory));
+  return self.tensors.own(tensor);
 }
 
 grapnel_value from_tensor(InstanceHost& self, const at::Tensor& tensor) {
@@ -228,7 +311,17 @@ grapnel_value from_tensor_list(InstanceHost& self, const c10::List<at::Tensor>& 
 
 }  // namespace
 
-c10::IValue to_ivalue(const InstanceHost& self, const grapnel_operator& op, std::size_t index,
+void note_write(InstanceHost& self, const at::Tensor& tensor, std::string_view how) {
+  const Call& call = *self.call();
+  if (!call.in_hook || call.custom || call.hook != Hook::on_before_backward) return;
+  const ModuleEntries* entries = self.module_entries.get();
+  if (entries == nullptr || !entries->tensors.contains(tensor.unsafeGetTensorImpl())) return;
+  if (self.operators == nullptr) self.operators = std::make_unique<Operators>();
+  self.operators->written_before_backward.push_back(
+      fmt::format("{} ({})", quote(name_of_entry(*entries, tensor)), how));
+}
+
+c10::IValue to_ivalue(InstanceHost& self, const grapnel_operator& op, std::size_t index,
                       const grapnel_value& value) {
   return Conversion(self, op, index, value).run();
 }

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <grapnel/ext/aten.h>
@@ -15,11 +17,14 @@ namespace grapnel::bridge {
 // The type of an operator's parameter, besides optional and list.
 enum class ArgumentKind : std::uint8_t {
   tensor,
-  integer,  // a dtype, layout or memory format too
-  number,   // floating point
-  scalar,   // keeps whether it was an integer, a number or a boolean
+  integer,
+  number,  // floating point
+  scalar,  // keeps whether it was an integer, a number or a boolean
   boolean,
   text,
+  dtype,
+  layout,
+  memory_format,
   device,
   unsupported,  // a generator, a storage, ...: accepts only none
 };
@@ -38,6 +43,17 @@ struct grapnel_operator {
   c10::OperatorHandle handle;
   std::string name;  // "aten::lerp_.Scalar"
   std::vector<grapnel::bridge::Argument> arguments;
+  bool changes_identity = false;  // of a tensor that it writes to: its shape, memory, gradient
+  bool is_random = false;
+  // For describe, made when it is asked for.
+  struct Description {
+    std::string schema;
+    std::deque<std::string> texts;
+    std::deque<grapnel_operator_argument> arguments;
+    std::vector<const grapnel_operator_argument*> pointers;
+    grapnel_operator_info info{};
+  };
+  std::unique_ptr<Description> description;
 };
 
 namespace grapnel::bridge {
@@ -52,19 +68,25 @@ struct Operators {
   std::deque<std::vector<grapnel_tensor*>> tensor_lists;
   std::deque<std::vector<std::int64_t>> integer_lists;
   std::deque<std::vector<double>> number_lists;
-  // The read-only memory of the running call's arguments.
-  std::vector<const void*> read_only_memory;
+  // Names of the model's tensors that were written to between a forward pass and its backward pass,
+  // with the operator: for the error that autograd then raises.
+  std::vector<std::string> written_before_backward;
 };
 
 // Converts the arguments, calls the operator, converts the results. Throws PluginError for
 // arguments that the operator doesn't take, ContractBreach for invalid handles, and what the
 // operator throws.
-void call_operator(InstanceHost& self, const grapnel_operator& op, const grapnel_value* arguments,
-                   std::uint64_t argument_count, grapnel_value* results,
+// arguments: one per argument of the operator; nullptr: its default.
+void call_operator(InstanceHost& self, const grapnel_operator& op,
+                   const std::vector<const grapnel_value*>& arguments, grapnel_value* results,
                    std::uint64_t result_count);
 
+// Notes a write to a tensor of the model in on_before_backward, for the error that may follow. `how`:
+// what wrote.
+void note_write(InstanceHost& self, const at::Tensor& tensor, std::string_view how);
+
 // The value as the operator's parameter. PluginError, naming the value, when it doesn't fit.
-c10::IValue to_ivalue(const InstanceHost& self, const grapnel_operator& op, std::size_t index,
+c10::IValue to_ivalue(InstanceHost& self, const grapnel_operator& op, std::size_t index,
                       const grapnel_value& value);
 
 // The result for the plugin, which owns the tensors in it.

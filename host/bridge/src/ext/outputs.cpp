@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <grapnel/copy_on_write.h>
+
 #include "../instance_host.h"
 #include "extensions.h"
 
@@ -14,21 +16,13 @@ namespace grapnel::bridge {
 namespace {
 
 StepOutput& checked_outputs(const InstanceHost& self, const grapnel_outputs* handle) {
-  if (handle != &self.outputs || self.outputs.outputs == nullptr) {
-    throw ContractBreach{"the outputs are not those of the running hook"};
-  }
-  return *handle->outputs;
+  if (StepOutput* outputs = self.outputs.find(handle)) return *outputs;
+  throw ContractBreach{"the outputs are not those of the running hook"};
 }
 
-// A module may return its batch or a view of it, which may alias the data set.
+// The plugin's own: a module may return its batch, which may be the data set.
 grapnel_tensor* own_output(InstanceHost& self, const at::Tensor& tensor) {
-  std::vector<const void*> memory;
-  if (self.batch.batch != nullptr) {
-    for (const at::Tensor& given : self.batch.batch->tensors()) {
-      if (given.defined()) add_memory(given, memory);
-    }
-  }
-  return self.tensors.own(tensor, shares_memory(tensor, memory));
+  return self.tensors.own(detached_copy(tensor).tensor);
 }
 
 using NamedTensor = std::pair<std::string, at::Tensor>;

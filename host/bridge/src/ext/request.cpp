@@ -20,7 +20,7 @@ std::int32_t GRAPNEL_CALL request(const grapnel_host* host, std::int32_t kind,
                                   grapnel_string reason) noexcept {
   return service(host, "request", [&](InstanceHost& self) {
     if (kind < GRAPNEL_REQUEST_STOP || kind > GRAPNEL_REQUEST_SAVE) {
-      throw ContractBreach{fmt::format("there is no request of kind {}", kind)};
+      throw NotSupported{fmt::format("there is no request of kind {}", kind)};
     }
     const std::string text = printable(checked_text(reason, "reason"));
     const auto wanted = static_cast<RequestKind>(kind);

@@ -41,6 +41,15 @@ const at::Tensor* as_bytes(const StateValue& value) {
   return plain ? &tensor : nullptr;
 }
 
+// GRAPNEL_STATE_TYPE_...; 0: none that a plugin could have put.
+std::int32_t type_of(const StateValue& value) {
+  if (value.is_int()) return GRAPNEL_STATE_TYPE_I64;
+  if (value.is_double()) return GRAPNEL_STATE_TYPE_F64;
+  if (value.is_string()) return GRAPNEL_STATE_TYPE_STRING;
+  if (as_bytes(value) != nullptr) return GRAPNEL_STATE_TYPE_BYTES;
+  return value.is_tensor() && value.to_tensor().defined() ? GRAPNEL_STATE_TYPE_TENSOR : 0;
+}
+
 // Refuses what a checkpoint cannot hold now, rather than when the checkpoint is written.
 void check_storable(const at::Tensor& tensor) {
   const auto refuse = [](const std::string& why) { throw ContractBreach{"the tensor " + why}; };
@@ -99,12 +108,14 @@ template <class Make>
 std::int32_t StateWriter::put(const grapnel_state_writer* writer, const char* name,
                               grapnel_string key, std::uint64_t bytes, Make&& make) noexcept {
   if (writer == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  StateWriter& self = *reinterpret_cast<const Abi*>(writer)->self;
+  StateWriter* const alive = reinterpret_cast<const Abi*>(writer)->self;
+  if (alive == nullptr) return GRAPNEL_NOT_NOW;  // destroyed
+  StateWriter& self = *alive;
   return service(self.host_.abi(), name, [&](InstanceHost& host) -> std::int32_t {
     if (!self.open_) return host.not_now(name, "called after save returned");
     const std::string_view text = checked_key(key);
     self.check(text, bytes);
-    StateValue value = make();
+    StateValue value = make(host);
     self.keys_.emplace(text);
     self.state_.append(std::string(text), std::move(value));
     self.bytes_ += bytes + text.size();
@@ -112,15 +123,16 @@ std::int32_t StateWriter::put(const grapnel_state_writer* writer, const char* na
   });
 }
 
-StateWriter::StateWriter(InstanceHost& host) : abi_{}, host_(host) {
+StateWriter::StateWriter(InstanceHost& host)
+    : abi_(keep_for_ever(std::make_unique<Abi>())), host_(host) {
   static_assert(std::is_standard_layout_v<Abi>);
   abi_.self = this;
   grapnel_state_writer& table = abi_.table;
   table.struct_size = sizeof table;
   table.put_tensor = [](const grapnel_state_writer* writer, grapnel_string key,
                         const grapnel_tensor* tensor) noexcept {
-    return put(writer, "state.put_tensor", key, 0, [&]() -> StateValue {
-      const at::Tensor& given = checked_tensor(tensor).tensor;
+    return put(writer, "state.put_tensor", key, 0, [&](const InstanceHost& owner) -> StateValue {
+      const at::Tensor& given = checked_tensor(owner, tensor).tensor;
       check_storable(given);
       return given.detach().clone();
     });
@@ -128,25 +140,29 @@ StateWriter::StateWriter(InstanceHost& host) : abi_{}, host_(host) {
   table.put_array = [](const grapnel_state_writer* writer, grapnel_string key, std::int32_t dtype,
                        const std::int64_t* sizes, std::uint64_t ndim, const void* data,
                        std::uint64_t bytes) noexcept {
-    return put(writer, "state.put_array", key, bytes,
-               [&]() -> StateValue { return new_tensor(dtype, sizes, ndim, data, bytes); });
+    return put(writer, "state.put_array", key, bytes, [&](const InstanceHost&) -> StateValue {
+      return new_tensor(dtype, sizes, ndim, data, bytes);
+    });
   };
   table.put_i64 = [](const grapnel_state_writer* writer, grapnel_string key,
                      std::int64_t value) noexcept {
-    return put(writer, "state.put_i64", key, sizeof value, [&]() -> StateValue { return value; });
+    return put(writer, "state.put_i64", key, sizeof value,
+               [&](const InstanceHost&) -> StateValue { return value; });
   };
   table.put_f64 = [](const grapnel_state_writer* writer, grapnel_string key,
                      double value) noexcept {
-    return put(writer, "state.put_f64", key, sizeof value, [&]() -> StateValue { return value; });
+    return put(writer, "state.put_f64", key, sizeof value,
+               [&](const InstanceHost&) -> StateValue { return value; });
   };
   table.put_string = [](const grapnel_state_writer* writer, grapnel_string key,
                         grapnel_string value) noexcept {
-    return put(writer, "state.put_string", key, value.size,
-               [&]() -> StateValue { return std::string(checked_text(value, "text")); });
+    return put(writer, "state.put_string", key, value.size, [&](const InstanceHost&) -> StateValue {
+      return std::string(checked_text(value, "text"));
+    });
   };
   table.put_bytes = [](const grapnel_state_writer* writer, grapnel_string key, const void* data,
                        std::uint64_t size) noexcept {
-    return put(writer, "state.put_bytes", key, size, [&]() -> StateValue {
+    return put(writer, "state.put_bytes", key, size, [&](const InstanceHost&) -> StateValue {
       const auto length = static_cast<std::int64_t>(size);
       return StateDict{{kBytes, new_tensor(GRAPNEL_DTYPE_U8, &length, 1, data, size)}};
     });
@@ -159,7 +175,9 @@ template <class Use>
 std::int32_t StateReader::use(const grapnel_state_reader* reader, const char* name,
                               Use&& use) noexcept {
   if (reader == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  StateReader& self = *reinterpret_cast<const Abi*>(reader)->self;
+  StateReader* const alive = reinterpret_cast<const Abi*>(reader)->self;
+  if (alive == nullptr) return GRAPNEL_NOT_NOW;  // destroyed
+  StateReader& self = *alive;
   return service(self.host_.abi(), name, [&](InstanceHost& host) -> std::int32_t {
     if (self.state_ == nullptr) return host.not_now(name, "called after load returned");
     return use(self, host);
@@ -197,7 +215,8 @@ void StateReader::close() {
   abi_.table.version = {};
 }
 
-StateReader::StateReader(InstanceHost& host) : abi_{}, host_(host) {
+StateReader::StateReader(InstanceHost& host)
+    : abi_(keep_for_ever(std::make_unique<Abi>())), host_(host) {
   static_assert(std::is_standard_layout_v<Abi>);
   abi_.self = this;
   grapnel_state_reader& table = abi_.table;
@@ -257,6 +276,14 @@ StateReader::StateReader(InstanceHost& host) : abi_{}, host_(host) {
       if (index >= self.state_->size()) return GRAPNEL_NOT_FOUND;
       *key = to_abi(self.state_->begin()[static_cast<std::ptrdiff_t>(index)].first);
       return GRAPNEL_OK;
+    });
+  };
+  table.type = [](const grapnel_state_reader* reader, grapnel_string key,
+                  std::int32_t* type) noexcept {
+    return get(reader, "state.type", key, type, [&](InstanceHost&, const StateValue& value) {
+      const std::int32_t found = type_of(value);
+      if (found != 0) *type = found;
+      return found != 0;
     });
   };
 }

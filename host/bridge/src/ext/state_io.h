@@ -4,6 +4,7 @@
 // are {"bytes": U8 tensor}, to distinguish them from an array. Values are copied immediately.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -22,11 +23,12 @@ inline constexpr std::size_t kMostStateKeyBytes = 512;
 // Whether a plugin may use it: 1 to 512 bytes of UTF-8 without control characters.
 bool is_state_key(std::string_view text) noexcept;
 
-// Of one instance, for its life: a pointer that the plugin keeps past its save answers
-// GRAPNEL_NOT_NOW.
+// Of one instance. The table that the plugin sees is never freed: a pointer that it keeps past its
+// save, or past destroy, answers GRAPNEL_NOT_NOW.
 class StateWriter {
  public:
   explicit StateWriter(InstanceHost& host);
+  ~StateWriter() { abi_.self = nullptr; }
   StateWriter(const StateWriter&) = delete;
   StateWriter& operator=(const StateWriter&) = delete;
   const grapnel_state_writer* abi() const noexcept { return &abi_.table; }
@@ -37,14 +39,14 @@ class StateWriter {
  private:
   struct Abi {
     grapnel_state_writer table;
-    StateWriter* self;
+    std::atomic<StateWriter*> self;
   };
   template <class Make>
   static std::int32_t put(const grapnel_state_writer* writer, const char* name, grapnel_string key,
                           std::uint64_t bytes, Make&& make) noexcept;
   void check(std::string_view key, std::uint64_t bytes);
 
-  Abi abi_;
+  Abi& abi_;
   InstanceHost& host_;
   bool open_ = false;
   StateDict state_;
@@ -52,10 +54,11 @@ class StateWriter {
   std::uint64_t bytes_ = 0;               // of all values but tensors
 };
 
-// Of one instance, for its life, as the writer.
+// Of one instance, as the writer.
 class StateReader {
  public:
   explicit StateReader(InstanceHost& host);
+  ~StateReader() { abi_.self = nullptr; }
   StateReader(const StateReader&) = delete;
   StateReader& operator=(const StateReader&) = delete;
   const grapnel_state_reader* abi() const noexcept { return &abi_.table; }
@@ -66,7 +69,7 @@ class StateReader {
  private:
   struct Abi {
     grapnel_state_reader table;
-    StateReader* self;
+    std::atomic<StateReader*> self;
   };
   template <class Use>
   static std::int32_t use(const grapnel_state_reader* reader, const char* name, Use&& use) noexcept;
@@ -74,7 +77,7 @@ class StateReader {
   static std::int32_t get(const grapnel_state_reader* reader, const char* name, grapnel_string key,
                           const void* output, Read&& read) noexcept;
 
-  Abi abi_;
+  Abi& abi_;
   InstanceHost& host_;
   const StateDict* state_ = nullptr;                               // while it is open
   std::unordered_map<std::string_view, const StateValue*> index_;  // of *state_

@@ -11,15 +11,17 @@
 #include "../instance_host.h"
 #include "../new_tensor.h"
 #include "extensions.h"
+#include "module_entries.h"
+#include "operators.h"
 
 namespace grapnel::bridge {
 namespace {
 
 std::int32_t GRAPNEL_CALL describe_handle(const grapnel_host* host, const grapnel_tensor* tensor,
                                           const grapnel_tensor_info** info) noexcept {
-  return service(host, "tensors.describe", [&](InstanceHost&) {
+  return service(host, "tensors.describe", [&](InstanceHost& self) {
     check_output(info);
-    *info = describe(checked_tensor(tensor));
+    *info = describe(checked_tensor(self, tensor));
     return GRAPNEL_OK;
   });
 }
@@ -28,29 +30,25 @@ std::int32_t GRAPNEL_CALL retain(const grapnel_host* host, grapnel_tensor* tenso
                                  grapnel_tensor** owned) noexcept {
   return service(host, "tensors.retain", [&](InstanceHost& self) {
     check_output(owned);
-    const grapnel_tensor& from = checked_tensor(tensor);
-    *owned = self.tensors.own(from.tensor, from.read_only);
+    const grapnel_tensor& from = checked_tensor(self, tensor);
+    *owned = self.tensors.own(from.tensor);
     return GRAPNEL_OK;
   });
 }
 
 std::int32_t GRAPNEL_CALL release(const grapnel_host* host, grapnel_tensor* tensor) noexcept {
   return service(host, "tensors.release", [&](InstanceHost& self) {
-    grapnel_tensor& handle = checked_tensor(tensor);
-    if (!self.tensors.release(&handle)) {
-      throw ContractBreach{handle.owner != &self.tensors
-                               ? "a tensor of another instance is released"
-                               : "a borrowed tensor is released"};
-    }
+    grapnel_tensor& handle = checked_tensor(self, tensor);
+    if (!self.tensors.release(&handle)) throw ContractBreach{"a borrowed tensor is released"};
     return GRAPNEL_OK;
   });
 }
 
 std::int32_t GRAPNEL_CALL to_f64(const grapnel_host* host, const grapnel_tensor* tensor,
                                  double* value) noexcept {
-  return service(host, "tensors.to_f64", [&](InstanceHost&) {
+  return service(host, "tensors.to_f64", [&](InstanceHost& self) {
     check_output(value);
-    const at::Tensor& from = checked_tensor(tensor).tensor;
+    const at::Tensor& from = checked_tensor(self, tensor).tensor;
     if (from.numel() != 1) {
       throw ContractBreach{fmt::format("a tensor of {} elements is not a scalar", from.numel())};
     }
@@ -73,8 +71,8 @@ void check_bytes(const at::Tensor& tensor, std::uint64_t bytes) {
 
 std::int32_t GRAPNEL_CALL read(const grapnel_host* host, const grapnel_tensor* tensor, void* data,
                                std::uint64_t bytes) noexcept {
-  return service(host, "tensors.read", [&](InstanceHost&) {
-    const at::Tensor from = row_major(checked_tensor(tensor).tensor);
+  return service(host, "tensors.read", [&](InstanceHost& self) {
+    const at::Tensor from = row_major(checked_tensor(self, tensor).tensor);
     check_bytes(from, bytes);
     if (bytes == 0) return GRAPNEL_OK;
     check_output(data);
@@ -83,21 +81,16 @@ std::int32_t GRAPNEL_CALL read(const grapnel_host* host, const grapnel_tensor* t
   });
 }
 
-void check_writable(const grapnel_tensor& handle) {
-  if (handle.read_only) {
-    throw ContractBreach{
-        "tensors of a batch or an event are read-only, they may alias the data set; clone one "
-        "(in a batch, put the clone in its place with batch.replace)"};
-  }
-}
-
 std::int32_t GRAPNEL_CALL begin_write(const grapnel_host* host, grapnel_tensor* tensor, void** data,
                                       std::uint64_t* bytes) noexcept {
-  return service(host, "tensors.begin_write", [&](InstanceHost&) {
+  return service(host, "tensors.begin_write", [&](InstanceHost& self) {
     check_output(data);
     check_output(bytes);
-    grapnel_tensor& handle = checked_tensor(tensor);
-    check_writable(handle);
+    grapnel_tensor& handle = checked_tensor(self, tensor);
+    if (const ModuleEntries* entries = self.module_entries.get();
+        entries != nullptr && entries->masks.contains(handle.tensor.unsafeGetTensorImpl())) {
+      throw ContractBreach{"a mask of the model is read only; clone it"};
+    }
     if (handle.writing) throw ContractBreach{"begin_write while another begin_write is open"};
     const at::Tensor& target = handle.tensor;
     const bool direct = target.layout() == c10::kStrided && target.device().is_cpu() &&
@@ -106,6 +99,7 @@ std::int32_t GRAPNEL_CALL begin_write(const grapnel_host* host, grapnel_tensor* 
       handle.staging = at::empty(target.sizes(), target.options().device(c10::kCPU));
       handle.staging.copy_(target);
     }
+    note_write(self, target, "tensors.begin_write");
     const at::Tensor& memory = direct ? target : handle.staging;
     handle.writing = true;
     *data = memory.mutable_data_ptr();
@@ -115,8 +109,8 @@ std::int32_t GRAPNEL_CALL begin_write(const grapnel_host* host, grapnel_tensor* 
 }
 
 std::int32_t GRAPNEL_CALL end_write(const grapnel_host* host, grapnel_tensor* tensor) noexcept {
-  return service(host, "tensors.end_write", [&](InstanceHost&) {
-    grapnel_tensor& handle = checked_tensor(tensor);
+  return service(host, "tensors.end_write", [&](InstanceHost& self) {
+    grapnel_tensor& handle = checked_tensor(self, tensor);
     if (!handle.writing) throw ContractBreach{"end_write without begin_write"};
     handle.writing = false;
     if (handle.staging.defined()) {

@@ -26,6 +26,9 @@ class InstanceHost;
 struct PluginCallbackOptions {
   ConfigValue parameters = {};  // as run.json gives them; null: all defaults
   std::string name = {};        // distinguishes two instances of the callback; may be empty
+  // Whether the plugin's library needs LibTorch's: then it can change the thread's modes by itself,
+  // and all of them are compared around each of its calls.
+  bool links_libtorch = true;
 };
 
 // Its EventHandlers are the plugin's handlers of user-defined events (Fabric).
