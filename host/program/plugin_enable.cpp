@@ -18,6 +18,7 @@ namespace {
 struct EnableOptions : PluginOptions {
   std::vector<std::string> plugins;
   bool all = false;
+  bool replace = false;
 };
 
 std::string describe(const host::EnableResult& result) {
@@ -27,6 +28,10 @@ std::string describe(const host::EnableResult& result) {
     case Action::enabled:
       return fmt::format("enabled {}; its callbacks run in every training", plugin.describe());
     case Action::updated:
+      if (!result.replaced.empty()) {
+        return fmt::format("enabled {} in the place of {}", plugin.describe(),
+                           join(result.replaced, " and "));
+      }
       return fmt::format("updated {}; {} ran before", plugin.describe(),
                          printable(result.previous_version));
     case Action::unchanged:
@@ -43,6 +48,7 @@ ConfigValue to_json(const host::EnableResult& result) {
   value.set("path", result.plugin.origin.string());
   value.set("action", to_string(result.action));
   value.set("previous_version", result.previous_version);
+  value.set("replaced", result.replaced);
   return value;
 }
 
@@ -81,7 +87,9 @@ void run_enable(const EnableOptions& options, Context& context) {
   ConfigValue results = ConfigValue::array();
   for (const host::Candidate& candidate : candidates) {
     try {
-      const host::EnableResult result = enable_plugin(candidate, discovery.directories);
+      const host::EnableResult result =
+          enable_plugin(candidate, discovery.directories,
+                        options.replace ? host::Replace::yes : host::Replace::no);
       results.append(to_json(result));
       if (!options.json) print(describe(result) + "\n");
     } catch (const Error& error) {
@@ -105,6 +113,8 @@ void add_plugin_enable(CLI::App& parent, Context& context) {
       ->add_flag("--all", options->all,
                  "All usable plugins, except the project's and disabled ones")
       ->excludes(plugins);
+  command->add_flag("--replace", options->replace,
+                    "Let a plugin replace another whose id it calls its own former one");
   add_plugin_options(*command, *options);
   command->footer(
       "Copies the library into a private store, from which it is loaded. When the file changes,\n"

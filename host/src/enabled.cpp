@@ -1,3 +1,4 @@
+#include <grapnel/host/crash_note.h>
 #include <grapnel/host/enabled.h>
 
 #include <fmt/format.h>
@@ -62,7 +63,19 @@ std::string_view to_string(DisableResult result) noexcept {
   return enum_text(result);
 }
 
-EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& directories) {
+// Its settings and its states in checkpoints would go to the new plugin.
+[[noreturn]] static void refuse_to_replace(const Manifest& manifest, const EnabledPlugin& other) {
+  throw PluginError(
+      fmt::format(
+          "plugin '{}' {} was not enabled: it says that '{}' is a former id of its own, and "
+          "plugin {} is enabled under that id; to put it in that place, settings and states "
+          "included: grapnel plugin enable --replace {}",
+          manifest.id, manifest.version, other.id, other.describe(), manifest.id),
+      {manifest.id, manifest.version, {}, {}});
+}
+
+EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& directories,
+                           Replace replace) {
   if (!candidate.refused.empty()) refuse(candidate, candidate.refused);
   if (!candidate.shadowed_by.empty()) {
     refuse(candidate,
@@ -86,6 +99,11 @@ EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& di
                    .origin_stamp = file_stamp(candidate.identity),
                    .enabled_at = utc_now()};
   edit_enabled_file(directories, [&](EnabledPlugins& enabled) {
+    for (const EnabledPlugin& other : enabled.plugins) {
+      if (other.id == manifest.id || !stands_for(other, manifest)) continue;
+      if (replace == Replace::no) refuse_to_replace(manifest, other);
+      result.replaced.push_back(other.describe());
+    }
     std::erase(enabled.disabled, manifest.id);
     const auto old = std::ranges::find_if(
         enabled.plugins, [&](const EnabledPlugin& p) { return stands_for(p, manifest); });
@@ -106,6 +124,7 @@ EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& di
         enabled.plugins.end());
     return true;
   });
+  if (result.action == EnableResult::Action::updated) forget_crash(manifest.id, directories);
   return result;
 }
 

@@ -7,19 +7,25 @@
 
 #include <grapnel/base/text.h>
 
+#include "reserved_names.h"
+
 namespace grapnel::host {
 namespace {
 
 constexpr std::size_t max_id_bytes = 64;
 constexpr std::size_t max_text_bytes = 1024;
 constexpr std::size_t max_list_items = 256;
+constexpr std::size_t max_warnings = 20;
 
 const std::vector<std::string> manifest_keys = {
-    "manifest_version", "id",       "name",   "version", "license", "summary",   "abi",
-    "requires",         "optional", "before", "after",   "aliases", "platforms", "callbacks",
-    "library",          "$schema"};
+    "manifest_version", "id",       "name",     "version",  "license", "summary",   "abi",
+    "requires",         "optional", "before",   "after",    "aliases", "platforms", "callbacks",
+    "library",          "authors",  "homepage", "critical", "$schema"};
 const std::vector<std::string> abi_keys = {"major", "minor"};
-const std::vector<std::string> callback_keys = {"name", "summary", "parameters"};
+const std::vector<std::string> callback_keys = {"name", "summary", "hooks", "parameters"};
+// Bytes of what other commands print in a column or a line; other texts have max_text_bytes.
+const std::vector<std::pair<std::string_view, std::size_t>> text_limits = {
+    {"version", 64}, {"name", 128}, {"license", 128}, {"authors", 128}, {"homepage", 512}};
 // Those of plugin-sdk/MANIFEST.md.
 const std::vector<std::string> parameter_types = {
     "boolean",         "integer",         "number",         "string",        "duration",
@@ -102,9 +108,12 @@ class ObjectReader {
  private:
   static std::string checked_text(const ConfigValue& value, std::string_view key) {
     const std::string& text = value.as_string(key);
-    if (text.empty() || text.size() > max_text_bytes) {
+    const auto limited =
+        std::ranges::find(text_limits, key, &decltype(text_limits)::value_type::first);
+    const std::size_t most = limited == text_limits.end() ? max_text_bytes : limited->second;
+    if (text.empty() || text.size() > most) {
       throw value.error(
-          fmt::format("'{}' must have 1 to {} bytes, found {}", key, max_text_bytes, text.size()),
+          fmt::format("'{}' must have 1 to {} bytes, found {}", key, most, text.size()),
           std::string(key));
     }
     return text;
@@ -166,11 +175,64 @@ AbiVersion read_abi(const ConfigValue& value, std::vector<std::string>& warnings
   return {reader.count("major"), reader.count("minor")};
 }
 
-// A plugin reads its parameters through ext/params.h, which knows fewer types than the tables of
+// One version, or a list with one per major, for a library that exports an entry for each.
+std::vector<AbiVersion> read_abis(const ConfigValue& value, std::vector<std::string>& warnings) {
+  if (!value.is_array()) return {read_abi(value, warnings)};
+  std::vector<AbiVersion> versions;
+  for (const ConfigValue& item : value.as_array("abi")) {
+    const AbiVersion version = read_abi(item, warnings);
+    if (std::ranges::find(versions, version.major, &AbiVersion::major) != versions.end()) {
+      throw item.error(fmt::format("'abi' names the major {} twice", version.major), "abi");
+    }
+    versions.push_back(version);
+  }
+  if (versions.empty()) {
+    throw value.error(
+        fmt::format(R"('abi' is an empty list; write the version, {{"major": {}, "minor": {}}})",
+                    host_abi.major, host_abi_lowest_minor),
+        "abi");
+  }
+  return versions;
+}
+
+// That of this host's major; when there is none, the newest.
+AbiVersion own_abi(const std::vector<AbiVersion>& versions) {
+  const auto own = std::ranges::find(versions, host_abi.major, &AbiVersion::major);
+  return own != versions.end() ? *own : *std::ranges::max_element(versions);
+}
+
+// An id, or a former one, that this plugin can't have.
+void check_reserved(const std::string& id, const ConfigValue& value, const std::string& key) {
+  if (is_reserved_namespace(id)) {
+    throw value.error(
+        fmt::format("'{}' in '{}' belongs to Grapnel; use a name of your own, such as "
+                    "'org.example.monitor'",
+                    id, key),
+        key);
+  }
+  if (is_built_in_callback_name(id)) {
+    throw value.error(
+        fmt::format("'{}' in '{}' is the name of a built-in callback, which run.json would always "
+                    "mean; choose another, or put a domain of yours before it: 'org.example.{}'",
+                    id, key, id),
+        key);
+  }
+}
+
+// A name that every callback's section in run.json uses already would make either unreachable. A
+// plugin reads its parameters through ext/params.h, which knows fewer types than the tables of
 // built-in callbacks: a type that it could not read is an error in the manifest.
-void check_parameter_types(const ConfigValue& parameters) {
+void check_parameter_names_and_types(const ConfigValue& parameters) {
   if (!parameters.is_object()) return;  // from_manifest() reports this
   for (const ConfigValue::Member& member : parameters.as_object()) {
+    if (is_reserved_parameter(member.key)) {
+      throw member.value.error(
+          fmt::format("a parameter can't be called {}: in run.json every callback has 'every', "
+                      "'after', 'first', 'last', 'once', 'on_error' and 'label', and names that "
+                      "begin with '_' are Grapnel's; rename it",
+                      quote(member.key)),
+          member.key);
+    }
     const ConfigValue* type = member.value.is_object() ? member.value.find("type") : nullptr;
     if (type == nullptr) continue;
     const std::string& name = type->as_string("type");
@@ -195,11 +257,30 @@ CallbackManifest read_callback(const ConfigValue& value, std::vector<std::string
         "name");
   }
   callback.summary = reader.text("summary");
+  callback.hooks = reader.texts("hooks");
   const ConfigValue* parameters = value.find("parameters");
-  if (parameters != nullptr) check_parameter_types(*parameters);
+  if (parameters != nullptr) check_parameter_names_and_types(*parameters);
   callback.parameters = ParameterTable::from_manifest(
       parameters ? *parameters : ConfigValue::object(), callback.name, callback.summary, &warnings);
   return callback;
+}
+
+void check_homepage(const Manifest& manifest, const ConfigValue& root) {
+  const std::string& homepage = manifest.homepage;
+  if (homepage.empty() || homepage.starts_with("https://") || homepage.starts_with("http://"))
+    return;
+  throw root.at("homepage")
+      .error(
+          fmt::format("'homepage' is {}; it must begin with https:// or http://", quote(homepage)),
+          "homepage");
+}
+
+// People read the first few; a manifest of nothing but unknown keys must not fill the screen.
+void limit_warnings(std::vector<std::string>& warnings) {
+  if (warnings.size() <= max_warnings) return;
+  const std::size_t more = warnings.size() - max_warnings;
+  warnings.resize(max_warnings);
+  warnings.push_back(fmt::format("{} more warnings like these are left out", more));
 }
 
 void check_peers(const Manifest& manifest, const ConfigValue& root) {
@@ -240,6 +321,7 @@ Manifest parse_manifest(std::string_view json, std::string_view source) {
   manifest.text = json;
   reader.warn_of_unknown(manifest_keys, manifest.warnings);
   manifest.id = reader.id("id");
+  check_reserved(manifest.id, root.at("id"), "id");
   manifest.name = reader.text_or("name", manifest.id);
   manifest.version = reader.text("version");
   if (!is_semantic_version(manifest.version)) {
@@ -250,12 +332,20 @@ Manifest parse_manifest(std::string_view json, std::string_view source) {
   }
   manifest.license = reader.text_or("license", "");
   manifest.summary = reader.text("summary");
-  manifest.abi = read_abi(reader.required("abi"), manifest.warnings);
+  manifest.abis = read_abis(reader.required("abi"), manifest.warnings);
+  manifest.abi = own_abi(manifest.abis);
+  manifest.authors = reader.texts("authors");
+  manifest.homepage = reader.text_or("homepage", "");
+  check_homepage(manifest, root);
+  manifest.critical = reader.texts("critical");
   manifest.required_extensions = reader.texts("requires");
   manifest.optional_extensions = reader.texts("optional");
   manifest.before = reader.ids("before");
   manifest.after = reader.ids("after");
   manifest.aliases = reader.ids("aliases");
+  for (const std::string& alias : manifest.aliases) {
+    check_reserved(alias, root.at("aliases"), "aliases");
+  }
   manifest.platforms = reader.texts("platforms");
   manifest.library = reader.text_or("library", "");
   check_peers(manifest, root);
@@ -268,10 +358,12 @@ Manifest parse_manifest(std::string_view json, std::string_view source) {
     }
     manifest.callbacks.push_back(std::move(callback));
   }
-  if (manifest.callbacks.empty()) {
-    throw callbacks.error("'callbacks' is empty; a plugin has at least one callback", "callbacks");
-  }
+  limit_warnings(manifest.warnings);
   return manifest;
+}
+
+const std::vector<std::string>& known_manifest_keys() {
+  return manifest_keys;
 }
 
 }  // namespace grapnel::host

@@ -102,10 +102,28 @@ TEST_CASE("a renamed plugin replaces the record of its former id") {
   enable(world, world.add_plugin("weight_average"));
   const fs::path renamed =
       world.add_plugin("ema", {.members = R"("aliases": ["weight_average"],)"});
-  CHECK(enable(world, renamed).action == Action::updated);
+  const EnableResult result = enable_plugin(examine(renamed), world.directories, Replace::yes);
+  CHECK(result.action == Action::updated);
+  REQUIRE(result.replaced.size() == 1);
+  CHECK_THAT(result.replaced[0], Contains("'weight_average' 1.0.0"));
   const EnabledPlugins enabled = read_enabled(world.directories);
   REQUIRE(enabled.plugins.size() == 1);
   CHECK(enabled.plugins[0].id == "ema");
+}
+
+TEST_CASE("a plugin doesn't take the place of others by calling their ids former ones of its own") {
+  const PluginWorld world;
+  enable(world, world.add_plugin("nan_guard"));
+  enable(world, world.add_plugin("grad_norm"));
+  const fs::path taker =
+      world.add_plugin("takeover", {.members = R"("aliases": ["nan_guard", "grad_norm"],)"});
+  CHECK_THROWS_WITH(enable_plugin(examine(taker), world.directories),
+                    Contains("'nan_guard' is a former id of its own") &&
+                        Contains("grapnel plugin enable --replace takeover"));
+  const EnabledPlugins enabled = read_enabled(world.directories);
+  REQUIRE(enabled.plugins.size() == 2);
+  CHECK(enabled.plugins[0].id == "nan_guard");
+  CHECK(enabled.plugins[1].id == "grad_norm");
 }
 
 TEST_CASE("a refused or shadowed plugin is not enabled, with the reason") {

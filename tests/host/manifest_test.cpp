@@ -98,7 +98,10 @@ TEST_CASE("a wrong value in a manifest is refused with its line and what is acce
   CHECK_THAT(refusal("before", R"(["ema", "ema"])"), Contains("'ema' appears twice"));
   CHECK_THAT(refusal("before", R"(["nan_guard"])"), Contains("names the plugin itself"));
   CHECK_THAT(refusal("before", R"(["grad_norm"])"), Contains("both 'before' and 'after'"));
-  CHECK_THAT(refusal("callbacks", "[]"), Contains("at least one callback"));
+  CHECK_THAT(refusal("version", "\"1.2.3-" + std::string(64, 'a') + '"'),
+             Contains("'version' must have 1 to 64 bytes"));
+  CHECK_THAT(refusal("homepage", R"x("javascript:alert(1)")x"),
+             Contains("must begin with https:// or http://"));
   CHECK_THAT(refusal("callbacks", R"([{"name": "a/b", "summary": "x"}])"),
              Contains("'a/b' is not a callback name"));
   CHECK_THAT(
@@ -108,6 +111,91 @@ TEST_CASE("a wrong value in a manifest is refused with its line and what is acce
                      R"([{"name": "a", "summary": "x", "parameters": {"p": {"type": "integr"}}}])"),
              Contains("integer"));
   CHECK_THAT(refusal("version", R"("1.2")"), Catch::StartsWith("plugin.json:5:"));
+}
+
+TEST_CASE("a library may have no callback") {
+  CHECK(parse("callbacks", "[]").callbacks.empty());
+}
+
+TEST_CASE("names that belong to Grapnel are refused, with what to choose instead") {
+  for (const char* key : {"id", "aliases"}) {
+    const auto reason = [&](const std::string& id) {
+      return refusal(key, key == std::string("id") ? '"' + id + '"' : "[\"" + id + "\"]");
+    };
+    for (const char* id : {"grapnel", "grapnel.monitor"}) {
+      CHECK_THAT(reason(id), Contains("belongs to Grapnel"));
+    }
+    for (const char* id : {"early_stopping", "earlystopping", "progress_bar", "timer"}) {
+      CHECK_THAT(reason(id), Contains("is the name of a built-in callback") &&
+                                 Contains("'org.example." + std::string(id) + "'"));
+    }
+    CHECK(reason("org.example.early_stopping") == "accepted");
+    CHECK(reason("grapnels") == "accepted");
+  }
+}
+
+TEST_CASE("a parameter can't have a name that every callback's section has") {
+  const auto parameter = [](const std::string& name) {
+    return refusal("callbacks", R"([{"name": "a", "summary": "x", "parameters": {")" + name +
+                                    R"(": {"type": "integer", "doc": "P."}}}])");
+  };
+  for (const char* name :
+       {"every", "after", "first", "last", "once", "on_error", "label", "_mine"}) {
+    CHECK_THAT(parameter(name),
+               Contains("a parameter can't be called '" + std::string(name) + "'"));
+  }
+  CHECK(parameter("every_n") == "accepted");
+}
+
+TEST_CASE("a host that does not know a critical key refuses the plugin, any other ignores it") {
+  CHECK_THAT(
+      incompatibility(parse("critical", R"(["conflicts"])")),
+      Contains("the key 'conflicts', which a host must understand") && Contains("update grapnel"));
+  CHECK(incompatibility(parse("critical", R"(["requires", "before"])")).empty());
+}
+
+TEST_CASE("of several ABIs the one for this host's major counts") {
+  const auto own = host_abi.to_string();
+  const std::string major = std::to_string(host_abi.major);
+  const std::string minor = std::to_string(host_abi.minor);
+  const Manifest manifest =
+      parse("abi", R"([{"major": 98, "minor": 0}, {"major": )" + major + R"(, "minor": )" + minor +
+                       R"(}, {"major": 99, "minor": 1}])");
+  CHECK(manifest.abi == host_abi);
+  CHECK(incompatibility(manifest).empty());
+  CHECK_THAT(
+      incompatibility(parse("abi", R"([{"major": 98, "minor": 0}, {"major": 99, "minor": 1}])")),
+      Contains("it needs ABI 99.1, this host offers " + own));
+  CHECK_THAT(refusal("abi", R"([{"major": 1, "minor": 0}, {"major": 1, "minor": 1}])"),
+             Contains("names the major 1 twice"));
+  CHECK_THAT(refusal("abi", "[]"), Contains("is an empty list"));
+}
+
+TEST_CASE("authors, homepage and hooks are read, and thousands of unknown keys stay a few lines") {
+  CHECK(parse("authors", R"(["Ada <ada@example.org>"])").authors ==
+        std::vector<std::string>{"Ada <ada@example.org>"});
+  CHECK(parse("homepage", R"("https://example.org")").homepage == "https://example.org");
+  const Manifest manifest =
+      parse("callbacks", R"([{"name": "a", "summary": "x", "hooks": ["on_fit_end"]}])");
+  CHECK(manifest.callbacks[0].hooks == std::vector<std::string>{"on_fit_end"});
+  std::string many = "{";
+  for (int i = 0; i < 1000; ++i) {
+    many += (i > 0 ? ", \"k" : "\"k") + std::to_string(i) + "\": 1";
+  }
+  const Manifest noisy =
+      parse("callbacks", R"([{"name": "a", "summary": "x", "unknown": )" + many + "}}]");
+  CHECK(noisy.warnings.size() == 1);
+  const Manifest noisier = parse("callbacks", [] {
+    std::string list = "[";
+    for (int i = 0; i < 100; ++i) {
+      const std::string n = std::to_string(i);
+      list += (i > 0 ? ", " : "") + std::string(R"({"name": "a)") + n +
+              R"(", "summary": "x", "unknown)" + n + "\": 1}";
+    }
+    return list + "]";
+  }());
+  CHECK(noisier.warnings.size() == 21);
+  CHECK_THAT(noisier.warnings.back(), Contains("80 more warnings"));
 }
 
 TEST_CASE("a parameter of a type that no plugin can read is refused with those that it can") {

@@ -66,15 +66,22 @@ struct EnableResult {
   Action action = Action::enabled;
   EnabledPlugin plugin;
   std::string previous_version;  // of an update
+  // Plugins of other ids whose place it took, as EnabledPlugin::describe() names them.
+  std::vector<std::string> replaced;
 };
+
+// Whether a plugin may take the place of enabled ones whose ids it calls former ids of its own.
+enum class Replace : std::uint8_t { no, yes };
 
 // "enabled", "updated", "unchanged"
 [[nodiscard]] std::string_view to_string(EnableResult::Action action) noexcept;
 
-// Copies the candidate into the store and records it, replacing a plugin with its id or one of its
-// former ids. PluginError when it is refused, shadowed, or changed since it was examined.
+// Copies the candidate into the store and records it, replacing the plugin with its id. PluginError
+// when it is refused, shadowed, or changed since it was examined, and when it would replace a plugin
+// of another id without Replace::yes.
 [[nodiscard]] EnableResult enable_plugin(const Candidate& candidate,
-                                         const HostDirectories& directories);
+                                         const HostDirectories& directories,
+                                         Replace replace = Replace::no);
 
 enum class DisableResult : std::uint8_t {
   disabled,   // it was enabled; its copy stays in the store for 30 days, for running trainings
