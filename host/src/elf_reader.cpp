@@ -58,6 +58,11 @@ enum : std::uint64_t {
   tag_runpath = 29,
   tag_flags = 30,
   tag_gnu_hash = 0x6ffffef5,
+  tag_configuration = 0x6ffffefa,
+  tag_dependencies_audit = 0x6ffffefb,
+  tag_audit = 0x6ffffefc,
+  tag_auxiliary = 0x7ffffffd,
+  tag_filter = 0x7fffffff,
   tag_flags_1 = 0x6ffffffb,
 };
 constexpr std::uint64_t max_table_bytes = std::uint64_t{64} << 20;
@@ -205,6 +210,28 @@ class ElfReader {
       if (entry.tag == tag_rpath || entry.tag == tag_runpath) {
         facts_.search_paths.emplace_back(name(entry.value));
       }
+      if (const std::string_view kind = loading_instruction(entry.tag); !kind.empty()) {
+        facts_.loading_instructions.push_back(std::string(kind) + " " +
+                                              std::string(name(entry.value)));
+      }
+    }
+  }
+
+  // Names of tags by which the loader would load something else, or look elsewhere.
+  static std::string_view loading_instruction(std::uint64_t tag) {
+    switch (tag) {
+      case tag_configuration:
+        return "DT_CONFIG";
+      case tag_dependencies_audit:
+        return "DT_DEPAUDIT";
+      case tag_audit:
+        return "DT_AUDIT";
+      case tag_auxiliary:
+        return "DT_AUXILIARY";
+      case tag_filter:
+        return "DT_FILTER";
+      default:
+        return {};
     }
   }
 

@@ -101,10 +101,33 @@ bool same_manifest(const std::string& beside, const std::string& embedded) {
   return a == b;
 }
 
+// The store pins the plugin's own file: what it would load by a path is not pinned, and can change
+// unseen, or be the working directory's.
+void check_loads_nothing_by_path(const LibraryFacts& facts) {
+  constexpr std::string_view remedy =
+      "what the store has not copied could change unseen; link it into the plugin (statically), or "
+      "install it where the system finds libraries";
+  for (const std::string& library : facts.needed) {
+    if (library.find('/') == std::string::npos) continue;
+    throw DataError(
+        fmt::format("it needs the library {} by a path (DT_NEEDED); {}", quote(library), remedy));
+  }
+  for (const std::string& path : facts.search_paths) {
+    if (path.empty()) continue;
+    throw DataError(fmt::format("it searches libraries in {} (DT_RPATH or DT_RUNPATH); {}",
+                                quote(path), remedy));
+  }
+  for (const std::string& instruction : facts.loading_instructions) {
+    throw DataError(fmt::format("it makes the loader load something else ({}); {}",
+                                printable(instruction), remedy));
+  }
+}
+
 // DataError when this host cannot run what the library's bytes and its manifest describe.
 void check_runs_here(const Manifest& manifest, const LibraryFacts& facts) {
   if (!facts.unloadable.empty()) throw DataError(facts.unloadable);
   if (std::string reason = incompatibility(manifest); !reason.empty()) throw DataError(reason);
+  check_loads_nothing_by_path(facts);
   if (facts.format != LibraryFormat::elf || facts.exports_entry(host_abi.major)) return;
   if (facts.abi_majors.empty()) {
     throw DataError("it does not export the symbol " GRAPNEL_PLUGIN_SYMBOL_NAME

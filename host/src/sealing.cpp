@@ -34,7 +34,8 @@ bool is_entry(std::string_view symbol) {
 }
 
 bool is_cxx_runtime(std::string_view library) {
-  static constexpr std::array prefixes = {"libstdc++", "libc++", "libgcc_s", "libunwind"};
+  // Not the unwinder (libgcc_s): its interface is C and stable, and Rust always links it.
+  static constexpr std::array prefixes = {"libstdc++", "libc++"};
   return std::ranges::any_of(prefixes, [&](std::string_view p) { return library.starts_with(p); });
 }
 
@@ -47,6 +48,10 @@ bool is_libtorch_symbol(std::string_view symbol) {
          });
 }
 
+bool wants_libtorch_symbol(const LibraryFacts& facts) {
+  return std::ranges::any_of(facts.undefined, is_libtorch_symbol);
+}
+
 SealingCheck check(std::string name, const std::vector<std::string>& offending,
                    std::string_view what, std::string_view remedy) {
   if (offending.empty()) return {.name = std::move(name), .ok = true, .found = {}};
@@ -56,6 +61,10 @@ SealingCheck check(std::string name, const std::vector<std::string>& offending,
 }
 
 }  // namespace
+
+bool needs_libtorch(const LibraryFacts& facts) {
+  return !libtorch_libraries(facts.needed).empty() || wants_libtorch_symbol(facts);
+}
 
 std::vector<SealingCheck> check_sealing(const LibraryFacts& facts) {
   constexpr std::string_view helper = "grapnel_add_plugin() in CMake does this";

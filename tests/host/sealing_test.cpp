@@ -1,5 +1,7 @@
+#include <grapnel/host/discovery.h>
 #include <grapnel/host/sealing.h>
 
+#include <filesystem>
 #include <string>
 
 #include "catch.h"
@@ -54,6 +56,24 @@ TEST_CASE("every kind of leak in a plugin's sealing is named") {
   CHECK_THAT(found(facts, "has no text relocations"), Contains("-fPIC"));
   facts.executable_stack = true;
   CHECK_THAT(found(facts, "has no executable stack"), Contains("noexecstack"));
+}
+
+TEST_CASE("a library that makes the loader load something by a path is refused when it is found") {
+  const auto refused = [](const std::string& name) {
+    return examine(std::filesystem::path(HOSTILE_DIRECTORY) / name / (name + ".so")).refused;
+  };
+  CHECK_THAT(refused("needs_by_path"), Contains("it needs the library '") &&
+                                           Contains("by a path (DT_NEEDED)") &&
+                                           Contains("could change unseen"));
+  CHECK_THAT(refused("searches_origin"), Contains("it searches libraries in '$ORIGIN'"));
+  CHECK_THAT(refused("loads_auditor"), Contains("(DT_AUDIT libspy.so)"));
+  CHECK(refused("unsealed").empty());
+}
+
+TEST_CASE("the unwinder of other languages is no C++ runtime of the host's") {
+  LibraryFacts facts;
+  facts.needed = {"libgcc_s.so.1", "libc.so.6"};
+  CHECK(found(facts, "brings its own C++ runtime").empty());
 }
 
 TEST_CASE("only the first few of many leaking names are shown") {

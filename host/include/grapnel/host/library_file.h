@@ -32,10 +32,12 @@ struct LibraryFacts {
   std::vector<std::string> needed;        // DT_NEEDED: libraries it is linked with
   std::string soname;                     // DT_SONAME; empty when there is none
   std::vector<std::string> search_paths;  // DT_RPATH and DT_RUNPATH
-  std::vector<std::string> exported;      // defined dynamic symbols, the entry symbol included
-  std::vector<std::string> unique;        // those of binding STB_GNU_UNIQUE
-  std::vector<std::string> undefined;     // dynamic symbols it needs from others
-  bool text_relocations = false;          // its code must be writable while it is loaded
+  // "DT_AUDIT libspy.so": other tags that make the loader load something or look elsewhere.
+  std::vector<std::string> loading_instructions;
+  std::vector<std::string> exported;   // defined dynamic symbols, the entry symbol included
+  std::vector<std::string> unique;     // those of binding STB_GNU_UNIQUE
+  std::vector<std::string> undefined;  // dynamic symbols it needs from others
+  bool text_relocations = false;       // its code must be writable while it is loaded
   bool executable_stack = false;
 
   [[nodiscard]] bool exports_entry(std::int64_t abi_major) const noexcept;
@@ -48,6 +50,9 @@ struct LibraryFacts {
 
 // Those of `names` that belong to LibTorch (libtorch_cpu.so, libc10.so, ...).
 [[nodiscard]] std::vector<std::string> libtorch_libraries(const std::vector<std::string>& names);
+
+// Whether it needs a library of LibTorch, or a symbol of its namespaces.
+[[nodiscard]] bool needs_libtorch(const LibraryFacts& facts);
 
 // True for names that end as shared libraries do on Linux, Windows or macOS.
 [[nodiscard]] bool is_library_name(std::string_view file_name) noexcept;

@@ -1,0 +1,4 @@
+/* It makes the loader load an auditor. */
+#include "hostile.h"
+
+HOSTILE_PLUGIN(hostile_create)
