@@ -15,6 +15,7 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
+#include <grapnel/host/library_file.h>
 #include <grapnel/host/process_state.h>
 #include <grapnel/host/store.h>
 
@@ -103,6 +104,7 @@ LoadedPlugin::LoadedPlugin(const SelectedPlugin& plugin, const grapnel_plugin* e
       digest_(plugin.digest),
       library_(plugin.library),
       entry_(entry),
+      links_libtorch_(needs_libtorch(read_library_file(plugin.library))),
       changed_(std::move(changed)) {}
 
 const grapnel_factory* LoadedPlugin::factory(std::string_view callback) const noexcept {

@@ -52,6 +52,7 @@ CallbackHandle plugin(const std::string& callback) {
     static int number = 0;
     bridge::PluginCallbackOptions options;
     options.name = std::to_string(++number);  // no two of one name in a trainer
+    options.links_libtorch = false;           // as the loader finds
     return {std::make_shared<bridge::PluginCallback>(manifest, callback, factory, options),
             CallbackOrigin::plugin};
   }

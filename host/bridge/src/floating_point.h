@@ -18,7 +18,12 @@ namespace grapnel::bridge {
 class FloatingPoint {
  public:
   static FloatingPoint current() noexcept;
+  // Only what compiled code uses and -ffast-math changes, for a comparison around every hook; the
+  // rest is zero.
+  static FloatingPoint current_fast() noexcept;
   void apply() const noexcept;
+  // This one, with what current_fast() reads taken from `fast`.
+  FloatingPoint with_fast(const FloatingPoint& fast) const noexcept;
   bool operator==(const FloatingPoint&) const = default;
 
  private:
@@ -46,6 +51,18 @@ inline FloatingPoint FloatingPoint::current() noexcept {
   return state;
 }
 
+inline FloatingPoint FloatingPoint::current_fast() noexcept {
+  FloatingPoint state;
+  state.sse_ = _mm_getcsr() & ~detail::kSseFlags;
+  return state;
+}
+
+inline FloatingPoint FloatingPoint::with_fast(const FloatingPoint& fast) const noexcept {
+  FloatingPoint state = *this;
+  state.sse_ = fast.sse_;
+  return state;
+}
+
 inline void FloatingPoint::apply() const noexcept {
   _mm_setcsr(sse_ | (_mm_getcsr() & detail::kSseFlags));
 #if defined(__GNUC__)
@@ -59,8 +76,16 @@ inline FloatingPoint FloatingPoint::current() noexcept {
   return state;
 }
 
+inline FloatingPoint FloatingPoint::current_fast() noexcept {
+  return current();
+}
+
 inline void FloatingPoint::apply() const noexcept {
   __asm__ __volatile__("msr fpcr, %0" : : "r"(fpcr_));
+}
+
+inline FloatingPoint FloatingPoint::with_fast(const FloatingPoint& fast) const noexcept {
+  return fast;
 }
 #else
 inline FloatingPoint FloatingPoint::current() noexcept {
@@ -69,8 +94,16 @@ inline FloatingPoint FloatingPoint::current() noexcept {
   return state;
 }
 
+inline FloatingPoint FloatingPoint::current_fast() noexcept {
+  return current();
+}
+
 inline void FloatingPoint::apply() const noexcept {
   std::fesetround(rounding_);
+}
+
+inline FloatingPoint FloatingPoint::with_fast(const FloatingPoint& fast) const noexcept {
+  return fast;
 }
 #endif
 

@@ -33,6 +33,16 @@ c10::impl::PODLocalDispatchKeySet training_keys(c10::impl::PODLocalDispatchKeySe
 
 }  // namespace
 
+void PlainTensors::leave_inference_mode() noexcept {
+  c10::AutogradState& autograd = c10::AutogradState::get_tls_state();
+  autograd.set_inference_mode(false);
+  autograd.set_fw_grad_mode(true);
+  autograd.set_multithreading_enabled(true);
+  keys_before_ = local_keys();
+  c10::impl::_force_tls_local_dispatch_key_set(training_keys(keys_before_));
+  left_inference_ = true;
+}
+
 ForeignCodeGuard::Modes ForeignCodeGuard::current_modes() noexcept {
   const c10::AutogradState& autograd = c10::AutogradState::get_tls_state();
   return {autograd.get_grad_mode(),
@@ -119,7 +129,7 @@ std::vector<std::string> ForeignCodeGuard::changes() const {
   if (left_.autocast_dtype != entered_.autocast_dtype) parts.push_back("autocast's data type");
   if (left_.autocast_cache != entered_.autocast_cache) parts.push_back("autocast's cache");
   if (left_.floating_point != entered_.floating_point) {
-    parts.push_back("the floating-point environment (rounding, denormals, traps)");
+    parts.emplace_back(kFloatingPointChange);
   }
   if (accelerator_changed_) parts.push_back("the current device or stream");
   return parts;

@@ -1,11 +1,16 @@
-// A scope for every call into a plugin: gradients are not recorded, inference mode is off, and
+// Scopes for code that is not the host's: gradients are not recorded, inference mode is off, and
 // changes of the thread's modes are undone afterwards.
 //
-// Without it a running average would add a node to an autograd graph each step, tensors made in a
+// Without them a running average would add a node to an autograd graph each step, tensors made in a
 // validation hook could not be trained with, and a library built with -ffast-math would flip
-// denormals for the whole process. It runs around every hook, so it must cost only nanoseconds; the
-// locale, signal handlers and the like are checked by host::ProcessStateGuard around load and
+// denormals for the whole process. They run around every hook, so they must cost only nanoseconds;
+// the locale, signal handlers and the like are checked by host::ProcessStateGuard around load and
 // create.
+//
+// A plugin without a LibTorch symbol reaches LibTorch's modes only through the host's services, so
+// these have the scopes (PlainTensors around each, ForeignCodeGuard around an operator), and around
+// its hooks only the floating-point environment is compared. One that links LibTorch has the whole
+// guard around everything.
 #pragma once
 
 #include <c10/core/AutogradState.h>
@@ -16,11 +21,38 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "floating_point.h"
 
 namespace grapnel::bridge {
+
+// Inside, tensors are made as a training's are: no gradients are recorded, inference mode is off.
+class PlainTensors {
+ public:
+  PlainTensors() noexcept : before_(c10::AutogradState::get_tls_state()) {
+    if (before_.get_inference_mode()) leave_inference_mode();
+    c10::AutogradState::get_tls_state().set_grad_mode(false);
+  }
+  ~PlainTensors() {
+    c10::AutogradState::set_tls_state(before_);
+    if (left_inference_) c10::impl::_force_tls_local_dispatch_key_set(keys_before_);
+  }
+  PlainTensors(const PlainTensors&) = delete;
+  PlainTensors& operator=(const PlainTensors&) = delete;
+
+ private:
+  void leave_inference_mode() noexcept;
+
+  c10::AutogradState before_;
+  c10::impl::PODLocalDispatchKeySet keys_before_{};
+  bool left_inference_ = false;
+};
+
+// A phrase for a message, as those of ForeignCodeGuard::changes().
+inline constexpr std::string_view kFloatingPointChange =
+    "the floating-point environment (rounding, denormals, traps)";
 
 class ForeignCodeGuard {
  public:

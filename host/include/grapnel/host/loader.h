@@ -28,6 +28,8 @@ class LoadedPlugin {
   [[nodiscard]] const grapnel_plugin& entry() const noexcept { return *entry_; }
   // The factory of a callback that the manifest names; nullptr for any other name.
   [[nodiscard]] const grapnel_factory* factory(std::string_view callback) const noexcept;
+  // Whether it needs LibTorch's libraries or any of their symbols.
+  [[nodiscard]] bool links_libtorch() const noexcept { return links_libtorch_; }
   // What its constructors changed in this process (process_state.h), one sentence part each:
   // "the handler of SIGINT". All of it has been undone.
   [[nodiscard]] const std::vector<std::string>& changed() const noexcept { return changed_; }
@@ -41,6 +43,7 @@ class LoadedPlugin {
   std::string digest_;
   std::filesystem::path library_;
   const grapnel_plugin* entry_;
+  bool links_libtorch_ = false;
   std::vector<std::string> changed_;
 };
 
