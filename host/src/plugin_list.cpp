@@ -8,6 +8,7 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/host/crash_note.h>
 
 #include "descriptions.h"
 #include "origin.h"
@@ -31,7 +32,7 @@ ListedPlugin listed_from(const PluginSummary& summary) {
 }
 
 ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discovery,
-                          const Store& store) {
+                          const Store& store, const HostDirectories& directories) {
   const Origin origin = look_at_origin(plugin, discovery);
   ListedPlugin listed = listed_from(origin.found ? origin.found->summary : PluginSummary{});
   listed.state = PluginState::enabled;
@@ -64,6 +65,12 @@ ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discover
       listed.state = PluginState::missing;
       listed.note = fmt::format("its copy is used: {}", origin.failure);
       break;
+  }
+  if (const auto crash = read_crash_note(plugin.id, directories);
+      crash && crash->version == printable(plugin.version)) {
+    listed.note =
+        fmt::format("it {} the last time it ran; to stop using it: grapnel plugin disable {}{}",
+                    crash->what, plugin.id, listed.note.empty() ? "" : "; " + listed.note);
   }
   if (!store.holds(plugin.digest, plugin.file)) {
     listed.state = PluginState::damaged;
@@ -119,7 +126,7 @@ PluginList list_plugins(const DiscoveryOptions& options) {
   list.directories = discovery.directories;
   list.trust_all_drop_ins = enabled.trust_all_drop_ins;
   for (const EnabledPlugin& plugin : enabled.plugins) {
-    list.plugins.push_back(list_enabled(plugin, discovery, store));
+    list.plugins.push_back(list_enabled(plugin, discovery, store, options.directories));
   }
   std::set<const Candidate*> trusted;
   if (enabled.trust_all_drop_ins) {

@@ -14,11 +14,12 @@ namespace grapnel::random_test {
 
 namespace {
 
-std::atomic<int64_t> g_operations{0};
+std::atomic<int64_t> g_own_counter{0};
+std::atomic<std::atomic<int64_t>*> g_operations{&g_own_counter};
 std::atomic<int64_t> g_kill_at{0};
 
 void operation() {
-  if (++g_operations == g_kill_at) ::kill(::getpid(), SIGKILL);
+  if (++*g_operations.load() == g_kill_at) ::kill(::getpid(), SIGKILL);
 }
 
 template <class Function>
@@ -35,13 +36,14 @@ int opened(const char* name, const char* path, int flags, mode_t mode) {
 
 }  // namespace
 
-void count_file_operations(int64_t kill_at) {
+void count_file_operations(int64_t kill_at, std::atomic<int64_t>* counter) {
   g_kill_at = kill_at;
-  g_operations = 0;
+  g_operations = counter == nullptr ? &g_own_counter : counter;
+  *g_operations.load() = 0;
 }
 
 int64_t file_operations() {
-  return g_operations;
+  return *g_operations.load();
 }
 
 }  // namespace grapnel::random_test

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <map>
 #include <stdexcept>
 #include <thread>
@@ -149,7 +150,10 @@ KillCase::KillCase(fs::path directory, int setting)
   TrainingProcess training(undisturbed);
   const int status = training.wait();
   seconds_ = training.age();
-  operations_ = std::atoll(text_of(count).c_str());
+  const std::string counted = text_of(count);
+  if (counted.size() == sizeof operations_) {
+    std::memcpy(&operations_, counted.data(), sizeof operations_);
+  }
   if (status != 0 || operations_ == 0) {
     throw std::runtime_error("the undisturbed training failed: " + text_of(directory_ / "log"));
   }

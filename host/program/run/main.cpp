@@ -7,11 +7,13 @@
 #include <vector>
 
 #include <grapnel/base/error.h>
+#include <grapnel/base/log.h>
 #include <grapnel/host/this_process.h>
 #include <grapnel/version.h>
 
 #include "commands.h"
 #include "output.h"
+#include "plugin_watch.h"
 #include "run_log.h"
 #include "usage.h"
 
@@ -49,13 +51,22 @@ int main(int argc, char** argv) {
   using namespace grapnel;
   host::open_missing_streams();
   program::RunLog log;
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const auto run = [&] {
+    try {
+      return program::run(arguments);
+    } catch (const c10::Error& error) {  // without its backtrace
+      if (!log.has_shown_cause()) program::print_error(error.what_without_backtrace());
+      return exit_code_of(error);
+    } catch (const std::exception& error) {
+      if (!log.has_shown_cause()) program::print_error(program::error_text(error));
+      return exit_code_of(error);
+    }
+  };
   try {
-    return program::run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const c10::Error& error) {  // without its backtrace
-    if (!log.has_shown_cause()) program::print_error(error.what_without_backtrace());
-    return exit_code_of(error);
-  } catch (const std::exception& error) {
-    if (!log.has_shown_cause()) program::print_error(program::error_text(error));
-    return exit_code_of(error);
+    program::watch_plugins(arguments);
+  } catch (const std::exception& error) {  // no home directory: then nothing is noted
+    log_debug("crashes of plugins are not noted: {}", error.what());
   }
+  program::end_process(run());
 }

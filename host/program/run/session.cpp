@@ -14,6 +14,7 @@
 #include <grapnel/bridge/plugins.h>
 #include <grapnel/callbacks/model_checkpoint.h>
 #include <grapnel/callbacks/progress_bar.h>
+#include <grapnel/host/crash_note.h>
 #include <grapnel/prediction_file.h>
 #include <grapnel/terminal_progress.h>
 
@@ -73,8 +74,30 @@ Session::Session(const RunRequest& request) : request_(request) {
                                      .no_plugins = request_.no_plugins,
                                      .environment = std::nullopt});
   for (const std::string& notice : selection_.notices) log_text(LogLevel::info, notice);
+  tell_of_crashes();
   make_parts();
   Signals::check();
+}
+
+// A plugin that ended the last process is the first suspect when this one ends too.
+void Session::tell_of_crashes() const {
+  const auto directories = host::HostDirectories::of_this_user();
+  for (const host::SelectedPlugin& plugin : selection_.plugins) {
+    const std::string& id = plugin.manifest->id;
+    const auto crash = host::read_crash_note(id, directories);
+    if (!crash || crash->version != printable(plugin.manifest->version)) continue;
+    log_warning(
+        "plugin {} {} {} the last time it ran; to run without it: --no-plugin {}; to resume what it "
+        "ended: grapnel fit --ckpt last",
+        quote(id), crash->version, crash->what, id);
+  }
+}
+
+void Session::forget_crashes() const {
+  const auto directories = host::HostDirectories::of_this_user();
+  for (const host::SelectedPlugin& plugin : selection_.plugins) {
+    host::forget_crash(plugin.manifest->id, directories);
+  }
 }
 
 // Chooses the run directory and the checkpoint to start from. The directory of a new fit is created
@@ -242,6 +265,7 @@ void Session::run() {
     };
     with_present_checkpoint(choose, [&] { run_kind(); });
   }
+  forget_crashes();
   if (request_.kind != RunKind::fit) return;
   metrics_ = trainer_->callback_metrics();
   // A run of no epochs is one, too.

@@ -69,6 +69,8 @@ class Session {
   const std::filesystem::path& predictions_file() const { return predictions_file_; }
 
  private:
+  void tell_of_crashes() const;
+  void forget_crashes() const;
   void choose_directory();
   void choose_checkpoint();
   void load_config();

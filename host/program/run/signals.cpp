@@ -7,6 +7,8 @@
 
 #include <grapnel/base/error.h>
 
+#include "plugin_watch.h"
+
 namespace grapnel::program {
 
 #if defined(_WIN32)
@@ -46,6 +48,7 @@ extern "C" void on_signal(int number) {
     std::raise(number);  // ends the process when this returns
     return;
   }
+  if (number == SIGINT) tell_of_a_hang_soon();
   int none = 0;
   first_signal.compare_exchange_strong(none, number);
   if (Trainer* trainer = watched.load()) trainer->interrupt(first_signal);

@@ -1,0 +1,15 @@
+/* It writes to an address that isn't its own, in a batch. */
+
+#include "hostile.h"
+
+static int32_t* volatile nowhere;
+
+static int32_t GRAPNEL_CALL batch_end(grapnel_instance* instance, const grapnel_Event* event) {
+  (void)instance;
+  (void)event;
+  *nowhere = 1;
+  return GRAPNEL_OK;
+}
+static const grapnel_hook_entry* const hooks[] = {
+    HOSTILE_HOOK(GRAPNEL_HOOK_on_train_batch_end, 0, batch_end)};
+HOSTILE_PLUGIN_WITH_HOOKS(hooks)

@@ -1,0 +1,124 @@
+// Plugins that end the process: who it was, where, what to do without it, and no success for what wasn't
+// done.
+#include <algorithm>
+
+#include "running.h"
+
+namespace crash_test {
+
+using namespace grapnel;
+using namespace grapnel::test;
+using Catch::Contains;
+
+namespace {
+
+// A fit of one epoch with a plugin of tests/hostile.
+struct Crash {
+  explicit Crash(const std::string& name) : plugin(name) {
+    user.drop_in(name);
+    user.run({"plugin", "enable", name});
+    const Running::Setting named{.name = "first-"};
+    Running fit(user, {"fit", "--json", "--set", "trainer.max_epochs=1"}, named);
+    status = fit.wait();
+    error = fit.error();
+    answer = fit.answer();
+  }
+
+  std::string line() const {
+    const std::size_t start = error.find("grapnel: error: plugin '" + plugin + "'");
+    if (start == std::string::npos) return "no line in: " + error;
+    return error.substr(start, error.find('\n', start) - start);
+  }
+
+  std::string plugin;
+  Trainee user;
+  int status = 0;
+  std::string error;
+  std::string answer;
+};
+
+}  // namespace
+
+TEST_CASE("a crash in a hook says whose it was, where, and how to train without it") {
+  const struct {
+    const char* plugin;
+    int signal;
+    const char* name;
+  } cases[] = {{"hook_crashes", SIGSEGV, "SIGSEGV"},
+               {"hook_aborts", SIGABRT, "SIGABRT"},
+               {"hook_ends_thread", SIGABRT, "SIGABRT"}};
+  for (const auto& each : cases) {
+    INFO(each.plugin);
+    const Crash crash(each.plugin);
+    CHECK(WIFSIGNALED(crash.status));
+    CHECK(WTERMSIG(crash.status) == each.signal);
+    CHECK_THAT(crash.line(),
+               Contains("0.1.0 crashed (" + std::string(each.name) + ") in on_train_batch_end") &&
+                   Contains("batch 0; to run without it: grapnel fit --json --set "
+                            "trainer.max_epochs=1 --no-plugin " +
+                            std::string(each.plugin)));
+    CHECK(crash.answer.empty());
+  }
+}
+
+TEST_CASE("a plugin that ends the process in a hook has ended no training") {
+  for (const auto& [plugin, how] :
+       {std::pair{"hook_exits", "exit(0)"}, std::pair{"hook_exits_at_once", "_exit(0)"}}) {
+    INFO(plugin);
+    const Crash crash(plugin);
+    REQUIRE(WIFEXITED(crash.status));
+    CHECK(WEXITSTATUS(crash.status) == 1);
+    CHECK_THAT(crash.line(),
+               Contains("ended the process (" + std::string(how) + ") in on_train_batch_end"));
+    CHECK(crash.answer.empty());
+  }
+}
+
+TEST_CASE("the next start and the list name the suspect, until a run with it ends in order") {
+  const Crash crash("hook_crashes");
+  const ProcessResult list = crash.user.run({"plugin", "list"});
+  CHECK_THAT(list.output, Contains("it crashed (SIGSEGV) in on_train_batch_end"));
+  const ProcessResult next = crash.user.run({"fit", "--set", "trainer.max_epochs=1"});
+  CHECK(next.end == ProcessResult::End::signalled);
+  CHECK_THAT(next.error, Contains("plugin 'hook_crashes' 0.1.0 crashed (SIGSEGV)") &&
+                             Contains("--no-plugin hook_crashes") && Contains("--ckpt last"));
+  const ProcessResult without =
+      crash.user.run({"fit", "--set", "trainer.max_epochs=1", "--no-plugin", "hook_crashes"});
+  CHECK(without.exit_code == 0);
+  CHECK_THAT(without.error, !Contains("crashed"));
+  // A run without its batches ends in order.
+  CHECK(crash.user.run({"fit", "--set", "trainer.max_epochs=0"}).exit_code == 0);
+  CHECK_THAT(crash.user.run({"plugin", "list"}).output, !Contains("crashed"));
+}
+
+TEST_CASE("a plugin's destructors cannot spoil a finished training") {
+  for (const char* plugin : {"destructor_crashes", "destructor_hangs"}) {
+    INFO(plugin);
+    const Crash crash(plugin);
+    REQUIRE(WIFEXITED(crash.status));
+    CHECK(WEXITSTATUS(crash.status) == 0);
+    CHECK(parse_json(crash.answer, "answer").at("epoch").as_int() == 1);
+  }
+}
+
+TEST_CASE("a hook that hangs is named after the first Ctrl-C, and the second ends the process") {
+  Trainee user;
+  user.drop_in("hook_hangs");
+  user.run({"plugin", "enable", "hook_hangs"});
+  Running fit(user, {"fit", "--set", "trainer.max_epochs=1"});
+  const auto says = [&](const std::string& text) {
+    for (int i = 0; i < 3000 && !fit.has_ended(); ++i) {
+      if (fit.error().find(text) != std::string::npos) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return fit.error().find(text) != std::string::npos;
+  };
+  REQUIRE(says("hook_hangs: from here on"));
+  fit.signal(SIGINT);
+  CHECK(says("waiting for plugin 'hook_hangs' in on_train_batch_end"));
+  fit.signal(SIGINT);
+  const int status = fit.wait();
+  CHECK(WIFSIGNALED(status));
+}
+
+}  // namespace crash_test
