@@ -52,18 +52,20 @@ void MetricStore::log(const LogRecord& record) {
   const auto key_loader = options.add_dataloader_idx ? record.dataloader_idx : std::nullopt;
   Metric* metric = find(record.function, record.name, key_loader);
   if (metric == nullptr) {
-    metrics_.push_back({.function = std::string(record.function),
-                        .name = std::string(record.name),
-                        .on_step = record.on_step,
-                        .on_epoch = record.on_epoch,
-                        .prog_bar = options.prog_bar,
-                        .logger = options.logger,
-                        .reduce = options.reduce,
-                        .add_dataloader_idx = options.add_dataloader_idx,
-                        .dataloader_idx = record.dataloader_idx,
-                        .key_dataloader = key_loader});
-    last_ = metrics_.size() - 1;
-    metric = &metrics_.back();
+    last_ = metrics_.size();
+    metric = &metrics_.emplace_back(Metric{.is_place = true});
+  }
+  if (metric->is_place) {
+    *metric = {.function = std::string(record.function),
+               .name = std::string(record.name),
+               .on_step = record.on_step,
+               .on_epoch = record.on_epoch,
+               .prog_bar = options.prog_bar,
+               .logger = options.logger,
+               .reduce = options.reduce,
+               .add_dataloader_idx = options.add_dataloader_idx,
+               .dataloader_idx = record.dataloader_idx,
+               .key_dataloader = key_loader};
     metric->restart();
   } else if (metric->on_step != record.on_step || metric->on_epoch != record.on_epoch ||
              metric->prog_bar != options.prog_bar || metric->logger != options.logger ||
@@ -121,7 +123,7 @@ void MetricStore::reset() {
 std::vector<std::string> MetricStore::monitored_names() const {
   std::vector<std::string> names;
   for (const Metric& metric : metrics_) {
-    if (!training_ && !metric.on_epoch) continue;
+    if (metric.is_place || (!training_ && !metric.on_epoch)) continue;
     const std::string suffix = metric.suffix();
     names.push_back(metric.name + suffix);
     if (!metric.on_step || !metric.on_epoch) continue;

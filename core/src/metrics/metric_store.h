@@ -67,8 +67,8 @@ class MetricStore {
 
   // A batch begins, which a resumed run may have to do again.
   void mark() { ++mark_; }
-  // Of metrics outside of several loaders: what training accumulates over an epoch. before_mark: as it
-  // was at the last mark().
+  // Of metrics outside of several loaders: what training accumulates over an epoch, and the order in
+  // which all were first logged. before_mark: as it was at the last mark().
   StateDict state_dict(bool before_mark = false) const;
   void load_state_dict(const StateDict& state);
 
@@ -82,16 +82,17 @@ class MetricStore {
     int64_t global_step = 0;
   };
   struct Metric {
-    std::string function;
-    std::string name;
-    bool on_step;
-    bool on_epoch;
-    bool prog_bar;
-    bool logger;
-    Reduce reduce;
-    bool add_dataloader_idx;
+    std::string function = {};
+    std::string name = {};
+    bool on_step = false;
+    bool on_epoch = false;
+    bool prog_bar = false;
+    bool logger = false;
+    Reduce reduce = Reduce::mean;
+    bool add_dataloader_idx = false;
     std::optional<int64_t> dataloader_idx = {};
     std::optional<int64_t> key_dataloader = {};  // part of the key
+    bool is_place = false;  // of a checkpoint: where it comes among the others once it is logged
 
     Values now = {};
     int64_t changed_at = 0;  // the mark() after which the values changed last

@@ -1,11 +1,17 @@
 // The accumulated values of a MetricStore in checkpoints.
 #include "metrics/metric_store.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 namespace grapnel {
 
 StateDict MetricStore::state_dict(bool before_mark) const {
   StateList list;
+  StateList order;
   for (const Metric& metric : metrics_) {
+    order.emplace_back(StateList{metric.function, metric.name});
     const Values& values = before_mark && metric.changed_at == mark_ ? metric.before : metric.now;
     if (values.has_reset) continue;
     StateDict one{{"function", metric.function},
@@ -22,7 +28,7 @@ StateDict MetricStore::state_dict(bool before_mark) const {
     if (values.has_step_value) one["step_value"] = values.step_value.number();
     list.emplace_back(std::move(one));
   }
-  return {{"metrics", std::move(list)}};
+  return {{"metrics", std::move(list)}, {"order", std::move(order)}};
 }
 
 void MetricStore::load_state_dict(const StateDict& state) {
@@ -47,7 +53,23 @@ void MetricStore::load_state_dict(const StateDict& state) {
     }
     loaded.push_back(std::move(metric));
   }
-  metrics_ = std::move(loaded);
+  metrics_.clear();
+  const StateValue* order = state.find("order");
+  for (const StateValue& value : order == nullptr ? StateList() : order->to_list()) {
+    const StateList& key = value.to_list();
+    const auto own = std::find_if(loaded.begin(), loaded.end(), [&](const Metric& metric) {
+      return metric.function == key.at(0).to_string() && metric.name == key.at(1).to_string();
+    });
+    if (own != loaded.end()) {
+      metrics_.push_back(std::move(*own));
+      loaded.erase(own);
+      continue;
+    }
+    Metric& place = metrics_.emplace_back(
+        Metric{.function = key.at(0).to_string(), .name = key.at(1).to_string(), .is_place = true});
+    place.restart();
+  }
+  std::move(loaded.begin(), loaded.end(), std::back_inserter(metrics_));
   last_ = 0;
 }
 

@@ -128,6 +128,41 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("metrics keep the order in which they were first logged over a resume") {
+  // "b" is logged at every second step, and an epoch has three.
+  class Logging final : public ToyModule {
+   public:
+    StepOutput training_step(Batch& batch, int64_t) override {
+      const at::Tensor loss = loss_of(batch);
+      const LogOptions per_epoch{.on_step = false, .on_epoch = true};
+      log("a", loss, per_epoch);
+      if (trainer().global_step() % 2 == 0) log("b", loss, per_epoch);
+      log("c", loss, per_epoch);
+      return loss;
+    }
+  };
+  const TempDir directory;
+  const auto file = directory / "saved.ckpt";
+  const auto names = [&](const std::string& hook, int nth, const fs::path& from) {
+    auto rows = std::make_shared<RowLogger>();
+    Logging module;
+    Trainer trainer(logging_to(rows), {killer(hook, nth, file)});
+    try {
+      trainer.fit(module, toy_data(3, 0), {.ckpt_path = from.string()});
+    } catch (const std::runtime_error&) {
+    }
+    std::vector<std::string> all;
+    for (const RowLogger::Row& row : rows->rows) {
+      if (row.name != "epoch") all.push_back(row.name);
+    }
+    return all;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(names("", 0, {}) == Names{"a", "b", "c", "a", "b", "c"});
+  names("on_train_epoch_start", 2, {});
+  CHECK(names("", 0, file) == Names{"a", "b", "c"});
+}
+
 TEST_CASE("the metrics of an epoch that stays cut short are kept over a resume without steps") {
   const TempDir directory;
   const auto train = [&](int64_t max_steps, const fs::path& from, const fs::path& to,
