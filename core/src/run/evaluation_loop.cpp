@@ -130,17 +130,32 @@ bool EvaluationLoop::skip() const {
 }
 
 void EvaluationLoop::setup_data() {
+  load(/*ahead=*/run_.state.stage == Stage::sanity_check);
+}
+
+void EvaluationLoop::setup_data_ahead() {
+  load(/*ahead=*/true);
+}
+
+void EvaluationLoop::load(bool ahead) {
   const int64_t every = run_.options.reload_dataloaders_every_n_epochs;
   const bool reload = every > 0 && run_.current_epoch() - set_.last_reload_epoch >= every;
   if (set_.loaded && inside_fit() && !reload) return;
   const Amount& limit = run_.limits.*evaluation_.limit;
   if (limit.is_zero()) return;
   if (!run_.has(evaluation_.step_method)) return;
-  // Not again right after the sanity check loaded them.
-  const bool sanity = run_.state.stage == Stage::sanity_check;
-  const bool is_reload =
-      inside_fit() && reload && (!sanity || run_.loops->fit.validates_this_epoch());
-  if (is_reload) set_.last_reload_epoch = run_.current_epoch();
+  // What is loaded ahead of the first validation, for the sanity check, is used by it if it comes in the
+  // same epoch. It counts as loaded in that epoch at the start of a training alone: a resumed one may
+  // have no validation there.
+  const int64_t epoch = run_.current_epoch();
+  const bool counts = !ahead || (epoch == 0 && run_.loops->fit.validates_this_epoch());
+  const bool is_reload = inside_fit() && reload && counts;
+  if (is_reload) set_.last_reload_epoch = epoch;
+  if (is_reload && set_.loaded && loaded_ahead_in_ == epoch) {
+    seen_batches_.assign(set_.loaders.size(), 0);
+    return;
+  }
+  loaded_ahead_in_ = reload && !counts ? epoch : -1;
 
   if (!inside_fit() && !run_.data.loaders && !run_.data_function_defined(evaluation_.loaders)) {
     throw ConfigError({},

@@ -31,6 +31,8 @@ class EvaluationLoop final : public Loop {
   const std::vector<MetricDict>& results() const { return results_; }
 
   void reset_progress();
+  // Of the validation inside fit, before it comes.
+  void setup_data_ahead();
 
   // Of the validation inside fit: batches of each loader that were evaluated, but for those of one
   // that a resumed run does again. The loggers' x-axis continues from them.
@@ -38,6 +40,7 @@ class EvaluationLoop final : public Loop {
   void continue_from(const StateList& seen);
 
  private:
+  void load(bool ahead);
   bool inside_fit() const { return kind_ == RunKind::fit; }
   Progress& progress();
   // Batches per loader of the running stage (fewer in the sanity check); kUnlimited: until it ends.
@@ -58,6 +61,8 @@ class EvaluationLoop final : public Loop {
   std::vector<int64_t> seen_before_;    // of the run that is resumed, until the loaders are there
   Lease modes_;                         // puts train and eval modes back
   bool last_ = false;
+  int64_t loaded_ahead_in_ =
+      -1;  // the epoch in which the loaders were made, without counting as that
 };
 
 }  // namespace grapnel

@@ -119,7 +119,7 @@ void FitLoop::run() {
   if (validates_this_epoch() && !run_.loops->validation.loaders().loaded) {
     // For the progress bar, which shows how many batches there will be.
     run_.state.stage = Stage::validate;
-    run_.loops->validation.setup_data();
+    run_.loops->validation.setup_data_ahead();
     run_.state.stage = Stage::train;
   }
   run_.hooks.position = call_position();

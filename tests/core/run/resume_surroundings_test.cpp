@@ -123,8 +123,58 @@ TEST_CASE(
     options.loggers = {rows};
     Trainer(options).fit(module, Data(), {.ckpt_path = file.string()});
     CHECK(module.train_loads == Steps{1, 2, 4});
+    CHECK(module.val_loads == Steps{1, 2, 4});
     const Steps rest = steps(*rows);
     CHECK(rest == Steps(whole.end() - static_cast<std::ptrdiff_t>(rest.size()), whole.end()));
+  }
+}
+
+TEST_CASE("the data that a resumed run loads for its sanity check are those of its validation") {
+  const TempDir directory;
+  const auto file = directory / "saved.ckpt";
+  TrainerOptions options = quiet(5);
+  options.num_sanity_val_steps = 2;
+  options.reload_dataloaders_every_n_epochs = 1;
+  LoadingModule killed;
+  Trainer first(options, {killer("on_train_epoch_start", 3, file)});
+  CHECK_THROWS_WITH(first.fit(killed), "killed");
+  CHECK(killed.val_loads == Steps{0, 1});
+  LoadingModule module;
+  Trainer(options).fit(module, Data(), {.ckpt_path = file.string()});
+  CHECK(module.train_loads == Steps{2, 3, 4});
+  CHECK(module.val_loads == Steps{2, 3, 4});
+}
+
+TEST_CASE("the sanity check of a resumed run is no reload of an epoch that has no validation") {
+  const TempDir directory;
+  TrainerOptions options = quiet(4);
+  options.num_sanity_val_steps = 2;
+  options.reload_dataloaders_every_n_epochs = 1;
+  // Every epoch ends before its validation.
+  const auto reloads = [&](const std::string& hook, int nth, const fs::path& from) {
+    auto actor = killer(hook, nth, directory / "saved.ckpt");
+    actor->script = [script = actor->script](const std::string& now, Trainer& trainer) {
+      if (now == "on_train_batch_end") trainer.request(RequestKind::end_epoch, "enough of it");
+      script(now, trainer);
+    };
+    LoadingModule module;
+    Trainer trainer(options, {actor});
+    try {
+      trainer.fit(module, Data(), {.ckpt_path = from.string()});
+    } catch (const std::runtime_error&) {
+    }
+    const StateDict all = trainer.dump_checkpoint();
+    const StateDict& fit = all.at("loops").to_dict().at("fit_loop").to_dict();
+    const StateDict& epochs = fit.at("reloads").to_dict();
+    return Steps{epochs.at("train").to_int(), epochs.at("validation").to_int()};
+  };
+  const Steps whole = reloads("", 0, {});
+  CHECK(whole == Steps{3, 0});
+  for (const std::string hook :
+       {"on_train_epoch_start", "on_train_batch_end", "on_train_epoch_end"}) {
+    INFO(hook);
+    reloads(hook, 3, {});
+    CHECK(reloads("", 0, directory / "saved.ckpt") == whole);
   }
 }
 
