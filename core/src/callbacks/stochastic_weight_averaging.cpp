@@ -11,6 +11,8 @@
 #include "grapnel/base/log.h"
 #include "grapnel/lr_schedulers/swa_lr.h"
 #include "grapnel/trainer.h"
+#include "run/loops.h"
+#include "run/run.h"
 
 namespace grapnel {
 
@@ -100,6 +102,7 @@ StateDict StochasticWeightAveraging::state_dict() const {
   }
   if (!average_->empty()) state["average_model_state"] = average_->state();
   if (!momenta_.empty()) state["momenta"] = momenta_;
+  if (accumulation_ > 0) state["accumulate_grad_batches"] = accumulation_;
   const bool has_later_groups =
       scheduler_ ? groups_ < scheduler_->optimizer().groups().size() : groups_ > 0;
   if (has_later_groups) {
@@ -118,6 +121,8 @@ void StochasticWeightAveraging::load_state_dict(const StateDict& state) {
   StateDict scheduler = part("scheduler_state");
   StateDict average = part("average_model_state");
   momenta_ = part("momenta");
+  const StateValue* accumulation = state.find("accumulate_grad_batches");
+  accumulation_ = accumulation == nullptr ? 0 : accumulation->to_int();
   scheduler_state_ = std::move(scheduler);
   average_state_ = std::move(average);
   const StateValue* groups = state.find("annealed_groups");
@@ -143,7 +148,7 @@ void StochasticWeightAveraging::setup(StageEvent& event) {
   average_->clear();
   average_state_.clear();
   scheduler_state_.clear();
-  momenta_.clear();
+  forget_momenta();
   scheduler_.reset();
   began_ = false;
   groups_ = 0;
@@ -295,10 +300,10 @@ void StochasticWeightAveraging::lease_statistics_epoch(Event& event) {
     const auto momentum = layer.momentum();
     momenta_[layer.name] = momentum ? StateValue(*momentum) : StateValue();
   }
-  const int64_t accumulate = trainer.state().accumulate_grad_batches;
+  if (accumulation_ == 0) accumulation_ = trainer.state().accumulate_grad_batches;
   statistics_ = trainer.lease(
       "the epoch for the statistics of batch normalizations",
-      [&trainer, layers, momenta = momenta_, accumulate] {
+      [&trainer, layers, momenta = momenta_, accumulate = accumulation_] {
         trainer.set_skip_backward(false);
         trainer.set_accumulate_grad_batches(accumulate);
         for (const BatchNormLayer& layer : layers) {
@@ -320,15 +325,22 @@ void StochasticWeightAveraging::on_train_epoch_end(Event& event) {
 
 void StochasticWeightAveraging::on_train_end(Event&) {
   statistics_.end();
-  momenta_.clear();
+  forget_momenta();
   extra_epoch_.end();
+}
+
+void StochasticWeightAveraging::forget_momenta() {
+  momenta_.clear();
+  accumulation_ = 0;
 }
 
 // A resumed run that had nothing left to do has no on_train_end. After the epoch for statistics the
 // model has the average already.
 void StochasticWeightAveraging::on_fit_end(Event& event) {
   if (!scheduler_state_.empty()) begin(event);
+  if (accumulation_ > 0) Run::of(event.trainer).loops->fit.set_former_accumulation(accumulation_);
   statistics_.end();
+  forget_momenta();
   extra_epoch_.end();
   const bool is_last = max_epochs_ == -1 || event.trainer.current_epoch() - 1 == end_epoch();
   if (is_last && n_averaged_ > 0) average_->copy_to(event.module, /*buffers=*/false);

@@ -52,6 +52,10 @@ class FitLoop final : public Loop {
   std::optional<DataUnit> data_unit() const;
   // What the position of the checkpoint that was loaded means.
   void set_former_unit(DataUnit unit) { former_unit_ = std::move(unit); }
+  // The windows that the training of that checkpoint goes on with, where it had others for a while.
+  void set_former_accumulation(int64_t batches) {
+    if (former_unit_.has_value()) former_unit_->accumulate_grad_batches = batches;
+  }
   // Whether gradients of an open accumulation window belong into a checkpoint.
   bool keeps_gradients() const;
   // The next run continues in the middle of an epoch.

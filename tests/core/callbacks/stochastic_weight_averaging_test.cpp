@@ -1,10 +1,13 @@
 #include "grapnel/callbacks/stochastic_weight_averaging.h"
 
+#include <fmt/format.h>
+
 #include "../support/backbone.h"
 #include "../support/resumed.h"
 #include "../support/scripted.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "grapnel/callbacks/gradient_accumulation_scheduler.h"
 #include "grapnel/lr_schedulers/step_lr.h"
 
 namespace stochastic_weight_averaging_test {
@@ -201,6 +204,54 @@ TEST_CASE("SWA that is resumed with nothing left keeps its scheduler in checkpoi
   CHECK(whole.second > 0);
   CHECK(fit("on_fit_start", "end.ckpt", "again.ckpt").second == whole.second);
   CHECK(fit("on_fit_end", "end.ckpt", "again.ckpt") == whole);
+}
+
+// Two epochs with windows of 1 and of 2 batches, and the one for statistics.
+TEST_CASE("a resumed SWA leaves no trace of its extra epoch in what is saved after it") {
+  const TempDir directory;
+  const auto file = directory / "killed.ckpt";
+  const auto fit = [&](bool schedules, const std::string& hook, int nth, const std::string& from) {
+    Trace trace;
+    int calls = 0;
+    auto killer = std::make_shared<Recorder>(trace);
+    killer->script = [&](const std::string& now, Trainer& trainer) {
+      if (now != hook || ++calls != nth) return;
+      trainer.save_checkpoint(file);
+      throw std::runtime_error("killed");
+    };
+    std::vector<CallbackHandle> callbacks{swa()};
+    if (schedules) {
+      callbacks.emplace_back(
+          std::make_shared<GradientAccumulationScheduler>(AccumulationSchedule{{0, 1}, {1, 2}}));
+    }
+    callbacks.emplace_back(killer);
+    BackboneModule module;
+    Trainer trainer(quiet(2), std::move(callbacks));
+    try {
+      trainer.fit(module, toy_data(3, 0), {.ckpt_path = from});
+    } catch (const std::runtime_error&) {
+      return std::string();
+    }
+    const StateDict saved = trainer.dump_checkpoint();
+    const StateDict& own =
+        saved.at("callbacks").to_dict().at("StochasticWeightAveraging").to_dict();
+    const StateDict& data = saved.at("exact_resume").to_dict().at("data").to_dict();
+    return fmt::format("windows of {}, momenta: {}", data.at("accumulate_grad_batches").to_int(),
+                       own.contains("momenta"));
+  };
+  for (const bool schedules : {false, true}) {
+    const std::string whole = fit(schedules, "", 0, "");
+    CHECK(whole == fmt::format("windows of {}, momenta: false", schedules ? 2 : 1));
+    for (const auto& [hook, nth] :
+         std::vector<std::pair<std::string, int>>{{"on_train_epoch_start", 3},
+                                                  {"on_train_batch_end", 8},
+                                                  {"on_train_epoch_end", 3},
+                                                  {"on_train_end", 1}}) {
+      INFO(hook << ", with a schedule of accumulation: " << schedules);
+      fit(schedules, hook, nth, "");
+      CHECK(fit(schedules, "", 0, file.string()) == whole);
+    }
+  }
 }
 
 }  // namespace stochastic_weight_averaging_test

@@ -57,7 +57,8 @@ class GRAPNEL_CORE_API StochasticWeightAveraging final : public Callback {
   static const OptionsTable<StochasticWeightAveragingOptions>& options_table();
 
   // {"n_averaged", "latest_update_epoch", "scheduler_state", "average_model_state",
-  // "momenta": {batch normalization: momentum or null} within the epoch for statistics,
+  // "momenta": {batch normalization: momentum or null} and "accumulate_grad_batches": as they were
+  // before the epoch for statistics, within it,
   // "annealed_groups": when the optimizer has got more since}
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;
@@ -95,6 +96,7 @@ class GRAPNEL_CORE_API StochasticWeightAveraging final : public Callback {
   void make_scheduler(const std::shared_ptr<Optimizer>& optimizer);
   void begin_statistics_epoch(Event& event);
   void lease_statistics_epoch(Event& event);
+  void forget_momenta();
 
   StochasticWeightAveragingOptions given_;
   StochasticWeightAveragingOptions options_;  // with the first epoch and the rates resolved
@@ -104,6 +106,7 @@ class GRAPNEL_CORE_API StochasticWeightAveraging final : public Callback {
   StateDict scheduler_state_;  // from a checkpoint, until the scheduler is made
   StateDict average_state_;    // likewise
   StateDict momenta_;          // of the model's batch normalizations, during the extra epoch
+  int64_t accumulation_ = 0;   // likewise: accumulate_grad_batches; 0: not known
   Lease extra_epoch_;          // max_epochs + 1
   Lease statistics_;           // momenta, no backward, accumulation
   size_t groups_ = 0;          // of the optimizer, that SWALR anneals; 0: all
