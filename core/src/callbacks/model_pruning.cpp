@@ -197,7 +197,9 @@ void ModelPruning::apply_masks(Trainer& trainer, Module& module) {
   }
   if (masks.empty()) return;
   masked_ = trainer.mask_weights(std::move(masks), "masked parameters");
-  if (trainer.sanity_checking()) return;  // a resumed run has one more of it, which must not matter
+  // A resumed run has one more of the first, and none of the second, which must not matter.
+  if (trainer.sanity_checking()) return;
+  if (Run::of(trainer).loops->fit.validates_complete_epoch_once_more()) return;
   for (auto& [name, record] : pruned_) {
     const StateEntry* entry = module.state_view().find(name);
     if (entry != nullptr && entry->mask.defined()) record.effective = entry->tensor.detach();

@@ -90,15 +90,8 @@ void FitLoop::run() {
   if (run_.limits.train.is_zero()) return;
   if (!resumes_) point_ = {};  // a search runs the loop several times
   reopen_cut_epoch();
-  if (resumes_ && point_.before_stop && !reached_end()) {
-    continues_cut_epoch_ = true;
-    if (phase() == FitPhase::validation) move_to(FitPhase::batch_closing);
-  }
-  if (continues_cut_epoch_) set_generator_states(generators_);
-  if (phase() >= FitPhase::epoch_end && phase() < FitPhase::train_end) {
-    run_.metrics.epoch([&](EpochMetrics& metrics) { end_epoch(metrics); });
-    run_.requests.enter(Requests::Place::outside);
-  }
+  leave_out_last_validation();
+  finish_epoch_of_checkpoint();
   if (phase() >= FitPhase::train_end) move_to(FitPhase::between_epochs);
   // Within an epoch there is something left also when a limit is reached: to end that epoch.
   if ((!is_inside_epoch() || reached_epochs()) && done()) {
@@ -156,9 +149,30 @@ void FitLoop::reopen_cut_epoch() {
   }
   run_.hooks.forget_unfinished_hook();
   run_.metrics.restore_kept();
+  set_generator_states(generators_);
   continues_cut_epoch_ = true;
   log_info("epoch {} is continued: the run of the checkpoint ended after {} of its batches",
            run_.current_epoch(), state.batch.current.ready);
+}
+
+// The validation that came only because the checkpoint's run was stopped is none of this one's, if
+// there is more to do than that run had.
+void FitLoop::leave_out_last_validation() {
+  if (!resumes_ || !point_.before_stop || reached_end()) return;
+  continues_cut_epoch_ = true;
+  if (!is_inside_epoch()) return;
+  run_.metrics.restore_kept();
+  if (phase() != FitPhase::validation && phase() != FitPhase::validation_end) return;
+  run_.hooks.forget_unfinished_hook();
+  set_generator_states(generators_);
+  move_to(FitPhase::batch_closing);
+}
+
+// The checkpoint was written at the epoch's end.
+void FitLoop::finish_epoch_of_checkpoint() {
+  if (phase() < FitPhase::epoch_end || phase() >= FitPhase::train_end) return;
+  run_.metrics.epoch([&](EpochMetrics& metrics) { end_epoch(metrics); });
+  run_.requests.enter(Requests::Place::outside);
 }
 
 void FitLoop::tell_checkpoints_of_end() {
@@ -324,9 +338,20 @@ void FitLoop::start_epoch() {
   resumes_ = false;
 }
 
+// What comes from here on comes only because the run ends.
+void FitLoop::note_cut() {
+  generators_ = generator_states();
+  run_.metrics.keep_visible();
+}
+
 bool FitLoop::ends_within_epoch() const {
   if (is_inside_epoch()) return point_.before_stop;
   return phase() == FitPhase::epoch_end && point_.epoch_cut_short;
+}
+
+bool FitLoop::validates_complete_epoch_once_more() const {
+  return is_inside_epoch() && point_.before_stop &&
+         (point_.end_epoch || num_ready_batches_reached());
 }
 
 void FitLoop::end_epoch(EpochMetrics& metrics) {
@@ -338,7 +363,7 @@ void FitLoop::end_epoch(EpochMetrics& metrics) {
     point_.epoch_cut_short = !num_ready_batches_reached();
     if (point_.epoch_cut_short) {
       run_.metrics.keep_epoch();
-      if (!point_.before_stop) generators_ = generator_states();
+      if (!point_.before_stop) note_cut();
     }
     move_to(FitPhase::epoch_end);
   }

@@ -73,10 +73,15 @@ class FitLoop final : public Loop {
   bool validates_this_epoch() const;
   // The validation within the epoch is done but for on_validation_end, which comes next.
   void enter_validation_end();
-  void note_validation(double now) { validations_.note_validation(now); }
+  void note_validation(double now) {
+    if (!point_.before_stop) validations_.note_validation(now);
+  }
   // on_train_epoch_end or a validation comes only because the run ends within the epoch. A resumed run
   // trains the rest of it, and comes to what is due then.
   bool ends_within_epoch() const;
+  // The validation that runs comes only because the run ends, and the epoch has no batch left: what
+  // comes at the epoch's end is as it is without it.
+  bool validates_complete_epoch_once_more() const;
   // The run continues an epoch after whose cut off part another one had ended.
   bool continues_cut_epoch() const { return continues_cut_epoch_; }
   // The optimizer has made the step of the running batch; output: its loss, detached.
@@ -103,6 +108,9 @@ class FitLoop final : public Loop {
   bool reached_epochs() const;
   bool can_stop_early() const;
   void reopen_cut_epoch();
+  void leave_out_last_validation();
+  void finish_epoch_of_checkpoint();
+  void note_cut();
   void tell_checkpoints_of_end();
   void run_epoch();
   void start_epoch();
@@ -153,6 +161,7 @@ class FitLoop final : public Loop {
   bool take_evaluation();
   void validate();
   void finish_validation();
+  void leave_validation();
 
   FitPoint point_;
   Fetcher fetcher_;

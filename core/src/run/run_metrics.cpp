@@ -13,7 +13,7 @@ void RunMetrics::begin_run() {
   validation_.clear();
   evaluation_.clear();
   batch_size_ = 0;  // of a batch that failed
-  kept_.reset();
+  drop_kept();
 }
 
 void RunMetrics::reset() {
@@ -188,31 +188,51 @@ void RunMetrics::send(const MetricDict& metrics, std::optional<int64_t> step) {
 void RunMetrics::save_state(StateDict& exact, bool without_batch) {
   exact["metrics"] = train_.state_dict(without_batch);
   if (kept_.has_value()) exact["metrics_of_cut_epoch"] = *kept_;
+  if (kept_visible_.has_value()) exact["visible_in_cut_epoch"] = *kept_visible_;
   exact["logged_last"] = std::string(last_function_);
+  exact["visible_metrics"] = visible_state();
+}
+
+StateDict RunMetrics::visible_state() {
   StateDict visible;
   for (const MetricDict::Entry& entry : views().callback) {
     visible[entry.name] = StateList{entry.value.number(), entry.global_step};
   }
-  exact["visible_metrics"] = std::move(visible);
+  return visible;
+}
+
+void RunMetrics::make_visible(const StateDict& visible) {
+  for (const auto& [name, value] : visible) {
+    const StateList& pair = value.to_list();
+    views_.callback.set(name, pair.at(0).to_double(), pair.at(1).to_int());
+  }
 }
 
 void RunMetrics::load_state(const StateDict& exact) {
   train_.load_state_dict(exact.at("metrics").to_dict());
   const StateValue* kept = exact.find("metrics_of_cut_epoch");
   if (kept != nullptr) kept_ = snapshot(kept->to_dict());
+  const StateValue* kept_visible = exact.find("visible_in_cut_epoch");
+  if (kept_visible != nullptr) kept_visible_ = kept_visible->to_dict();
   if (const StateValue* function = exact.find("logged_last")) {
     restored_function_ = function->to_string();
     last_function_ = restored_function_;
   }
-  for (const auto& [name, value] : exact.at("visible_metrics").to_dict()) {
-    const StateList& pair = value.to_list();
-    views_.callback.set(name, pair.at(0).to_double(), pair.at(1).to_int());
-  }
+  make_visible(exact.at("visible_metrics").to_dict());
 }
 
 void RunMetrics::restore_kept() {
   if (kept_.has_value()) train_.load_state_dict(*kept_);
+  if (kept_visible_.has_value()) {
+    views_.callback.clear();
+    make_visible(*kept_visible_);
+  }
+  drop_kept();
+}
+
+void RunMetrics::drop_kept() {
   kept_.reset();
+  kept_visible_.reset();
 }
 
 // ---- An epoch

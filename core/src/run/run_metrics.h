@@ -77,11 +77,12 @@ class RunMetrics final : public LogTarget {
   // Names that monitors can see of all that was ever logged in training and validation.
   std::vector<std::string> monitored_names() const;
 
-  // The values of the epoch that ends now stay in checkpoints until the next one begins: a resumed run
-  // may have to train the rest of it.
+  // The run ends within an epoch, whose rest a resumed run may have to train: what is visible now, and
+  // the values of the epoch that ends now, stay in checkpoints until the next one begins.
+  void keep_visible() { kept_visible_ = visible_state(); }
   void keep_epoch() { kept_ = snapshot(train_.state_dict()); }
-  void drop_kept() { kept_.reset(); }
-  // The rest of it is trained: its values are what they were then.
+  void drop_kept();
+  // The rest of it is trained: what was kept is as it was then.
   void restore_kept();
 
   // A training batch begins.
@@ -96,6 +97,8 @@ class RunMetrics final : public LogTarget {
   // Of the running stage; nullptr: nothing is logged in it.
   MetricStore* store();
   void reset_values();
+  StateDict visible_state();
+  void make_visible(const StateDict& visible);
 
   const RunState& state_;
   const TrainerOptions& options_;
@@ -111,6 +114,7 @@ class RunMetrics final : public LogTarget {
   std::string_view hidden_function_;     // last_function_ before hide()
   std::string restored_function_;        // what last_function_ is after a resume
   std::optional<StateDict> kept_;
+  std::optional<StateDict> kept_visible_;
 };
 
 class EpochMetrics {

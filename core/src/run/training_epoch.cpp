@@ -294,11 +294,11 @@ void FitLoop::close_batch(EpochMetrics& metrics) {
   if (phase() == FitPhase::requests) decide_after_batch();
   if (phase() == FitPhase::validation) {
     validate();
-    move_to(FitPhase::after_validation);
+    leave_validation();
   }
   if (phase() == FitPhase::validation_end) {  // only after a resume
     finish_validation();
-    move_to(FitPhase::after_validation);
+    leave_validation();
   }
   if (phase() == FitPhase::after_validation) {
     move_to(FitPhase::batch_closing);
@@ -339,7 +339,7 @@ void FitLoop::decide_after_batch() {
   const bool validates = validates_this_epoch();
   const bool due = (validates && validations_.take_due()) || requested;
   point_.before_stop = !due && validates && state.should_stop && can_stop_early();
-  if (point_.before_stop) generators_ = generator_states();
+  if (point_.before_stop) note_cut();
   move_to(due || point_.before_stop ? FitPhase::validation : FitPhase::batch_closing);
   save_if_requested();
 }
@@ -386,7 +386,13 @@ void FitLoop::finish_validation() {
   Event event = run_.event();
   run_.hooks.on_validation_end(event);
   run_.state.stage = Stage::train;
-  validations_.note_validation(run_.clock->now());
+  note_validation(run_.clock->now());
+}
+
+// One that comes only because the run ends has drawn no random numbers.
+void FitLoop::leave_validation() {
+  if (point_.before_stop) set_generator_states(generators_);
+  move_to(FitPhase::after_validation);
 }
 
 }  // namespace grapnel

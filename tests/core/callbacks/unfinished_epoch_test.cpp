@@ -1,5 +1,6 @@
 // A run that a limit or a stop ended within an epoch: what callbacks did only because of that is not
-// counted when a resumed run trains the rest of the epoch.
+// counted when a resumed run trains the rest of the epoch. Nor is what a validation did that came only
+// because of a stop, where no batch is left.
 #include <ATen/ops/equal.h>
 
 #include "../support/backbone.h"
@@ -29,6 +30,8 @@ struct Ended {
 struct Training {
   std::function<std::vector<CallbackHandle>()> callbacks;
   int64_t epochs = 4;
+  std::function<void(TrainerOptions&)> set = {};
+  int64_t ends_epochs_after = 0;  // batches, by a request; 0: never
 
   Ended fit(const std::filesystem::path& from = {}, int64_t max_steps = -1, int stop_at_batch = 0,
             const std::filesystem::path& save_to = {}, const std::string& place = {}) const {
@@ -41,6 +44,9 @@ struct Training {
     };
     auto saver = std::make_shared<Recorder>(trace);
     saver->script = [&](const std::string& now, Trainer& trainer) {
+      if (now == "on_train_batch_end" && trainer.state().batch.current.ready == ends_epochs_after) {
+        trainer.request(RequestKind::end_epoch, "enough of it");
+      }
       if (now == place) trainer.save_checkpoint(save_to);
     };
     std::vector<CallbackHandle> all = callbacks();
@@ -48,6 +54,7 @@ struct Training {
     all.emplace_back(saver);
     TrainerOptions options = quiet(epochs);
     options.max_steps = max_steps;
+    if (set) set(options);
     BackboneModule module;
     at::manual_seed(from.empty() ? 7 : 99);
     Trainer trainer(options, std::move(all));
@@ -70,6 +77,22 @@ struct Training {
         CHECK(rest.epochs == whole.epochs);
         CHECK(differing_weights(rest.weights, whole.weights) == "");
       }
+    }
+  }
+
+  // Stopped at the last batch of the second epoch, with a validation that comes only because of that.
+  void check_at_last_batch() const {
+    const Ended whole = fit();
+    const TempDir directory;
+    const auto file = directory / "stopped.ckpt";
+    const int last = static_cast<int>(2 * (ends_epochs_after > 0 ? ends_epochs_after : kBatches));
+    for (const std::string place : {"on_validation_end", "on_train_epoch_end", "on_train_end"}) {
+      INFO("saved in " << place);
+      CHECK(fit({}, -1, last, file, place).steps == last);
+      const Ended rest = fit(file);
+      CHECK(rest.steps == whole.steps);
+      CHECK(rest.epochs == whole.epochs);
+      CHECK(differing_weights(rest.weights, whole.weights) == "");
     }
   }
 };
@@ -111,6 +134,35 @@ TEST_CASE("what was pruned at the end of a cut epoch is trained on as it was bef
                                                        .use_lottery_ticket_hypothesis = rewinds,
                                                        .prune_on_train_epoch_end = at_epoch_end})};
       }}.check();
+    }
+  }
+}
+
+TEST_CASE(
+    "what is pruned in an epoch that is complete does not depend on a stop at its last batch") {
+  const auto over_epochs = [](TrainerOptions& options) {
+    options.check_val_every_n_epoch.reset();
+    options.val_check_interval = int64_t{3};
+  };
+  for (const std::string method : {"random_unstructured", "l1_unstructured"}) {
+    for (const bool at_epoch_end : {true, false}) {
+      for (const bool by_request : {true, false}) {
+        INFO(method << ", prune_on_train_epoch_end " << at_epoch_end << ", epochs ended by "
+                    << (by_request ? "a request" : "their data"));
+        Training training{.callbacks = [=] {
+          return std::vector<CallbackHandle>{std::make_shared<ModelPruning>(
+              method, ModelPruningOptions{.parameter_names = {"weight"},
+                                          .amount = PruningAmount(0.2),
+                                          .use_lottery_ticket_hypothesis = false,
+                                          .prune_on_train_epoch_end = at_epoch_end})};
+        }};
+        if (by_request) {
+          training.ends_epochs_after = 3;
+        } else {
+          training.set = over_epochs;
+        }
+        training.check_at_last_batch();
+      }
     }
   }
 }

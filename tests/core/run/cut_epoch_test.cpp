@@ -13,6 +13,7 @@ namespace cut_epoch_test {
 using namespace grapnel;
 using namespace grapnel::test;
 using Catch::Contains;
+namespace fs = std::filesystem;
 
 TEST_CASE("a run that was ended within an epoch continues with the rest of it") {
   const TempDir directory;
@@ -82,6 +83,45 @@ TEST_CASE("the mean of an epoch that was ended within counts all of its batches 
   for (const std::string place : {"on_train_epoch_end", "on_train_end"}) {
     train(4, "", place);
     CHECK(train(-1, (directory / "ended.ckpt").string(), "") == whole);
+  }
+}
+
+TEST_CASE("in the rest of a cut epoch monitors see what they would have seen without the cut") {
+  const TempDir directory;
+  const auto file = directory / "ended.ckpt";
+  const TracedSetup setup{.options = quiet(3), .batches = 6};
+  using Notes = std::vector<std::string>;
+  // What is visible at the start of each batch. Ends the run in the tenth, within the second epoch.
+  const auto train = [&](const std::string& by, const std::string& place, const fs::path& from) {
+    Notes notes;
+    int batches = 0;
+    auto actor = actor_at("", 0, {});
+    actor->set_name(by);  // a stop that the resumed run doesn't have
+    actor->script = [&](const std::string& now, Trainer& trainer) {
+      if (now == "on_train_batch_start") {
+        std::string note = fmt::format("step {}", trainer.global_step());
+        for (const std::string& name : trainer.callback_metrics().names()) {
+          note += fmt::format(" {}={}", name, trainer.callback_metrics().at(name));
+        }
+        notes.push_back(note);
+        if (++batches == 10 && by == "request_stop") trainer.request_stop("enough");
+      }
+      if (now == place) trainer.save_checkpoint(file);
+    };
+    TracedSetup limited = setup;
+    if (by == "max_steps") limited.options.max_steps = 10;
+    TracedRun run;
+    CHECK(run.fit(limited, actor, from) == "");
+    return notes;
+  };
+  const Notes whole = train("", "", {});
+  for (const std::string by : {"max_steps", "request_stop"}) {
+    for (const std::string place : {"on_validation_end", "on_train_epoch_end", "on_train_end"}) {
+      if (by == "max_steps" && place == "on_validation_end") continue;  // there is none
+      INFO(by << ", saved in " << place);
+      train(by, place, {});
+      CHECK(train("", "", file) == Notes(whole.begin() + 10, whole.end()));
+    }
   }
 }
 
