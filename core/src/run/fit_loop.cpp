@@ -115,10 +115,8 @@ void FitLoop::run() {
     run_.loops->validation.setup_data_ahead();
     run_.state.stage = Stage::train;
   }
-  run_.hooks.position = call_position();
-  if (resumes_) run_.hooks.position.step = step_of_checkpoint_.value_or(run_.global_step());
+  place_filters();
   const Fitting fitting{run_.hooks.position};
-  run_.hooks.check_filters();
   Event event = run_.event();
   run_.hooks.on_train_start(event);
   run_.monitor_check.before_training();
@@ -171,8 +169,17 @@ void FitLoop::leave_out_last_validation() {
 // The checkpoint was written at the epoch's end.
 void FitLoop::finish_epoch_of_checkpoint() {
   if (phase() < FitPhase::epoch_end || phase() >= FitPhase::train_end) return;
+  place_filters();
+  run_.hooks.position.epoch = run_.current_epoch() + 1;
+  const Fitting fitting{run_.hooks.position};
   run_.metrics.epoch([&](EpochMetrics& metrics) { end_epoch(metrics); });
   run_.requests.enter(Requests::Place::outside);
+}
+
+void FitLoop::place_filters() {
+  run_.hooks.position = call_position();
+  if (resumes_) run_.hooks.position.step = step_of_checkpoint_.value_or(run_.global_step());
+  run_.hooks.check_filters();
 }
 
 void FitLoop::tell_checkpoints_of_end() {

@@ -110,6 +110,7 @@ class FitLoop final : public Loop {
   void reopen_cut_epoch();
   void leave_out_last_validation();
   void finish_epoch_of_checkpoint();
+  void place_filters();
   void note_cut();
   void tell_checkpoints_of_end();
   void run_epoch();

@@ -32,6 +32,37 @@ TEST_CASE("a callback behind the one that fails has the call after the resume") 
   }
 }
 
+TEST_CASE("a filter holds where the end of an epoch comes after the resume") {
+  const TempDir directory;
+  const auto file = directory / "failed.ckpt";
+  const std::vector<CallFilter> filters = {
+      {.after = CallSpan::epochs(1)}, {.every = CallSpan::epochs(2)}, {.once = true}};
+  for (const CallFilter& filter : filters) {
+    for (const int nth : {1, 2}) {
+      INFO(to_string(filter) << ", failed at the end of epoch " << nth);
+      const auto calls = [&](bool fails, const std::filesystem::path& from) {
+        auto actor = actor_at("on_train_epoch_end", fails ? nth : 0,
+                              [](Trainer&) { throw std::runtime_error("failed"); });
+        actor->script = [&, script = actor->script](const std::string& now, Trainer& trainer) {
+          if (now == "on_exception") trainer.save_checkpoint(file);
+          script(now, trainer);
+        };
+        auto counter = std::make_shared<test::Counter>("counter");
+        TracedModule module;
+        Trainer trainer(quiet(4), {CallbackHandle(actor), CallbackHandle(counter).only(filter)});
+        try {
+          trainer.fit(module, toy_data(2, 0), {.ckpt_path = from.string()});
+        } catch (const std::runtime_error&) {
+        }
+        return counter->calls;
+      };
+      const auto whole = calls(false, {});
+      calls(true, {});
+      CHECK(calls(false, file) == whole);
+    }
+  }
+}
+
 TEST_CASE("callbacks behind the one that saves have the call after the resume") {
   const TempDir directory;
   const auto file = directory / "saved.ckpt";
