@@ -28,7 +28,8 @@ class CallbackTrial {
       : plugin_(plugin),
         callback_(callback),
         report_(report),
-        host_(*new ProbeHost(default_parameters())) {}
+        host_(*new ProbeHost({plugin.manifest().id, plugin.manifest().version, callback.name, {}},
+                             default_parameters())) {}
 
   CallbackProbe run() {
     probe_.callback = callback_.name;

@@ -123,6 +123,13 @@ std::int32_t GRAPNEL_CALL trainer_state(const grapnel_host*, const grapnel_train
   return GRAPNEL_OK;
 }
 
+// ---- plugin: what the manifest says.
+
+std::int32_t GRAPNEL_CALL plugin_info(const grapnel_host* host, const grapnel_plugin_info** info) {
+  *info = &ProbeHost::of(host).plugin_info();
+  return GRAPNEL_OK;
+}
+
 // ---- aten: plugins look their operators up early and call them later.
 
 std::int32_t GRAPNEL_CALL find_operator(const grapnel_host*, grapnel_string, grapnel_string,
@@ -141,6 +148,7 @@ struct Tables {
   grapnel_optimizers optimizers{};
   grapnel_step_outputs outputs{};
   grapnel_params params{};
+  grapnel_plugin_services plugin{};
   grapnel_request request{};
   grapnel_tensors tensors{};
   grapnel_trainer trainer{};
@@ -176,6 +184,9 @@ struct Tables {
               &list_item<double>,
               &list_item<grapnel_string>,
               &list_item<std::int32_t>};
+    plugin.struct_size = sizeof plugin;
+    plugin.info = &plugin_info;
+    refuse_all(plugin.data_directory);  // a probe leaves nothing behind
     request.struct_size = sizeof request;
     refuse_all(request.request);
     tensors.struct_size = sizeof tensors;
@@ -199,7 +210,7 @@ const void* probe_extension(std::string_view id) noexcept {
       {GRAPNEL_EXT_OUTPUTS, &tables.outputs}, {GRAPNEL_EXT_PARAMS, &tables.params},
       {GRAPNEL_EXT_REQUEST, &tables.request}, {GRAPNEL_EXT_TENSORS, &tables.tensors},
       {GRAPNEL_EXT_TRAINER, &tables.trainer}, {GRAPNEL_EXT_EVENT, &tables.event},
-      {GRAPNEL_EXT_STATE, &tables.state},
+      {GRAPNEL_EXT_STATE, &tables.state},     {GRAPNEL_EXT_PLUGIN, &tables.plugin},
   };
   for (const auto& extension : extensions) {
     if (extension.id == id) return extension.table;

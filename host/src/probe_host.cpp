@@ -15,7 +15,7 @@ std::string text_of(grapnel_string text) {
 
 }  // namespace
 
-ProbeHost::ProbeHost(Parameters parameters)
+ProbeHost::ProbeHost(PluginSite site, Parameters parameters)
     : abi_{.table = {.struct_size = sizeof(grapnel_host),
                      .abi_minor = GRAPNEL_ABI_MINOR,
                      .name = {kHostName.data(), kHostName.size()},
@@ -23,7 +23,16 @@ ProbeHost::ProbeHost(Parameters parameters)
                      .get_extension = &ProbeHost::get_extension,
                      .fail = &ProbeHost::fail},
            .self = this},
-      parameters_(std::move(parameters)) {}
+      site_(std::move(site)),
+      parameters_(std::move(parameters)) {
+  const auto to_abi = [](std::string_view text) {
+    return grapnel_string{text.data(), text.size()};
+  };
+  plugin_info_.struct_size = sizeof plugin_info_;
+  plugin_info_.id = to_abi(site_.plugin);
+  plugin_info_.version = to_abi(site_.version);
+  plugin_info_.callback = to_abi(site_.callback);
+}
 
 ProbeHost& ProbeHost::of(const grapnel_host* host) noexcept {
   return *reinterpret_cast<const Abi*>(host)->self;

@@ -9,13 +9,16 @@
 #include <vector>
 
 #include <grapnel/abi.h>
+#include <grapnel/base/error.h>
 #include <grapnel/base/parameters.h>
+#include <grapnel/ext/plugin.h>
 
 namespace grapnel::host {
 
 class ProbeHost {
  public:
-  explicit ProbeHost(Parameters parameters);
+  // site: whose host it is.
+  ProbeHost(PluginSite site, Parameters parameters);
   ProbeHost(const ProbeHost&) = delete;
   ProbeHost& operator=(const ProbeHost&) = delete;
 
@@ -23,6 +26,7 @@ class ProbeHost {
   [[nodiscard]] static ProbeHost& of(const grapnel_host* host) noexcept;
 
   [[nodiscard]] const Parameters& parameters() const noexcept { return parameters_; }
+  [[nodiscard]] const grapnel_plugin_info& plugin_info() const noexcept { return plugin_info_; }
   // Ids that the plugin asked for, once each.
   [[nodiscard]] std::vector<std::string> asked_for() const;
   // The text it gave for its latest failure; empty when it gave none.
@@ -41,6 +45,8 @@ class ProbeHost {
   static std::int32_t GRAPNEL_CALL fail(const grapnel_host* host, grapnel_string text);
 
   Abi abi_;
+  PluginSite site_;
+  grapnel_plugin_info plugin_info_{};  // of the site
   Parameters parameters_;
   mutable std::mutex mutex_;
   std::vector<std::string> asked_for_;

@@ -314,7 +314,23 @@ FakeTensorPtr fake_from_data(std::int32_t dtype, const std::int64_t* sizes, std:
   return tensor;
 }
 
+// ---- plugin
+std::int32_t plugin_info(const grapnel_host*, const grapnel_plugin_info** info) {
+  static const grapnel_plugin_info recorded = {sizeof recorded,    0,
+                                               to_abi("probe"),    to_abi("1.2.3"),
+                                               to_abi("it"),       to_abi("slow"),
+                                               to_abi("/plugins"), to_abi("2.15.0")};
+  *info = &recorded;
+  return GRAPNEL_OK;
+}
+std::int32_t data_directory(const grapnel_host*, grapnel_string* path) {
+  *path = to_abi("/data/probe");
+  return GRAPNEL_OK;
+}
+const grapnel_plugin_services plugin_table = {sizeof plugin_table, 0, plugin_info, data_directory};
+
 const void* service_table(std::string_view id) {
+  if (id == GRAPNEL_EXT_PLUGIN) return &plugin_table;
   if (id == GRAPNEL_EXT_PARAMS) return &params_table;
   if (id == GRAPNEL_EXT_LOG) return &log_table;
   if (id == GRAPNEL_EXT_REQUEST) return &request_table;

@@ -62,6 +62,20 @@ TEST_CASE("events give the run's epoch, step and stage") {
         }) == GRAPNEL_OK);
 }
 
+TEST_CASE("a plugin reads who it is and where it may write") {
+  RecordingHost host;
+  CHECK(run(host, [](auto& event) {
+          const auto info = event.plugin_info();
+          CHECK(info.id == "probe");
+          CHECK(info.version == "1.2.3");
+          CHECK(info.callback == "it");
+          CHECK(info.label == "slow");
+          CHECK(info.origin_directory == "/plugins");
+          CHECK(info.libtorch_version == "2.15.0");
+          CHECK(event.data_directory() == "/data/probe");
+        }) == GRAPNEL_OK);
+}
+
 TEST_CASE("a plugin's metrics are logged with their options and can be read back") {
   RecordingHost host;
   host.trainer.global_step = 9;

@@ -15,6 +15,7 @@
 #include "ext/lease_list.h"
 #include "ext/module_entries.h"
 #include "ext/operators.h"
+#include "ext/plugin_identity.h"
 
 namespace grapnel::bridge {
 
@@ -174,6 +175,14 @@ grapnel_string InstanceHost::lend_text(const std::string& text) {
 const grapnel_optimizer_group* InstanceHost::keep_group(const grapnel_optimizer_group& group) {
   forget_kept();
   return &kept_.groups.emplace_back(group);
+}
+
+const std::string& InstanceHost::label() const noexcept {
+  return owner_.name();
+}
+
+const std::filesystem::path& InstanceHost::origin_directory() const noexcept {
+  return owner_.origin_directory_;
 }
 
 void InstanceHost::log_metric(Event& event, const std::string& name, const LogValue& value,

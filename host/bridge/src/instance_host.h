@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -41,6 +42,7 @@ namespace grapnel::bridge {
 struct Operators;
 struct ModuleEntries;
 struct LeaseList;
+struct PluginIdentity;
 class PluginCallback;
 
 // Thrown in a service for a broken contract; returned as GRAPNEL_INVALID_ARGUMENT.
@@ -103,6 +105,10 @@ class InstanceHost {
 
   const PluginSite& site() const noexcept { return site_; }
   const Parameters& parameters() const noexcept { return parameters_; }
+  // Of this instance, from the user's settings; may be empty.
+  const std::string& label() const noexcept;
+  // Where the user keeps the library; empty: not known.
+  const std::filesystem::path& origin_directory() const noexcept;
   // Logs a metric as the callback itself would, under the trainer's rules.
   void log_metric(Event& event, const std::string& name, const LogValue& value,
                   const LogOptions& options);
@@ -175,6 +181,7 @@ class InstanceHost {
   std::unique_ptr<Operators> operators;
   std::unique_ptr<ModuleEntries> module_entries;
   std::unique_ptr<LeaseList> leases;
+  std::unique_ptr<PluginIdentity> identity;
 
   // Copies that live until the hook returns. Invalid UTF-8 is replaced.
   grapnel_string keep_text(std::string_view text);

@@ -46,7 +46,7 @@ void before_hook(PluginInstance&, const EventType&) {}
 
 PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string& callback,
                                const grapnel_factory& factory, const PluginCallbackOptions& options)
-    : label_(label_of(manifest, callback)) {
+    : label_(label_of(manifest, callback)), origin_directory_(options.origin_directory) {
   const host::CallbackManifest& declared = find_callback(manifest, callback);
   set_name(options.name);
   Parameters parameters = declared.parameters.validate(options.parameters, "callbacks." + label_);

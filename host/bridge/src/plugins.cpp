@@ -129,6 +129,7 @@ std::vector<CallbackHandle> make_plugin_callbacks(
         const host::LoadedPlugin& loaded = load(plugin);
         PluginCallbackOptions options = config->options;
         options.links_libtorch = loaded.links_libtorch();
+        options.origin_directory = plugin.origin.parent_path();
         handles.emplace_back(
             std::make_shared<PluginCallback>(*plugin.manifest, callback.name,
                                              *loaded.factory(callback.name), options),

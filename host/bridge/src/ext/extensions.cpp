@@ -22,6 +22,7 @@ constexpr Extension kExtensions[] = {
     {GRAPNEL_EXT_OPTIMIZERS, &kOptimizers},
     {GRAPNEL_EXT_OUTPUTS, &kOutputs},
     {GRAPNEL_EXT_PARAMS, &kParams},
+    {GRAPNEL_EXT_PLUGIN, &kPlugin},
     {GRAPNEL_EXT_REQUEST, &kRequest},
     {GRAPNEL_EXT_STATE, &kStateSupport},
     {GRAPNEL_EXT_TENSORS, &kTensors},

@@ -19,6 +19,7 @@ extern const grapnel_module kModule;
 extern const grapnel_optimizers kOptimizers;
 extern const grapnel_step_outputs kOutputs;
 extern const grapnel_params kParams;
+extern const grapnel_plugin_services kPlugin;
 extern const grapnel_request kRequest;
 extern const grapnel_tensors kTensors;
 extern const grapnel_trainer kTrainer;

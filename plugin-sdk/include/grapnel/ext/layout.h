@@ -13,6 +13,7 @@
 #include "optimizers.h"
 #include "outputs.h"
 #include "params.h"
+#include "plugin.h"
 #include "request.h"
 #include "state.h"
 #include "tensors.h"
@@ -140,6 +141,20 @@ GRAPNEL_LAYOUT(grapnel_params, list_i64, 48);
 GRAPNEL_LAYOUT(grapnel_params, list_f64, 56);
 GRAPNEL_LAYOUT(grapnel_params, list_string, 64);
 GRAPNEL_LAYOUT(grapnel_params, list_bool, 72);
+
+/* plugin.h */
+GRAPNEL_SIZE(grapnel_plugin_info, 104);
+GRAPNEL_LAYOUT(grapnel_plugin_info, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_plugin_info, id, 8);
+GRAPNEL_LAYOUT(grapnel_plugin_info, version, 24);
+GRAPNEL_LAYOUT(grapnel_plugin_info, callback, 40);
+GRAPNEL_LAYOUT(grapnel_plugin_info, label, 56);
+GRAPNEL_LAYOUT(grapnel_plugin_info, origin_directory, 72);
+GRAPNEL_LAYOUT(grapnel_plugin_info, libtorch_version, 88);
+GRAPNEL_SIZE(grapnel_plugin_services, 24);
+GRAPNEL_LAYOUT(grapnel_plugin_services, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_plugin_services, info, 8);
+GRAPNEL_LAYOUT(grapnel_plugin_services, data_directory, 16);
 
 /* request.h */
 GRAPNEL_SIZE(grapnel_request, 16);

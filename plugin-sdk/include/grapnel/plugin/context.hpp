@@ -19,6 +19,7 @@
 #include <grapnel/ext/optimizers.h>
 #include <grapnel/ext/outputs.h>
 #include <grapnel/ext/params.h>
+#include <grapnel/ext/plugin.h>
 #include <grapnel/ext/request.h>
 #include <grapnel/ext/tensors.h>
 #include <grapnel/ext/trainer.h>
@@ -49,8 +50,9 @@ GRAPNEL_PLUGIN_EXTENSION(grapnel_params, GRAPNEL_EXT_PARAMS, 7)
 GRAPNEL_PLUGIN_EXTENSION(grapnel_request, GRAPNEL_EXT_REQUEST, 8)
 GRAPNEL_PLUGIN_EXTENSION(grapnel_tensors, GRAPNEL_EXT_TENSORS, 9)
 GRAPNEL_PLUGIN_EXTENSION(grapnel_trainer, GRAPNEL_EXT_TRAINER, 10)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_plugin_services, GRAPNEL_EXT_PLUGIN, 11)
 #undef GRAPNEL_PLUGIN_EXTENSION
-inline constexpr std::size_t extension_slots = 11;
+inline constexpr std::size_t extension_slots = 12;
 
 /// The table of an extension, null if the host has none. Throws if the host fails.
 inline const void* find_table(const grapnel_host* host, std::string_view id) {

@@ -49,6 +49,16 @@ struct LogOptions {
       0;  ///< weight in the epoch's mean; 0: what the trainer finds in the batch
 };
 
+/// What this instance is to its host. The texts are valid as long as the instance.
+struct PluginInfo {
+  std::string_view id;
+  std::string_view version;
+  std::string_view callback;
+  std::string_view label;             ///< from the user's settings; may be empty
+  std::string_view origin_directory;  ///< of the user's library; empty: not known
+  std::string_view libtorch_version;  ///< the host's
+};
+
 /// A logged metric and its global step.
 struct MetricValue {
   double value;
@@ -91,6 +101,23 @@ class Services {
   std::string_view host_version() const { return detail::from_abi(context_->host()->version); }
   bool has_extension(std::string_view id) const {
     return detail::find_table(context_->host(), id) != nullptr;
+  }
+  PluginInfo plugin_info() const {
+    const grapnel_plugin_info* info = nullptr;
+    detail::check(context_->call<&grapnel_plugin_services::info>(&info), "the plugin's identity");
+    return {detail::from_abi(info->id),
+            detail::from_abi(info->version),
+            detail::from_abi(info->callback),
+            detail::from_abi(info->label),
+            detail::from_abi(info->origin_directory),
+            detail::from_abi(info->libtorch_version)};
+  }
+  /// A directory of the plugin's own, only the user's, that outlives runs (ext/plugin.h).
+  std::string_view data_directory() const {
+    grapnel_string path{};
+    detail::check(context_->call<&grapnel_plugin_services::data_directory>(&path),
+                  "the plugin's data directory");
+    return detail::from_abi(path);
   }
   Logger logger() const { return {context_->host(), context_->find<grapnel_log>()}; }
   void log_debug(std::string_view text) const { logger().debug(text); }

@@ -8,6 +8,7 @@
 // destroy it on the training thread.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct PluginCallbackOptions {
   // Whether the plugin's library needs LibTorch's: then it can change the thread's modes by itself,
   // and all of them are compared around each of its calls.
   bool links_libtorch = true;
+  std::filesystem::path origin_directory = {};  // where the user keeps the library; empty: nowhere
 };
 
 // Its EventHandlers are the plugin's handlers of user-defined events (Fabric).
@@ -76,6 +78,7 @@ class PluginCallback final : public Callback, public EventHandlers {
                   const LogOptions& options);
 
   std::string label_;
+  std::filesystem::path origin_directory_;
   std::string state_key_;
   std::vector<std::string> former_state_keys_;
   std::unique_ptr<PluginInstance> instance_;
