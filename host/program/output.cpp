@@ -38,6 +38,21 @@ std::string_view code(Color color) {
   return "";
 }
 
+}  // namespace
+
+std::string terminal_text(std::string_view text) {
+  std::string shown;
+  for (std::size_t start = 0;;) {
+    const std::size_t end = text.find('\n', start);
+    shown += printable(text.substr(start, end - start), text.size());
+    if (end == std::string_view::npos) return shown;
+    shown += '\n';
+    start = end + 1;
+  }
+}
+
+namespace {
+
 class ErrorStreamSink final : public LogSink {
  public:
   [[nodiscard]] bool wants(LogLevel level) const noexcept override {
@@ -46,7 +61,8 @@ class ErrorStreamSink final : public LogSink {
   void write(LogLevel level, std::string_view text) override {
     const Color color = level == LogLevel::error ? Color::red : Color::yellow;
     const std::string line = fmt::format(
-        "grapnel: {} {}\n", paint(std::string(to_string(level)) + ":", color, Stream::error), text);
+        "grapnel: {} {}\n", paint(std::string(to_string(level)) + ":", color, Stream::error),
+        terminal_text(text));
     std::fwrite(line.data(), 1, line.size(), stderr);
   }
 };
@@ -73,8 +89,8 @@ void print_json(const ConfigValue& value) {
 }
 
 void print_error(std::string_view text, std::string_view command) {
-  std::string lines =
-      fmt::format("grapnel: {} {}\n", paint("error:", Color::red, Stream::error), text);
+  std::string lines = fmt::format("grapnel: {} {}\n", paint("error:", Color::red, Stream::error),
+                                  terminal_text(text));
   if (!command.empty()) lines += fmt::format("See '{} --help'.\n", command);
   std::fwrite(lines.data(), 1, lines.size(), stderr);
 }

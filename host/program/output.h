@@ -24,6 +24,8 @@ enum class Color : std::uint8_t { none, bold, dim, red, green, yellow };
 void print(std::string_view text);
 void print_json(const ConfigValue& value);
 
+// The text with all that could drive a terminal made visible (printable()); its lines stay lines.
+[[nodiscard]] std::string terminal_text(std::string_view text);
 // What an exception says, for print_error(); in plain words for std::filesystem's own.
 [[nodiscard]] std::string error_text(const std::exception& error);
 

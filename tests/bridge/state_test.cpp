@@ -82,6 +82,20 @@ void check_everything(const Caller& caller, const grapnel_state_reader* reader) 
   CHECK(reader->get_tensor(reader, name("bytes"), &tensor) == GRAPNEL_INVALID_ARGUMENT);
   CHECK(reader->count(reader, &count) == GRAPNEL_OK);
   CHECK(count == 7);
+  const auto type_of = [&](const char* entry) {
+    std::int32_t type = -1;
+    CHECK(reader->type(reader, name(entry), &type) == GRAPNEL_OK);
+    return type;
+  };
+  CHECK(type_of("layers.0.weight") == GRAPNEL_STATE_TYPE_TENSOR);
+  CHECK(type_of("array") == GRAPNEL_STATE_TYPE_TENSOR);
+  CHECK(type_of("big") == GRAPNEL_STATE_TYPE_I64);
+  CHECK(type_of("third") == GRAPNEL_STATE_TYPE_F64);
+  CHECK(type_of("text") == GRAPNEL_STATE_TYPE_STRING);
+  CHECK(type_of("bytes") == GRAPNEL_STATE_TYPE_BYTES);
+  std::int32_t type = -1;
+  CHECK(reader->type(reader, name("nothing"), &type) == GRAPNEL_NOT_FOUND);
+  CHECK(type == -1);
   grapnel_string key{};
   CHECK(reader->key(reader, 0, &key) == GRAPNEL_OK);
   CHECK(text(key) == "layers.0.weight");
@@ -188,6 +202,47 @@ TEST_CASE("the state of a plugin that is absent is kept and written again") {
   toy.options.max_epochs = 3;
   toy.fit({third.plugin.handle()}, {.ckpt_path = (directory / "without.ckpt").string()});
   CHECK(third.number == 4 + 4);
+}
+
+TEST_CASE("a value that no plugin put has a type, and asking for it breaks no contract") {
+  CapturedLog log;
+  InProcessPlugin plugin;
+  int asked = 0;
+  plugin.save = [](const Caller&, const grapnel_state_writer*) { return GRAPNEL_OK; };
+  plugin.load = [&](const Caller&, const grapnel_state_reader* reader) {
+    for (const char* entry : {"flag", "list", "undefined"}) {
+      std::int32_t type = -1;
+      CHECK(reader->type(reader, name(entry), &type) == GRAPNEL_OK);
+      CHECK(type == GRAPNEL_STATE_TYPE_OTHER);
+      ++asked;
+    }
+    return GRAPNEL_OK;
+  };
+  const StateDict state = {{"flag", true}, {"list", StateList()}, {"undefined", at::Tensor()}};
+  plugin.make()->load_state_dict({{"version", std::string("1.0.0")}, {"state", state}});
+  CHECK(asked == 3);
+  CHECK(log.count("broke the contract") == 0);
+}
+
+TEST_CASE("a key from a checkpoint drives no terminal") {
+  struct Strange final : Callback {
+    explicit Strange(bool keep) : keep_(keep) {}
+    std::string state_key() const override {
+      return (keep_ ? "kept" : "unknown") + std::string("\n\x1b[31mgrapnel: all is well");
+    }
+    StateDict state_dict() const override { return {{"keep_if_absent", keep_}}; }
+    bool keep_;
+  };
+  TempDir directory;
+  CapturedLog log;
+  Toy toy;
+  toy.fit({std::make_shared<Strange>(true), std::make_shared<Strange>(false)});
+  toy.trainer->save_checkpoint(directory / "a.ckpt");
+  toy.options.max_epochs = 2;
+  toy.fit({}, {.ckpt_path = (directory / "a.ckpt").string()});
+  CHECK_THAT(log.text(),
+             Catch::Contains("kept\\n\\x1b[31m") && Catch::Contains("unknown\\n\\x1b[31m"));
+  CHECK_THAT(log.text(), !Catch::Contains("\x1b"));
 }
 
 TEST_CASE("a state that a plugin refuses to load is an error naming the plugin and both versions") {

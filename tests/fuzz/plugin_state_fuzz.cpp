@@ -110,6 +110,9 @@ int read_one(const Caller& caller, const grapnel_state_reader* reader, grapnel_s
     answers += status == GRAPNEL_OK ? 1 : 0;
     return status == GRAPNEL_OK;
   };
+  std::int32_t type = -1;
+  require(reader->type(reader, key, &type) == GRAPNEL_OK);
+  require(type >= GRAPNEL_STATE_TYPE_OTHER && type <= GRAPNEL_STATE_TYPE_BYTES);
   if (answered(reader->get_tensor(reader, key, &tensor))) {
     const grapnel_tensor_info& info = caller.describe(tensor);
     require(info.struct_size == sizeof info);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "grapnel/base/log.h"
+#include "grapnel/base/text.h"
 #include "run/standard_callbacks.h"
 
 namespace grapnel {
@@ -117,19 +118,17 @@ void CallbackStates::sort_out_absent(const StateDict& states) {
     if (keep != nullptr && keep->is_bool() && keep->to_bool()) {
       kept_[key] = value;
       log_warning(
-          "the checkpoint has the state of '{}', a callback that this run doesn't have; the state "
-          "is "
-          "kept and written to the next checkpoint",
-          key);
+          "the checkpoint has the state of {}, a callback that this run doesn't have; the state "
+          "is kept and written to the next checkpoint",
+          quote(key));
     } else {
-      unknown.push_back(key);
+      unknown.push_back(printable(key));
     }
   }
   if (!unknown.empty()) {
     log_warning(
         "the checkpoint has states of callbacks that this run doesn't have; add them to restore "
-        "their "
-        "states: {}",
+        "their states: {}",
         fmt::join(unknown, ", "));
   }
 }

@@ -27,7 +27,7 @@ class ScreenSink final : public LogSink {
       const Color color = level == LogLevel::error ? Color::red : Color::yellow;
       line += paint(std::string(to_string(level)) + ":", color, Stream::error) + " ";
     }
-    line += text;
+    line += terminal_text(text);
     const std::lock_guard lock(mutex_);
     if (progress_ != nullptr) {
       progress_->print(line);

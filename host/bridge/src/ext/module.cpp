@@ -71,7 +71,8 @@ std::int32_t GRAPNEL_CALL grad(const grapnel_host* host, std::uint64_t index,
     }
     const at::Tensor gradient = entries->parameters[index].handle->tensor.grad();
     if (!gradient.defined()) return GRAPNEL_NOT_FOUND;
-    *owned = self.tensors.own(gradient);
+    // The elements are the model's, but whatever an operator does to the tensor itself stays here.
+    *owned = self.tensors.own(gradient.detach());
     return GRAPNEL_OK;
   });
 }

@@ -279,15 +279,10 @@ grapnel_value tagged(std::int32_t tag) {
   return value;
 }
 
-// A view of a read-only tensor is read-only too.
-grapnel_tensor* own_result(InstanceHost& self, const at::Tensor& tensor) {
-  return self.tensors.own(tensor);
-}
-
 grapnel_value from_tensor(InstanceHost& self, const at::Tensor& tensor) {
   if (!tensor.defined()) return tagged(GRAPNEL_VALUE_NONE);
   grapnel_value value = tagged(GRAPNEL_VALUE_TENSOR);
-  value.u.tensor = own_result(self, tensor);
+  value.u.tensor = self.tensors.own(tensor);
   return value;
 }
 
@@ -302,7 +297,7 @@ grapnel_value from_text(InstanceHost& self, std::string text) {
 grapnel_value from_tensor_list(InstanceHost& self, const c10::List<at::Tensor>& tensors) {
   auto& kept = self.operators->tensor_lists.emplace_back();
   kept.reserve(tensors.size());
-  for (const at::Tensor& tensor : tensors) kept.push_back(own_result(self, tensor));
+  for (const at::Tensor& tensor : tensors) kept.push_back(self.tensors.own(tensor));
   grapnel_value value = tagged(GRAPNEL_VALUE_TENSOR_LIST);
   value.u.tensors = kept.data();
   value.size = kept.size();

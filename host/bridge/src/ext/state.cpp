@@ -41,13 +41,14 @@ const at::Tensor* as_bytes(const StateValue& value) {
   return plain ? &tensor : nullptr;
 }
 
-// GRAPNEL_STATE_TYPE_...; 0: none that a plugin could have put.
+// GRAPNEL_STATE_TYPE_...
 std::int32_t type_of(const StateValue& value) {
   if (value.is_int()) return GRAPNEL_STATE_TYPE_I64;
   if (value.is_double()) return GRAPNEL_STATE_TYPE_F64;
   if (value.is_string()) return GRAPNEL_STATE_TYPE_STRING;
   if (as_bytes(value) != nullptr) return GRAPNEL_STATE_TYPE_BYTES;
-  return value.is_tensor() && value.to_tensor().defined() ? GRAPNEL_STATE_TYPE_TENSOR : 0;
+  return value.is_tensor() && value.to_tensor().defined() ? GRAPNEL_STATE_TYPE_TENSOR
+                                                          : GRAPNEL_STATE_TYPE_OTHER;
 }
 
 // Refuses what a checkpoint cannot hold now, rather than when the checkpoint is written.
@@ -281,9 +282,8 @@ StateReader::StateReader(InstanceHost& host)
   table.type = [](const grapnel_state_reader* reader, grapnel_string key,
                   std::int32_t* type) noexcept {
     return get(reader, "state.type", key, type, [&](InstanceHost&, const StateValue& value) {
-      const std::int32_t found = type_of(value);
-      if (found != 0) *type = found;
-      return found != 0;
+      *type = type_of(value);
+      return true;
     });
   };
 }

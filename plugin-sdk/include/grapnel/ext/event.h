@@ -47,8 +47,8 @@ struct grapnel_event_handler {
   uint32_t argument_count;
   grapnel_string event; /* 1 to 512 bytes */
   const grapnel_event_argument* const* arguments;
-  /* values: argument_count of them, in the order of the arguments; tensors are borrowed and
-   * read-only; everything is valid until it returns. Returns a status like a hook.
+  /* values: argument_count of them, in the order of the arguments; tensors are borrowed
+   * copies; everything is valid until it returns. Returns a status like a hook.
    * [train-thread] */
   int32_t(GRAPNEL_CALL* call)(grapnel_instance* instance, const grapnel_event_handler* handler,
                               const grapnel_value* values);

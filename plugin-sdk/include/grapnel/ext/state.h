@@ -19,7 +19,8 @@ extern "C" {
 #define GRAPNEL_STATE_MAX_ENTRIES 65536
 #define GRAPNEL_STATE_MAX_BYTES 67108864
 
-/* What a value was put as. */
+/* What a value was put as. OTHER: by no plugin; it can't be read. */
+#define GRAPNEL_STATE_TYPE_OTHER 0
 #define GRAPNEL_STATE_TYPE_TENSOR 1 /* an array too */
 #define GRAPNEL_STATE_TYPE_I64 2
 #define GRAPNEL_STATE_TYPE_F64 3

@@ -25,6 +25,7 @@ using Bytes = std::vector<unsigned char>;
 
 /// What a value was put as.
 enum class StateType : std::int32_t {
+  other = GRAPNEL_STATE_TYPE_OTHER,    ///< by no plugin; it can't be read
   tensor = GRAPNEL_STATE_TYPE_TENSOR,  ///< an array too
   i64 = GRAPNEL_STATE_TYPE_I64,        ///< any integer, and bool
   f64 = GRAPNEL_STATE_TYPE_F64,
