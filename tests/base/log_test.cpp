@@ -1,3 +1,4 @@
+#include <grapnel/base/error.h>
 #include <grapnel/base/log.h>
 
 #include <stdexcept>
@@ -35,6 +36,23 @@ TEST_CASE("messages reach the sink with their level, and vanish without one") {
   log_info("nor this");
   CHECK(sink->lines() == std::vector<std::string>{"debug: 1", "info: epoch 2 of 3", "warning: w",
                                                   "error: 0.50", "info: 100 {} %s"});
+}
+
+TEST_CASE("no message and no error drives a terminal, whatever was put into it") {
+  const auto sink = std::make_shared<LogRecorder>();
+  const ScopedLogSink scope(sink);
+  const std::string key =
+      "a\x1b[31m/\xe2\x80\xae"
+      "b\x07\r";
+  const std::string shown = "a\\x1b[31m/\\u202eb\\x07\\r";
+  log_warning("the state of '{}'\nand a second line \xe2\x94\x82", key);
+  log_text(LogLevel::info, key);
+  CHECK(sink->lines() == std::vector<std::string>{"warning: the state of '" + shown +
+                                                      "'\nand a second line \xe2\x94\x82",
+                                                  "info: " + shown});
+  CHECK(std::string(Error("of " + key + "\nx").what()) == "of " + shown + "\nx");
+  const std::string longer(10000, 'x');
+  CHECK(std::string(Error(longer + "\x1b").what()) == longer + "\\x1b");
 }
 
 TEST_CASE("a message that the sink does not want is not formatted") {

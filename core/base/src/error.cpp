@@ -1,4 +1,5 @@
 #include <grapnel/base/error.h>
+#include <grapnel/base/printable_lines.h>
 #include <grapnel/base/process.h>
 #include <grapnel/base/text.h>
 
@@ -28,7 +29,8 @@ std::string SourcePosition::to_string() const {
   return printable(file) + ":" + std::to_string(line) + ":" + std::to_string(column);
 }
 
-Error::Error(const std::string& message) : std::runtime_error(message) {}
+// The thrower makes foreign text printable; one that forgot it drives no terminal either.
+Error::Error(const std::string& message) : std::runtime_error(detail::printable_lines(message)) {}
 Error::~Error() = default;
 
 ConfigError::ConfigError(const SourcePosition& position, const std::string& message,

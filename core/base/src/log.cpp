@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include <grapnel/base/described.h>
+#include <grapnel/base/printable_lines.h>
 
 namespace grapnel {
 
@@ -71,7 +72,7 @@ ScopedLogSink::~ScopedLogSink() {
 void log_text(LogLevel level, std::string_view text) noexcept {
   try {
     const auto sink = log_sink();
-    if (sink && sink->wants(level)) sink->write(level, text);
+    if (sink && sink->wants(level)) sink->write(level, detail::printable_lines(text));
   } catch (...) {
     // A message that cannot be delivered must not end a training.
   }
@@ -83,7 +84,7 @@ void log_format(LogLevel level, fmt::string_view format, fmt::format_args argume
     if (!sink || !sink->wants(level)) return;
     fmt::memory_buffer buffer;
     fmt::vformat_to(std::back_inserter(buffer), format, arguments);
-    sink->write(level, std::string_view(buffer.data(), buffer.size()));
+    sink->write(level, detail::printable_lines(std::string_view(buffer.data(), buffer.size())));
   } catch (...) {
     // As above.
   }

@@ -141,7 +141,7 @@ std::string report_text(const Session& session, std::string_view interrupted) {
   }
   if (!session.metrics().empty()) text += table.to_text(output_width()) + "\n";
   const auto line = [&text](std::string_view name, std::string_view value) {
-    text += fmt::format("{:<12} {}\n", name, value);
+    text += fmt::format("{:<12} {}\n", name, printable(value));
   };
   if (fit || !interrupted.empty()) line("ended", ended_text(session, interrupted));
   const std::filesystem::path checkpoint = session.checkpoint(), best = session.best_checkpoint();
