@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "probe_child.h"
 #include "run_program.h"
 
 namespace grapnel::program {

@@ -26,7 +26,6 @@ void add_plugin_inspect(CLI::App& parent, Context& context);
 void add_plugin_list(CLI::App& parent, Context& context);
 void add_plugin_path(CLI::App& parent, Context& context);
 void add_plugin_validate(CLI::App& parent, Context& context);
-void add_probe_child(CLI::App& parent, Context& context);
 
 // Adds all commands of `grapnel`.
 void add_commands(CLI::App& app, Context& context);

@@ -56,8 +56,12 @@ void run_disable(const DisableOptions& options) {
     }
   }
   ConfigValue results = ConfigValue::array();
-  for (const std::string& id : ids) {
-    const host::DisableResult result = disable_plugin(id, discovery.directories);
+  const std::vector<host::DisableResult> disabled =
+      ids.empty() ? std::vector<host::DisableResult>()
+                  : host::disable_plugins(ids, discovery.directories);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::string& id = ids[i];
+    const host::DisableResult result = disabled[i];
     ConfigValue value = ConfigValue::object();
     value.set("id", id);
     value.set("action", to_string(result));

@@ -4,8 +4,9 @@
 #include <memory>
 
 #include <grapnel/base/error.h>
+#include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
-#include <grapnel/host/enabled.h>
+#include <grapnel/host/enabling.h>
 #include <grapnel/host/inspection.h>
 
 #include "commands.h"
@@ -19,6 +20,14 @@ struct EnableOptions : PluginOptions {
   std::vector<std::string> plugins;
   bool all = false;
   bool replace = false;
+  bool force = false;
+  DeadlineOption deadline;
+
+  [[nodiscard]] host::EnableOptions enabling() const {
+    return {.replace = replace ? host::Replace::yes : host::Replace::no,
+            .force = force ? host::Force::yes : host::Force::no,
+            .probe = deadline.probe()};
+  }
 };
 
 std::string describe(const host::EnableResult& result) {
@@ -36,8 +45,20 @@ std::string describe(const host::EnableResult& result) {
                          printable(result.previous_version));
     case Action::unchanged:
       return fmt::format("{} is already enabled", plugin.describe());
+    case Action::repaired:
+      return fmt::format("repaired {}: its copy was gone or had been changed", plugin.describe());
   }
   return {};
+}
+
+// The same, with what its user should know.
+std::string describe_all(const host::EnableResult& result) {
+  std::string text = describe(result) + "\n";
+  if (result.links.empty()) return text;
+  std::vector<std::string> libraries;
+  for (const std::string& library : result.links) libraries.push_back(printable(library));
+  return text + fmt::format("  it is linked with {}, which the system provides: no copy pins {}\n",
+                            join(libraries), libraries.size() == 1 ? "it" : "them");
 }
 
 ConfigValue to_json(const host::EnableResult& result) {
@@ -49,6 +70,8 @@ ConfigValue to_json(const host::EnableResult& result) {
   value.set("action", to_string(result.action));
   value.set("previous_version", result.previous_version);
   value.set("replaced", result.replaced);
+  value.set("links", result.links);
+  value.set("concerns", result.concerns);
   return value;
 }
 
@@ -76,26 +99,39 @@ std::vector<host::Candidate> all_candidates(const host::DiscoveryOptions& option
   return candidates;
 }
 
+void report(const host::EnableOutcome& outcome, const EnableOptions& options, ConfigValue& results,
+            Context& context) {
+  if (outcome.failure) {
+    // The results of the others are printed in any case.
+    try {
+      std::rethrow_exception(outcome.failure);
+    } catch (const std::exception& error) {
+      print_error(error_text(error));
+      context.exit_code = exit_code_of(error);
+    }
+    return;
+  }
+  const host::EnableResult& result = outcome.result;
+  results.append(to_json(result));
+  if (!options.json) print(describe_all(result));
+  for (const std::string& concern : result.concerns) {
+    log_warning("plugin {}: {}", quote(result.plugin.id), concern);
+  }
+}
+
 void run_enable(const EnableOptions& options, Context& context) {
   const host::DiscoveryOptions discovery = options.discovery();
   std::vector<host::Candidate> candidates;
   if (options.all) candidates = all_candidates(discovery);
   // All are looked up before the first is enabled, so that a typo changes nothing.
-  for (const std::string& plugin : options.plugins) {
-    candidates.push_back(host::find_candidate(plugin, discovery));
+  for (host::Candidate& candidate : host::find_candidates(options.plugins, discovery)) {
+    candidates.push_back(std::move(candidate));
   }
   ConfigValue results = ConfigValue::array();
-  for (const host::Candidate& candidate : candidates) {
-    try {
-      const host::EnableResult result =
-          enable_plugin(candidate, discovery.directories,
-                        options.replace ? host::Replace::yes : host::Replace::no);
-      results.append(to_json(result));
-      if (!options.json) print(describe(result) + "\n");
-    } catch (const Error& error) {
-      // The others may still succeed, and their results are printed in any case.
-      print_error(error.what());
-      context.exit_code = exit_code_of(error);
+  if (!candidates.empty()) {
+    for (const host::EnableOutcome& outcome :
+         host::enable_plugins(candidates, discovery.directories, options.enabling())) {
+      report(outcome, options, results, context);
     }
   }
   if (options.json) print_json(results);
@@ -115,10 +151,15 @@ void add_plugin_enable(CLI::App& parent, Context& context) {
       ->excludes(plugins);
   command->add_flag("--replace", options->replace,
                     "Let a plugin replace another whose id it calls its own former one");
+  command->add_flag("--force", options->force,
+                    "Enable a plugin with which trainings will fail; a warning says why");
+  add_deadline_option(*command, options->deadline);
   add_plugin_options(*command, *options);
   command->footer(
-      "Copies the library into a private store, from which it is loaded. When the file changes,\n"
-      "the copy stays in use until the new version is enabled.\n"
+      "Tries each plugin in a process of its own (this runs its code, in at most 1 GiB of memory)\n"
+      "and refuses one that can't be loaded or whose callbacks can't be created. Copies the library\n"
+      "into a private store, from which it is loaded. When the file changes, the copy stays in use\n"
+      "until the new version is enabled.\n"
       "\n"
       "Examples:\n"
       "  grapnel plugin enable nan_guard grad_norm\n"

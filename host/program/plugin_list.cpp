@@ -27,6 +27,7 @@ Color color_of(PluginState state) {
     case PluginState::update_waits:
     case PluginState::missing:
       return Color::yellow;
+    case PluginState::suspect:
     case PluginState::damaged:
     case PluginState::refused:
       return Color::red;
@@ -108,8 +109,9 @@ void add_plugin_list(CLI::App& parent, Context&) {
       "\n"
       "States: enabled; disabled (found, not enabled); update waits (the file is another version\n"
       "than the copy in use); missing (the file is gone or unreachable, the copy is used);\n"
-      "damaged (the copy is gone); shadowed (another plugin of the same id comes first); refused\n"
-      "(cannot be used, with the reason).\n"
+      "suspect (enabled; it ended a run, or failed when it was tried); damaged (the copy is gone or\n"
+      "was changed, runs refuse to start); shadowed (another plugin of the same id comes first);\n"
+      "refused (cannot be used, with the reason).\n"
       "\n"
       "Example:\n"
       "  grapnel plugin list --plugin-path build/release/plugins");

@@ -5,6 +5,8 @@
 #include <grapnel/base/platform.h>
 #include <grapnel/base/text.h>
 
+#include "run_program.h"
+
 namespace grapnel::program {
 
 host::DiscoveryOptions PluginOptions::discovery() const {
@@ -29,7 +31,9 @@ void add_plugin_options(CLI::App& command, PluginOptions& options) {
 }
 
 host::ProbeOptions DeadlineOption::probe() const {
-  return {.program = executable_path(), .deadline_seconds = seconds};
+  return {.program = executable_path(),
+          .libtorch_program = training_program(),
+          .deadline_seconds = seconds};
 }
 
 void add_deadline_option(CLI::App& command, DeadlineOption& option) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include <grapnel/base/error.h>
@@ -32,6 +33,12 @@ constexpr std::string_view program_name = "grapnel-run.exe";
 constexpr std::string_view program_name = "grapnel-run";
 #endif
 
+// Where it may be, seen from this program.
+std::array<std::filesystem::path, 2> places() {
+  const std::filesystem::path here = executable_path().parent_path();
+  return {here / program_name, here.parent_path() / "libexec" / "grapnel" / program_name};
+}
+
 }  // namespace
 
 bool is_run_command(std::string_view name) {
@@ -43,19 +50,23 @@ void add_run_commands(CLI::App& app) {
   for (const RunCommand& command : run_commands) app.add_subcommand(command.name, command.summary);
 }
 
+std::filesystem::path training_program() {
+  for (const std::filesystem::path& place : places()) {
+    if (file_identity(place)) return place;
+  }
+  return {};
+}
+
 void run_program(const std::vector<std::string>& arguments) {
-  const std::filesystem::path here = executable_path().parent_path();
-  const std::filesystem::path places[] = {
-      here / program_name, here.parent_path() / "libexec" / "grapnel" / program_name};
-  for (const std::filesystem::path& place : places) {
-    if (file_identity(place)) replace_process(place, arguments);
+  if (const auto program = training_program(); !program.empty()) {
+    replace_process(program, arguments);
   }
   throw Error(
       fmt::format("'grapnel {}' needs the program {}, which trains with "
                   "LibTorch and is not installed; tried {} and {}; build "
                   "Grapnel with LibTorch (GRAPNEL_TRAINING=ON) and install it",
-                  printable(arguments.front()), program_name, quote(places[0].string()),
-                  quote(places[1].string())));
+                  printable(arguments.front()), program_name, quote(places()[0].string()),
+                  quote(places()[1].string())));
 }
 
 }  // namespace grapnel::program

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,5 +17,8 @@ void add_run_commands(CLI::App& app);
 
 // Replaces this process by `grapnel-run ARGUMENTS...`. Error when that program is not installed.
 [[noreturn]] void run_program(const std::vector<std::string>& arguments);
+
+// The program that trains with LibTorch; empty when it is not installed.
+[[nodiscard]] std::filesystem::path training_program();
 
 }  // namespace grapnel::program

@@ -7,6 +7,7 @@
 #include <grapnel/host/checkpoint_summary.h>
 #include <grapnel/host/discovery.h>
 #include <grapnel/host/enabled.h>
+#include <grapnel/host/enabling.h>
 #include <grapnel/host/inspection.h>
 #include <grapnel/host/manifest.h>
 #include <grapnel/host/plugin_list.h>
@@ -32,22 +33,22 @@ GRAPNEL_DESCRIBE_ALL_BUT(3, Candidate, library, identity, manifest_file, manifes
 
 GRAPNEL_DESCRIBE(EnabledPlugin, id, version, digest, manifest_digest, file, origin, origin_stamp,
                  enabled_at);
-GRAPNEL_DESCRIBE_ENUM(EnableResult::Action, enabled, updated, unchanged);
+GRAPNEL_DESCRIBE_ENUM(EnableResult::Action, enabled, updated, unchanged, repaired);
 GRAPNEL_DESCRIBE_ENUM(DisableResult, disabled, noted, unchanged);
 
-GRAPNEL_DESCRIBE_ENUM(PluginState, enabled, disabled, update_waits, missing, damaged, shadowed,
-                      refused);
+GRAPNEL_DESCRIBE_ENUM(PluginState, enabled, disabled, update_waits, missing, suspect, damaged,
+                      shadowed, refused);
 GRAPNEL_DESCRIBE(ListedPlugin, id, state, version, name, summary, license, callbacks, path, origin,
-                 digest, enabled_at, note);
+                 digest, enabled_at, crash, probe, note);
 GRAPNEL_DESCRIBE(PluginList, plugins, directories, trust_all_drop_ins);
 // Left out: manifest, facts, probe, which inspection.cpp adds.
 GRAPNEL_DESCRIBE_ALL_BUT(3, Inspection, state, note, path, manifest_path, digest, enabled_at,
                          enabled_version);
 
-GRAPNEL_DESCRIBE(CallbackProbe, callback, failure, skipped, hooks, extensions);
+GRAPNEL_DESCRIBE(CallbackProbe, callback, failure, skipped, wants_training, hooks, extensions);
 GRAPNEL_DESCRIBE_ENUM(ProbeResult::End, passed, failed, crashed, hung, exited);
-GRAPNEL_DESCRIBE(ProbeResult, end, cause, signal, exit_code, error_tail, seconds, changed,
-                 callbacks, digest, probed_at);
+GRAPNEL_DESCRIBE(ProbeResult, end, cause, step, refused, signal, exit_code, error_tail, seconds,
+                 changed, callbacks, digest, manifest_digest, origin_stamp, probed_at);
 
 GRAPNEL_DESCRIBE_ENUM(ValidationCheck::Outcome, ok, warning, failed);
 GRAPNEL_DESCRIBE(ValidationCheck, check, outcome, found);

@@ -1,34 +1,27 @@
-#include <grapnel/host/crash_note.h>
 #include <grapnel/host/enabled.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
-#include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
 #include <grapnel/base/text.h>
 
-#include "copied_manifest.h"
 #include "descriptions.h"
 #include "enabled_file.h"
-#include "utc_time.h"
 
 namespace grapnel::host {
 namespace {
 
-// The name of a stored manifest, after its digest.
-constexpr std::string_view stored_manifest_name = "plugin.json";
-
-[[noreturn]] void refuse(const Candidate& candidate, const std::string& reason) {
-  throw PluginError(fmt::format("cannot enable plugin {}: {}", candidate.describe(), reason),
-                    {candidate.summary.id, candidate.summary.version, {}, {}});
+[[noreturn]] void refuse_copy(const EnabledPlugin& plugin, const std::string& damage) {
+  throw PluginError(fmt::format("cannot use plugin {}: {}", plugin.describe(), damage),
+                    {plugin.id, plugin.version, {}, {}});
 }
 
-bool stands_for(const EnabledPlugin& plugin, const Manifest& manifest) {
-  return plugin.id == manifest.id ||
-         std::ranges::find(manifest.aliases, plugin.id) != manifest.aliases.end();
+std::string with_remedy(const EnabledPlugin& plugin, const std::string& damage) {
+  return fmt::format("{}; enable it again: grapnel plugin enable {}", damage, printable(plugin.id));
 }
 
 }  // namespace
@@ -55,108 +48,78 @@ std::vector<std::string> EnabledPlugins::digests() const {
   return digests;
 }
 
-std::string_view to_string(EnableResult::Action action) noexcept {
-  return enum_text(action);
-}
-
 std::string_view to_string(DisableResult result) noexcept {
   return enum_text(result);
 }
 
-// Its settings and its states in checkpoints would go to the new plugin.
-[[noreturn]] static void refuse_to_replace(const Manifest& manifest, const EnabledPlugin& other) {
-  throw PluginError(
-      fmt::format(
-          "plugin '{}' {} was not enabled: it says that '{}' is a former id of its own, and "
-          "plugin {} is enabled under that id; to put it in that place, settings and states "
-          "included: grapnel plugin enable --replace {}",
-          manifest.id, manifest.version, other.id, other.describe(), manifest.id),
-      {manifest.id, manifest.version, {}, {}});
-}
-
-EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& directories,
-                           Replace replace) {
-  if (!candidate.refused.empty()) refuse(candidate, candidate.refused);
-  if (!candidate.shadowed_by.empty()) {
-    refuse(candidate,
-           fmt::format("another plugin {} comes first in the search path, {}; enable this "
-                       "one by its file's path",
-                       quote(candidate.summary.id), quote(candidate.shadowed_by.string())));
-  }
-  Store store(directories);
-  const StoredFile library = store.put_library(candidate);
-  const std::shared_ptr<const Manifest> shared = manifest_of_copy(candidate, library);
-  const Manifest& manifest = *shared;
-  const StoredFile text = store.put_text(manifest.text, stored_manifest_name);
-
-  EnableResult result;
-  result.plugin = {.id = manifest.id,
-                   .version = manifest.version,
-                   .digest = library.digest,
-                   .manifest_digest = text.digest,
-                   .file = library.path.filename().string().substr(library.digest.size() + 1),
-                   .origin = candidate.library,
-                   .origin_stamp = file_stamp(candidate.identity),
-                   .enabled_at = utc_now()};
+std::vector<DisableResult> disable_plugins(const std::vector<std::string>& ids,
+                                           const HostDirectories& directories) {
+  std::vector<DisableResult> results;
   edit_enabled_file(directories, [&](EnabledPlugins& enabled) {
-    for (const EnabledPlugin& other : enabled.plugins) {
-      if (other.id == manifest.id || !stands_for(other, manifest)) continue;
-      if (replace == Replace::no) refuse_to_replace(manifest, other);
-      result.replaced.push_back(other.describe());
-    }
-    std::erase(enabled.disabled, manifest.id);
-    const auto old = std::ranges::find_if(
-        enabled.plugins, [&](const EnabledPlugin& p) { return stands_for(p, manifest); });
-    if (old == enabled.plugins.end()) {
-      enabled.plugins.push_back(result.plugin);
+    const std::unordered_set<std::string_view> wanted(ids.begin(), ids.end());
+    std::unordered_set<std::string> ended;
+    std::erase_if(enabled.plugins, [&](const EnabledPlugin& plugin) {
+      if (!wanted.contains(plugin.id)) return false;
+      ended.insert(plugin.id);
       return true;
+    });
+    std::unordered_set<std::string> disabled(enabled.disabled.begin(), enabled.disabled.end());
+    bool changed = false;
+    for (const std::string& id : ids) {
+      const bool is_new = disabled.insert(id).second;
+      if (is_new) enabled.disabled.push_back(id);
+      results.push_back(ended.erase(id) > 0 ? DisableResult::disabled
+                        : is_new            ? DisableResult::noted
+                                            : DisableResult::unchanged);
+      changed |= results.back() != DisableResult::unchanged;
     }
-    const bool is_same = old->id == manifest.id && old->digest == library.digest &&
-                         old->manifest_digest == text.digest;
-    result.action = is_same ? EnableResult::Action::unchanged : EnableResult::Action::updated;
-    result.previous_version = old->version;
-    if (is_same) result.plugin.enabled_at = old->enabled_at;
-    *old = result.plugin;
-    // A plugin that was enabled under two of its names is recorded once.
-    enabled.plugins.erase(
-        std::remove_if(std::next(old), enabled.plugins.end(),
-                       [&](const EnabledPlugin& p) { return stands_for(p, manifest); }),
-        enabled.plugins.end());
-    return true;
+    return changed;
   });
-  if (result.action == EnableResult::Action::updated) forget_crash(manifest.id, directories);
-  return result;
+  return results;
 }
 
 DisableResult disable_plugin(std::string_view id, const HostDirectories& directories) {
-  DisableResult result = DisableResult::unchanged;
-  edit_enabled_file(directories, [&](EnabledPlugins& enabled) {
-    if (std::erase_if(enabled.plugins, [&](const EnabledPlugin& p) { return p.id == id; }) > 0) {
-      result = DisableResult::disabled;
-    }
-    if (!enabled.is_disabled(id)) {
-      enabled.disabled.emplace_back(id);
-      if (result == DisableResult::unchanged) result = DisableResult::noted;
-    }
-    return result != DisableResult::unchanged;
-  });
-  return result;
+  return disable_plugins({std::string(id)}, directories).front();
 }
 
 std::shared_ptr<const Manifest> read_enabled_manifest(const EnabledPlugin& plugin,
                                                       const Store& store) {
+  TrustChecker trust;
+  return read_enabled_manifest(plugin, store, trust);
+}
+
+std::shared_ptr<const Manifest> read_enabled_manifest(const EnabledPlugin& plugin,
+                                                      const Store& store, TrustChecker& trust) {
   const std::filesystem::path file = store.path_of(plugin.manifest_digest, stored_manifest_name);
-  const std::string damage = stored_file_damage(file, plugin.manifest_digest);
-  if (!damage.empty()) {
-    throw PluginError(
-        fmt::format("cannot use plugin {}: {}; enable it again: grapnel plugin enable "
-                    "{}",
-                    plugin.describe(), damage, plugin.id),
-        {plugin.id, plugin.version, {}, {}});
+  if (const std::string damage = stored_file_damage(file, plugin.manifest_digest, trust);
+      !damage.empty()) {
+    refuse_copy(plugin, with_remedy(plugin, damage));
   }
-  store.note_use(plugin.manifest_digest, stored_manifest_name);
-  return std::make_shared<const Manifest>(parse_manifest(
+  auto manifest = std::make_shared<const Manifest>(parse_manifest(
       grapnel::read_file(file, max_manifest_bytes), "the manifest of plugin " + quote(plugin.id)));
+  if (manifest->id != plugin.id) {
+    refuse_copy(plugin, with_remedy(plugin, "the record gives it the copy of plugin " +
+                                                quote(manifest->id)));
+  }
+  return manifest;
+}
+
+std::string enabled_plugin_damage(const EnabledPlugin& plugin, const Store& store,
+                                  TrustChecker& trust) {
+  const std::string damage =
+      stored_file_damage(store.path_of(plugin.digest, plugin.file), plugin.digest, trust);
+  if (!damage.empty()) return with_remedy(plugin, damage);
+  try {
+    const auto manifest = read_enabled_manifest(plugin, store, trust);
+    return incompatibility(*manifest);
+  } catch (const PluginError& error) {
+    std::string_view text = error.what();
+    const std::string prefix = fmt::format("cannot use plugin {}: ", plugin.describe());
+    if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
+    return std::string(text);
+  } catch (const Error& error) {
+    return error.what();
+  }
 }
 
 std::string file_stamp(const FileIdentity& identity) {

@@ -4,6 +4,8 @@
 
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
+#include <unordered_set>
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
@@ -13,6 +15,7 @@
 
 #include "descriptions.h"
 #include "private_directory.h"
+#include "unwritable_home.h"
 
 namespace grapnel::host {
 namespace {
@@ -69,19 +72,37 @@ void write_tree(const std::filesystem::path& file, const ConfigValue& tree) {
   throw ConfigError(
       position,
       fmt::format("the record of enabled plugins cannot be used: {}; fix it, or move {} "
-                  "away and enable the plugins again (the file was not changed)",
+                  "away and enable the plugins again (the file was not changed); to train without "
+                  "plugins meanwhile: GRAPNEL_PLUGINS=none",
                   message, quote(file.string())),
       error.key, error.nearest);
 }
 
+// The records of a tree by the plugin's id.
+std::unordered_map<std::string, const ConfigValue*> records_of(const ConfigValue* plugins) {
+  std::unordered_map<std::string, const ConfigValue*> records;
+  if (plugins == nullptr) return records;
+  for (const ConfigValue& plugin : plugins->as_array()) {
+    records.emplace(plugin.at("id").as_string(), &plugin);
+  }
+  return records;
+}
+
 // Keeps members of the plugin's old record that this version doesn't know.
-void keep_unknown_keys(ConfigValue& plugin, const ConfigValue* old_plugins) {
-  if (old_plugins == nullptr) return;
-  for (const ConfigValue& old : old_plugins->as_array()) {
-    if (old.at("id") != plugin.at("id")) continue;
-    for (const ConfigValue::Member& member : old.as_object()) {
-      if (!plugin.contains(member.key)) plugin.set(member.key, member.value);
-    }
+void keep_unknown_keys(ConfigValue& plugin, const ConfigValue& old) {
+  for (const ConfigValue::Member& member : old.as_object()) {
+    if (!plugin.contains(member.key)) plugin.set(member.key, member.value);
+  }
+}
+
+// Only who can't write there is told which directories are meant.
+FileLock lock_record(const HostDirectories& directories) {
+  try {
+    make_private_directory(directories.config);
+    return private_lock(directories.config / "plugins.json.lock", LockKind::exclusive,
+                        lock_timeout_seconds);
+  } catch (const IoError& error) {
+    throw_unwritable("record plugins in", directories.config, error);
   }
 }
 
@@ -113,9 +134,10 @@ EnabledPlugins parse_enabled(const ConfigValue& root) {
     }
   }
   if (const ConfigValue* plugins = root.find("plugins")) {
+    std::unordered_set<std::string> ids;
     for (const ConfigValue& value : plugins->as_array("plugins")) {
       EnabledPlugin plugin = parse_plugin(value);
-      if (enabled.find(plugin.id) != nullptr) {
+      if (!ids.insert(plugin.id).second) {
         throw value.error(fmt::format("the plugin {} is listed twice", quote(plugin.id)));
       }
       enabled.plugins.push_back(std::move(plugin));
@@ -136,9 +158,8 @@ EnabledPlugins read_enabled(const HostDirectories& directories) {
 void edit_enabled_file(const HostDirectories& directories,
                        const std::function<bool(EnabledPlugins&)>& change) {
   const std::filesystem::path file = enabled_file(directories);
-  make_private_directory(directories.config);
-  const FileLock lock = FileLock::acquire(directories.config / "plugins.json.lock",
-                                          LockKind::exclusive, lock_timeout_seconds);
+  const FileLock lock = lock_record(directories);
+  (void)remove_stale_temporaries(directories.config);
   ConfigValue tree;
   EnabledPlugins enabled = parse_or_explain(file, tree);
   if (!change(enabled)) return;
@@ -149,9 +170,12 @@ void edit_enabled_file(const HostDirectories& directories,
     tree.set("trust_all_drop_ins", enabled.trust_all_drop_ins);
   }
   ConfigValue plugins = ConfigValue::array();
+  const auto old_records = records_of(tree.find("plugins"));
   for (const EnabledPlugin& plugin : enabled.plugins) {
     ConfigValue value = grapnel::to_json(plugin);
-    keep_unknown_keys(value, tree.find("plugins"));
+    if (const auto old = old_records.find(plugin.id); old != old_records.end()) {
+      keep_unknown_keys(value, *old->second);
+    }
     plugins.append(std::move(value));
   }
   tree.set("plugins", std::move(plugins));

@@ -3,11 +3,15 @@
 
 #include <filesystem>
 #include <functional>
+#include <string_view>
 
 #include <grapnel/base/json.h>
 #include <grapnel/host/enabled.h>
 
 namespace grapnel::host {
+
+// The name of a stored manifest, after its digest.
+inline constexpr std::string_view stored_manifest_name = "plugin.json";
 
 // Checks every field. ConfigError that names the file and what to do.
 [[nodiscard]] EnabledPlugins parse_enabled(const ConfigValue& root);

@@ -2,12 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <utility>
+
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
 #include <grapnel/host/enabled.h>
 #include <grapnel/host/selection.h>
 #include <grapnel/host/store.h>
+#include <grapnel/host/suspicion.h>
+#include <grapnel/host/trust.h>
 
 #include "descriptions.h"
 
@@ -67,6 +72,22 @@ Inspection inspect_copy(const EnabledPlugin& plugin, const Store& store) {
   return inspection;
 }
 
+// What a training would find.
+void judge_enabled(Inspection& inspection, const EnabledPlugin& plugin, const Store& store,
+                   const Suspicions& suspicions) {
+  const Suspicion suspicion = suspicions.of(plugin.id, plugin.version, plugin.digest);
+  if (!suspicion.empty()) {
+    inspection.state = PluginState::suspect;
+    inspection.note =
+        suspicion.to_string() + (inspection.note.empty() ? "" : "; ") + inspection.note;
+  }
+  TrustChecker trust;
+  if (std::string damage = enabled_plugin_damage(plugin, store, trust); !damage.empty()) {
+    inspection.state = PluginState::damaged;
+    inspection.note = std::move(damage);
+  }
+}
+
 ConfigValue to_json(const CallbackManifest& callback) {
   ConfigValue value = ConfigValue::object();
   value.set("name", callback.name);
@@ -107,15 +128,30 @@ ConfigValue to_json(const LibraryFacts& facts) {
 
 }  // namespace
 
-Candidate find_candidate(const std::string& argument, const DiscoveryOptions& options) {
-  if (names_a_file(argument)) {
+std::vector<Candidate> find_candidates(const std::vector<std::string>& arguments,
+                                       const DiscoveryOptions& options) {
+  std::optional<Discovery> discovery;  // searched when an argument is no file
+  std::vector<Candidate> candidates;
+  for (const std::string& argument : arguments) {
     // "ema.so" may also be the label of a library without an id.
-    if (file_identity(argument)) return examine(argument);
+    if (names_a_file(argument) && file_identity(argument)) {
+      candidates.push_back(examine(argument));
+      continue;
+    }
+    if (!discovery) discovery = discover(options);
+    if (const Candidate* candidate = find_in(*discovery, argument)) {
+      candidates.push_back(*candidate);
+    } else if (names_a_file(argument)) {
+      candidates.push_back(examine(argument));  // throws that there is no such file
+    } else {
+      throw unknown_plugin(argument, labels(*discovery));
+    }
   }
-  const Discovery discovery = discover(options);
-  if (const Candidate* candidate = find_in(discovery, argument)) return *candidate;
-  if (names_a_file(argument)) return examine(argument);  // throws that there is no such file
-  throw unknown_plugin(argument, labels(discovery));
+  return candidates;
+}
+
+Candidate find_candidate(const std::string& argument, const DiscoveryOptions& options) {
+  return std::move(find_candidates({argument}, options).front());
 }
 
 Inspection inspect_plugin(const std::string& argument, const DiscoveryOptions& options) {
@@ -130,6 +166,7 @@ Inspection inspect_plugin(const std::string& argument, const DiscoveryOptions& o
     inspection = inspect_copy(*record, store);
   }
   if (inspection.manifest) record = enabled.find(inspection.manifest->id);
+  const Suspicions suspicions(options.directories);
   if (record != nullptr) {
     inspection.enabled_at = record->enabled_at;
     inspection.enabled_version = record->version;
@@ -141,6 +178,7 @@ Inspection inspect_plugin(const std::string& argument, const DiscoveryOptions& o
           fmt::format("version {} is in use; to use this one: grapnel plugin enable {}",
                       record->version, argument);
     }
+    judge_enabled(inspection, *record, store, suspicions);
   }
   if (!inspection.digest.empty()) {
     inspection.probe = recorded_probe(inspection.digest, options.directories);

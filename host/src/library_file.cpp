@@ -1,6 +1,8 @@
 #include <grapnel/host/library_file.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 #include <grapnel/base/files.h>
 #include <grapnel/base/text.h>
@@ -63,6 +65,18 @@ std::vector<std::string> libtorch_libraries(const std::vector<std::string>& name
   std::ranges::copy_if(names, std::back_inserter(found), [](std::string_view name) {
     return name.starts_with("libtorch") || name.starts_with("libc10") ||
            name.starts_with("torch") || name.starts_with("c10.") || name.starts_with("c10_");
+  });
+  return found;
+}
+
+std::vector<std::string> linked_libraries(const LibraryFacts& facts) {
+  static constexpr std::array<std::string_view, 11> runtimes = {
+      "libc.",      "libm.",   "libdl.",     "libpthread.", "librt.", "libgcc_s.",
+      "libstdc++.", "libc++.", "libc++abi.", "ld-",         "ld64."};
+  std::vector<std::string> found;
+  std::ranges::copy_if(facts.needed, std::back_inserter(found), [](std::string_view name) {
+    return std::ranges::none_of(
+        runtimes, [&](std::string_view runtime) { return name.starts_with(runtime); });
   });
   return found;
 }

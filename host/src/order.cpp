@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
@@ -70,30 +70,34 @@ class Graph {
 
 std::vector<OrderedPlace> plugin_order(const std::vector<OrderedItem>& items) {
   const Graph graph(items);
+  std::vector<std::vector<std::size_t>> successors(items.size());
+  std::vector<std::size_t> waits_for(items.size());
+  std::set<std::pair<std::string_view, std::size_t>> free;  // whom nothing left has to precede
   std::set<std::size_t> left;
-  for (std::size_t i = 0; i < items.size(); ++i) left.insert(i);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    for (const std::size_t before : graph.predecessors(i)) successors[before].push_back(i);
+    waits_for[i] = graph.predecessors(i).size();
+    if (waits_for[i] == 0) free.emplace(items[i].id, i);
+    left.insert(i);
+  }
 
   std::vector<OrderedPlace> order;
-  while (!left.empty()) {
-    const auto is_free = [&](std::size_t item) {
-      return std::ranges::none_of(graph.predecessors(item),
-                                  [&](std::size_t before) { return left.contains(before); });
-    };
-    std::size_t next = items.size();
-    for (const std::size_t item : left) {
-      if (is_free(item) && (next == items.size() || items[item].id < items[next].id)) next = item;
-    }
-    if (next == items.size()) {
-      throw PluginError(fmt::format("the plugins' 'before' and 'after' contradict each "
-                                    "other: {}; omit one of them with --no-plugin",
-                                    graph.describe_cycle(left)),
-                        {});
-    }
+  while (!free.empty()) {
+    const std::size_t next = free.extract(free.begin()).value().second;
     std::vector<std::string> peers;
     for (const std::size_t item : graph.predecessors(next)) peers.push_back(items[item].id);
     std::ranges::sort(peers);
     order.push_back({next, peers.empty() ? "" : "after " + join_quoted(peers, "and")});
     left.erase(next);
+    for (const std::size_t after : successors[next]) {
+      if (--waits_for[after] == 0) free.emplace(items[after].id, after);
+    }
+  }
+  if (!left.empty()) {
+    throw PluginError(fmt::format("the plugins' 'before' and 'after' contradict each "
+                                  "other: {}; omit one of them with --no-plugin",
+                                  graph.describe_cycle(left)),
+                      {});
   }
   return order;
 }

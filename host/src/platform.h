@@ -1,10 +1,11 @@
 // The host's platform layer, in addition to <grapnel/base/platform.h>: process state that a plugin
-// must not change, and the meaning of a file's group.
+// must not change, what a probed plugin may take and leave behind, and the meaning of a file's group.
 //
 // Rules: only platform_posix.cpp and platform_windows.cpp include headers of the operating system
 // (os_headers_test). On systems without a feature its functions return nothing and do nothing.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -40,6 +41,27 @@ class SignalHandlers {
   struct Table;
   std::unique_ptr<Table> table_;
 };
+
+// For a process that tries foreign code out: from now on it gets at most this much more memory
+// (bytes of address space), a crash leaves no core file, and it ends with the process that started it.
+void confine_this_process(std::uint64_t more_memory) noexcept;
+
+// While one lives, what processes below this one leave running behind them becomes a child of this
+// process; at the end of the last one those are ended. A child process may so detach itself, but not
+// stay. Children that this process starts by itself meanwhile have to be waited for by then.
+class OrphanTrap {
+ public:
+  OrphanTrap();
+  ~OrphanTrap();
+  OrphanTrap(const OrphanTrap&) = delete;
+  OrphanTrap& operator=(const OrphanTrap&) = delete;
+};
+
+// Whether sync_file_system() waits for everything.
+[[nodiscard]] bool can_sync_file_system() noexcept;
+// Waits until all that was written to the file system of this directory is on the disk, and renames
+// in the directory too. IoError.
+void sync_file_system(const std::filesystem::path& directory);
 
 // True when write permission for a file's group includes only its owner: it is this user's private
 // group (same number and name as the user, no other members), and no access control list adds

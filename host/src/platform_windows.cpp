@@ -41,6 +41,18 @@ std::string host_name() {
   return name == nullptr ? "this machine" : name;
 }
 
+void confine_this_process(std::uint64_t) noexcept {}
+
+// A child's job ends its descendants (process_windows.cpp).
+OrphanTrap::OrphanTrap() = default;
+OrphanTrap::~OrphanTrap() = default;
+
+bool can_sync_file_system() noexcept {
+  return false;
+}
+
+void sync_file_system(const std::filesystem::path&) {}
+
 struct SignalHandlers::Table {};
 
 SignalHandlers::SignalHandlers() = default;

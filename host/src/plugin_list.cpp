@@ -8,7 +8,9 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
-#include <grapnel/host/crash_note.h>
+#include <grapnel/host/store.h>
+#include <grapnel/host/suspicion.h>
+#include <grapnel/host/trust.h>
 
 #include "descriptions.h"
 #include "origin.h"
@@ -31,9 +33,16 @@ ListedPlugin listed_from(const PluginSummary& summary) {
   return listed;
 }
 
-ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discovery,
-                          const Store& store, const HostDirectories& directories) {
-  const Origin origin = look_at_origin(plugin, discovery);
+// What all entries need.
+struct Context {
+  const Discovery& discovery;
+  const Store store;
+  const Suspicions suspicions;
+  TrustChecker trust{};
+};
+
+ListedPlugin list_enabled(const EnabledPlugin& plugin, Context& context) {
+  const Origin origin = look_at_origin(plugin, context.discovery);
   ListedPlugin listed = listed_from(origin.found ? origin.found->summary : PluginSummary{});
   listed.state = PluginState::enabled;
   listed.id = plugin.id;
@@ -66,21 +75,24 @@ ListedPlugin list_enabled(const EnabledPlugin& plugin, const Discovery& discover
       listed.note = fmt::format("its copy is used: {}", origin.failure);
       break;
   }
-  if (const auto crash = read_crash_note(plugin.id, directories);
-      crash && crash->version == printable(plugin.version)) {
+  const Suspicion suspicion = context.suspicions.of(plugin.id, plugin.version, plugin.digest);
+  listed.crash = suspicion.crash;
+  listed.probe = suspicion.probe;
+  if (!suspicion.empty()) {
+    listed.state = PluginState::suspect;
     listed.note =
-        fmt::format("it {} the last time it ran; to stop using it: grapnel plugin disable {}{}",
-                    crash->what, plugin.id, listed.note.empty() ? "" : "; " + listed.note);
+        fmt::format("{}; to stop using it: grapnel plugin disable {}{}", suspicion.to_string(),
+                    printable(plugin.id), listed.note.empty() ? "" : "; " + listed.note);
   }
-  if (!store.holds(plugin.digest, plugin.file)) {
+  if (std::string damage = enabled_plugin_damage(plugin, context.store, context.trust);
+      !damage.empty()) {
     listed.state = PluginState::damaged;
-    listed.note = fmt::format("its copy {} is missing; enable it again: grapnel plugin enable {}",
-                              quote(store.path_of(plugin.digest, plugin.file).string()), plugin.id);
+    listed.note = std::move(damage);
   }
   return listed;
 }
 
-ListedPlugin list_candidate(const Candidate& candidate) {
+ListedPlugin list_candidate(const Candidate& candidate, const Suspicions& suspicions) {
   ListedPlugin listed = listed_from(candidate.summary);
   listed.path = candidate.library;
   listed.origin = candidate.origin;
@@ -90,6 +102,11 @@ ListedPlugin list_candidate(const Candidate& candidate) {
   } else if (!candidate.shadowed_by.empty()) {
     listed.state = PluginState::shadowed;
     listed.note = fmt::format("by {}", quote(candidate.shadowed_by.string()));
+  } else {
+    listed.probe = suspicions.of(candidate).probe;
+    if (!listed.probe.empty()) {
+      listed.note = fmt::format("it failed when it was tried: {}", listed.probe);
+    }
   }
   return listed;
 }
@@ -120,13 +137,15 @@ std::string ListedPlugin::label() const {
 PluginList list_plugins(const DiscoveryOptions& options) {
   const Discovery discovery = discover(options);
   const EnabledPlugins enabled = read_enabled(options.directories);
-  const Store store(options.directories);
+  Context context{.discovery = discovery,
+                  .store = Store(options.directories),
+                  .suspicions = Suspicions(options.directories)};
 
   PluginList list;
   list.directories = discovery.directories;
   list.trust_all_drop_ins = enabled.trust_all_drop_ins;
   for (const EnabledPlugin& plugin : enabled.plugins) {
-    list.plugins.push_back(list_enabled(plugin, discovery, store, options.directories));
+    list.plugins.push_back(list_enabled(plugin, context));
   }
   std::set<const Candidate*> trusted;
   if (enabled.trust_all_drop_ins) {
@@ -136,7 +155,7 @@ PluginList list_plugins(const DiscoveryOptions& options) {
   }
   for (const Candidate& candidate : discovery.candidates) {
     if (candidate.usable() && enabled.find(candidate.summary.id) != nullptr) continue;
-    list.plugins.push_back(list_candidate(candidate));
+    list.plugins.push_back(list_candidate(candidate, context.suspicions));
     ListedPlugin& listed = list.plugins.back();
     if (trusted.contains(&candidate) && enabled.find(listed.id) == nullptr) {
       listed.state = PluginState::enabled;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
@@ -14,6 +15,7 @@
 #include <grapnel/host/process_state.h>
 #include <grapnel/host/store.h>
 
+#include "platform.h"
 #include "probe_host.h"
 #include "probe_report.h"
 
@@ -59,7 +61,8 @@ class CallbackTrial {
         fmt::format("{} {}", function,
                     said.empty() ? fmt::format("failed with status {} and gave no reason", status)
                                  : "failed: " + said);
-    if (host_.was_refused_a_service()) {
+    probe_.wants_training = host_.was_refused_a_service();
+    if (probe_.wants_training) {
       probe_.failure +=
           "; it had called services that only a training offers, so it may work there";
     }
@@ -109,24 +112,21 @@ class CallbackTrial {
   ProbeHost& host_;      // never freed: a thread of the plugin may call it late
 };
 
-}  // namespace
-
-void run_probe_child(const ProbeChildOptions& options) {
-  ProbeReportWriter report(options.report);
+ProbeFindings try_out(const ProbeChildOptions::Plugin& files, ProbeReportWriter& report) {
   ProbeFindings findings;
   try {
-    const std::string digest = hex(sha256_file(options.library));
+    const std::string digest = hex(sha256_file(files.library));
     // Before the first step: the plugin is not responsible for its copy's directory.
-    if (const std::string damage = stored_file_damage(options.library, digest); !damage.empty()) {
+    if (const std::string damage = stored_file_damage(files.library, digest); !damage.empty()) {
       throw Error(damage);
     }
     report.step("loading it");
     const LoadedPlugin& plugin =
         load_plugin({.manifest = std::make_shared<const Manifest>(parse_manifest(
-                         grapnel::read_file(options.manifest, max_manifest_bytes), "plugin.json")),
-                     .library = options.library,
+                         grapnel::read_file(files.manifest, max_manifest_bytes), "plugin.json")),
+                     .library = files.library,
                      .digest = digest,
-                     .origin = options.origin,
+                     .origin = files.origin,
                      .reason = "probe",
                      .order_reason = {}});
     findings.changed = plugin.changed();
@@ -135,12 +135,26 @@ void run_probe_child(const ProbeChildOptions& options) {
       findings.callbacks.push_back(CallbackTrial(plugin, callback, report).run());
       for (std::string& what : guard.restore()) findings.changed.push_back(std::move(what));
     }
-    // Static destructors run after this; a crash in them counts too.
-    report.step("ending the process");
   } catch (const std::exception& error) {
     findings.failure = error.what();
   }
-  report.done(findings);
+  return findings;
+}
+
+}  // namespace
+
+void run_probe_child(const ProbeChildOptions& options) {
+  ProbeReportWriter report(options.report);
+  confine_this_process(probe_memory_bytes);
+  std::vector<ProbeFindings> all;
+  for (const ProbeChildOptions::Plugin& plugin : options.plugins) {
+    all.push_back(try_out(plugin, report));
+  }
+  // Static destructors run after this; a crash in them counts too.
+  if (std::ranges::all_of(all, &std::string::empty, &ProbeFindings::failure)) {
+    report.step(ending_step);
+  }
+  for (const ProbeFindings& findings : all) report.done(findings);
 }
 
 }  // namespace grapnel::host

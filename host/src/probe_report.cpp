@@ -42,11 +42,11 @@ ProbeReport read_probe_report(const std::filesystem::path& file) {
       if (const ConfigValue* step = value.find("step")) {
         report.last_step = step->as_string();
       } else {
-        report.findings = from_json<ProbeFindings>(value);
+        report.findings.push_back(from_json<ProbeFindings>(value));
       }
     }
   } catch (const Error&) {
-    report.findings.reset();  // the child died while it wrote
+    report.findings.clear();  // the child died while it wrote
   }
   return report;
 }

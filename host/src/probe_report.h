@@ -1,10 +1,9 @@
 // The report of the probing child to its parent: a file of JSON lines. One per step, written before
-// the step, and a last one with the findings.
+// the step, and the last ones with the findings, one per plugin.
 #pragma once
 
 #include <filesystem>
 #include <fstream>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +11,9 @@
 #include <grapnel/host/probe.h>
 
 namespace grapnel::host {
+
+// The last step, when the plugin's work is done: static destructors run.
+inline constexpr std::string_view ending_step = "ending the process";
 
 // The findings in the child.
 struct ProbeFindings {
@@ -36,7 +38,7 @@ class ProbeReportWriter {
 // The parent's side.
 struct ProbeReport {
   std::string last_step;
-  std::optional<ProbeFindings> findings;  // empty when the child did not finish
+  std::vector<ProbeFindings> findings;  // of each plugin; empty when the child did not finish
 };
 
 // As much as can be read: a crash may leave half a line.

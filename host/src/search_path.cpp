@@ -1,6 +1,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <grapnel/base/error.h>
 #include <grapnel/base/platform.h>
 #include <grapnel/host/discovery.h>
 
@@ -44,13 +45,24 @@ class SearchPath {
   std::vector<SearchDirectory> directories_;
 };
 
+// A user without a home, in a container for instance, has nothing enabled and keeps nothing.
+fs::path or_nowhere(fs::path (*directory)()) {
+  try {
+    return directory();
+  } catch (const Error&) {
+    const fs::path nowhere = "/dev/null";  // which has no files
+    if (!file_identity(nowhere)) throw;
+    return nowhere / "there-is-no-home";
+  }
+}
+
 }  // namespace
 
 HostDirectories HostDirectories::of_this_user() {
   std::error_code gone;  // a removed working directory has no project
-  return {.config = user_config_directory(),
-          .data = user_data_directory(),
-          .cache = user_cache_directory(),
+  return {.config = or_nowhere(user_config_directory),
+          .data = or_nowhere(user_data_directory),
+          .cache = or_nowhere(user_cache_directory),
           .project = fs::current_path(gone),
           .installed = executable_path().parent_path().parent_path() / GRAPNEL_INSTALLED_PLUGINS};
 }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include <grapnel/base/error.h>
@@ -14,8 +16,10 @@
 #include <grapnel/host/store.h>
 
 #include "copied_manifest.h"
+#include "enabled_file.h"
 #include "examine.h"
 #include "origin.h"
+#include "unwritable_home.h"
 
 namespace grapnel::host {
 namespace {
@@ -72,7 +76,9 @@ class Selector {
     for (const SelectedPlugin& plugin : selected_) check_runs(plugin);
     if (mode_.empty()) add_notices();
     if (mode_ == "all") add_project_notices();
-    return {.plugins = in_order(), .notices = std::move(notices_)};
+    return {.plugins = in_order(),
+            .notices = std::move(notices_),
+            .private_copies = std::move(private_copies_)};
   }
 
  private:
@@ -141,12 +147,27 @@ class Selector {
   void add_pinned(const EnabledPlugin& plugin, const std::string& reason) {
     if (is_excluded(plugin.id)) return;  // so that a damaged plugin can be excluded
     store_.note_use(plugin.digest, plugin.file);
+    store_.note_use(plugin.manifest_digest, stored_manifest_name);
     add({.manifest = read_enabled_manifest(plugin, store_),
          .library = store_.path_of(plugin.digest, plugin.file),
          .digest = plugin.digest,
          .origin = plugin.origin,
          .reason = reason,
          .order_reason = {}});
+  }
+
+  // The user's, where it can be written.
+  const Store& store_for_copies() {
+    if (copies_) return *copies_;
+    try {
+      store_.require_writable();
+      copies_ = store_;
+      if (knows_record_) store_.remove_unused(enabled_.digests());
+    } catch (const IoError& error) {
+      private_copies_ = directory_for_this_run(error, store_.directory(), "XDG_DATA_HOME");
+      copies_.emplace(private_copies_->path() / "store");
+    }
+    return *copies_;
   }
 
   // A plugin trusted for this run only: copied into the store, not recorded.
@@ -157,8 +178,7 @@ class Selector {
           fmt::format("cannot use plugin {}: {}", candidate.describe(), candidate.refused),
           {candidate.summary.id, candidate.summary.version, {}, {}});
     }
-    const StoredFile copy = store_.put_library(candidate);
-    if (knows_record_) store_.remove_unused(enabled_.digests());
+    const StoredFile copy = store_for_copies().put_library(candidate);
     add({.manifest = manifest_of_copy(candidate, copy),
          .library = copy.path,
          .digest = copy.digest,
@@ -283,7 +303,9 @@ class Selector {
 
   const SelectionOptions& options_;
   const HostDirectories& directories_;
-  Store store_;
+  const Store store_;
+  std::optional<Store> copies_;  // the store, or a private one; empty: nothing was copied yet
+  std::shared_ptr<const TemporaryDirectory> private_copies_;
   std::string mode_;  // of GRAPNEL_PLUGINS; empty: the enabled plugins
   Discovery discovery_;
   EnabledPlugins enabled_;

@@ -8,6 +8,8 @@
 #include <random>
 #include <stdexcept>
 #include <system_error>
+#include <unordered_set>
+#include <utility>
 
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
@@ -17,6 +19,7 @@
 #include <grapnel/base/text.h>
 #include <grapnel/host/trust.h>
 
+#include "platform.h"
 #include "private_directory.h"
 
 namespace grapnel::host {
@@ -29,7 +32,9 @@ constexpr std::size_t digest_length = 64;
 constexpr double store_lock_timeout_seconds = 20.0;
 constexpr std::chrono::hours one_day{24};
 constexpr std::chrono::hours unused_for = 30 * one_day;
-constexpr std::string_view temporary_prefix = ".tmp-";
+constexpr std::string_view temporary_prefix = ".tmp-put-";
+constexpr std::string_view old_temporary_prefix =
+    ".tmp-";  // of releases that wrote without the lock
 
 fs::file_time_type::duration age_of(const fs::path& file, std::error_code& failure) {
   const fs::file_time_type used = fs::last_write_time(file, failure);
@@ -61,6 +66,12 @@ class TemporaryCopy {
   fs::path path_;
 };
 
+void remove_old(const fs::path& file, fs::file_time_type::duration older_than) {
+  std::error_code failure;
+  const auto age = age_of(file, failure);
+  if (!failure && age > older_than) fs::remove(file, failure);
+}
+
 }  // namespace
 
 bool is_digest(std::string_view text) noexcept {
@@ -88,6 +99,13 @@ void Store::prepare() const {
   if (!refusal.empty()) throw PluginError("cannot store plugins: " + refusal, {});
 }
 
+void Store::require_writable() const {
+  prepare();
+  const FileLock lock = private_lock(lock_file(), LockKind::shared, store_lock_timeout_seconds);
+  const TemporaryCopy attempt(directory_);
+  (void)File::open(attempt.path(), OpenMode::create_private);
+}
+
 fs::path Store::path_of(std::string_view digest, std::string_view name) const {
   if (!is_digest(digest) || !is_plain_name(name)) {
     throw std::invalid_argument(
@@ -99,21 +117,6 @@ fs::path Store::path_of(std::string_view digest, std::string_view name) const {
 bool Store::holds(std::string_view digest, std::string_view name) const {
   const auto identity = file_identity(path_of(digest, name), Links::refuse);
   return identity && identity->kind == FileKind::regular;
-}
-
-StoredFile Store::keep(const fs::path& copy, std::string digest, std::string_view name) {
-  const fs::path target = path_of(digest, name);
-  const FileLock lock =
-      FileLock::acquire(lock_file(), LockKind::shared, store_lock_timeout_seconds);
-  // An intact copy stays: a run may have mapped it. A damaged one is replaced.
-  if (!stored_file_damage(target, digest).empty()) {
-    fs::permissions(copy, fs::perms::owner_read);
-    replace_file(copy, target);
-    sync_directory(directory_);
-  } else {
-    note_use_of(target);
-  }
-  return {.path = target, .digest = std::move(digest)};
 }
 
 fs::path Store::lock_file() const {
@@ -128,28 +131,65 @@ void Store::note_use(std::string_view digest, std::string_view name) const {
 void Store::remove_unused(const std::vector<std::string>& enabled_digests) const {
   try {
     if (!file_identity(directory_)) return;
+    // Who writes a copy holds the lock: temporary files that are left belong to nobody.
     const auto lock = FileLock::try_acquire(lock_file(), LockKind::exclusive);
     if (!lock) return;
+    const std::unordered_set<std::string_view> kept(enabled_digests.begin(), enabled_digests.end());
     for (const fs::directory_entry& entry : fs::directory_iterator(directory_)) {
       const std::string name = entry.path().filename().string();
-      const std::string digest = name.substr(0, digest_length);
-      const bool is_temporary = name.starts_with(temporary_prefix);
-      if (!is_temporary && (!is_digest(digest) ||
-                            std::ranges::find(enabled_digests, digest) != enabled_digests.end())) {
-        continue;
-      }
+      const std::string_view digest = std::string_view(name).substr(0, digest_length);
       std::error_code failure;
-      const auto age = age_of(entry.path(), failure);
-      if (!failure && age > (is_temporary ? one_day : unused_for))
+      if (name.starts_with(temporary_prefix)) {
         fs::remove(entry.path(), failure);
+      } else if (name.starts_with(old_temporary_prefix)) {
+        remove_old(entry.path(), one_day);
+      } else if (is_digest(digest) && !kept.contains(digest)) {
+        remove_old(entry.path(), unused_for);
+      }
     }
   } catch (const std::exception& error) {
     log_debug("the store of plugins was not cleared: {}", error.what());
   }
 }
 
-StoredFile Store::put_library(const Candidate& candidate) {
-  prepare();
+StoredFile Store::put_library(const Candidate& candidate) const {
+  StoreWriter writer(*this);
+  return writer.put_library(candidate);
+}
+
+StoredFile Store::put_text(std::string_view text, std::string_view name) const {
+  StoreWriter writer(*this);
+  return writer.put_text(text, name);
+}
+
+StoreWriter::StoreWriter(const Store& store, StoreSync sync)
+    : store_(store), sync_(sync), lock_([&] {
+        store.prepare();
+        return private_lock(store.lock_file(), LockKind::shared, store_lock_timeout_seconds);
+      }()) {
+  if (sync_ == StoreSync::at_end && !can_sync_file_system()) sync_ = StoreSync::each;
+}
+
+StoredFile StoreWriter::keep(File copy, std::string digest, std::string_view name) {
+  const fs::path temporary = copy.path();
+  StoredFile stored{.path = store_.path_of(digest, name), .digest = std::move(digest)};
+  // An intact copy stays: a run may have mapped it. A damaged one is replaced.
+  stored.was_intact = stored_file_damage(stored.path, stored.digest, trust_).empty();
+  if (stored.was_intact) {
+    note_use_of(stored.path);
+    return stored;
+  }
+  if (sync_ == StoreSync::each) copy.sync();
+  copy.close();
+  fs::permissions(temporary, fs::perms::owner_read);
+  replace_file(temporary, stored.path);
+  // Its digest tells a copy that a loss of power cut short, and the next put replaces it.
+  if (sync_ == StoreSync::each) sync_directory(store_.directory_);
+  wrote_ = true;
+  return stored;
+}
+
+StoredFile StoreWriter::put_library(const Candidate& candidate) {
   std::string name = candidate.library.filename().string();
   if (!is_plain_name(name)) name = candidate.label() + std::string(shared_library_suffix());
 
@@ -162,7 +202,7 @@ StoredFile Store::put_library(const Candidate& candidate) {
                       {candidate.summary.id, candidate.summary.version, {}, {}});
   };
   check_same();
-  const TemporaryCopy copy(directory_);
+  const TemporaryCopy copy(store_.directory_);
   File target = File::open(copy.path(), OpenMode::create_private);
   Sha256 sha256;
   std::array<std::byte, 65536> buffer;
@@ -172,31 +212,35 @@ StoredFile Store::put_library(const Candidate& candidate) {
     target.write(bytes);
   }
   check_same();
-  target.sync();
-  target.close();
-  return keep(copy.path(), hex(sha256.finish()), name);
+  return keep(std::move(target), hex(sha256.finish()), name);
 }
 
-StoredFile Store::put_text(std::string_view text, std::string_view name) {
-  prepare();
-  const TemporaryCopy copy(directory_);
+StoredFile StoreWriter::put_text(std::string_view text, std::string_view name) {
+  const TemporaryCopy copy(store_.directory_);
   File target = File::open(copy.path(), OpenMode::create_private);
   target.write(std::as_bytes(std::span(text.data(), text.size())));
-  target.sync();
-  target.close();
-  return keep(copy.path(), hex(sha256(text)), name);
+  return keep(std::move(target), hex(sha256(text)), name);
 }
 
-std::string stored_file_damage(const fs::path& file, std::string_view digest) {
+void StoreWriter::finish() {
+  if (sync_ != StoreSync::at_end || !wrote_) return;
+  sync_file_system(store_.directory_);
+  wrote_ = false;
+}
+
+std::string stored_file_damage(const fs::path& file, std::string_view digest, TrustChecker& trust) {
   const auto identity = file_identity(file, Links::refuse);
   if (!identity) return fmt::format("its copy {} is missing", quote(file.string()));
-  if (std::string refusal = TrustChecker().refusal(file, *identity); !refusal.empty()) {
-    return refusal;
-  }
+  if (std::string refusal = trust.refusal(file, *identity); !refusal.empty()) return refusal;
   const std::string found = hex(sha256_file(file));
   if (found == digest) return {};
   return fmt::format("its copy {} was changed: its SHA-256 is {}, that of the enabled plugin is {}",
                      quote(file.string()), found, digest);
+}
+
+std::string stored_file_damage(const fs::path& file, std::string_view digest) {
+  TrustChecker trust;
+  return stored_file_damage(file, digest, trust);
 }
 
 }  // namespace grapnel::host

@@ -1,4 +1,4 @@
-#include <grapnel/host/enabled.h>
+#include <grapnel/host/enabling.h>
 
 #include <filesystem>
 #include <set>

@@ -119,6 +119,53 @@ TEST_CASE("a plugin whose copy is gone is damaged") {
   CHECK_THAT(find(world, "ema").note, Contains("grapnel plugin enable ema"));
 }
 
+TEST_CASE("a plugin whose copies were changed or lost is listed as a training would find it") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  const EnabledPlugin plugin = world.enable("ema");
+  const Store store(world.directories);
+  const fs::path copy = store.path_of(plugin.digest, plugin.file);
+  fs::permissions(copy, fs::perms{0600});
+  test::change_library(copy);
+  CHECK(find(world, "ema").state == PluginState::damaged);
+  CHECK_THAT(find(world, "ema").note,
+             Contains("was changed: its SHA-256") && Contains("grapnel plugin enable ema"));
+  world.enable("ema");
+  CHECK(find(world, "ema").state == PluginState::enabled);
+  fs::remove(store.path_of(plugin.manifest_digest, "plugin.json"));
+  CHECK(find(world, "ema").state == PluginState::damaged);
+  CHECK_THAT(find(world, "ema").note,
+             Contains("plugin.json' is missing") && Contains("grapnel plugin enable ema"));
+}
+
+TEST_CASE("a plugin that crashed or failed its probe is a suspect") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  const EnabledPlugin plugin = world.enable("ema");
+  world.dir.write("cache/crashes/ema", "1.0.0\ncrashed (SIGSEGV) in setup\n");
+  ListedPlugin listed = find(world, "ema");
+  CHECK(listed.state == PluginState::suspect);
+  CHECK(listed.crash == "crashed (SIGSEGV) in setup");
+  CHECK_THAT(listed.note, Contains("it crashed (SIGSEGV) in setup the last time it ran") &&
+                              Contains("grapnel plugin disable ema"));
+  const fs::path crasher = fs::path(HOSTILE_DIRECTORY) / "load_crashes/load_crashes.so";
+  for (const char* ending : {".so", ".grapnel.json"}) {
+    fs::copy_file(fs::path(crasher).replace_extension(ending),
+                  world.plugins() / ("load_crashes" + std::string(ending)));
+  }
+  CHECK(find(world, "load_crashes").probe.empty());
+  const Candidate candidate = find_candidate("load_crashes", world.discovery());
+  (void)probe_plugin(candidate, world.directories, {.program = GRAPNEL, .deadline_seconds = 60});
+  listed = find(world, "load_crashes");
+  CHECK(listed.state == PluginState::disabled);
+  CHECK_THAT(listed.probe, Contains("SIGSEGV"));
+  CHECK_THAT(listed.note, Contains("it failed when it was tried: "));
+  world.enable("load_crashes");
+  listed = find(world, "load_crashes");
+  CHECK(listed.state == PluginState::suspect);
+  CHECK_THAT(listed.probe, Contains("SIGSEGV"));
+}
+
 TEST_CASE("shadowed and refused plugins are listed last, with path and reason") {
   const PluginWorld world;
   world.add_plugin("zeta");

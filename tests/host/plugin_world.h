@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include <grapnel/host/discovery.h>
-#include <grapnel/host/enabled.h>
+#include <grapnel/host/enabling.h>
 #include <grapnel/host/inspection.h>
 
 #include "temp_dir.h"

@@ -7,6 +7,7 @@
 
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
+#include <grapnel/base/process.h>
 
 #include "catch.h"
 #include "plugin_world.h"
@@ -158,6 +159,43 @@ TEST_CASE("a copy that cannot be used is not the plugin's fault, and nothing is 
       probe_plugin(candidate, world.directories, {.program = program, .deadline_seconds = 60}),
       Contains("the probe could not start") && Contains("is writable by others"));
   CHECK(recorded_probe(hex(sha256_file(candidate.library)), world.directories) == std::nullopt);
+}
+
+TEST_CASE("a plugin that is tried gets so much memory and no more") {
+  const ProbeResult result = probe_hostile("create_takes_memory");
+  CHECK(result.end == End::failed);
+  CHECK_THAT(result.cause, Contains("there is no memory for the table"));
+}
+
+TEST_CASE("a process that a plugin detaches is ended with the probe") {
+  const ProbeResult result = probe_hostile("create_leaves_process");
+  INFO(result.cause << result.error_tail);
+  REQUIRE(result.error_tail.starts_with("left "));
+  CHECK_FALSE(process_exists(std::stoll(result.error_tail.substr(5))));
+}
+
+TEST_CASE("only what would end a training stops one") {
+  const auto stops = [](const std::string& name) { return probe_hostile(name).stops_trainings(); };
+  for (const char* name : {"load_crashes", "load_exits", "init_refuses", "entry_short"}) {
+    INFO(name);
+    CHECK(stops(name));
+  }
+  for (const char* name : {"witness", "create_changes_process", "destructor_crashes"}) {
+    INFO(name);
+    CHECK_FALSE(stops(name));
+  }
+}
+
+TEST_CASE("probes that fail are found without reading those that passed") {
+  const PluginWorld world;
+  const fs::path bad = fs::path(HOSTILE_DIRECTORY) / "load_crashes/load_crashes.so";
+  (void)probe(world, world.add_plugin("ema"));
+  CHECK(recorded_failures(world.directories).empty());
+  const ProbeResult result = probe(world, bad);
+  const auto failures = recorded_failures(world.directories);
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0].digest == result.digest);
+  CHECK(failures[0].step == "loading it");
 }
 
 TEST_CASE("a probe leaves nothing but its record") {

@@ -66,8 +66,25 @@ TEST_CASE("a library that makes the loader load something by a path is refused w
                                            Contains("by a path (DT_NEEDED)") &&
                                            Contains("could change unseen"));
   CHECK_THAT(refused("searches_origin"), Contains("it searches libraries in '$ORIGIN'"));
+  CHECK_THAT(refused("searches_by_rpath"), Contains("it searches libraries in '/opt/plugins'"));
+  CHECK_THAT(refused("needs_relative"),
+             Contains("it needs the library 'sub/libhostile_relative.so'"));
   CHECK_THAT(refused("loads_auditor"), Contains("(DT_AUDIT libspy.so)"));
+  CHECK_THAT(refused("filters_library"), Contains("(DT_FILTER libhostile_missing.so.7)"));
+  CHECK_THAT(refused("helps_library"), Contains("(DT_AUXILIARY libhostile_missing.so.7)"));
   CHECK(refused("unsealed").empty());
+}
+
+TEST_CASE("what a library is linked with besides the C library and the runtimes is told") {
+  LibraryFacts facts;
+  facts.needed = {"libc.so.6",       "libm.so.6",   "libdl.so.2",
+                  "libpthread.so.0", "librt.so.1",  "ld-linux-x86-64.so.2",
+                  "libgcc_s.so.1",   "libz.so.1",   "libstdc++.so.6",
+                  "libcrypto.so.3",  "libmvec.so.1"};
+  CHECK(linked_libraries(facts) ==
+        std::vector<std::string>{"libz.so.1", "libcrypto.so.3", "libmvec.so.1"});
+  CHECK(linked_libraries(read_library_file(LINKS_LIBTORCH)) ==
+        std::vector<std::string>{"libtorch_cpu.so"});
 }
 
 TEST_CASE("the unwinder of other languages is no C++ runtime of the host's") {

@@ -1,5 +1,7 @@
 #include <grapnel/host/store.h>
 
+#include <sys/stat.h>
+
 #include <chrono>
 #include <filesystem>
 
@@ -104,6 +106,56 @@ TEST_CASE("stored copies unused for 30 days are removed, and half-written ones")
   CHECK(fs::file_time_type::clock::now() - fs::last_write_time(needed) < std::chrono::hours(1));
   (void)disable_plugin("ema", world.directories);
   CHECK_FALSE(fs::exists(manifest));
+}
+
+TEST_CASE("what an interrupted enable left behind is removed by the next") {
+  const PluginWorld world;
+  world.add_plugin("ema");
+  const fs::path half = world.dir.write("data/store/.tmp-put-0123", "x");
+  for (const char* directory : {"data", "data/store"}) {
+    fs::permissions(world.dir / directory, fs::perms::owner_all);
+  }
+  const fs::path record = world.dir.write("config/.plugins.json.tmp-4194305-0-1", "x");
+  fs::permissions(world.dir / "config", fs::perms::owner_all);
+  world.enable("ema");
+  CHECK_FALSE(fs::exists(half));
+  CHECK_FALSE(fs::exists(record));
+}
+
+TEST_CASE("locks of store and record are their owner's alone, whatever the umask") {
+  const PluginWorld world;
+  const fs::path store_lock = world.directories.data / "store.lock";
+  const fs::path record_lock = world.directories.config / "plugins.json.lock";
+  const auto mode = [](const fs::path& file) { return fs::status(file).permissions(); };
+  const mode_t before = umask(0);
+  world.add_plugin("ema");
+  fs::permissions(world.plugins(), fs::perms{0755});
+  for (const char* file : {"ema.so", "ema.grapnel.json"}) {
+    fs::permissions(world.plugins() / file, fs::perms{0644});
+  }
+  world.enable("ema");
+  umask(before);
+  CHECK(mode(store_lock) == fs::perms{0600});
+  CHECK(mode(record_lock) == fs::perms{0600});
+  fs::permissions(store_lock, fs::perms{0666});  // of an earlier release
+  fs::permissions(record_lock, fs::perms{0666});
+  world.enable("ema");
+  CHECK(mode(store_lock) == fs::perms{0600});
+  CHECK(mode(record_lock) == fs::perms{0600});
+}
+
+TEST_CASE("many files are stored with one wait for the disk") {
+  const PluginWorld world;
+  const Store store(world.directories);
+  StoreWriter writer(store, StoreSync::at_end);
+  std::vector<StoredFile> files;
+  for (int i = 0; i < 20; ++i) files.push_back(writer.put_text(std::to_string(i), "plugin.json"));
+  writer.finish();
+  for (const StoredFile& file : files) {
+    CHECK_FALSE(file.was_intact);
+    CHECK(stored_file_damage(file.path, file.digest).empty());
+  }
+  CHECK(writer.put_text("7", "plugin.json").was_intact);
 }
 
 TEST_CASE("a store that others can write is not used") {

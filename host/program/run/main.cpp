@@ -14,14 +14,15 @@
 #include "commands.h"
 #include "output.h"
 #include "plugin_watch.h"
+#include "probe_child.h"
 #include "run_log.h"
 #include "usage.h"
 
 namespace grapnel::program {
 namespace {
 
-constexpr void (*kCommands[])(CLI::App&, Context&) = {add_fit, add_validate, add_test, add_predict,
-                                                      add_callbacks};
+constexpr void (*kCommands[])(CLI::App&, Context&) = {add_fit,     add_validate,  add_test,
+                                                      add_predict, add_callbacks, add_probe_child};
 
 int run(std::vector<std::string> arguments) {
   Context context;

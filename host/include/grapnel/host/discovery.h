@@ -27,7 +27,8 @@ struct HostDirectories {
   std::filesystem::path project;    // its .grapnel/plugins is searched; the working directory
   std::filesystem::path installed;  // plugins installed with grapnel: <prefix>/lib/grapnel/plugins
 
-  // The user's directories (XDG on Linux), the working directory, and those of this installation.
+  // The user's directories (XDG on Linux), the working directory, and those of this installation. A
+  // user without a home gets some that can't exist.
   [[nodiscard]] static HostDirectories of_this_user();
 };
 

@@ -47,6 +47,7 @@ struct EnabledPlugins {
   // Every drop-in of the search path (Discovery::drop_ins()) counts as enabled, except `disabled`.
   bool trust_all_drop_ins = false;
 
+  // nullptr: not enabled. Looks through all.
   [[nodiscard]] const EnabledPlugin* find(std::string_view id) const noexcept;
   [[nodiscard]] bool is_disabled(std::string_view id) const noexcept;
   // Of libraries and manifests: what the store must keep.
@@ -60,29 +61,6 @@ struct EnabledPlugins {
 // writable by others.
 [[nodiscard]] EnabledPlugins read_enabled(const HostDirectories& directories);
 
-// The result of enable_plugin().
-struct EnableResult {
-  enum class Action : std::uint8_t { enabled, updated, unchanged };
-  Action action = Action::enabled;
-  EnabledPlugin plugin;
-  std::string previous_version;  // of an update
-  // Plugins of other ids whose place it took, as EnabledPlugin::describe() names them.
-  std::vector<std::string> replaced;
-};
-
-// Whether a plugin may take the place of enabled ones whose ids it calls former ids of its own.
-enum class Replace : std::uint8_t { no, yes };
-
-// "enabled", "updated", "unchanged"
-[[nodiscard]] std::string_view to_string(EnableResult::Action action) noexcept;
-
-// Copies the candidate into the store and records it, replacing the plugin with its id. PluginError
-// when it is refused, shadowed, or changed since it was examined, and when it would replace a plugin
-// of another id without Replace::yes.
-[[nodiscard]] EnableResult enable_plugin(const Candidate& candidate,
-                                         const HostDirectories& directories,
-                                         Replace replace = Replace::no);
-
 enum class DisableResult : std::uint8_t {
   disabled,   // it was enabled; its copy stays in the store for 30 days, for running trainings
   noted,      // it was not enabled; runs no longer mention it
@@ -91,12 +69,24 @@ enum class DisableResult : std::uint8_t {
 // "disabled", "noted", "unchanged"
 [[nodiscard]] std::string_view to_string(DisableResult result) noexcept;
 
-// Accepts any id: only the caller knows whether a plugin has it.
+// Accept any id: only the caller knows whether a plugin has it. One result for each id; IoError that
+// names the variables to set when the record can't be written.
+[[nodiscard]] std::vector<DisableResult> disable_plugins(const std::vector<std::string>& ids,
+                                                         const HostDirectories& directories);
 [[nodiscard]] DisableResult disable_plugin(std::string_view id, const HostDirectories& directories);
 
-// The manifest of an enabled plugin, from its copy. PluginError when it is missing or was changed.
+// The manifest of an enabled plugin, from its copy. PluginError when it is missing, was changed, or is
+// another plugin's.
 [[nodiscard]] std::shared_ptr<const Manifest> read_enabled_manifest(const EnabledPlugin& plugin,
                                                                     const Store& store);
+// The same; `trust` remembers directories from call to call.
+[[nodiscard]] std::shared_ptr<const Manifest> read_enabled_manifest(const EnabledPlugin& plugin,
+                                                                    const Store& store,
+                                                                    TrustChecker& trust);
+// Why a training can't take the plugin from its copies, as the end of a sentence, with what to do;
+// empty when it can. Reads both.
+[[nodiscard]] std::string enabled_plugin_damage(const EnabledPlugin& plugin, const Store& store,
+                                                TrustChecker& trust);
 
 // A file's device, inode, size and times in one text.
 [[nodiscard]] std::string file_stamp(const FileIdentity& identity);

@@ -23,6 +23,10 @@ namespace grapnel::host {
 [[nodiscard]] Candidate find_candidate(const std::string& argument,
                                        const DiscoveryOptions& options);
 
+// Several, with one search.
+[[nodiscard]] std::vector<Candidate> find_candidates(const std::vector<std::string>& arguments,
+                                                     const DiscoveryOptions& options);
+
 struct Inspection {
   PluginState state = PluginState::disabled;
   std::string note;                          // what to know about the state

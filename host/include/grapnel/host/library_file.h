@@ -51,6 +51,10 @@ struct LibraryFacts {
 // Those of `names` that belong to LibTorch (libtorch_cpu.so, libc10.so, ...).
 [[nodiscard]] std::vector<std::string> libtorch_libraries(const std::vector<std::string>& names);
 
+// Those it is linked with besides the C library, the compilers' runtimes and the loader: the store does
+// not pin them.
+[[nodiscard]] std::vector<std::string> linked_libraries(const LibraryFacts& facts);
+
 // Whether it needs a library of LibTorch, or a symbol of its namespaces.
 [[nodiscard]] bool needs_libtorch(const LibraryFacts& facts);
 

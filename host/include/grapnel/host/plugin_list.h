@@ -18,12 +18,13 @@ enum class PluginState : std::uint8_t {
   disabled,      // discovered, not enabled
   update_waits,  // enabled; the file in the search path differs from the copy that runs
   missing,       // enabled; its file is gone or unreachable, the copy runs
-  damaged,       // enabled; the copy in the store is missing or was changed: runs refuse to start
+  suspect,       // enabled; it ended a run, or did not pass when it was tried (suspicion.h)
+  damaged,       // enabled; a copy in the store is missing or was changed: runs refuse to start
   shadowed,      // another plugin of the same id comes first in the search path
   refused,       // can't be used
 };
 
-// "enabled", "disabled", "update waits", "missing", "damaged", "shadowed", "refused"
+// "enabled", "disabled", "update waits", "missing", "suspect", "damaged", "shadowed", "refused"
 [[nodiscard]] std::string_view to_string(PluginState state) noexcept;
 
 struct ListedPlugin {
@@ -38,6 +39,8 @@ struct ListedPlugin {
   SearchOrigin origin = SearchOrigin::user;
   std::string digest;      // of the enabled copy; empty when not enabled
   std::string enabled_at;  // empty when not enabled
+  std::string crash;       // Suspicion::crash
+  std::string probe;       // Suspicion::probe
   std::string note;        // why it is refused, the new version, what to do
 
   // The id; the file's name where there is none.

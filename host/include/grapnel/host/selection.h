@@ -7,8 +7,8 @@
 //   --no-plugin ID                       removes one; accepts former ids
 //
 // An enabled plugin runs in the version that was enabled, even if its file has changed since; one
-// named by its file runs as that file. Every selected plugin is in the store when this returns;
-// loader.h verifies it again. The order depends only on ids and their before/after, so it is the
+// named by its file runs as that file. Every selected plugin is in the store when this returns, or in a
+// private directory where the store can't be written, which the log says; loader.h verifies it again. The order depends only on ids and their before/after, so it is the
 // same on every machine.
 #pragma once
 
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <grapnel/base/error.h>
+#include <grapnel/base/files.h>
 #include <grapnel/host/discovery.h>
 #include <grapnel/host/manifest.h>
 
@@ -47,6 +48,9 @@ struct PluginSelection {
   // One line each, for the log: a discovered plugin that is not enabled, with the command that
   // enables it; an available update; a plugin that runs although its file is gone.
   std::vector<std::string> notices;
+  // Where the store can't be written: the copies of those that are in no store, removed with the last
+  // selection that has them. A plugin needs its copy until it is loaded.
+  std::shared_ptr<const TemporaryDirectory> private_copies{};
 };
 
 // PluginError when a named plugin is unknown (with the nearest id), refused, or can't run in this

@@ -1,0 +1,445 @@
+#include <grapnel/host/enabling.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <grapnel/base/digest.h>
+#include <grapnel/base/error.h>
+#include <grapnel/base/text.h>
+#include <grapnel/host/crash_note.h>
+#include <grapnel/host/library_file.h>
+#include <grapnel/host/order.h>
+
+#include "copied_manifest.h"
+#include "descriptions.h"
+#include "enabled_file.h"
+#include "platform.h"
+#include "private_directory.h"
+#include "unwritable_home.h"
+#include "utc_time.h"
+
+namespace grapnel::host {
+namespace {
+
+constexpr unsigned max_probes_at_once = 8;
+constexpr std::size_t max_probed_together = 16;
+// More files than these are written to the disk together.
+constexpr std::size_t few_candidates = 4;
+
+[[noreturn]] void refuse(const Candidate& candidate, const std::string& reason) {
+  throw PluginError(fmt::format("cannot enable plugin {}: {}", candidate.describe(), reason),
+                    {candidate.summary.id, candidate.summary.version, {}, {}});
+}
+
+bool stands_for(const Manifest& manifest, const std::string& id) {
+  return id == manifest.id || std::ranges::find(manifest.aliases, id) != manifest.aliases.end();
+}
+
+OrderedItem order_item(const Manifest& manifest) {
+  return {manifest.id, manifest.aliases, manifest.before, manifest.after};
+}
+
+// Why the plugins can't be ordered; empty when they can.
+std::string contradiction(const std::vector<OrderedItem>& items) {
+  try {
+    (void)plugin_order(items);
+    return {};
+  } catch (const PluginError& error) {
+    return error.what();
+  }
+}
+
+// One candidate on its way into the record.
+struct Attempt {
+  const Candidate* candidate = nullptr;
+  EnableOutcome outcome{};
+  std::string probed_digest{};  // of the library that was tried; empty: none was
+  bool needs_probe = false;
+  std::shared_ptr<const Manifest> manifest{};
+  bool copies_were_intact = false;
+
+  [[nodiscard]] bool is_alive() const noexcept { return outcome.failure == nullptr; }
+  EnableResult& result() noexcept { return outcome.result; }
+};
+
+// Runs a step; what it throws is the attempt's failure.
+template <class Step>
+void take(Attempt& attempt, Step step) {
+  if (!attempt.is_alive()) return;
+  try {
+    step(attempt);
+  } catch (...) {
+    attempt.outcome.failure = std::current_exception();
+  }
+}
+
+class Enabling {
+ public:
+  Enabling(const std::vector<Candidate>& candidates, const HostDirectories& directories,
+           const EnableOptions& options)
+      : directories_(directories), options_(options), store_(directories) {
+    attempts_.reserve(candidates.size());
+    for (const Candidate& candidate : candidates) attempts_.push_back({.candidate = &candidate});
+  }
+
+  std::vector<EnableOutcome> run() {
+    require_writable();
+    for (Attempt& attempt : attempts_) take(attempt, [&](Attempt& a) { examine(a); });
+    probe();
+    copy();
+    if (std::ranges::any_of(attempts_, &Attempt::is_alive)) record();
+    std::vector<EnableOutcome> outcomes;
+    for (Attempt& attempt : attempts_) outcomes.push_back(std::move(attempt.outcome));
+    return outcomes;
+  }
+
+ private:
+  // Before anything is tried. A record that is damaged throws too.
+  void require_writable() const {
+    (void)read_enabled(directories_);
+    try {
+      store_.require_writable();
+    } catch (const IoError& error) {
+      throw_unwritable("keep plugins in", directories_.data, error);
+    }
+    try {
+      make_private_directory(directories_.config);
+    } catch (const IoError& error) {
+      throw_unwritable("record plugins in", directories_.config, error);
+    }
+  }
+
+  void examine(Attempt& attempt) {
+    const Candidate& candidate = *attempt.candidate;
+    if (!candidate.refused.empty()) refuse(candidate, candidate.refused);
+    if (!candidate.shadowed_by.empty()) {
+      refuse(candidate,
+             fmt::format("another plugin {} comes first in the search path, {}; enable this "
+                         "one by its file's path",
+                         quote(candidate.summary.id), quote(candidate.shadowed_by.string())));
+    }
+    const LibraryFacts facts = read_library_file(candidate.library);
+    attempt.result().links = linked_libraries(facts);
+    if (options_.probe.program.empty()) return;
+    const std::string digest = hex(sha256_file(candidate.library));
+    const std::optional<ProbeResult> known = recorded_probe(digest, directories_);
+    // Libraries that it links may have changed, and a failure may have been that of a moment.
+    attempt.needs_probe = !known || !attempt.result().links.empty() || known->stops_trainings() ||
+                          known->manifest_digest != hex(sha256(read_manifest(candidate)->text));
+    if (!attempt.needs_probe) judge(attempt, *known);
+  }
+
+  void probe() {
+    const std::vector<Group> groups = waiting_groups();
+    if (groups.empty()) return;
+    const OrphanTrap orphans;  // one for all
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < groups.size(); i = next++) try_out(groups[i]);
+    };
+    const std::size_t count = std::min<std::size_t>(groups.size(), probes_at_once());
+    std::vector<std::thread> others;
+    for (std::size_t i = 1; i < count; ++i) others.emplace_back(work);
+    work();
+    for (std::thread& other : others) other.join();
+  }
+
+  // To be tried in one process; each again alone unless all pass.
+  using Group = std::vector<Attempt*>;
+
+  static unsigned probes_at_once() {
+    return std::clamp(std::thread::hardware_concurrency(), 1U, max_probes_at_once);
+  }
+
+  std::vector<Group> waiting_groups() {
+    Group together;
+    std::vector<Group> groups;
+    for (Attempt& attempt : attempts_) {
+      if (!attempt.is_alive() || !attempt.needs_probe) continue;
+      // One that links others may need another program, and its failure is likelier.
+      if (attempt.result().links.empty()) {
+        together.push_back(&attempt);
+      } else {
+        groups.push_back({&attempt});
+      }
+    }
+    const std::size_t size =
+        std::clamp<std::size_t>(together.size() / (2 * probes_at_once()), 1, max_probed_together);
+    for (std::size_t i = 0; i < together.size(); i += size) {
+      const auto begin = together.begin() + static_cast<std::ptrdiff_t>(i);
+      const std::size_t count = std::min(size, together.size() - i);
+      groups.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(count));
+    }
+    return groups;
+  }
+
+  void try_out(const Group& group) const {
+    if (group.size() > 1 && pass_together(group)) return;
+    for (Attempt* attempt : group) {
+      take(*attempt, [&](Attempt& a) { try_out(a); });
+    }
+  }
+
+  [[nodiscard]] bool pass_together(const Group& group) const {
+    std::vector<const Candidate*> candidates;
+    for (const Attempt* attempt : group) candidates.push_back(attempt->candidate);
+    try {
+      const auto results = probe_together(candidates, directories_, options_.probe);
+      for (std::size_t i = 0; i < results.size(); ++i) judge(*group[i], results[i]);
+      return !results.empty();
+    } catch (const Error&) {
+      return false;  // whose fault it is, is found one by one
+    }
+  }
+
+  void try_out(Attempt& attempt) const {
+    try {
+      judge(attempt, probe_plugin(*attempt.candidate, directories_, options_.probe));
+    } catch (const PluginError&) {  // refused, or changed since it was examined
+      throw;
+    } catch (const Error& error) {  // not tried, which is not its fault
+      if (options_.force == Force::no) {
+        refuse(*attempt.candidate,
+               fmt::format("{}; to enable it without a try: grapnel plugin enable --force {}",
+                           error.what(), attempt.candidate->label()));
+      }
+      attempt.result().concerns.push_back(fmt::format("it was not tried: {}", error.what()));
+    }
+  }
+
+  void judge(Attempt& attempt, const ProbeResult& probe) const {
+    attempt.probed_digest = probe.digest;
+    if (probe.ok()) return;
+    const std::string cause = printable(probe.cause);
+    if (!probe.stops_trainings()) {
+      attempt.result().concerns.push_back(cause);
+    } else if (options_.force == Force::yes) {
+      attempt.result().concerns.push_back(
+          fmt::format("trainings with it will fail as it did when it was tried: {}", cause));
+    } else {
+      refuse(*attempt.candidate,
+             fmt::format("it failed when it was tried in a process of its own: {}; every training "
+                         "with it would fail; to enable it all the same: grapnel plugin enable "
+                         "--force {}",
+                         cause, attempt.candidate->label()));
+    }
+  }
+
+  void copy() {
+    StoreWriter writer(store_,
+                       attempts_.size() > few_candidates ? StoreSync::at_end : StoreSync::each);
+    for (Attempt& attempt : attempts_) take(attempt, [&](Attempt& a) { copy(a, writer); });
+    writer.finish();
+  }
+
+  static void copy(Attempt& attempt, StoreWriter& writer) {
+    const Candidate& candidate = *attempt.candidate;
+    const StoredFile library = writer.put_library(candidate);
+    if (!attempt.probed_digest.empty() && attempt.probed_digest != library.digest) {
+      refuse(candidate, "it changed since it was tried; check it and repeat the command");
+    }
+    attempt.manifest = manifest_of_copy(candidate, library);
+    const Manifest& manifest = *attempt.manifest;
+    const StoredFile text = writer.put_text(manifest.text, stored_manifest_name);
+    attempt.copies_were_intact = library.was_intact && text.was_intact;
+    attempt.result().plugin = {
+        .id = manifest.id,
+        .version = manifest.version,
+        .digest = library.digest,
+        .manifest_digest = text.digest,
+        .file = library.path.filename().string().substr(library.digest.size() + 1),
+        .origin = candidate.library,
+        .origin_stamp = file_stamp(candidate.identity),
+        .enabled_at = utc_now()};
+  }
+
+  void record() {
+    edit_enabled_file(directories_, [&](EnabledPlugins& enabled) {
+      check_order(enabled);
+      Record record(enabled);
+      for (Attempt& attempt : attempts_) {
+        take(attempt, [&](Attempt& a) { record.add(a, options_.replace); });
+      }
+      return std::ranges::any_of(attempts_, &Attempt::is_alive);
+    });
+    for (Attempt& attempt : attempts_) {
+      if (attempt.is_alive() && attempt.result().action == EnableResult::Action::updated) {
+        forget_crash(attempt.manifest->id, directories_);
+      }
+    }
+  }
+
+  // The record with its plugins by id.
+  class Record {
+   public:
+    explicit Record(EnabledPlugins& enabled)
+        : enabled_(enabled), disabled_(enabled.disabled.begin(), enabled.disabled.end()) {
+      find_places();
+    }
+
+    void add(Attempt& attempt, Replace replace) {
+      const Manifest& manifest = *attempt.manifest;
+      EnableResult& result = attempt.result();
+      std::vector<std::size_t> places = places_of(manifest);
+      for (const std::size_t place : places) {
+        const EnabledPlugin& other = enabled_.plugins[place];
+        if (other.id == manifest.id) continue;
+        if (replace == Replace::no) refuse_to_replace(manifest, other);
+        result.replaced.push_back(other.describe());
+      }
+      if (disabled_.erase(manifest.id) > 0) std::erase(enabled_.disabled, manifest.id);
+      if (places.empty()) {
+        places_.emplace(manifest.id, enabled_.plugins.size());
+        enabled_.plugins.push_back(result.plugin);
+        return;
+      }
+      EnabledPlugin& old = enabled_.plugins[places.front()];
+      const bool is_same = old.id == manifest.id && old.digest == result.plugin.digest &&
+                           old.manifest_digest == result.plugin.manifest_digest;
+      result.action = !is_same                     ? EnableResult::Action::updated
+                      : attempt.copies_were_intact ? EnableResult::Action::unchanged
+                                                   : EnableResult::Action::repaired;
+      result.previous_version = old.version;
+      if (is_same) result.plugin.enabled_at = old.enabled_at;
+      old = result.plugin;
+      // A plugin that was enabled under two of its names is recorded once.
+      for (std::size_t i = places.size(); i-- > 1;) {
+        enabled_.plugins.erase(enabled_.plugins.begin() + static_cast<std::ptrdiff_t>(places[i]));
+      }
+      if (!result.replaced.empty()) find_places();
+    }
+
+   private:
+    void find_places() {
+      places_.clear();
+      for (std::size_t i = 0; i < enabled_.plugins.size(); ++i) {
+        places_.emplace(enabled_.plugins[i].id, i);
+      }
+    }
+
+    // Of the plugin and those whose ids it calls former ones of its own, ascending.
+    [[nodiscard]] std::vector<std::size_t> places_of(const Manifest& manifest) const {
+      std::vector<std::size_t> places;
+      const auto add = [&](const std::string& id) {
+        if (const auto place = places_.find(id); place != places_.end()) {
+          places.push_back(place->second);
+        }
+      };
+      add(manifest.id);
+      for (const std::string& alias : manifest.aliases) add(alias);
+      std::ranges::sort(places);
+      places.erase(std::ranges::unique(places).begin(), places.end());
+      return places;
+    }
+
+    // Its settings and its states in checkpoints would go to the new plugin.
+    [[noreturn]] static void refuse_to_replace(const Manifest& manifest,
+                                               const EnabledPlugin& other) {
+      throw PluginError(
+          fmt::format(
+              "plugin '{}' {} was not enabled: it says that '{}' is a former id of its own, and "
+              "plugin {} is enabled under that id; to put it in that place, settings and states "
+              "included: grapnel plugin enable --replace {}",
+              manifest.id, manifest.version, other.id, other.describe(), manifest.id),
+          {manifest.id, manifest.version, {}, {}});
+    }
+
+    EnabledPlugins& enabled_;
+    std::unordered_set<std::string> disabled_;
+    std::unordered_map<std::string, std::size_t> places_;
+  };
+
+  // Refuses those with which the plugins can't be ordered.
+  void check_order(const EnabledPlugins& enabled) {
+    std::vector<OrderedItem> items = order_items(enabled);
+    if (contradiction(with_all(items)).empty() || !contradiction(items).empty()) return;
+    for (Attempt& attempt : attempts_) {
+      take(attempt, [&](Attempt& a) {
+        std::vector<OrderedItem> with_it = items;
+        put(with_it, *a.manifest);
+        const std::string reason = contradiction(with_it);
+        if (!reason.empty()) refuse_order(a, reason);
+        items = std::move(with_it);
+      });
+    }
+  }
+
+  void refuse_order(Attempt& attempt, const std::string& reason) const {
+    if (options_.force == Force::yes) {
+      attempt.result().concerns.push_back("every training will fail: " + reason);
+      return;
+    }
+    refuse(
+        *attempt.candidate,
+        fmt::format("with it every training would fail: {}, or disable one of them; to enable it "
+                    "all the same: grapnel plugin enable --force {}",
+                    reason, attempt.candidate->label()));
+  }
+
+  [[nodiscard]] std::vector<OrderedItem> order_items(const EnabledPlugins& enabled) const {
+    TrustChecker trust;
+    std::vector<OrderedItem> items;
+    for (const EnabledPlugin& plugin : enabled.plugins) {
+      try {
+        items.push_back(order_item(*read_enabled_manifest(plugin, store_, trust)));
+      } catch (const Error&) {  // damaged: reported where it is used
+      }
+    }
+    return items;
+  }
+
+  [[nodiscard]] std::vector<OrderedItem> with_all(std::vector<OrderedItem> items) const {
+    std::unordered_set<std::string_view> replaced;
+    for (const Attempt& attempt : attempts_) {
+      if (!attempt.is_alive()) continue;
+      replaced.insert(attempt.manifest->id);
+      replaced.insert(attempt.manifest->aliases.begin(), attempt.manifest->aliases.end());
+    }
+    std::erase_if(items, [&](const OrderedItem& item) { return replaced.contains(item.id); });
+    for (const Attempt& attempt : attempts_) {
+      if (attempt.is_alive()) items.push_back(order_item(*attempt.manifest));
+    }
+    return items;
+  }
+
+  // In the place of those that it stands for.
+  static void put(std::vector<OrderedItem>& items, const Manifest& manifest) {
+    std::erase_if(items, [&](const OrderedItem& item) { return stands_for(manifest, item.id); });
+    items.push_back(order_item(manifest));
+  }
+
+  const HostDirectories& directories_;
+  const EnableOptions& options_;
+  const Store store_;
+  std::vector<Attempt> attempts_;
+};
+
+}  // namespace
+
+std::string_view to_string(EnableResult::Action action) noexcept {
+  return enum_text(action);
+}
+
+std::vector<EnableOutcome> enable_plugins(const std::vector<Candidate>& candidates,
+                                          const HostDirectories& directories,
+                                          const EnableOptions& options) {
+  return Enabling(candidates, directories, options).run();
+}
+
+EnableResult enable_plugin(const Candidate& candidate, const HostDirectories& directories,
+                           Replace replace) {
+  EnableOutcome outcome = enable_plugins({candidate}, directories, {.replace = replace}).front();
+  if (outcome.failure) std::rethrow_exception(outcome.failure);
+  return std::move(outcome.result);
+}
+
+}  // namespace grapnel::host

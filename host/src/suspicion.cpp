@@ -1,0 +1,51 @@
+#include <grapnel/host/suspicion.h>
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include <grapnel/base/text.h>
+#include <grapnel/host/crash_note.h>
+#include <grapnel/host/enabled.h>
+
+namespace grapnel::host {
+namespace {
+
+std::string text_of(const std::unordered_map<std::string, std::string>& causes,
+                    const std::string& key) {
+  const auto cause = causes.find(key);
+  return cause == causes.end() ? std::string() : cause->second;
+}
+
+}  // namespace
+
+std::string Suspicion::to_string() const {
+  std::vector<std::string> parts;
+  if (!crash.empty()) parts.push_back(fmt::format("it {} the last time it ran", crash));
+  if (!probe.empty()) parts.push_back("it failed when it was tried: " + probe);
+  return join(parts, "; ");
+}
+
+Suspicions::Suspicions(const HostDirectories& directories) : directories_(directories) {
+  for (const ProbeResult& result : recorded_failures(directories)) {
+    if (!result.stops_trainings()) continue;
+    by_digest_.emplace(result.digest, printable(result.cause));
+    by_stamp_.emplace(result.origin_stamp, printable(result.cause));
+  }
+}
+
+Suspicion Suspicions::of(std::string_view id, std::string_view version,
+                         const std::string& digest) const {
+  Suspicion suspicion{.crash = {}, .probe = text_of(by_digest_, digest)};
+  if (const auto note = read_crash_note(id, directories_);
+      note && note->version == printable(version)) {
+    suspicion.crash = note->what;
+  }
+  return suspicion;
+}
+
+Suspicion Suspicions::of(const Candidate& candidate) const {
+  return {.crash = {}, .probe = text_of(by_stamp_, file_stamp(candidate.identity))};
+}
+
+}  // namespace grapnel::host

@@ -1,0 +1,4 @@
+/* It is an auxiliary filter of another library, which the loader loads with it. */
+#include "hostile.h"
+
+HOSTILE_PLUGIN(hostile_create)
