@@ -9,6 +9,8 @@
 #include <grapnel/bridge/plugin_callback.h>
 #include <grapnel/dispatcher.h>
 
+#include "unmet_orders.h"
+
 namespace grapnel::program {
 namespace {
 
@@ -38,8 +40,13 @@ std::string reason_of(const Session& session, const CallbackHandle& handle) {
   if (plugin == nullptr) return "";
   for (const host::SelectedPlugin& selected : session.selection().plugins) {
     if (selected.manifest->id != plugin->site().plugin) continue;
-    return selected.order_reason.empty() ? selected.reason
-                                         : selected.reason + ", " + selected.order_reason;
+    std::string reason = selected.reason;
+    if (!selected.order_reason.empty()) reason += ", " + selected.order_reason;
+    for (const UnmetOrder& unmet :
+         unmet_orders(session.trainer().callbacks(), session.selection())) {
+      if (unmet.plugin == selected.manifest->id) reason += "; it " + unmet.text;
+    }
+    return reason;
   }
   return "";
 }
@@ -62,7 +69,7 @@ std::vector<std::string> receivers_of(const Session& session, Hook hook) {
       names.push_back("module");
       module_named = true;
     }
-    names.push_back(label_of(*receiver.callback));
+    names.push_back(printable(label_of(*receiver.callback)));
   }
   if (!module_named) names.push_back("module");
   return names;
@@ -83,8 +90,9 @@ std::string explain_text(const Session& session) {
   TextTable callbacks({"", "callback", "origin", "source", "reason"});
   std::size_t number = 0;
   for (const CallbackHandle& handle : session.trainer().callbacks()) {
-    callbacks.add({std::to_string(++number), label_of(*handle.callback), origin_of(handle),
-                   printable(handle.source), printable(why_there(session, handle))});
+    callbacks.add({std::to_string(++number), printable(label_of(*handle.callback)),
+                   origin_of(handle), printable(handle.source),
+                   printable(why_there(session, handle))});
   }
   TextTable hooks({"hook", "called, in this order"});
   for (std::size_t hook = 0; hook < kHookCount; ++hook) {

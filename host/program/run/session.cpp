@@ -15,6 +15,7 @@
 #include <grapnel/callbacks/model_checkpoint.h>
 #include <grapnel/callbacks/progress_bar.h>
 #include <grapnel/host/crash_note.h>
+#include <grapnel/host/suspicion.h>
 #include <grapnel/prediction_file.h>
 #include <grapnel/terminal_progress.h>
 
@@ -25,6 +26,7 @@
 #include "run_directory.h"
 #include "run_log.h"
 #include "signals.h"
+#include "unmet_orders.h"
 
 namespace grapnel::program {
 namespace {
@@ -82,14 +84,20 @@ Session::Session(const RunRequest& request) : request_(request) {
 // A plugin that ended the last process is the first suspect when this one ends too.
 void Session::tell_of_crashes() const {
   const auto directories = host::HostDirectories::of_this_user();
+  const host::Suspicions suspicions(directories);
   for (const host::SelectedPlugin& plugin : selection_.plugins) {
     const std::string& id = plugin.manifest->id;
-    const auto crash = host::read_crash_note(id, directories);
-    if (!crash || crash->version != printable(plugin.manifest->version)) continue;
-    log_warning(
-        "plugin {} {} {} the last time it ran; to run without it: --no-plugin {}; to resume what it "
-        "ended: grapnel fit --ckpt last",
-        quote(id), crash->version, crash->what, id);
+    const std::string version = printable(plugin.manifest->version);
+    const host::Suspicion suspicion = suspicions.of(id, plugin.manifest->version, plugin.digest);
+    if (!suspicion.crash.empty()) {
+      log_warning(
+          "plugin {} {} {} the last time it ran; to run without it: --no-plugin {}; to resume what "
+          "it ended: grapnel fit --ckpt last",
+          quote(id), version, suspicion.crash, id);
+    } else if (!suspicion.probe.empty()) {
+      log_warning("plugin {} {} failed when it was tried: {}; to run without it: --no-plugin {}",
+                  quote(id), version, suspicion.probe, id);
+    }
   }
 }
 
@@ -172,6 +180,12 @@ void Session::make_parts() {
     callbacks.insert(callbacks.begin(), record_);
   }
   trainer_ = std::make_unique<Trainer>(std::move(options), std::move(callbacks));
+  for (const UnmetOrder& unmet : unmet_orders(trainer_->callbacks(), selection_)) {
+    log_warning(
+        "plugin {} {}: plugins are called after the callbacks of run.json, and before those "
+        "that write checkpoints; see --explain",
+        quote(unmet.plugin), unmet.text);
+  }
 }
 
 std::vector<CallbackHandle> Session::make_callbacks() {

@@ -114,10 +114,85 @@ TEST_CASE("a plugin that fails ends the run by name, or is disabled when its use
 TEST_CASE("a plugin that refuses to start has the exit code of a refused plugin") {
   const Trainee user;
   user.drop_in("init_refuses");
-  user.run({"plugin", "enable", "init_refuses"});
+  user.run({"plugin", "enable", "--force", "init_refuses"});
   const ProcessResult refused = user.fit(1);
   CHECK(refused.exit_code == 4);
+  CHECK_THAT(refused.error, Contains("plugin 'init_refuses' 0.1.0 failed when it was tried: ") &&
+                                Contains("to run without it: --no-plugin init_refuses"));
   CHECK_THAT(refused.error, Contains("plugin 'init_refuses'"));
+}
+
+TEST_CASE("a plugin that asks for a place among the built-in callbacks gets it, or a word") {
+  const Trainee user;
+  const auto add = [&](const std::string& id, const std::string& members) {
+    user.dir.write("plugins/" + id + ".grapnel.json", manifest_text(id, {.members = members}));
+    std::filesystem::copy_file(HOSTILE "/manifest_absent/manifest_absent.so",
+                               user.plugins() / (id + ".so"));
+    user.run({"plugin", "enable", id});
+  };
+  add("fits", R"("after": ["early_stopping"], "before": ["ModelCheckpoint"],)");
+  add("fits_not", R"("before": ["early_stopping"], "after": ["model_checkpoint"],)");
+  add("absent", R"("before": ["timer"],)");
+  const Arguments stopping = {"--set", "callbacks.early_stopping.monitor=val_loss"};
+  const ProcessResult fit = user.fit(1, stopping);
+  CHECK(fit.exit_code == 0);
+  CHECK_THAT(fit.error,
+             Contains("warning: plugin 'fits_not' asks to come before 'early_stopping', but comes "
+                      "after it: plugins are called after the callbacks of run.json") &&
+                 Contains("plugin 'fits_not' asks to come after 'model_checkpoint'") &&
+                 !Contains("'fits' asks") && !Contains("'absent' asks"));
+  Arguments explain = stopping;
+  explain.push_back("--explain");
+  CHECK_THAT(user.fit(1, explain).output,
+             Contains("enabled; it asks to come before 'early_stopping', but comes after it"));
+}
+
+TEST_CASE("without a home that can be written, a training takes plugins by file, and says so") {
+  const Trainee user;
+  const std::string library = std::string(PLUGIN_DIRECTORY) + "/ema.so";
+  const ProcessResult fit =
+      run_process({.program = GRAPNEL,
+                   .arguments = {"fit", "--set", "trainer.max_epochs=1", "--set",
+                                 "trainer.limit_train_batches=2", "--json", "--plugin", library},
+                   .environment = {{"HOME", "/dev/null"},
+                                   {"XDG_CONFIG_HOME", ""},
+                                   {"XDG_DATA_HOME", ""},
+                                   {"XDG_CACHE_HOME", ""},
+                                   {"XDG_RUNTIME_DIR", ""},
+                                   {"TMPDIR", user.dir.path().string()}},
+                   .working_directory = user.directories.project,
+                   .deadline_seconds = 100 * kPatience});
+  INFO(fit.error);
+  REQUIRE(fit.exit_code == 0);
+  CHECK(parse_json(fit.output, "answer").at("plugins").as_array()[0].at("id").as_string() == "ema");
+  CHECK_THAT(fit.error, Contains("warning: cannot write to '/dev/null/") &&
+                            Contains("(Not a directory): a private directory is used for this run "
+                                     "only") &&
+                            Contains("XDG_DATA_HOME"));
+  for (const auto& entry : std::filesystem::directory_iterator(user.dir.path())) {
+    CHECK_FALSE(entry.path().filename().string().starts_with("grapnel-run-"));
+  }
+}
+
+TEST_CASE("names from a configuration or a checkpoint cannot control the terminal") {
+  const Trainee user;
+  const Arguments labelled = {
+      "--set",
+      R"(callbacks={"early_stopping": {"monitor": "val_loss", "label": "x\u001b[31m\u202e"}})"};
+  Arguments explain = labelled;
+  explain.push_back("--explain");
+  const ProcessResult explained = user.fit(1, explain);
+  CHECK_THAT(explained.output, Contains("x\\x1b[31m\\u202e"));
+  const ProcessResult first = user.fit(1, labelled);
+  REQUIRE(first.exit_code == 0);
+  const ProcessResult second = user.fit(2, {"--ckpt", "last", "--set", "callbacks={}"});
+  CHECK(second.exit_code == 0);
+  CHECK_THAT(second.error, Contains("states of callbacks that this run doesn't have") &&
+                               Contains("x\\x1b[31m\\u202e"));
+  for (const ProcessResult& result : {explained, first, second}) {
+    CHECK((result.output + result.error).find('\x1b') == std::string::npos);
+    CHECK((result.output + result.error).find("\xe2\x80\xae") == std::string::npos);
+  }
 }
 
 TEST_CASE("the state of a plugin that is left out for one run is still there for the next") {
