@@ -13,11 +13,13 @@
 // Around 1e-3 is usual (A. Karpathy, "makemore", part 3); far above, the learning rate is too high;
 // far below, it is too low or the parameter does not learn. Weights that are all zero have no ratio.
 // A measured step costs a copy of the trainable weights (its memory is reused), two norms and two
-// transfers; other steps cost a comparison.
+// transfers; other steps cost a comparison. A checkpoint that is written while a step is measured holds
+// that copy, so that a run that is resumed there logs the same ratio.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -48,6 +50,12 @@ class OptimizerMonitor final : public Callback {
         wanted_(params.find<Names>("options")),
         update_ratio_(params.get("update_ratio", "total")) {}
 
+  void setup(StageEvent& event) override {
+    if (event.run_kind() != RunKind::fit) return;
+    measuring_ = false;  // of a training that failed
+    loaded_.clear();
+  }
+
   void on_train_start(Event& event) override {
     if (!wanted_) return;
     Names known;
@@ -67,6 +75,7 @@ class OptimizerMonitor final : public Callback {
 
   void on_before_optimizer_step(OptimizerEvent& event) override {
     measuring_ = false;
+    loaded_.clear();
     const bool is_due =
         every_n_steps_ == 0 ? event.is_logging_step() : event.global_step() % every_n_steps_ == 0;
     if (!is_due) return;
@@ -75,6 +84,7 @@ class OptimizerMonitor final : public Callback {
   }
 
   void on_after_optimizer_step(OptimizerEvent& event) override {
+    if (!loaded_.empty()) continue_measuring(event);
     if (!std::exchange(measuring_, false)) return;
     foreach_sub_(snapshot_, live_);  // the change, but for its sign
     mask_snapshot();                 // the host may have masked the weights again or not
@@ -94,7 +104,27 @@ class OptimizerMonitor final : public Callback {
     if (weight != 0) event.log(prefix + "total", std::sqrt(change / weight));
   }
 
+  void save_state(StateWriter& state) const override {
+    if (measuring_) {
+      for (std::size_t i = 0; i < names_.size(); ++i) {
+        state.put(before_step_key + names_[i], snapshot_[i]);
+      }
+    }
+    for (const auto& [name, weights] : loaded_) state.put(before_step_key + name, weights);
+  }
+  void load_state(const StateReader& state) override {
+    std::map<std::string, Tensor> loaded;
+    for (const std::string& key : state.keys()) {
+      if (key.compare(0, before_step_key.size(), before_step_key) != 0) continue;
+      loaded.emplace(key.substr(before_step_key.size()), state.get<Tensor>(key));
+    }
+    loaded_ = std::move(loaded);
+    measuring_ = false;
+  }
+
  private:
+  inline static const std::string before_step_key = "before_step.";
+
   void log_options(const OptimizerEvent& event) const {
     static const Names usual = {"lr", "momentum", "beta1", "beta2"};
     std::string prefix = "optimizer";
@@ -121,26 +151,50 @@ class OptimizerMonitor final : public Callback {
       indices.push_back(parameter.index());
     }
     if (stepping.empty()) return;
-    live_ = live_tensors(stepping);
-    const std::uint64_t generation = event.module_generation();
-    if (generation_ == generation && indices == indices_) {
+    if (generation_ == event.module_generation() && indices == indices_) {
+      live_ = live_tensors(stepping);
       foreach_copy_(snapshot_, live_);
     } else {
-      snapshot_ = TensorList();
-      names_.clear();
-      masks_.clear();
-      for (const Parameter& parameter : stepping) {
-        Tensor mask = parameter.mask();
-        if (mask.defined()) masks_.emplace_back(snapshot_.size(), std::move(mask));
-        snapshot_.push_back(parameter.tensor().clone());
-        names_.emplace_back(parameter.name());
-      }
+      copy_weights(event, stepping);
       indices_ = std::move(indices);
-      generation_ = generation;
     }
+    begin_measuring();
+  }
+
+  void copy_weights(const OptimizerEvent& event, const std::vector<Parameter>& stepping) {
+    live_ = live_tensors(stepping);
+    snapshot_ = TensorList();
+    names_.clear();
+    masks_.clear();
+    for (const Parameter& parameter : stepping) {
+      Tensor mask = parameter.mask();
+      if (mask.defined()) masks_.emplace_back(snapshot_.size(), std::move(mask));
+      snapshot_.push_back(parameter.tensor().clone());
+      names_.emplace_back(parameter.name());
+    }
+    generation_ = event.module_generation();
+  }
+
+  void begin_measuring() {
     mask_snapshot();
     weight_norms_ = foreach_norm(snapshot_);
     measuring_ = true;
+  }
+
+  // The step was made in the run that is resumed. Weights of another shape have no ratio in it.
+  void continue_measuring(const OptimizerEvent& event) {
+    const std::map<std::string, Tensor> before = std::exchange(loaded_, {});
+    std::vector<Parameter> stepped;
+    for (const Parameter& parameter : event.parameters()) {
+      const auto found = before.find(std::string(parameter.name()));
+      if (found == before.end() || found->second.sizes() != parameter.tensor().sizes()) continue;
+      stepped.push_back(parameter);
+    }
+    if (stepped.size() != before.size()) return;
+    copy_weights(event, stepped);
+    indices_.clear();  // the next step copies its own
+    for (std::size_t i = 0; i < names_.size(); ++i) snapshot_[i].copy_(before.at(names_[i]));
+    begin_measuring();
   }
 
   void mask_snapshot() {
@@ -156,9 +210,10 @@ class OptimizerMonitor final : public Callback {
   std::optional<std::uint64_t> generation_;
   std::vector<std::uint64_t> indices_;
   Names names_;
-  TensorList live_;          // only while measuring
-  TensorList snapshot_;      // the weights before the step, then its change
-  TensorList weight_norms_;  // before the step
+  TensorList live_;                       // only while measuring
+  TensorList snapshot_;                   // the weights before the step, then its change
+  TensorList weight_norms_;               // before the step
+  std::map<std::string, Tensor> loaded_;  // weights before the step, by name, from a checkpoint
   std::vector<std::pair<std::size_t, Tensor>> masks_;  // by the place of the pruned in snapshot_
 };
 

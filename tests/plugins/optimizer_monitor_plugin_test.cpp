@@ -176,6 +176,46 @@ TEST_CASE(
   CHECK(run.step(monitor).size() == 3);
 }
 
+TEST_CASE("optimizer_monitor logs the ratio of a step after which its run failed before its hook") {
+  Monitored run("total");
+  run.host.parameters[0].mask = FakeTensor::make({0, 1});
+  run.host.parameters[2].grad = nullptr;
+  grapnel_OptimizerEvent event{};
+  RecordedState saved;
+  {
+    RunningCallback failed(run.host, run.plugin.entry(), "optimizer_monitor");
+    CHECK(failed.save().entries.empty());
+    REQUIRE(failed.fire(GRAPNEL_HOOK_on_before_optimizer_step, event) == GRAPNEL_OK);
+    saved = failed.save();
+    CHECK(saved.entries.size() == 1);
+  }
+  run.host.parameters[0].tensor->values = {6, 8};
+  run.host.parameters[0].grad = nullptr;  // a resumed run has none of the step's
+  run.host.metrics.clear();
+  RunningCallback resumed(run.host, run.plugin.entry(), "optimizer_monitor");
+  REQUIRE(resumed.load(saved) == GRAPNEL_OK);
+  CHECK(resumed.save().entries.size() == 1);
+  REQUIRE(resumed.fire(GRAPNEL_HOOK_on_after_optimizer_step, event) == GRAPNEL_OK);
+  REQUIRE(run.host.metrics.size() == 1);
+  CHECK(run.host.metrics[0].name == "update_ratio/total");
+  CHECK(run.host.metrics[0].value == Approx(4.0 / 4));
+  CHECK(resumed.save().entries.empty());
+  run.host.parameters[0].grad = FakeTensor::make({1, 1});
+  CHECK(run.step(resumed)[2].second == Approx(4.0 / 8));
+}
+
+TEST_CASE("optimizer_monitor measures a step anew that is made again after a resume") {
+  Monitored run("total");
+  RunningCallback failed(run.host, run.plugin.entry(), "optimizer_monitor");
+  REQUIRE(failed.fire(GRAPNEL_HOOK_on_before_optimizer_step, grapnel_OptimizerEvent{}) ==
+          GRAPNEL_OK);
+  RunningCallback resumed(run.host, run.plugin.entry(), "optimizer_monitor");
+  REQUIRE(resumed.load(failed.save()) == GRAPNEL_OK);
+  run.host.parameters[0].tensor->values = {30, 40};
+  run.host.parameters[2].grad = nullptr;
+  CHECK(run.step(resumed)[2].second == Approx(5.0 / 50));
+}
+
 TEST_CASE("optimizer_monitor leaks no tensor handle") {
   Monitored run("per_parameter");
   {

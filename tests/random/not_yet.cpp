@@ -41,8 +41,6 @@ const std::vector<ByFacts> kFacts = {
 };
 
 const std::vector<ByDifference> kDifferences = {
-    {"optimizer_monitor has no update ratio of a step in which a callback failed between the step and its call",
-     [](const Difference& difference, const Plan&, const Facts& facts) { return facts.stop.kind == "exception" && facts.stop.hook == "on_after_optimizer_step" && difference.text.find("update_ratio") != std::string::npos; }},
 };
 
 // clang-format on
