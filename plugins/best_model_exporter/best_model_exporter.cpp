@@ -24,6 +24,7 @@
 
 #include "nearest_name.h"
 #include "safetensors_writer.h"
+#include "temporaries.h"
 
 namespace {
 
@@ -81,6 +82,7 @@ class BestModelExporter final : public Callback {
     for (const auto& range : {event.parameters(), event.buffers()}) {
       for (const Parameter& entry : range) type_of(entry, entry.tensor());
     }
+    safetensors::remove_stale_temporaries(path(event));
     std::error_code ignored;  // one that can't be looked at is not there
     if (best_ && !std::filesystem::exists(best_->path, ignored)) {
       event.log_warning("the best model so far, " + in_words(*best_) + ", is not in '" +

@@ -4,14 +4,14 @@
 //   little-endian, row-major, without gaps (https://huggingface.co/docs/safetensors)
 //
 // The bytes go to a temporary file in the same directory, which is renamed once everything is on
-// the disk. A writer that is destroyed before commit() removes it.
+// the disk. A writer that is destroyed before commit() removes it; what a killed one leaves is removed
+// by the next training (temporaries.h).
 #pragma once
 
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <random>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -20,10 +20,13 @@
 
 #if !defined(_WIN32)
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 #endif
 
 #include <grapnel/plugin.hpp>
+
+#include "temporaries.h"
 
 namespace safetensors {
 
@@ -125,10 +128,13 @@ class AtomicFile {
     std::error_code error;
     std::filesystem::create_directories(path_.parent_path(), error);
     if (error) fail(error);
-    temporary_ = path_;
-    temporary_ += ".tmp" + std::to_string(std::random_device{}());
+    temporary_ = new_temporary(path_);
     file_ = std::fopen(temporary_.string().c_str(), "wb");
     if (file_ == nullptr) fail_errno();
+#if !defined(_WIN32)
+    // Some file systems have no locks; the process's id has to do there.
+    static_cast<void>(flock(fileno(file_), LOCK_EX | LOCK_NB));
+#endif
   }
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

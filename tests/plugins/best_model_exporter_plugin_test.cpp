@@ -1,6 +1,12 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
+#include <string>
 
 #include "catch.h"
 #include "sdk/recording_host.h"
@@ -274,6 +280,39 @@ TEST_CASE("an export that fails midway keeps the old file and leaves no other") 
   const std::filesystem::directory_iterator files(run.directory / "run");
   CHECK(std::distance(begin(files), end(files)) == 1);
   CHECK(run.host.live_handles == 0);
+}
+
+TEST_CASE("what a killed process left of an export is removed when the next training starts") {
+  namespace fs = std::filesystem;
+  Exported run;
+  const fs::path directory = run.directory / "run";
+  const auto name = [](const std::string& file, const std::string& process) {
+    return "." + file + ".tmp-" + process + "-0-12345";
+  };
+  const std::string ours = std::to_string(getpid());
+  const std::string dead = "999999999";
+  const auto make = [&](const std::string& file) {
+    run.directory.write(fs::path("run") / file, "half");
+    return file;
+  };
+  fs::create_directories(directory);
+  const std::set<std::string> stale = {make(name("best.safetensors", dead)),
+                                       make(name("best.safetensors", ours))};
+  const std::string locked = make(name("best.safetensors", "999999998"));
+  const std::set<std::string> kept = {make(name("best.safetensors", "1")),  // which runs
+                                      make(name("best.safetensors", "x")),
+                                      make(name("other.safetensors", dead)),
+                                      make("best.safetensors"), locked};
+  const int writer = open((directory / locked).c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(flock(writer, LOCK_EX | LOCK_NB) == 0);
+  auto exporter = run.start();
+  Exported::fire(exporter, GRAPNEL_HOOK_on_fit_start);
+  close(writer);
+  std::set<std::string> left;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    left.insert(entry.path().filename().string());
+  }
+  CHECK(left == kept);
 }
 
 TEST_CASE("a parameter dtype that safetensors lacks is refused at the start of the training") {
