@@ -5,6 +5,7 @@
 
 #include "callbacks/checkpoint_files.h"
 #include "grapnel/base/error.h"
+#include "grapnel/base/files.h"
 #include "grapnel/base/log.h"
 #include "grapnel/trainer.h"
 
@@ -38,6 +39,11 @@ std::vector<fs::path> OnExceptionCheckpoint::last_checkpoints(const Trainer&) co
   std::error_code error;
   if (!fs::is_regular_file(ckpt_path(), error)) return {};
   return {ckpt_path()};
+}
+
+void OnExceptionCheckpoint::setup(StageEvent& event) {
+  if (event.run != RunKind::fit || event.trainer.options().fast_dev_run != 0) return;
+  static_cast<void>(remove_stale_temporaries(ckpt_path().parent_path()));
 }
 
 void OnExceptionCheckpoint::on_exception(ExceptionEvent& event) {

@@ -23,6 +23,21 @@ class FailingOnce : public ToyModule {
 
 }  // namespace
 
+TEST_CASE("what a killed process left of a checkpoint of a failure is removed by the next fit") {
+  const TempDir directory;
+  const std::string stale = ".on_exception.ckpt.tmp-999999999-0-1";
+  directory.write(std::filesystem::path("x") / stale, "half");
+  directory.write(std::filesystem::path("x") / "mine.txt", "kept");
+  TrainerOptions options = quiet(1);
+  options.enable_checkpointing = true;
+  ToyModule module;
+  Trainer trainer(options, {std::make_shared<OnExceptionCheckpoint>(directory / "x")});
+  trainer.validate(module, toy_data(1, 1));
+  CHECK(files_below(directory / "x") == Names{stale, "mine.txt"});
+  trainer.fit(module, toy_data(1, 1));
+  CHECK(files_below(directory / "x") == Names{"mine.txt"});
+}
+
 TEST_CASE(
     "a failed run saves a checkpoint, the next fit resumes from it, and a good end removes it") {
   const TempDir directory;

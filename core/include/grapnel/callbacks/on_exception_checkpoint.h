@@ -36,6 +36,8 @@ class GRAPNEL_CORE_API OnExceptionCheckpoint : public Checkpoint {
   std::vector<std::filesystem::path> last_checkpoints(const Trainer& trainer) const override;
   bool resumes_by_itself() const override { return true; }
 
+  // Removes what a killed process left of the file.
+  void setup(StageEvent& event) override;
   // Replaces the file of an earlier failure, but not when the fit fails before it has restored what
   // it resumes from (see Trainer::resumable). Throws IoError when it can't be written.
   void on_exception(ExceptionEvent& event) override;
