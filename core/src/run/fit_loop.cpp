@@ -158,7 +158,7 @@ void FitLoop::reopen_cut_epoch() {
 void FitLoop::leave_out_last_validation() {
   if (!resumes_ || !point_.before_stop || reached_end()) return;
   continues_cut_epoch_ = true;
-  if (!is_inside_epoch()) return;
+  if (!is_inside_epoch()) return run_.metrics.undo_validation();
   run_.metrics.restore_kept();
   if (phase() != FitPhase::validation && phase() != FitPhase::validation_end) return;
   run_.hooks.forget_unfinished_hook();
@@ -370,6 +370,7 @@ void FitLoop::end_epoch(EpochMetrics& metrics) {
     point_.epoch_cut_short = !num_ready_batches_reached();
     if (point_.epoch_cut_short) {
       run_.metrics.keep_epoch();
+      run_.metrics.show_validation();
       if (!point_.before_stop) note_cut();
     }
     move_to(FitPhase::epoch_end);
@@ -409,6 +410,7 @@ void FitLoop::close_epoch(EpochMetrics& metrics) {
   const EndOfEpoch end(state, point_);
   validations_.finish_epoch();
   metrics.send_reduced();
+  run_.metrics.show_validation();
 }
 
 void FitLoop::save_if_requested() {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "metrics/log_rules.h"
@@ -185,27 +187,48 @@ void RunMetrics::send(const MetricDict& metrics, std::optional<int64_t> step) {
 
 // ---- Exact resume
 
+namespace {
+
+StateValue metric_state(const MetricDict::Entry& entry) {
+  return StateList{entry.value.number(), entry.global_step};
+}
+
+StateDict metric_state(const MetricDict& metrics) {
+  StateDict state;
+  for (const MetricDict::Entry& entry : metrics) state[entry.name] = metric_state(entry);
+  return state;
+}
+
+void set_metric(MetricDict& metrics, const std::string& name, const StateValue& state) {
+  const StateList& pair = state.to_list();
+  metrics.set(name, pair.at(0).to_double(), pair.at(1).to_int());
+}
+
+void set_metric(MetricDict& metrics, const StateDict& state) {
+  for (const auto& [name, value] : state) set_metric(metrics, name, value);
+}
+
+// NaN is the same as NaN.
+bool is_same_value(const MetricDict::Entry& entry, const StateValue& state) {
+  const StateList& pair = state.to_list();
+  const double a = entry.value.number();
+  const double b = pair.at(0).to_double();
+  return entry.global_step == pair.at(1).to_int() && (a == b || (std::isnan(a) && std::isnan(b)));
+}
+
+}  // namespace
+
 void RunMetrics::save_state(StateDict& exact, bool without_batch) {
   exact["metrics"] = train_.state_dict(without_batch);
   if (kept_.has_value()) exact["metrics_of_cut_epoch"] = *kept_;
   if (kept_visible_.has_value()) exact["visible_in_cut_epoch"] = *kept_visible_;
+  if (!last_validation_.empty()) exact["last_validation"] = metric_state(last_validation_);
   exact["logged_last"] = std::string(last_function_);
   exact["visible_metrics"] = visible_state();
 }
 
 StateDict RunMetrics::visible_state() {
-  StateDict visible;
-  for (const MetricDict::Entry& entry : views().callback) {
-    visible[entry.name] = StateList{entry.value.number(), entry.global_step};
-  }
-  return visible;
-}
-
-void RunMetrics::make_visible(const StateDict& visible) {
-  for (const auto& [name, value] : visible) {
-    const StateList& pair = value.to_list();
-    views_.callback.set(name, pair.at(0).to_double(), pair.at(1).to_int());
-  }
+  return metric_state(views().callback);
 }
 
 void RunMetrics::load_state(const StateDict& exact) {
@@ -214,18 +237,20 @@ void RunMetrics::load_state(const StateDict& exact) {
   if (kept != nullptr) kept_ = snapshot(kept->to_dict());
   const StateValue* kept_visible = exact.find("visible_in_cut_epoch");
   if (kept_visible != nullptr) kept_visible_ = kept_visible->to_dict();
+  const StateValue* validation = exact.find("last_validation");
+  if (validation != nullptr) set_metric(last_validation_, validation->to_dict());
   if (const StateValue* function = exact.find("logged_last")) {
     restored_function_ = function->to_string();
     last_function_ = restored_function_;
   }
-  make_visible(exact.at("visible_metrics").to_dict());
+  set_metric(views_.callback, exact.at("visible_metrics").to_dict());
 }
 
 void RunMetrics::restore_kept() {
   if (kept_.has_value()) train_.load_state_dict(*kept_);
   if (kept_visible_.has_value()) {
     views_.callback.clear();
-    make_visible(*kept_visible_);
+    set_metric(views_.callback, *kept_visible_);
   }
   drop_kept();
 }
@@ -233,6 +258,44 @@ void RunMetrics::restore_kept() {
 void RunMetrics::drop_kept() {
   kept_.reset();
   kept_visible_.reset();
+  last_validation_.clear();
+}
+
+void RunMetrics::lay_validation_aside() {
+  if (!kept_visible_.has_value()) return;
+  const MetricDict now = views().callback;
+  for (const MetricDict::Entry& entry : now) {
+    const StateValue* before = kept_visible_->find(entry.name);
+    if (before != nullptr && is_same_value(entry, *before)) continue;
+    last_validation_.set(entry.name, entry.value, entry.global_step);
+    if (before != nullptr) set_metric(views_.callback, entry.name, *before);
+  }
+}
+
+void RunMetrics::show_validation() {
+  flush();
+  for (const MetricDict::Entry& entry : last_validation_) {
+    const MetricDict::Entry* now = views_.callback.find(entry.name);
+    const StateValue* before =
+        kept_visible_.has_value() ? kept_visible_->find(entry.name) : nullptr;
+    if (now == nullptr || before == nullptr || !is_same_value(*now, *before)) continue;
+    views_.callback.set(entry.name, entry.value, entry.global_step);
+  }
+}
+
+void RunMetrics::undo_validation() {
+  for (const MetricDict::Entry& entry : last_validation_) {
+    const MetricDict::Entry* now = views_.callback.find(entry.name);
+    if (now == nullptr || !is_same_value(*now, metric_state(entry))) continue;
+    const StateValue* before =
+        kept_visible_.has_value() ? kept_visible_->find(entry.name) : nullptr;
+    if (before != nullptr) {
+      set_metric(views_.callback, entry.name, *before);
+    } else {
+      views_.callback.erase(entry.name);
+    }
+  }
+  drop_kept();
 }
 
 // ---- An epoch

@@ -85,6 +85,13 @@ class RunMetrics final : public LogTarget {
   // The rest of it is trained: what was kept is as it was then.
   void restore_kept();
 
+  // A validation that came only because of a stop, after keep_visible(): schedulers and whatever else
+  // decides about the training must not see what it logged, but for what had no value before.
+  void lay_validation_aside();
+  void show_validation();  // again
+  // The training goes on: what it logged is forgotten.
+  void undo_validation();
+
   // A training batch begins.
   void mark_batch() { train_.mark(); }
   // For exact resume: what training has accumulated over the epoch, and what is visible.
@@ -98,7 +105,6 @@ class RunMetrics final : public LogTarget {
   MetricStore* store();
   void reset_values();
   StateDict visible_state();
-  void make_visible(const StateDict& visible);
 
   const RunState& state_;
   const TrainerOptions& options_;
@@ -115,6 +121,7 @@ class RunMetrics final : public LogTarget {
   std::string restored_function_;        // what last_function_ is after a resume
   std::optional<StateDict> kept_;
   std::optional<StateDict> kept_visible_;
+  MetricDict last_validation_;  // what one before a stop has changed
 };
 
 class EpochMetrics {

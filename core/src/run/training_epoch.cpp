@@ -389,9 +389,13 @@ void FitLoop::finish_validation() {
   note_validation(run_.clock->now());
 }
 
-// One that comes only because the run ends has drawn no random numbers.
+// One that comes only because the run ends has drawn no random numbers, and nothing that decides about
+// the training sees its metrics until the epoch is over.
 void FitLoop::leave_validation() {
-  if (point_.before_stop) set_generator_states(generators_);
+  if (point_.before_stop) {
+    set_generator_states(generators_);
+    run_.metrics.lay_validation_aside();
+  }
   move_to(FitPhase::after_validation);
 }
 

@@ -5,6 +5,7 @@
 #include "captured_log.h"
 #include "catch.h"
 #include "grapnel/base/clock.h"
+#include "grapnel/lr_schedulers/reduce_lr_on_plateau.h"
 #include "row_logger.h"
 #include "temp_dir.h"
 
@@ -121,6 +122,70 @@ TEST_CASE("in the rest of a cut epoch monitors see what they would have seen wit
       INFO(by << ", saved in " << place);
       train(by, place, {});
       CHECK(train("", "", file) == Notes(whole.begin() + 10, whole.end()));
+    }
+  }
+}
+
+// Validated every three batches, over epochs of four.
+TEST_CASE(
+    "a scheduler doesn't step on the metric of a validation that comes only because of a stop") {
+  class Scheduled final : public ToyModule {
+   public:
+    explicit Scheduled(Interval interval) : interval_(interval) {}
+    OptimizerConfig configure_optimizers() override {
+      const auto optimizer =
+          std::make_shared<SGD>(std::vector<at::Tensor>{weight, bias}, SGDOptions{.lr = 0.05});
+      OptimizerConfig config(optimizer);
+      SchedulerConfig scheduler;
+      scheduler.scheduler = std::make_shared<ReduceLROnPlateau>(optimizer);
+      scheduler.interval = interval_;
+      scheduler.monitor = "val_loss";
+      scheduler.strict = false;
+      config.schedulers = {scheduler};
+      return config;
+    }
+    void lr_scheduler_step(LRScheduler& scheduler, std::optional<double> metric) override {
+      seen.push_back(metric.value_or(-1));
+      ToyModule::lr_scheduler_step(scheduler, metric);
+    }
+    std::vector<double> seen;
+
+   private:
+    Interval interval_;
+  };
+  const TempDir directory;
+  const auto file = directory / "stopped.ckpt";
+  for (const Interval interval : {Interval::epoch, Interval::step}) {
+    const auto train = [&](int stop_at, const std::string& place, const fs::path& from) {
+      int batches = 0;
+      auto actor = actor_at("", 0, {});
+      actor->set_name(stop_at > 0 ? "stopper" : "");
+      actor->script = [&](const std::string& now, Trainer& trainer) {
+        if (now == "on_train_batch_end" && ++batches == stop_at) trainer.request_stop("enough");
+        if (now == place) trainer.save_checkpoint(file);
+      };
+      TrainerOptions options = quiet(4);
+      options.check_val_every_n_epoch.reset();
+      options.val_check_interval = int64_t{3};
+      Scheduled module(interval);
+      Trainer trainer(options, {actor});
+      trainer.fit(module, toy_data(4, 1), {.ckpt_path = from.string()});
+      return module.seen;
+    };
+    const std::vector<double> whole = train(0, "", {});
+    REQUIRE(whole.size() > 3);
+    for (const int stop_at : {7, 8}) {  // within an epoch, and at its end
+      for (const std::string place : {"on_validation_end", "on_train_epoch_end", "on_train_end"}) {
+        INFO("per " << (interval == Interval::epoch ? "epoch" : "step") << ", stopped after "
+                    << stop_at << ", saved in " << place);
+        std::vector<double> seen = train(stop_at, place, {});
+        if (place != "on_train_end" && interval == Interval::epoch && stop_at == 8) {
+          seen.pop_back();  // is done again
+        }
+        const std::vector<double> rest = train(0, "", file);
+        seen.insert(seen.end(), rest.begin(), rest.end());
+        CHECK(seen == whole);
+      }
     }
   }
 }
