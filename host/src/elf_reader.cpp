@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 
 #include "bytes_reader.h"
 #include "library_formats.h"
@@ -101,6 +102,7 @@ class ElfReader {
     read_header();
     if (!facts_.unloadable.empty()) return std::move(facts_);
     read_program_headers();
+    check_segments();
     read_notes();
     read_dynamic();
     read_symbols();
@@ -157,6 +159,19 @@ class ElfReader {
     }
   }
 
+  // The loader maps segments in order, whole pages, a later one over an earlier one.
+  void check_segments() const {
+    constexpr std::uint64_t page = 4096;
+    std::uint64_t end = 0;
+    for (const ProgramHeader& segment : segments_) {
+      if (segment.type != segment_load) continue;
+      if (segment.address / page * page < end || segment.file_size > ~segment.address - page) {
+        throw DataError("its loaded segments overlap, or are not in the order of their addresses");
+      }
+      end = (segment.address + segment.file_size + page - 1) / page * page;
+    }
+  }
+
   void read_notes() {
     for (const ProgramHeader& segment : segments_) {
       if (segment.type != segment_note) continue;
@@ -188,11 +203,21 @@ class ElfReader {
     if (segment == segments_.end()) {
       throw DataError("it has no dynamic section, so it is not a shared library");
     }
-    const BytesReader table(file_.part(segment->offset, segment->file_size, "the dynamic section"));
+    if (std::ranges::count(segments_, +segment_dynamic, &ProgramHeader::type) > 1) {
+      throw DataError("it has two dynamic sections");
+    }
+    // Where the loader reads it: a damaged or forged file may say another place in the file.
+    const BytesReader table(at_address(segment->address, "the dynamic section")
+                                .part(0, segment->file_size, "the dynamic section"));
+    std::set<std::uint64_t> seen;
     for (std::uint64_t at = 0; at + sizeof(DynamicEntry) <= table.size();
          at += sizeof(DynamicEntry)) {
       const auto entry = table.read<DynamicEntry>(at, "the dynamic section");
       if (entry.tag == tag_null) break;
+      // Of two, the loader takes the last.
+      if (!may_repeat(entry.tag) && !seen.insert(entry.tag).second) {
+        throw DataError(fmt::format("its dynamic section has the tag {:#x} twice", entry.tag));
+      }
       dynamic_.push_back(entry);
     }
     if (find(tag_flags_1).value_or(0) & flags_1_program) {
@@ -215,6 +240,10 @@ class ElfReader {
                                               std::string(name(entry.value)));
       }
     }
+  }
+
+  static bool may_repeat(std::uint64_t tag) {
+    return tag == tag_needed || tag == tag_auxiliary || tag == tag_filter;
   }
 
   // Names of tags by which the loader would load something else, or look elsewhere.

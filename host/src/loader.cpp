@@ -104,7 +104,7 @@ LoadedPlugin::LoadedPlugin(const SelectedPlugin& plugin, const grapnel_plugin* e
       digest_(plugin.digest),
       library_(plugin.library),
       entry_(entry),
-      links_libtorch_(needs_libtorch(read_library_file(plugin.library))),
+      links_libtorch_(may_reach_libtorch(read_library_file(plugin.library))),
       changed_(std::move(changed)) {}
 
 const grapnel_factory* LoadedPlugin::factory(std::string_view callback) const noexcept {

@@ -43,6 +43,7 @@ bool is_cxx_runtime(std::string_view library) {
 bool is_libtorch_symbol(std::string_view symbol) {
   static constexpr std::array parts = {"N2at",  "N3c10",  "N5torch", "2at6Tensor",
                                        "NK2at", "NK3c10", "NK5torch"};
+  if (symbol.starts_with("aoti_torch_")) return true;  // LibTorch's functions for C
   return symbol.starts_with("_Z") && std::ranges::any_of(parts, [&](std::string_view part) {
            return symbol.find(part) != std::string_view::npos;
          });
@@ -64,6 +65,14 @@ SealingCheck check(std::string name, const std::vector<std::string>& offending,
 
 bool needs_libtorch(const LibraryFacts& facts) {
   return !libtorch_libraries(facts.needed).empty() || wants_libtorch_symbol(facts);
+}
+
+bool may_reach_libtorch(const LibraryFacts& facts) {
+  const auto looks_up = [](std::string_view symbol) {
+    return symbol == "dlsym" || symbol == "dlvsym" || symbol == "dlopen" || symbol == "dlmopen";
+  };
+  return needs_libtorch(facts) || !linked_libraries(facts).empty() ||
+         std::ranges::any_of(facts.undefined, looks_up);
 }
 
 std::vector<SealingCheck> check_sealing(const LibraryFacts& facts) {

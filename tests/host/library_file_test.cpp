@@ -144,6 +144,41 @@ TEST_CASE("a library that is cut short anywhere is refused, or read without what
   CHECK_THROWS_WITH(read(whole.substr(0, 1000)), Contains("truncated"));
 }
 
+TEST_CASE("a library is read as the loader reads it, or refused") {
+  const std::string whole = test::read_file(NAN_GUARD);
+  const auto get = [&](std::size_t at) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, whole.data() + at, sizeof value);
+    return value;
+  };
+  // Program headers of 56 bytes: type, flags, offset, address, physical address, size.
+  std::size_t dynamic = 0, stack = 0, second_load = 0;
+  int loads = 0;
+  for (std::size_t at = get(32); dynamic == 0 || stack == 0 || second_load == 0; at += 56) {
+    REQUIRE(at + 56 <= whole.size());
+    const auto type = static_cast<std::uint32_t>(get(at));
+    if (type == 2) dynamic = at;
+    if (type == 0x6474e551) stack = at;
+    if (type == 1 && ++loads == 2) second_load = at;
+  }
+  std::string forged = whole;  // another table in the file than in memory
+  put<std::uint64_t>(forged, dynamic + 8, 0);
+  CHECK(read(forged).needed == read(whole).needed);
+  forged = whole;
+  put<std::uint64_t>(forged, dynamic + 16, std::uint64_t{1} << 40);
+  CHECK_THROWS_WITH(read(forged), Contains("is in no segment of the file"));
+  forged = whole;
+  put<std::uint32_t>(forged, stack, 2);
+  CHECK_THROWS_WITH(read(forged), Contains("two dynamic sections"));
+  forged = whole;  // mapped over the first
+  put<std::uint64_t>(forged, second_load + 16, 0);
+  CHECK_THROWS_WITH(read(forged), Contains("overlap"));
+  forged = whole;
+  const std::size_t table = get(dynamic + 8);
+  for (const std::size_t entry : {0, 16}) put<std::uint64_t>(forged, table + entry, 5);
+  CHECK_THROWS_WITH(read(forged), Contains("has the tag 0x5 twice"));
+}
+
 TEST_CASE("a small file cannot ask for much memory by naming one long name often") {
   // A segment at address 0 that is the whole file: headers, 40,000 times DT_NEEDED, a name of 640 KB.
   constexpr std::uint64_t entries = 40'000, name_size = 640'000;
@@ -162,6 +197,7 @@ TEST_CASE("a small file cannot ask for much memory by naming one long name often
   put<std::uint64_t>(file, 64 + 32, names_at + name_size);
   put<std::uint32_t>(file, 120, 2);  // dynamic
   put<std::uint64_t>(file, 120 + 8, dynamic_at);
+  put<std::uint64_t>(file, 120 + 16, dynamic_at);
   put<std::uint64_t>(file, 120 + 32, (entries + 2) * 16);
   const auto add_entry = [&](std::uint64_t tag, std::uint64_t value) {
     file.append(reinterpret_cast<const char*>(&tag), 8).append(reinterpret_cast<char*>(&value), 8);

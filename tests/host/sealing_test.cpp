@@ -87,6 +87,22 @@ TEST_CASE("what a library is linked with besides the C library and the runtimes 
         std::vector<std::string>{"libtorch_cpu.so"});
 }
 
+TEST_CASE("a library that can call LibTorch by itself is known") {
+  const auto reaches = [](std::vector<std::string> needed, std::vector<std::string> undefined) {
+    LibraryFacts facts;
+    facts.needed = std::move(needed);
+    facts.undefined = std::move(undefined);
+    return may_reach_libtorch(facts);
+  };
+  CHECK_FALSE(reaches({"libc.so.6", "libm.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"},
+                      {"malloc", "dl_iterate_phdr"}));
+  CHECK_FALSE(may_reach_libtorch(read_library_file(NAN_GUARD)));
+  CHECK(reaches({"libc.so.6"}, {"aoti_torch_grad_mode_set_enabled"}));
+  CHECK(reaches({"libc.so.6"}, {"dlsym"}));
+  CHECK(reaches({"libc.so.6", "libhelper.so.1"}, {}));  // which may be linked with LibTorch
+  CHECK(may_reach_libtorch(read_library_file(LINKS_LIBTORCH)));
+}
+
 TEST_CASE("the unwinder of other languages is no C++ runtime of the host's") {
   LibraryFacts facts;
   facts.needed = {"libgcc_s.so.1", "libc.so.6"};

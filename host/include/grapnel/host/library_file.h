@@ -57,6 +57,9 @@ struct LibraryFacts {
 
 // Whether it needs a library of LibTorch, or a symbol of its namespaces.
 [[nodiscard]] bool needs_libtorch(const LibraryFacts& facts);
+// Whether it can call LibTorch by itself: it needs LibTorch, or another library than the system's and the
+// compiler's (which may need it in turn), or looks functions up by name.
+[[nodiscard]] bool may_reach_libtorch(const LibraryFacts& facts);
 
 // True for names that end as shared libraries do on Linux, Windows or macOS.
 [[nodiscard]] bool is_library_name(std::string_view file_name) noexcept;

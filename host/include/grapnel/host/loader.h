@@ -28,7 +28,7 @@ class LoadedPlugin {
   [[nodiscard]] const grapnel_plugin& entry() const noexcept { return *entry_; }
   // The factory of a callback that the manifest names; nullptr for any other name.
   [[nodiscard]] const grapnel_factory* factory(std::string_view callback) const noexcept;
-  // Whether it needs LibTorch's libraries or any of their symbols.
+  // Whether it can call LibTorch by itself (may_reach_libtorch()).
   [[nodiscard]] bool links_libtorch() const noexcept { return links_libtorch_; }
   // What its constructors changed in this process (process_state.h), one sentence part each:
   // "the handler of SIGINT". All of it has been undone.
