@@ -3,6 +3,7 @@
 #include <grapnel/ext/outputs.h>
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "catch.h"
 #include "support/in_process_plugin.h"
@@ -27,6 +28,68 @@ std::string name_of(const Caller& caller, const grapnel_outputs* outputs, std::u
   grapnel_string name{};
   if (outputs_of(caller).name(caller.host, outputs, index, &name) != GRAPNEL_OK) return "?";
   return text(name);
+}
+
+// Writes zeros to a batch's first tensor in every way there is.
+std::int32_t write_in_every_way(const Caller& caller, const grapnel_Event* raw) {
+  const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+  const grapnel_tensors& tensors = caller.tensors();
+  std::vector<grapnel_tensor*> made;
+  const auto fresh = [&] {
+    grapnel_tensor* x = nullptr;
+    REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+    made.push_back(x);
+    return x;
+  };
+  const auto zero = [&](grapnel_tensor* tensor) {
+    std::vector<grapnel_value> none_wanted;
+    CHECK(caller.call("aten::zero_", "", {value_of(tensor)}, none_wanted) == GRAPNEL_OK);
+  };
+  const auto result_of = [&](const char* name, const char* overload,
+                             const std::vector<grapnel_value>& arguments) {
+    std::vector<grapnel_value> result(1);
+    REQUIRE(caller.call(name, overload, arguments, result) == GRAPNEL_OK);
+    made.push_back(result[0].u.tensor);
+    return result[0].u.tensor;
+  };
+  zero(fresh());
+  // Through a second handle, a view, and a tensor of its own that is made an alias.
+  grapnel_tensor* again = nullptr;
+  REQUIRE(tensors.retain(caller.host, fresh(), &again) == GRAPNEL_OK);
+  made.push_back(again);
+  zero(again);
+  zero(result_of("aten::select", "int",
+                 {value_of(fresh()), value_of(std::int64_t{0}), value_of(std::int64_t{1})}));
+  zero(result_of("aten::t", "", {value_of(fresh())}));
+  grapnel_tensor* own = caller.floats({1});
+  made.push_back(own);
+  grapnel_tensor* x = fresh();
+  std::vector<grapnel_value> none_wanted;
+  REQUIRE(caller.call("aten::set_", "source_Tensor", {value_of(own), value_of(x)}, none_wanted) ==
+          GRAPNEL_OK);
+  grapnel_tensor* kept = nullptr;
+  REQUIRE(tensors.retain(caller.host, own, &kept) == GRAPNEL_OK);
+  made.push_back(kept);
+  zero(kept);
+  // By the elements' address.
+  void* data = nullptr;
+  std::uint64_t bytes = 0;
+  x = fresh();
+  REQUIRE(tensors.begin_write(caller.host, x, &data, &bytes) == GRAPNEL_OK);
+  std::memset(data, 0, bytes);
+  REQUIRE(tensors.end_write(caller.host, x) == GRAPNEL_OK);
+  // By an operator that writes without saying so in its schema.
+  grapnel_tensor* mean =
+      result_of("aten::select", "int",
+                {value_of(fresh()), value_of(std::int64_t{0}), value_of(std::int64_t{0})});
+  std::vector<grapnel_value> norm(1);
+  CHECK(caller.call("aten::native_batch_norm", "",
+                    {value_of(fresh()), none(), none(), value_of(mean), value_of(mean),
+                     value_of(true), value_of(0.5), value_of(1e-5)},
+                    norm) == GRAPNEL_OK);
+  made.push_back(norm[0].u.tensor);
+  for (grapnel_tensor* tensor : made) tensors.release(caller.host, tensor);
+  return GRAPNEL_OK;
 }
 
 }  // namespace
@@ -93,66 +156,7 @@ TEST_CASE("a replaced tensor is what the step sees; the data set stays as it was
 
 TEST_CASE("whatever a plugin writes to a batch's tensor stays with the plugin") {
   InProcessPlugin plugin;
-  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
-    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
-    const grapnel_tensors& tensors = caller.tensors();
-    std::vector<grapnel_tensor*> made;
-    const auto fresh = [&] {
-      grapnel_tensor* x = nullptr;
-      REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
-      made.push_back(x);
-      return x;
-    };
-    const auto zero = [&](grapnel_tensor* tensor) {
-      std::vector<grapnel_value> none_wanted;
-      CHECK(caller.call("aten::zero_", "", {value_of(tensor)}, none_wanted) == GRAPNEL_OK);
-    };
-    const auto result_of = [&](const char* name, const char* overload,
-                               const std::vector<grapnel_value>& arguments) {
-      std::vector<grapnel_value> result(1);
-      REQUIRE(caller.call(name, overload, arguments, result) == GRAPNEL_OK);
-      made.push_back(result[0].u.tensor);
-      return result[0].u.tensor;
-    };
-    zero(fresh());
-    // Through a second handle, a view, and a tensor of its own that is made an alias.
-    grapnel_tensor* again = nullptr;
-    REQUIRE(tensors.retain(caller.host, fresh(), &again) == GRAPNEL_OK);
-    made.push_back(again);
-    zero(again);
-    zero(result_of("aten::select", "int",
-                   {value_of(fresh()), value_of(std::int64_t{0}), value_of(std::int64_t{1})}));
-    zero(result_of("aten::t", "", {value_of(fresh())}));
-    grapnel_tensor* own = caller.floats({1});
-    made.push_back(own);
-    grapnel_tensor* x = fresh();
-    std::vector<grapnel_value> none_wanted;
-    REQUIRE(caller.call("aten::set_", "source_Tensor", {value_of(own), value_of(x)}, none_wanted) ==
-            GRAPNEL_OK);
-    grapnel_tensor* kept = nullptr;
-    REQUIRE(tensors.retain(caller.host, own, &kept) == GRAPNEL_OK);
-    made.push_back(kept);
-    zero(kept);
-    // By the elements' address.
-    void* data = nullptr;
-    std::uint64_t bytes = 0;
-    x = fresh();
-    REQUIRE(tensors.begin_write(caller.host, x, &data, &bytes) == GRAPNEL_OK);
-    std::memset(data, 0, bytes);
-    REQUIRE(tensors.end_write(caller.host, x) == GRAPNEL_OK);
-    // By an operator that writes without saying so in its schema.
-    grapnel_tensor* mean =
-        result_of("aten::select", "int",
-                  {value_of(fresh()), value_of(std::int64_t{0}), value_of(std::int64_t{0})});
-    std::vector<grapnel_value> norm(1);
-    CHECK(caller.call("aten::native_batch_norm", "",
-                      {value_of(fresh()), none(), none(), value_of(mean), value_of(mean),
-                       value_of(true), value_of(0.5), value_of(1e-5)},
-                      norm) == GRAPNEL_OK);
-    made.push_back(norm[0].u.tensor);
-    for (grapnel_tensor* tensor : made) tensors.release(caller.host, tensor);
-    return GRAPNEL_OK;
-  });
+  plugin.on(Hook::on_train_batch_start, write_in_every_way);
   Toy toy;
   const at::Tensor before = toy.train->x.clone();
   std::vector<at::Tensor> seen;
@@ -163,6 +167,50 @@ TEST_CASE("whatever a plugin writes to a batch's tensor stays with the plugin") 
   CHECK(toy.train->x.equal(before));
   REQUIRE_FALSE(seen.empty());
   CHECK(seen[0].equal(before.slice(0, 0, seen[0].size(0))));
+}
+
+TEST_CASE("a large batch is copied when one side writes, and the data set stays whole") {
+  // Its batches are the data set itself.
+  struct WholeLoader final : ToyLoader {
+    using ToyLoader::ToyLoader;
+    std::optional<std::int64_t> size() const override { return 1; }
+    void start(std::int64_t epoch) override {
+      ToyLoader::start(epoch);
+      is_done = false;
+    }
+    std::optional<Batch> next() override {
+      if (std::exchange(is_done, true)) return {};
+      return Batch({x, y}, {"x", "y"});
+    }
+    bool is_done = false;
+  };
+  Toy toy;
+  const auto train = std::make_shared<WholeLoader>(20'000);
+  const auto val = std::make_shared<WholeLoader>(20'000);
+  InProcessPlugin plugin;
+  int lazy = 0;
+  const auto write = [&lazy](const std::shared_ptr<WholeLoader>& data) {
+    return [&lazy, data](const Caller& caller, const grapnel_Event* raw) {
+      grapnel_tensor* x = nullptr;
+      const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+      REQUIRE(batches(caller).get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+      lazy += caller.describe(x).data == data->x.const_data_ptr() ? 1 : 0;
+      caller.tensors().release(caller.host, x);
+      return write_in_every_way(caller, raw);
+    };
+  };
+  plugin.on(Hook::on_train_batch_start, write(train));
+  plugin.on(Hook::on_validation_batch_start, write(val));
+  int whole = 0;
+  toy.module.during_step = [&](const std::string& stage, Batch& batch) {
+    const auto& loader = stage == "train" ? train : val;
+    whole += batch[0].equal(loader->x) && batch[0].abs().sum().item<double>() > 0 ? 1 : 0;
+  };
+  toy.options.max_epochs = 2;
+  Trainer trainer(toy.options, {plugin.handle()});
+  trainer.fit(toy.module, Data(train, DataLoaders{val}));
+  CHECK(lazy == 4);  // nothing was copied before it was written to
+  CHECK(whole == 4);
 }
 
 TEST_CASE("what a plugin writes to a tensor after it gave it to the batch is not seen") {

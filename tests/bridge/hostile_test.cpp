@@ -158,6 +158,7 @@ TEST_CASE("services refuse invalid arguments and calls from a plugin's own threa
 }
 
 TEST_CASE("a lease that a plugin never ends is undone with the run") {
+  CapturedLog log;
   Hostile plugin("lease_kept");
   double during = -1;
   plugin.toy.module.during_step = [&](const std::string& stage, Batch&) {
@@ -165,6 +166,8 @@ TEST_CASE("a lease that a plugin never ends is undone with the run") {
   };
   plugin.fit();
   CHECK(during >= 0);
+  plugin.toy.trainer = nullptr;  // destroys the instance
+  CHECK(log.count("never ended its lease") == 1);
   CHECK(plugin.toy.module.weight.abs().sum().item<double>() > 0);
 }
 

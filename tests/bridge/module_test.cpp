@@ -359,6 +359,15 @@ TEST_CASE("a leased tensor must have the shape and dtype of its entry") {
     caller.tensors().release(caller.host, copy[0].u.tensor);
     CHECK(caller.module().lease_weights(caller.host, nullptr, 1, nullptr, 0, twice, reason,
                                         &lease) == GRAPNEL_INVALID_ARGUMENT);
+    // Not even with what the model trains while another lease is in its place.
+    std::vector<grapnel_value> alias(1);
+    REQUIRE(caller.call("aten::detach", "", {value_of(weight)}, alias) == GRAPNEL_OK);
+    grapnel_lease* first = nullptr;
+    REQUIRE(lease_number(caller, 7, &first) == GRAPNEL_OK);
+    CHECK(caller.module().lease_weights(caller.host, indices, 1, nullptr, 0, &alias[0].u.tensor,
+                                        reason, &lease) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(caller.module().end_lease(caller.host, first) == GRAPNEL_OK);
+    caller.tensors().release(caller.host, alias[0].u.tensor);
     CHECK(lease == nullptr);
     return caller.tensors().release(caller.host, wrong);
   });
@@ -366,6 +375,90 @@ TEST_CASE("a leased tensor must have the shape and dtype of its entry") {
   CHECK(log.count("the tensor for 'weight' has the shape [2] and the type Float") == 1);
   CHECK(log.count("the tensor for 'weight' shares memory with the model") == 1);
   CHECK(log.count("'weight' is named twice") == 1);
+}
+
+TEST_CASE("a frozen parameter is not trained while a lease holds, whoever took it") {
+  constexpr std::uint64_t kWeight = 0;
+  struct Freezer {
+    InProcessPlugin plugin;
+    grapnel_lease* lease = nullptr;
+    Freezer(const std::string& id, Hook end) : plugin("{}", "1.0.0", id) {
+      plugin.on(Hook::on_train_start, [this](const Caller& caller, const grapnel_Event*) {
+        const std::uint64_t twice[] = {kWeight, kWeight};
+        return caller.module().freeze(caller.host, twice, 2, text(std::string_view("a test")),
+                                      &lease);
+      });
+      plugin.on(end, [this](const Caller& caller, const grapnel_Event*) {
+        if (lease == nullptr) return GRAPNEL_OK;
+        CHECK(caller.entry(GRAPNEL_MODULE_PARAMETERS, kWeight).trainable == 0);
+        return caller.module().end_lease(caller.host, std::exchange(lease, nullptr));
+      });
+    }
+  };
+  Freezer one("one", Hook::on_train_batch_end), two("two", Hook::on_train_epoch_end);
+  InProcessPlugin watcher("{}", "1.0.0", "watcher");
+  Toy toy;
+  toy.options.max_epochs = 2;
+  const at::Tensor weight = toy.module.weight.detach().clone();
+  const at::Tensor bias = toy.module.bias.detach().clone();
+  bool same_weight = true;
+  watcher.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event*) {
+    if (caller.trainer_state().current_epoch == 0) {
+      same_weight = same_weight && toy.module.weight.equal(weight);
+    }
+    return GRAPNEL_OK;
+  });
+  toy.fit({one.plugin.handle(), two.plugin.handle(), watcher.handle()});
+  CHECK(same_weight);
+  CHECK_FALSE(toy.module.bias.equal(bias));
+  CHECK(toy.module.weight.requires_grad());
+  CHECK_FALSE(toy.module.weight.equal(weight));  // it trained in the second epoch
+}
+
+TEST_CASE("one instance can't end the lease of another") {
+  grapnel_lease* lease = nullptr;
+  InProcessPlugin one("{}", "1.0.0", "one"), two("{}", "1.0.0", "two");
+  one.on(Hook::on_train_start, [&](const Caller& caller, const grapnel_Event*) {
+    return lease_number(caller, 7, &lease);
+  });
+  two.on(Hook::on_train_epoch_start, [&](const Caller& caller, const grapnel_Event*) {
+    grapnel_lease* own = nullptr;
+    REQUIRE(lease_number(caller, 8, &own) == GRAPNEL_OK);
+    CHECK(own != lease);
+    CHECK(caller.module().end_lease(caller.host, lease) == GRAPNEL_INVALID_ARGUMENT);
+    return caller.module().end_lease(caller.host, own);
+  });
+  one.on(Hook::on_train_end, [&](const Caller& caller, const grapnel_Event*) {
+    return caller.module().end_lease(caller.host, lease);
+  });
+  Toy toy;
+  toy.fit({one.handle(), two.handle()});
+}
+
+TEST_CASE("no lease begins between a forward pass and its step, in a checkpoint or after the run") {
+  TempDir directory;
+  InProcessPlugin plugin;
+  int refused = 0;
+  for (const Hook hook :
+       {Hook::on_before_zero_grad, Hook::on_before_backward, Hook::on_after_backward,
+        Hook::on_before_optimizer_step, Hook::on_save_checkpoint, Hook::on_run_end}) {
+    plugin.on(hook, [&](const Caller& caller, const grapnel_Event*) {
+      grapnel_lease* lease = nullptr;
+      const std::uint64_t index = 0;
+      CHECK(lease_number(caller, 7, &lease) == GRAPNEL_NOT_NOW);
+      CHECK(caller.module().freeze(caller.host, &index, 1, text(std::string_view("a test")),
+                                   &lease) == GRAPNEL_NOT_NOW);
+      CHECK(lease == nullptr);
+      ++refused;
+      return GRAPNEL_OK;
+    });
+  }
+  Toy toy;
+  toy.options.limit_train_batches = 1;
+  toy.fit({plugin.handle()});
+  toy.trainer->save_checkpoint(directory / "a.ckpt");
+  CHECK(refused == 6);
+  CHECK(toy.module.weight.requires_grad());
 }
 
 TEST_CASE("the module service answers NOT_NOW while the trainer is made, and in create and init") {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include <grapnel/base/error.h>
 #include <grapnel/checkpoint.h>
@@ -391,12 +392,20 @@ TEST_CASE("a writer or reader that a plugin keeps does nothing after save or loa
     tried = true;
     return GRAPNEL_OK;
   });
-  const CallbackHandle handle = plugin.handle();
-  handle.callback->load_state_dict(handle.callback->state_dict());
-  Toy toy;
-  toy.fit({handle});
-  CHECK(tried);
-  CHECK(handle.callback->state_dict().at("state").to_dict().size() == 1);
+  {
+    const CallbackHandle handle = plugin.handle();
+    handle.callback->load_state_dict(handle.callback->state_dict());
+    Toy toy;
+    toy.fit({handle});
+    CHECK(tried);
+    CHECK(handle.callback->state_dict().at("state").to_dict().size() == 1);
+  }
+  // Nor after destroy, on any thread.
+  std::uint64_t count = 0;
+  CHECK(kept_reader->count(kept_reader, &count) == GRAPNEL_NOT_NOW);
+  std::thread([&] {
+    CHECK(kept_writer->put_i64(kept_writer, name("late"), 1) == GRAPNEL_NOT_NOW);
+  }).join();
 }
 
 TEST_CASE("a state in a checkpoint that no plugin wrote is an error naming the plugin") {

@@ -36,17 +36,37 @@ std::uint64_t mixed(std::uint64_t seed, const std::string& whose) {
 
 }  // namespace
 
-OwnGenerators::OwnGenerators(GeneratorStates& own) : own_(own) {
-  for (at::Generator& generator : default_generators()) {
-    const std::lock_guard lock(generator.mutex());
-    Swapped swapped{generator, generator.device().str(), generator.get_state()};
-    const auto state = own_.states.find(swapped.device);
-    if (state != own_.states.end()) {
-      generator.set_state(state->second);
-    } else {
-      generator.set_current_seed(mixed(generator.current_seed(), own_.whose));
+std::string generator_state_fault(const std::string& device, const at::Tensor& state) {
+  for (const at::Generator& generator : default_generators()) {
+    if (generator.device().str() != device) continue;
+    try {
+      at::Generator trial = generator.clone();
+      trial.set_state(state);
+    } catch (const c10::Error& error) {
+      return error.what_without_backtrace();
+    } catch (const std::exception& error) {
+      return error.what();
     }
-    swapped_.push_back(std::move(swapped));
+    return {};
+  }
+  return {};  // of a device that isn't here; it is kept
+}
+
+OwnGenerators::OwnGenerators(GeneratorStates& own) : own_(own) {
+  try {
+    for (at::Generator& generator : default_generators()) {
+      const std::lock_guard lock(generator.mutex());
+      swapped_.push_back({generator, generator.device().str(), generator.get_state()});
+      const auto state = own_.states.find(swapped_.back().device);
+      if (state != own_.states.end()) {
+        generator.set_state(state->second);
+      } else {
+        generator.set_current_seed(mixed(generator.current_seed(), own_.whose));
+      }
+    }
+  } catch (...) {
+    put_back();
+    throw;
   }
 }
 
@@ -55,6 +75,18 @@ OwnGenerators::~OwnGenerators() {
     try {
       const std::lock_guard lock(swapped.generator.mutex());
       own_.states[swapped.device] = swapped.generator.get_state();
+    } catch (const std::exception& error) {
+      log_error("cannot keep the random generator of {} of {}: {}", swapped.device, own_.whose,
+                error.what());
+    }
+  }
+  put_back();
+}
+
+void OwnGenerators::put_back() noexcept {
+  for (Swapped& swapped : swapped_) {
+    try {
+      const std::lock_guard lock(swapped.generator.mutex());
       swapped.generator.set_state(swapped.training);
     } catch (const std::exception& error) {
       log_error("cannot put the random generator of {} back after an operator of {}: {}",

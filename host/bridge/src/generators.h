@@ -20,6 +20,9 @@ struct GeneratorStates {
   std::map<std::string, at::Tensor> states;
 };
 
+// Why a generator of the device can't take the state; empty: it can, or the device isn't here.
+std::string generator_state_fault(const std::string& device, const at::Tensor& state);
+
 // While it lives, LibTorch's default generators are in the instance's states.
 class OwnGenerators {
  public:
@@ -29,6 +32,8 @@ class OwnGenerators {
   OwnGenerators& operator=(const OwnGenerators&) = delete;
 
  private:
+  void put_back() noexcept;
+
   struct Swapped {
     at::Generator generator;
     std::string device;

@@ -6,7 +6,7 @@ namespace grapnel::bridge {
 
 HostBlock& HostBlock::make(InstanceHost& host, const grapnel_host& table) {
   static_assert(std::is_standard_layout_v<Abi>);
-  return keep_for_ever(std::unique_ptr<HostBlock>(new HostBlock(host, table)));
+  return keep_forever(std::unique_ptr<HostBlock>(new HostBlock(host, table)));
 }
 
 HostBlock* HostBlock::of(const grapnel_host* host) noexcept {

@@ -23,7 +23,7 @@ class InstanceHost;
 // Keeps an object until the process ends, because a plugin may hold its address for as long. It
 // stays reachable, so that leak checkers see it as what it is.
 template <class T>
-T& keep_for_ever(std::unique_ptr<T> object) {
+T& keep_forever(std::unique_ptr<T> object) {
   static std::mutex mutex;
   static auto& kept = *new std::vector<std::unique_ptr<T>>();
   const std::lock_guard lock(mutex);

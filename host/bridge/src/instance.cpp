@@ -105,24 +105,18 @@ std::int32_t PluginInstance::enter(const Call& call, Function&& function) {
 void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
   const HookFunction function = functions_[static_cast<std::size_t>(call.hook)];
   if (function == nullptr) return;
-  if (call.hook == Hook::on_before_backward && host_.operators != nullptr) {
-    host_.operators->written_before_backward.clear();
-  }
   throw_failure(call, enter(call, [&] { return function(instance_, event); }));
 }
 
-void PluginInstance::tell_of_writes(std::string_view message) {
-  if (host_.operators == nullptr ||
-      message.find("modified by an inplace operation") == message.npos) {
-    return;
-  }
-  const std::vector<std::string>& written = host_.operators->written_before_backward;
-  if (written.empty()) return;
+void PluginInstance::tell_of_writes(std::string_view message, const Trainer& trainer) {
+  if (message.find("modified by an inplace operation") == message.npos) return;
+  const std::string writes = describe_early_writes(host_, trainer);
+  if (writes.empty()) return;
   host_.log(LogLevel::error,
-            fmt::format("on_before_backward wrote to {} between the forward and the backward pass, "
-                        "which is what autograd complains about; write in on_train_batch_start or "
-                        "after the optimizer's step",
-                        join(written)));
+            fmt::format("{} between the forward and the backward pass, which is what autograd "
+                        "complains about; write in on_train_batch_start or after the optimizer's "
+                        "step",
+                        writes));
 }
 
 void PluginInstance::report_changes(const Call& call, const std::vector<std::string>& changes) {
@@ -390,6 +384,19 @@ StateDict PluginInstance::checkpoint_state() {
   return state;
 }
 
+// Why load_generators() can't take them; empty: it can.
+std::string PluginInstance::generators_fault(const StateDict& state) const {
+  const StateValue* generators = state.find("generators");
+  if (generators == nullptr) return {};
+  if (!generators->is_dict()) return "its 'generators' are not states by device";
+  for (const auto& [device, random] : generators->to_dict()) {
+    const std::string fault = random.is_tensor() ? generator_state_fault(device, random.to_tensor())
+                                                 : "it is not a tensor";
+    if (!fault.empty()) return fmt::format("the generator of {}: {}", quote(device), fault);
+  }
+  return {};
+}
+
 void PluginInstance::load_generators(const StateDict& state) {
   host_.generators.states.clear();
   const StateValue* generators = state.find("generators");
@@ -422,8 +429,10 @@ void PluginInstance::load_checkpoint_state(const StateDict& state) {
   if (version == nullptr || !version->is_string() || content == nullptr || !content->is_dict()) {
     refuse(": it is not a plugin's state, which has a 'version' and a 'state'");
   }
+  if (const std::string fault = generators_fault(state); !fault.empty()) refuse(": " + fault);
   if (state_ == nullptr) {
     kept_state_ = state;
+    kept_state_.erase("generators");  // checkpoint_state() adds them as they are then
     load_generators(state);
     return;
   }

@@ -45,7 +45,7 @@ class PluginInstance {
   void fire(const Call& call, const grapnel_Event* event);
 
   // The run failed with this message: names the plugin where its writes are the cause.
-  void tell_of_writes(std::string_view message);
+  void tell_of_writes(std::string_view message, const Trainer& trainer);
 
   // The plugin's handlers of user-defined events. Call once.
   std::vector<EventHandler> event_handlers();
@@ -83,6 +83,7 @@ class PluginInstance {
 
   StateDict own_state();
   void load_generators(const StateDict& state);
+  std::string generators_fault(const StateDict& state) const;
   void create(const grapnel_factory& factory);
   void init();
   void read_hooks();

@@ -114,13 +114,13 @@ std::int32_t InstanceHost::not_now(const char* name, std::string_view text) noex
   return GRAPNEL_NOT_NOW;
 }
 
-// No fault of the plugin, which may go on without: it is told once, at debug level.
+// No fault of the plugin, which may do without: it is told once, and not as a warning.
 std::int32_t InstanceHost::unsupported(const char* name, std::string_view text) noexcept {
   try {
     const std::string line = fmt::format("{} in {}: {}; this host offers ABI {}.{}", name,
                                          call_ != nullptr ? call_->name : "no hook", text,
                                          GRAPNEL_ABI_MAJOR, GRAPNEL_ABI_MINOR);
-    log_once(LogLevel::debug, line, line);
+    log_once(LogLevel::info, line, line);
   } catch (...) {
     // no memory for a message; the status still says it
   }

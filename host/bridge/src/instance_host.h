@@ -32,6 +32,7 @@
 #include <grapnel/hook_mask.h>
 #include <grapnel/log_options.h>
 
+#include "ext/early_writes.h"
 #include "generators.h"
 #include "guard.h"
 #include "host_block.h"
@@ -70,7 +71,6 @@ class Lent {
   T* find(const Handle* given) const noexcept {
     return given == handle(number_) ? object_ : nullptr;
   }
-  T* object() const noexcept { return object_; }
 
  private:
   static Handle* handle(std::uintptr_t number) noexcept {
@@ -179,6 +179,7 @@ class InstanceHost {
   std::string run_directory;
   GeneratorStates generators;
   std::unique_ptr<Operators> operators;
+  EarlyWrites early_writes;
   std::unique_ptr<ModuleEntries> module_entries;
   std::unique_ptr<LeaseList> leases;
   std::unique_ptr<PluginIdentity> identity;

@@ -37,7 +37,7 @@ std::string identifying_key(const ParameterTable& table, const Parameters& param
 
 // What the host itself does with an event before the plugin has it.
 void before_hook(PluginInstance& instance, const ExceptionEvent& event) {
-  instance.tell_of_writes(event.message);
+  instance.tell_of_writes(event.message, event.trainer);
 }
 template <class EventType>
 void before_hook(PluginInstance&, const EventType&) {}
@@ -88,7 +88,9 @@ HookMask PluginCallback::wanted(const HookMask&) const {
   HookMask mask = instance_->hooks();
   // What it wrote there may be why the run fails.
   constexpr auto bit = [](Hook hook) { return static_cast<std::size_t>(hook); };
-  if (mask.test(bit(Hook::on_before_backward))) mask.set(bit(Hook::on_exception));
+  if (mask.test(bit(Hook::on_before_backward)) || mask.test(bit(Hook::on_before_zero_grad))) {
+    mask.set(bit(Hook::on_exception));
+  }
   return mask;
 }
 const PluginSite& PluginCallback::site() const {

@@ -107,7 +107,8 @@ bool shares_memory(const at::Tensor& tensor, const std::vector<const void*>& mem
   if (memory.empty()) return false;
   std::vector<const void*> own;
   add_memory(tensor, own);
-  return std::find_first_of(own.begin(), own.end(), memory.begin(), memory.end()) != own.end();
+  return std::ranges::any_of(
+      own, [&](const void* part) { return std::ranges::binary_search(memory, part); });
 }
 
 const grapnel_tensor_info* describe(grapnel_tensor& handle) {

@@ -84,7 +84,7 @@ class TensorHandles {
 
 // The memory of a tensor; for a sparse one, of its parts.
 void add_memory(const at::Tensor& tensor, std::vector<const void*>& memory);
-// Whether the tensor shares any of that memory.
+// Whether the tensor shares any of that memory, which is sorted.
 bool shares_memory(const at::Tensor& tensor, const std::vector<const void*>& memory);
 
 // The result of describe(), updated from the tensor. Sizes and strides point into the tensor.

@@ -155,7 +155,8 @@ EventValues::EventValues(InstanceHost& host, const grapnel_event_handler& handle
     : host_(host) {
   values_.reserve(arguments.values.size());
   try {
-    for (std::uint32_t i = 0; i < handler.argument_count; ++i) {
+    // As many as were declared at first; the plugin may have changed its count.
+    for (std::size_t i = 0; i < arguments.values.size(); ++i) {
       const grapnel_event_argument& declared = *handler.arguments[i];
       const EventValue& value = arguments.values[i];
       if (value.is_null() && may_be_nothing(declared)) {

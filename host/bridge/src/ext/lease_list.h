@@ -1,13 +1,15 @@
 // The leases of an instance that still hold. The trainer undoes them when the run ends; the plugin
 // is told of those that it never ended.
 //
-// A handle is the number of its lease and points nowhere: it is recognized until destroy, as
-// grapnel/ext/module.h promises, while a lease that has ended takes no memory.
+// A handle is a number and points nowhere: the instance's own in its upper part, that of the lease in
+// its lower. It is recognized until destroy, as grapnel/ext/module.h promises, no other instance has
+// it, and a lease that has ended takes no memory.
 #pragma once
 
 #include <grapnel/ext/module.h>
 #include <grapnel/lease.h>
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -21,8 +23,8 @@ class LeaseList {
   // The lease's handle. When there is no memory for it, the lease ends.
   grapnel_lease* add(Lease lease, std::string reason) {
     forget_undone();
-    held_.emplace(given_ + 1, Held{std::move(lease), std::move(reason)});
-    return handle(++given_);
+    held_.emplace(first_ + given_ + 1, Held{std::move(lease), std::move(reason)});
+    return handle(first_ + ++given_);
   }
 
   // Reasons of those that the trainer has undone, because the plugin never ended them; each once.
@@ -33,7 +35,8 @@ class LeaseList {
 
   // Whether add() returned the handle, of a lease that has ended or not.
   bool knows(const grapnel_lease* lease) const noexcept {
-    return number(lease) > 0 && number(lease) <= given_;
+    const std::uint64_t handle = number(lease);
+    return handle > first_ && handle <= first_ + given_;
   }
 
   // False: the lease has ended before.
@@ -59,6 +62,11 @@ class LeaseList {
     return reinterpret_cast<std::uintptr_t>(lease);
   }
 
+  static std::uint64_t next_instance() noexcept {
+    static std::atomic<std::uint64_t> given = 0;
+    return ++given;
+  }
+
   struct Held {
     Lease lease;
     std::string reason;
@@ -74,6 +82,7 @@ class LeaseList {
   std::map<std::uint64_t, Held> held_;
   std::vector<std::string> undone_;
   std::uint64_t given_ = 0;
+  const std::uint64_t first_ = next_instance() << 40;  // a trillion leases each
 };
 
 }  // namespace grapnel::bridge

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -14,6 +16,7 @@
 
 #include "../instance_host.h"
 #include "extensions.h"
+#include "frozen_parameters.h"
 #include "lease_list.h"
 #include "module_entries.h"
 
@@ -117,11 +120,18 @@ void check_unique(const Swap& swaps) {
   }
 }
 
-std::vector<const void*> memory_of(const ModuleEntries& entries) {
+// What the model computes with, what it trains while a lease is in its place, and its masks.
+std::vector<const void*> memory_of(const InstanceHost& self, const ModuleEntries& entries) {
   std::vector<const void*> memory;
   for (const auto* list : {&entries.parameters, &entries.buffers}) {
-    for (const ModuleEntries::Entry& entry : *list) add_memory(entry.handle->tensor, memory);
+    for (const ModuleEntries::Entry& entry : *list) {
+      add_memory(entry.handle->tensor, memory);
+      const at::Tensor trained = self.trainer()->training_tensor(entry.name);
+      if (trained.defined()) add_memory(trained, memory);
+      if (entry.mask != nullptr) add_memory(entry.mask->tensor, memory);
+    }
   }
+  std::sort(memory.begin(), memory.end());
   return memory;
 }
 
@@ -136,6 +146,7 @@ bool may_lease(const Call& call) {
     case Hook::on_before_optimizer_step:
     case Hook::on_save_checkpoint:
     case Hook::on_exception:
+    case Hook::on_signal:
     case Hook::on_run_end:
       return false;
     default:
@@ -149,9 +160,10 @@ std::int32_t lease_not_now(InstanceHost& self, const char* service) {
                                            self.call()->name));
 }
 
-std::int32_t GRAPNEL_CALL freeze(const grapnel_host* host, const std::uint64_t* parameters,
-                                 std::uint64_t parameter_count, grapnel_string reason,
-                                 grapnel_lease** lease) noexcept {
+std::int32_t GRAPNEL_CALL freeze_parameters(const grapnel_host* host,
+                                            const std::uint64_t* parameters,
+                                            std::uint64_t parameter_count, grapnel_string reason,
+                                            grapnel_lease** lease) noexcept {
   return service(host, "module.freeze", [&](InstanceHost& self) {
     check_output(lease);
     const std::string text = printable(checked_text(reason, "reason"));
@@ -159,18 +171,21 @@ std::int32_t GRAPNEL_CALL freeze(const grapnel_host* host, const std::uint64_t* 
     const ModuleEntries* entries = current_entries(self, /*refresh=*/true);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;
     if (!may_lease(*self.call())) return lease_not_now(self, "module.freeze");
-    std::vector<at::Tensor> frozen;
+    std::vector<at::Tensor> wanted;
     for (std::uint64_t i = 0; i < parameter_count; ++i) {
       if (parameters[i] >= entries->parameters.size()) {
         throw ContractBreach{fmt::format("there is no parameter {} to freeze", parameters[i])};
       }
-      const at::Tensor& tensor = entries->parameters[parameters[i]].handle->tensor;
-      if (tensor.requires_grad()) frozen.push_back(tensor);  // a second mention changes nothing
+      wanted.push_back(entries->parameters[parameters[i]].handle->tensor);
     }
-    for (const at::Tensor& tensor : frozen) tensor.set_requires_grad(false);
+    const auto frozen = std::make_shared<std::vector<at::Tensor>>();
+    frozen->reserve(wanted.size());
     Lease taken = self.trainer()->lease(text, [frozen] {
-      for (const at::Tensor& tensor : frozen) tensor.set_requires_grad(true);
+      for (const at::Tensor& tensor : *frozen) unfreeze(tensor);
     });
+    for (const at::Tensor& tensor : wanted) {
+      if (freeze(tensor)) frozen->push_back(tensor);
+    }
     if (self.leases == nullptr) self.leases = std::make_unique<LeaseList>();
     *lease = self.leases->add(std::move(taken), text);
     return GRAPNEL_OK;
@@ -192,7 +207,7 @@ std::int32_t GRAPNEL_CALL lease_weights(const grapnel_host* host, const std::uin
     const ModuleEntries* entries = current_entries(self, /*refresh=*/true);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;
     if (!may_lease(*self.call())) return lease_not_now(self, "module.lease_weights");
-    const std::vector<const void*> memory = memory_of(*entries);
+    const std::vector<const void*> memory = memory_of(self, *entries);
     Swap swaps;
     add_swaps(self, entries->parameters, memory, parameters, parameter_count, tensors, swaps);
     add_swaps(self, entries->buffers, memory, buffers, buffer_count, tensors + parameter_count,
@@ -226,8 +241,15 @@ std::int32_t GRAPNEL_CALL flops_per_batch(const grapnel_host* host, double* flop
 
 }  // namespace
 
-const grapnel_module kModule = {
-    sizeof(grapnel_module), 0,          &generation,      &count, &entry, &grad,
-    &lease_weights,         &end_lease, &flops_per_batch, &freeze};
+const grapnel_module kModule = {sizeof(grapnel_module),
+                                0,
+                                &generation,
+                                &count,
+                                &entry,
+                                &grad,
+                                &lease_weights,
+                                &end_lease,
+                                &flops_per_batch,
+                                &freeze_parameters};
 
 }  // namespace grapnel::bridge

@@ -12,6 +12,7 @@
 
 #include "../instance_host.h"
 #include "../new_tensor.h"
+#include "early_writes.h"
 #include "module_entries.h"
 #include "operators.h"
 
@@ -106,7 +107,9 @@ class Conversion {
     }
     // A result may be a view of what it was made of.
     if (is_mask) return detached_copy(tensor).tensor;
-    return argument_.written ? written(tensor) : tensor;
+    if (!argument_.written) return tensor;
+    note_write(self_, tensor, op_.name);
+    return written(tensor);
   }
 
   // What the operator writes to. Of a tensor of the model it gets an alias: the elements are the
@@ -122,7 +125,6 @@ class Conversion {
           "other weights or freeze it (ext/module.h), or work on a clone",
           op_.name, quote(name_of_entry(*entries, tensor))));
     }
-    note_write(self_, tensor, op_.name);
     return tensor.detach();
   }
 
@@ -305,16 +307,6 @@ grapnel_value from_tensor_list(InstanceHost& self, const c10::List<at::Tensor>& 
 }
 
 }  // namespace
-
-void note_write(InstanceHost& self, const at::Tensor& tensor, std::string_view how) {
-  const Call& call = *self.call();
-  if (!call.in_hook || call.custom || call.hook != Hook::on_before_backward) return;
-  const ModuleEntries* entries = self.module_entries.get();
-  if (entries == nullptr || !entries->tensors.contains(tensor.unsafeGetTensorImpl())) return;
-  if (self.operators == nullptr) self.operators = std::make_unique<Operators>();
-  self.operators->written_before_backward.push_back(
-      fmt::format("{} ({})", quote(name_of_entry(*entries, tensor)), how));
-}
 
 c10::IValue to_ivalue(InstanceHost& self, const grapnel_operator& op, std::size_t index,
                       const grapnel_value& value) {

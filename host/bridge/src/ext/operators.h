@@ -68,9 +68,6 @@ struct Operators {
   std::deque<std::vector<grapnel_tensor*>> tensor_lists;
   std::deque<std::vector<std::int64_t>> integer_lists;
   std::deque<std::vector<double>> number_lists;
-  // Names of the model's tensors that were written to between a forward pass and its backward pass,
-  // with the operator: for the error that autograd then raises.
-  std::vector<std::string> written_before_backward;
 };
 
 // Converts the arguments, calls the operator, converts the results. Throws PluginError for
@@ -80,10 +77,6 @@ struct Operators {
 void call_operator(InstanceHost& self, const grapnel_operator& op,
                    const std::vector<const grapnel_value*>& arguments, grapnel_value* results,
                    std::uint64_t result_count);
-
-// Notes a write to a tensor of the model in on_before_backward, for the error that may follow. `how`:
-// what wrote.
-void note_write(InstanceHost& self, const at::Tensor& tensor, std::string_view how);
 
 // The value as the operator's parameter. PluginError, naming the value, when it doesn't fit.
 c10::IValue to_ivalue(InstanceHost& self, const grapnel_operator& op, std::size_t index,

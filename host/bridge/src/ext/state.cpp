@@ -109,10 +109,9 @@ template <class Make>
 std::int32_t StateWriter::put(const grapnel_state_writer* writer, const char* name,
                               grapnel_string key, std::uint64_t bytes, Make&& make) noexcept {
   if (writer == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  StateWriter* const alive = reinterpret_cast<const Abi*>(writer)->self;
-  if (alive == nullptr) return GRAPNEL_NOT_NOW;  // destroyed
-  StateWriter& self = *alive;
-  return service(self.host_.abi(), name, [&](InstanceHost& host) -> std::int32_t {
+  const Abi& abi = *reinterpret_cast<const Abi*>(writer);
+  return service(abi.host, name, [&](InstanceHost& host) -> std::int32_t {
+    StateWriter& self = *abi.self;  // as alive as the host
     if (!self.open_) return host.not_now(name, "called after save returned");
     const std::string_view text = checked_key(key);
     self.check(text, bytes);
@@ -124,9 +123,9 @@ std::int32_t StateWriter::put(const grapnel_state_writer* writer, const char* na
   });
 }
 
-StateWriter::StateWriter(InstanceHost& host)
-    : abi_(keep_for_ever(std::make_unique<Abi>())), host_(host) {
+StateWriter::StateWriter(InstanceHost& host) : abi_(keep_forever(std::make_unique<Abi>())) {
   static_assert(std::is_standard_layout_v<Abi>);
+  abi_.host = host.abi();
   abi_.self = this;
   grapnel_state_writer& table = abi_.table;
   table.struct_size = sizeof table;
@@ -176,10 +175,9 @@ template <class Use>
 std::int32_t StateReader::use(const grapnel_state_reader* reader, const char* name,
                               Use&& use) noexcept {
   if (reader == nullptr) return GRAPNEL_INVALID_ARGUMENT;
-  StateReader* const alive = reinterpret_cast<const Abi*>(reader)->self;
-  if (alive == nullptr) return GRAPNEL_NOT_NOW;  // destroyed
-  StateReader& self = *alive;
-  return service(self.host_.abi(), name, [&](InstanceHost& host) -> std::int32_t {
+  const Abi& abi = *reinterpret_cast<const Abi*>(reader);
+  return service(abi.host, name, [&](InstanceHost& host) -> std::int32_t {
+    StateReader& self = *abi.self;  // as alive as the host
     if (self.state_ == nullptr) return host.not_now(name, "called after load returned");
     return use(self, host);
   });
@@ -216,9 +214,9 @@ void StateReader::close() {
   abi_.table.version = {};
 }
 
-StateReader::StateReader(InstanceHost& host)
-    : abi_(keep_for_ever(std::make_unique<Abi>())), host_(host) {
+StateReader::StateReader(InstanceHost& host) : abi_(keep_forever(std::make_unique<Abi>())) {
   static_assert(std::is_standard_layout_v<Abi>);
+  abi_.host = host.abi();
   abi_.self = this;
   grapnel_state_reader& table = abi_.table;
   table.struct_size = sizeof table;

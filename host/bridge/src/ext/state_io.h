@@ -4,7 +4,6 @@
 // are {"bytes": U8 tensor}, to distinguish them from an array. Values are copied immediately.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -23,12 +22,11 @@ inline constexpr std::size_t kMostStateKeyBytes = 512;
 // Whether a plugin may use it: 1 to 512 bytes of UTF-8 without control characters.
 bool is_state_key(std::string_view text) noexcept;
 
-// Of one instance. The table that the plugin sees is never freed: a pointer that it keeps past its
-// save, or past destroy, answers GRAPNEL_NOT_NOW.
+// Of one instance, and as alive as its host. The table that the plugin sees is never freed: a
+// pointer that it keeps past its save, or past destroy, answers GRAPNEL_NOT_NOW, as the host does.
 class StateWriter {
  public:
   explicit StateWriter(InstanceHost& host);
-  ~StateWriter() { abi_.self = nullptr; }
   StateWriter(const StateWriter&) = delete;
   StateWriter& operator=(const StateWriter&) = delete;
   const grapnel_state_writer* abi() const noexcept { return &abi_.table; }
@@ -39,7 +37,8 @@ class StateWriter {
  private:
   struct Abi {
     grapnel_state_writer table;
-    std::atomic<StateWriter*> self;
+    const grapnel_host* host;
+    StateWriter* self;
   };
   template <class Make>
   static std::int32_t put(const grapnel_state_writer* writer, const char* name, grapnel_string key,
@@ -47,7 +46,6 @@ class StateWriter {
   void check(std::string_view key, std::uint64_t bytes);
 
   Abi& abi_;
-  InstanceHost& host_;
   bool open_ = false;
   StateDict state_;
   std::unordered_set<std::string> keys_;  // of state_, whose look-up is linear
@@ -58,7 +56,6 @@ class StateWriter {
 class StateReader {
  public:
   explicit StateReader(InstanceHost& host);
-  ~StateReader() { abi_.self = nullptr; }
   StateReader(const StateReader&) = delete;
   StateReader& operator=(const StateReader&) = delete;
   const grapnel_state_reader* abi() const noexcept { return &abi_.table; }
@@ -69,7 +66,8 @@ class StateReader {
  private:
   struct Abi {
     grapnel_state_reader table;
-    std::atomic<StateReader*> self;
+    const grapnel_host* host;
+    StateReader* self;
   };
   template <class Use>
   static std::int32_t use(const grapnel_state_reader* reader, const char* name, Use&& use) noexcept;
@@ -78,7 +76,6 @@ class StateReader {
                           const void* output, Read&& read) noexcept;
 
   Abi& abi_;
-  InstanceHost& host_;
   const StateDict* state_ = nullptr;                               // while it is open
   std::unordered_map<std::string_view, const StateValue*> index_;  // of *state_
 };

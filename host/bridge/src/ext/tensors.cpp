@@ -10,9 +10,9 @@
 
 #include "../instance_host.h"
 #include "../new_tensor.h"
+#include "early_writes.h"
 #include "extensions.h"
 #include "module_entries.h"
-#include "operators.h"
 
 namespace grapnel::bridge {
 namespace {

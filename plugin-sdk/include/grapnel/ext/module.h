@@ -65,7 +65,8 @@ typedef struct grapnel_module {
    * the model does not report them. */
   int32_t(GRAPNEL_CALL* flops_per_batch)(const grapnel_host* host, double* flops);
   /* The parameters with the given indices get no gradient until end_lease; those that have none
-   * anyway stay as they are. */
+   * anyway stay as they are. Not in the hooks in which lease_weights answers GRAPNEL_NOT_NOW. Of
+   * several leases of one parameter, also of different plugins, the last that ends counts. */
   int32_t(GRAPNEL_CALL* freeze)(const grapnel_host* host, const uint64_t* parameters,
                                 uint64_t parameter_count, grapnel_string reason,
                                 grapnel_lease** lease);
