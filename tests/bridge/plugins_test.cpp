@@ -97,6 +97,33 @@ TEST_CASE("a configuration by id changes parameters, makes several instances, or
         std::vector<std::string>{"nan_guard"});
 }
 
+TEST_CASE("a former id that another selected plugin has is that one's, with settings and states") {
+  PluginHome home;
+  const std::filesystem::path hostile(HOSTILE);
+  home.drop_in(hostile / "witness/witness.so");
+  const std::filesystem::path library = hostile / "manifest_absent/manifest_absent.so";
+  std::filesystem::copy_file(library, home.plugins() / "manifest_absent.so");
+  home.dir.write(home.plugins() / "manifest_absent.grapnel.json", R"({
+      "manifest_version": 1, "id": "manifest_absent", "version": "0.1.0", "summary": "Was witness.",
+      "abi": {"major": 0, "minor": 4}, "aliases": ["witness"],
+      "callbacks": [{"name": "manifest_absent", "summary": "Was witness."}]})");
+  home.enable("manifest_absent");
+  const auto only = enabled_plugins(home.selection());
+  REQUIRE(only.size() == 1);
+  CHECK(only[0].callback->former_state_keys().size() == 1);
+
+  home.enable("witness");
+  const host::PluginSelection both = host::select_plugins(home.selection());
+  const auto found = find_plugin_callback(both, "witness", {});
+  REQUIRE(found);
+  CHECK(found->plugin->manifest->id == "witness");
+  const auto handles = make_plugin_callbacks(both, {});
+  REQUIRE(handles.size() == 2);
+  for (const CallbackHandle& handle : handles) {
+    CHECK(handle.callback->former_state_keys().empty());
+  }
+}
+
 TEST_CASE("an invalid plugin configuration is refused with its place and the accepted values") {
   PluginHome home;
   home.drop_in(EMA);

@@ -16,10 +16,24 @@
 namespace grapnel::bridge {
 namespace {
 
+// Its former ids, but for those that another selected plugin has: settings and states under them are
+// that one's.
+std::vector<std::string> former_ids(const host::PluginSelection& selection,
+                                    const host::Manifest& manifest) {
+  std::vector<std::string> ids = manifest.aliases;
+  std::erase_if(ids, [&](const std::string& id) {
+    return std::ranges::any_of(selection.plugins, [&](const host::SelectedPlugin& plugin) {
+      return plugin.manifest->id == id;
+    });
+  });
+  return ids;
+}
+
 // The id and former ids.
-std::vector<std::string> ids_of(const host::Manifest& manifest) {
-  std::vector<std::string> ids{manifest.id};
-  ids.insert(ids.end(), manifest.aliases.begin(), manifest.aliases.end());
+std::vector<std::string> ids_of(const host::PluginSelection& selection,
+                                const host::Manifest& manifest) {
+  std::vector<std::string> ids = former_ids(selection, manifest);
+  ids.insert(ids.begin(), manifest.id);
   return ids;
 }
 
@@ -82,7 +96,7 @@ std::optional<PluginCallbackRef> find_plugin_callback(const host::PluginSelectio
                                                       std::string_view name,
                                                       const SourcePosition& position) {
   for (const host::SelectedPlugin& plugin : selection.plugins) {
-    for (const std::string& id : ids_of(*plugin.manifest)) {
+    for (const std::string& id : ids_of(selection, *plugin.manifest)) {
       if (name == id) {
         if (const auto* callback = only_callback(*plugin.manifest)) {
           return PluginCallbackRef{&plugin, callback};
@@ -118,6 +132,8 @@ std::vector<CallbackHandle> make_plugin_callbacks(
   for (const host::SelectedPlugin& plugin : selection.plugins) {
     const std::string source = fmt::format("{} {} ({})", plugin.manifest->id,
                                            plugin.manifest->version, display_path(plugin.origin));
+    host::Manifest manifest = *plugin.manifest;
+    manifest.aliases = former_ids(selection, manifest);
     for (const host::CallbackManifest& callback : plugin.manifest->callbacks) {
       std::vector<const PluginCallbackConfig*> wanted;
       for (const auto& [ref, config] : resolved) {
@@ -130,10 +146,9 @@ std::vector<CallbackHandle> make_plugin_callbacks(
         PluginCallbackOptions options = config->options;
         options.links_libtorch = loaded.links_libtorch();
         options.origin_directory = plugin.origin.parent_path();
-        handles.emplace_back(
-            std::make_shared<PluginCallback>(*plugin.manifest, callback.name,
-                                             *loaded.factory(callback.name), options),
-            CallbackOrigin::plugin, source);
+        handles.emplace_back(std::make_shared<PluginCallback>(
+                                 manifest, callback.name, *loaded.factory(callback.name), options),
+                             CallbackOrigin::plugin, source);
         handles.back().on_error = config->on_error;
         handles.back().filter = config->filter;
       }
