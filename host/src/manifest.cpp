@@ -332,8 +332,7 @@ Manifest parse_manifest(std::string_view json, std::string_view source) {
   }
   manifest.license = reader.text_or("license", "");
   manifest.summary = reader.text("summary");
-  manifest.abis = read_abis(reader.required("abi"), manifest.warnings);
-  manifest.abi = own_abi(manifest.abis);
+  manifest.abi = own_abi(read_abis(reader.required("abi"), manifest.warnings));
   manifest.authors = reader.texts("authors");
   manifest.homepage = reader.text_or("homepage", "");
   check_homepage(manifest, root);

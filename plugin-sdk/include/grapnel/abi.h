@@ -41,7 +41,8 @@
  * run. grapnel_host stays valid as long: after destroy its functions and those of its extensions
  * return GRAPNEL_NOT_NOW. Tables of extensions are the same for every instance and valid as long.
  * Handles belong to the instance that got them, another one's is refused. A handle of an event is
- * valid until the hook returns; its address says nothing, and a later hook's is another one.
+ * valid until the hook returns, and its address says nothing. Of a batch or outputs it is never given
+ * again; the address of a tensor's may come back after 64 others have been released.
  *
  * Tensors of a batch, of outputs and of events are the plugin's own copies (made when one side
  * writes): nothing that it does to them reaches the data set or another callback. Only the model's

@@ -74,7 +74,7 @@ TEST_CASE("a plugin that ends the process in a hook has ended no training") {
   }
 }
 
-TEST_CASE("the next start and the list name the suspect, until a run with it ends in order") {
+TEST_CASE("the next start and the list name the suspect, until a run with it ends normally") {
   const Crash crash("hook_crashes");
   const ProcessResult list = crash.user.run({"plugin", "list"});
   CHECK_THAT(list.output, Contains("it crashed (SIGSEGV) in on_train_batch_end"));
@@ -86,7 +86,7 @@ TEST_CASE("the next start and the list name the suspect, until a run with it end
       crash.user.run({"fit", "--set", "trainer.max_epochs=1", "--no-plugin", "hook_crashes"});
   CHECK(without.exit_code == 0);
   CHECK_THAT(without.error, !Contains("crashed"));
-  // A run without its batches ends in order.
+  // A run without its batches ends normally.
   CHECK(crash.user.run({"fit", "--set", "trainer.max_epochs=0"}).exit_code == 0);
   CHECK_THAT(crash.user.run({"plugin", "list"}).output, !Contains("crashed"));
 }

@@ -1,6 +1,6 @@
 // What is known of a plugin that ended a process: one small file per plugin id, written by the
 // process that it ended, shown by the next start and by `grapnel plugin list`, and removed when a
-// run with the plugin ends in order or another version of it is enabled.
+// run with the plugin ends normally or another version of it is enabled.
 #pragma once
 
 #include <filesystem>

@@ -51,7 +51,6 @@ struct Manifest {
   std::string license;  // SPDX expression; empty when not given
   std::string summary;  // one sentence
   AbiVersion abi;  // what the library is written for; of several, the one for this host's major
-  std::vector<AbiVersion> abis;                  // all that it names, one per major
   std::vector<std::string> authors;              // "Ada Lovelace <ada@example.org>"
   std::string homepage;                          // https://...; empty when not given
   std::vector<std::string> critical;             // keys that a host has to understand

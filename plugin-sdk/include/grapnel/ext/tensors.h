@@ -1,9 +1,8 @@
 /* Extension tensors: tensor handles, and reading and writing their elements.
  *
  * A handle that a function returns is the caller's: release it. A handle in an event is borrowed
- * until the hook returns: retain it to keep it. Tensors of a batch or a user-defined event and
- * masks are read-only, through every handle and operator, since they may share memory with the data
- * set or the model. Clone one to change it.
+ * until the hook returns: retain it to keep it. Tensors of batches, outputs and events are copies (made
+ * when one side writes): what a plugin writes to them stays with the plugin. Masks are read-only.
  */
 #ifndef GRAPNEL_EXT_TENSORS_H_
 #define GRAPNEL_EXT_TENSORS_H_
@@ -66,7 +65,7 @@ typedef struct grapnel_tensors {
   int32_t(GRAPNEL_CALL* read)(const grapnel_host* host, const grapnel_tensor* tensor, void* data,
                               uint64_t bytes);
   /* Row-major memory of the host to write the elements to; end_write puts them into the tensor. One
-   * pair at a time per handle. GRAPNEL_INVALID_ARGUMENT for a read-only tensor. */
+   * pair at a time per handle. GRAPNEL_INVALID_ARGUMENT for a mask of the model. */
   int32_t(GRAPNEL_CALL* begin_write)(const grapnel_host* host, grapnel_tensor* tensor, void** data,
                                      uint64_t* bytes);
   int32_t(GRAPNEL_CALL* end_write)(const grapnel_host* host, grapnel_tensor* tensor);

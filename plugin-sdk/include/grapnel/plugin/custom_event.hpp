@@ -8,8 +8,8 @@
 // omitted. Types: double or float, std::int64_t or another integer, bool, std::string or
 // std::string_view, Tensor, std::vector of double, std::int64_t or Tensor, and std::optional of
 // these, which is empty when the default std::nullopt applies or the caller passed nothing. The
-// host converts arguments and refuses those that don't fit, by name. Tensors are read-only like
-// those of a batch: clone() one to change it. [train-thread]
+// host converts arguments and refuses those that don't fit, by name. Tensors are copies, like
+// those of a batch. [train-thread]
 #pragma once
 
 #include <cstddef>

@@ -69,7 +69,7 @@ inline std::string_view from_abi(grapnel_string text) noexcept {
       text += ": possible only on the thread that called this plugin, while it does";
       break;
     case GRAPNEL_UNSUPPORTED:
-      throw Unsupported(text + ": this host doesn't know it; update grapnel");
+      throw Unsupported(text + ": this host or its LibTorch doesn't know it; see its log");
     case GRAPNEL_INVALID_ARGUMENT:
       text += ": the host rejects the arguments; see its log";
       break;

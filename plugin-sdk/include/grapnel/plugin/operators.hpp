@@ -202,6 +202,18 @@ struct Named {
   const T& value;
 };
 
+/// run: calls the operator for so many results.
+template <class Result, class Run>
+Result results_of(Context& context, const Run& run) {
+  if constexpr (std::is_void_v<Result>) {
+    run(nullptr, 0);
+  } else {
+    std::array<grapnel_value, Results<Result>::count> results{};
+    run(results.data(), results.size());
+    return Results<Result>::get(context, results.data());
+  }
+}
+
 /// Result: void (results are dropped), Tensor, TensorList, double, std::int64_t, bool, or a
 /// std::tuple of these for an operator with several.
 template <class Result = Tensor, class... Args>
@@ -214,13 +226,7 @@ Result call(Context& context, std::string_view name, std::string_view overload,
         context.call<&grapnel_aten::call>(op, arguments.data(), arguments.size(), results, count);
     if (status != GRAPNEL_OK) fail_call(status, name);
   };
-  if constexpr (std::is_void_v<Result>) {
-    run(nullptr, 0);
-  } else {
-    std::array<grapnel_value, Results<Result>::count> results{};
-    run(results.data(), results.size());
-    return Results<Result>::get(context, results.data());
-  }
+  return results_of<Result>(context, run);
 }
 
 /// As call, with all arguments by name.
@@ -235,13 +241,7 @@ Result call_named(Context& context, std::string_view name, std::string_view over
         op, names.data(), arguments.data(), arguments.size(), results, count);
     if (status != GRAPNEL_OK) fail_call(status, name);
   };
-  if constexpr (std::is_void_v<Result>) {
-    run(nullptr, 0);
-  } else {
-    std::array<grapnel_value, Results<Result>::count> results{};
-    run(results.data(), results.size());
-    return Results<Result>::get(context, results.data());
-  }
+  return results_of<Result>(context, run);
 }
 
 }  // namespace detail

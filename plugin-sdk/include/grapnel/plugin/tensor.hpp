@@ -17,7 +17,6 @@
 namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
-/// Element types; the numbers are those of LibTorch's ScalarType.
 /// The memory order of a dense tensor.
 enum class MemoryFormat : std::int32_t {
   contiguous = GRAPNEL_MEMORY_FORMAT_CONTIGUOUS,
@@ -36,6 +35,7 @@ struct Device {
   std::string_view name;
 };
 
+/// Element types; the numbers are those of LibTorch's ScalarType.
 enum class Dtype : std::int32_t {
   u8 = GRAPNEL_DTYPE_U8,
   i8 = GRAPNEL_DTYPE_I8,
