@@ -108,7 +108,8 @@ void check_loads_nothing_by_path(const LibraryFacts& facts) {
       "what the store has not copied could change unseen; link it into the plugin (statically), or "
       "install it where the system finds libraries";
   for (const std::string& library : facts.needed) {
-    if (library.find('/') == std::string::npos) continue;
+    // $ORIGIN, $LIB and $PLATFORM are made a path before the loader looks for a '/'.
+    if (library.find_first_of("/$") == std::string::npos) continue;
     throw DataError(
         fmt::format("it needs the library {} by a path (DT_NEEDED); {}", quote(library), remedy));
   }

@@ -53,6 +53,15 @@ bool wants_libtorch_symbol(const LibraryFacts& facts) {
   return std::ranges::any_of(facts.undefined, is_libtorch_symbol);
 }
 
+// Needed by a path or a name that the loader makes one, or by other tags than DT_NEEDED.
+std::vector<std::string> libraries_by_path(const LibraryFacts& facts) {
+  std::vector<std::string> found = select(facts.needed, [](const std::string& library) {
+    return library.find_first_of("/$") != std::string::npos;
+  });
+  found.insert(found.end(), facts.loading_instructions.begin(), facts.loading_instructions.end());
+  return found;
+}
+
 SealingCheck check(std::string name, const std::vector<std::string>& offending,
                    std::string_view what, std::string_view remedy) {
   if (offending.empty()) return {.name = std::move(name), .ok = true, .found = {}};
@@ -96,6 +105,8 @@ std::vector<SealingCheck> check_sealing(const LibraryFacts& facts) {
       check("finds its libraries anywhere", select(facts.search_paths, local_path),
             "it looks for libraries in",
             "a plugin is loaded from a copy elsewhere, so link what it needs statically"),
+      check("needs no library by a path", libraries_by_path(facts), "it makes the loader load",
+            "no copy pins it, so it could change unseen; link what it needs statically"),
   };
   checks.push_back({.name = "has no text relocations",
                     .ok = !facts.text_relocations,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "catch.h"
+#include "temp_dir.h"
 
 namespace sealing_test {
 
@@ -52,6 +53,10 @@ TEST_CASE("every kind of leak in a plugin's sealing is named") {
   CHECK_THAT(found(facts, "needs no LibTorch symbol"), Contains("'_ZN2at4_ops3add"));
   facts.search_paths = {"$ORIGIN"};
   CHECK_THAT(found(facts, "finds its libraries anywhere"), Contains("'$ORIGIN'"));
+  facts.needed = {"libc.so.6", "sub/liba.so", "$LIB.so"};
+  facts.loading_instructions = {"DT_AUDIT libspy.so"};
+  CHECK_THAT(found(facts, "needs no library by a path"),
+             Contains("'sub/liba.so', '$LIB.so' and 'DT_AUDIT libspy.so'"));
   facts.text_relocations = true;
   CHECK_THAT(found(facts, "has no text relocations"), Contains("-fPIC"));
   facts.executable_stack = true;
@@ -73,6 +78,18 @@ TEST_CASE("a library that makes the loader load something by a path is refused w
   CHECK_THAT(refused("filters_library"), Contains("(DT_FILTER libhostile_missing.so.7)"));
   CHECK_THAT(refused("helps_library"), Contains("(DT_AUXILIARY libhostile_missing.so.7)"));
   CHECK(refused("unsealed").empty());
+}
+
+TEST_CASE("a library's name that the loader expands to a path is refused too") {
+  const grapnel::test::TempDir dir;
+  const std::string unexpanded = HOSTILE_DIRECTORY "/needs_expanded/needs_expanded.so";
+  CHECK(examine(unexpanded).refused.empty());
+  std::string bytes = grapnel::test::read_file(unexpanded);
+  const std::size_t name = bytes.find("%LIB.so");
+  REQUIRE(name != std::string::npos);
+  bytes[name] = '$';
+  CHECK_THAT(examine(dir.write("needs_expanded.so", bytes)).refused,
+             Contains("it needs the library '$LIB.so' by a path (DT_NEEDED)"));
 }
 
 TEST_CASE("what a library is linked with besides the C library and the runtimes is told") {
