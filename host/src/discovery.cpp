@@ -130,6 +130,16 @@ class Scan {
   std::vector<Candidate> found_;
 };
 
+// The first usable candidate of each id and former id.
+void index(Discovery& discovery) {
+  for (std::size_t i = 0; i < discovery.candidates.size(); ++i) {
+    const Candidate& candidate = discovery.candidates[i];
+    if (!candidate.usable()) continue;
+    discovery.by_id.emplace(candidate.summary.id, i);
+    for (const std::string& id : candidate.summary.aliases) discovery.by_former_id.emplace(id, i);
+  }
+}
+
 // The first usable plugin of an id is the one that counts.
 void mark_shadowed(std::vector<Candidate>& candidates) {
   std::map<std::string_view, const Candidate*> first;
@@ -151,14 +161,13 @@ std::string Candidate::describe() const {
                      printable(summary.version), printable(library.string()));
 }
 
-const Candidate* Discovery::find(std::string_view id) const& noexcept {
-  const auto has_id = [&](const Candidate& c) { return c.usable() && c.summary.id == id; };
-  const auto has_alias = [&](const Candidate& c) {
-    return c.usable() && std::ranges::find(c.summary.aliases, id) != c.summary.aliases.end();
-  };
-  auto it = std::ranges::find_if(candidates, has_id);
-  if (it == candidates.end()) it = std::ranges::find_if(candidates, has_alias);
-  return it == candidates.end() ? nullptr : &*it;
+const Candidate* Discovery::find(const std::string& id) const& noexcept {
+  for (const auto* places : {&by_id, &by_former_id}) {
+    if (const auto place = places->find(id); place != places->end()) {
+      return &candidates[place->second];
+    }
+  }
+  return nullptr;
 }
 
 std::vector<const Candidate*> Discovery::drop_ins() const& {
@@ -183,6 +192,7 @@ Discovery discover(const DiscoveryOptions& options) {
   if (cache) cache->save();
   result.candidates = scan.take();
   mark_shadowed(result.candidates);
+  index(result);
   return result;
 }
 

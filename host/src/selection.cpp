@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <grapnel/base/error.h>
@@ -52,6 +56,8 @@ class Selector {
     if (mode_ == "none" && !names_an_id()) return;
     discovery_ = discover(options.discovery);
     enabled_ = read_enabled(directories_);
+    for (const EnabledPlugin& plugin : enabled_.plugins) enabled_by_id_.emplace(plugin.id, &plugin);
+    disabled_.insert(enabled_.disabled.begin(), enabled_.disabled.end());
     knows_record_ = true;
   }
 
@@ -74,6 +80,7 @@ class Selector {
       if (!names_a_file(argument)) add_id(argument, "--plugin " + argument);
     }
     for (const SelectedPlugin& plugin : selected_) check_runs(plugin);
+    settle_former_ids();
     if (mode_.empty()) add_notices();
     if (mode_ == "all") add_project_notices();
     return {.plugins = in_order(),
@@ -98,7 +105,7 @@ class Selector {
   // The id itself if a plugin has it, else the ids of plugins that formerly had it.
   std::vector<std::string> current_ids(const std::string& id) const {
     const auto has_id = [&](const Candidate& c) { return c.label() == id; };
-    if (enabled_.find(id) != nullptr || std::ranges::any_of(discovery_.candidates, has_id)) {
+    if (find_enabled(id) != nullptr || std::ranges::any_of(discovery_.candidates, has_id)) {
       return {id};
     }
     std::vector<std::string> ids;
@@ -133,14 +140,16 @@ class Selector {
     return std::ranges::find(ids, id) != ids.end();
   }
   bool is_excluded(std::string_view id) const { return holds(excluded_, id); }
-  bool is_selected(std::string_view id) const {
-    return std::ranges::find(selected_, id, [](const SelectedPlugin& plugin) -> std::string_view {
-             return plugin.manifest->id;
-           }) != selected_.end();
+  bool is_selected(const std::string& id) const { return selected_ids_.contains(id); }
+  bool is_disabled(const std::string& id) const { return disabled_.contains(id); }
+  const EnabledPlugin* find_enabled(const std::string& id) const {
+    const auto known = enabled_by_id_.find(id);
+    return known == enabled_by_id_.end() ? nullptr : known->second;
   }
 
   void add(SelectedPlugin plugin) {
     if (is_excluded(plugin.manifest->id) || is_selected(plugin.manifest->id)) return;
+    selected_ids_.insert(plugin.manifest->id);
     selected_.push_back(std::move(plugin));
   }
 
@@ -201,7 +210,7 @@ class Selector {
       }
     }
     for (const Candidate* candidate : discovery_.drop_ins()) {
-      if (disabled == Disabled::included || !enabled_.is_disabled(candidate->summary.id)) {
+      if (disabled == Disabled::included || !is_disabled(candidate->summary.id)) {
         add_candidate(*candidate, reason);
       }
     }
@@ -213,10 +222,10 @@ class Selector {
 
   void add_id(const std::string& id, const std::string& reason) {
     if (is_selected(id)) return;
-    if (const EnabledPlugin* plugin = enabled_.find(id)) return add_pinned(*plugin, reason);
+    if (const EnabledPlugin* plugin = find_enabled(id)) return add_pinned(*plugin, reason);
     if (const Candidate* candidate = discovery_.find(id)) {
       // Named by a former id: the enabled plugin with the new id counts.
-      if (const EnabledPlugin* plugin = enabled_.find(candidate->summary.id)) {
+      if (const EnabledPlugin* plugin = find_enabled(candidate->summary.id)) {
         return add_pinned(*plugin, reason);
       }
       return add_candidate(*candidate, reason);
@@ -228,6 +237,32 @@ class Selector {
       if (holds(aliases_of_copy(plugin), id)) return add_pinned(plugin, reason);
     }
     throw unknown_plugin(id, known_ids());
+  }
+
+  // A former id that another plugin has, or calls its own too, is nobody's former id: settings and
+  // states in checkpoints under it would go to the wrong one.
+  void settle_former_ids() {
+    std::map<std::string_view, int> claims;
+    for (const SelectedPlugin& plugin : selected_) {
+      for (const std::string& id : plugin.manifest->aliases) ++claims[id];
+    }
+    for (SelectedPlugin& plugin : selected_) {
+      const std::shared_ptr<const Manifest> whole = plugin.manifest;
+      const auto is_foreign = [&](const std::string& id) {
+        return id != whole->id &&
+               (claims[id] > 1 || is_selected(id) || find_enabled(id) != nullptr);
+      };
+      std::vector<std::string> foreign;
+      std::ranges::copy_if(whole->aliases, std::back_inserter(foreign), is_foreign);
+      if (foreign.empty()) continue;
+      auto manifest = std::make_shared<Manifest>(*whole);
+      std::erase_if(manifest->aliases, [&](const std::string& id) { return holds(foreign, id); });
+      notices_.push_back(fmt::format(
+          "plugin '{}' calls {} a former id of its own, but another plugin has it, too; settings and "
+          "states of that id are not given to it",
+          manifest->id, join_quoted(foreign, "and")));
+      plugin.manifest = std::move(manifest);
+    }
   }
 
   void check_runs(const SelectedPlugin& plugin) const {
@@ -245,7 +280,7 @@ class Selector {
     for (const Candidate& candidate : discovery_.candidates) {
       const std::string& id = candidate.summary.id;
       if (candidate.origin != SearchOrigin::project || !candidate.usable() || is_selected(id) ||
-          is_excluded(id) || enabled_.is_disabled(id)) {
+          is_excluded(id) || is_disabled(id)) {
         continue;
       }
       notices_.push_back(
@@ -258,8 +293,8 @@ class Selector {
   void add_notices() {
     for (const Candidate& candidate : discovery_.candidates) {
       const std::string& id = candidate.summary.id;
-      if (!candidate.usable() || is_selected(id) || is_excluded(id) || enabled_.is_disabled(id) ||
-          enabled_.find(id) != nullptr) {
+      if (!candidate.usable() || is_selected(id) || is_excluded(id) || is_disabled(id) ||
+          find_enabled(id) != nullptr) {
         continue;
       }
       notices_.push_back(
@@ -309,9 +344,12 @@ class Selector {
   std::string mode_;  // of GRAPNEL_PLUGINS; empty: the enabled plugins
   Discovery discovery_;
   EnabledPlugins enabled_;
+  std::unordered_map<std::string, const EnabledPlugin*> enabled_by_id_;
+  std::unordered_set<std::string> disabled_;
   bool knows_record_ = false;  // false: enabled_ is not set
   std::vector<std::string> excluded_;
   std::vector<SelectedPlugin> selected_;
+  std::unordered_set<std::string> selected_ids_;
   std::vector<std::string> notices_;
 };
 

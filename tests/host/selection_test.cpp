@@ -290,4 +290,38 @@ TEST_CASE("arguments of --plugin are files when they look like one") {
   for (const char* id : {"ema", "org.example.ema", "so", "sonic"}) CHECK_FALSE(names_a_file(id));
 }
 
+TEST_CASE(
+    "a former id that another plugin has is not a plugin's own, whichever was enabled first") {
+  const PluginWorld world;
+  world.add_plugin("takeover", {.members = R"("aliases": ["guard", "old"],)"});
+  world.enable("takeover");
+  world.add_plugin("guard");
+  world.enable("guard");
+  const auto aliases = [&](const SelectionOptions& options) {
+    const PluginSelection selection = select_plugins(options);
+    for (const SelectedPlugin& plugin : selection.plugins) {
+      if (plugin.manifest->id == "takeover") return plugin.manifest->aliases;
+    }
+    return std::vector<std::string>{"takeover is not selected"};
+  };
+  SelectionOptions options;
+  options.discovery = world.discovery();
+  options.environment = "";
+  CHECK(aliases(options) == std::vector<std::string>{"old"});
+  const auto notices = select_plugins(options).notices;
+  CHECK(std::ranges::any_of(notices, [](const std::string& notice) {
+    return notice.find("'takeover' calls 'guard' a former id of its own") != std::string::npos;
+  }));
+  // Its states are still in checkpoints when it is left out once.
+  options.no_plugins = {"guard"};
+  CHECK(aliases(options) == std::vector<std::string>{"old"});
+  (void)disable_plugin("guard", world.directories);
+  options.no_plugins = {};
+  CHECK(aliases(options) == std::vector<std::string>{"guard", "old"});
+  // Of two that claim it, neither has it.
+  world.add_plugin("other", {.members = R"("aliases": ["old"],)"});
+  options.plugins = {"other"};
+  CHECK(aliases(options) == std::vector<std::string>{"guard"});
+}
+
 }  // namespace selection_test

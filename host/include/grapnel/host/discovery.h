@@ -7,11 +7,13 @@
 // plugins takes milliseconds; a damaged or missing cache only costs time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <grapnel/base/platform.h>
@@ -97,10 +99,13 @@ struct DiscoveryOptions {
 struct Discovery {
   std::vector<SearchDirectory> directories;
   std::vector<Candidate> candidates;  // in order of directory, then of file name
+  // Of usable candidates, by id and by former id: places in `candidates`. Made by discover().
+  std::unordered_map<std::string, std::size_t> by_id{};
+  std::unordered_map<std::string, std::size_t> by_former_id{};
 
   // The usable candidate with the id or former id; nullptr when there is none.
-  [[nodiscard]] const Candidate* find(std::string_view id) const& noexcept;
-  const Candidate* find(std::string_view id) const&& = delete;  // it would dangle
+  [[nodiscard]] const Candidate* find(const std::string& id) const& noexcept;
+  const Candidate* find(const std::string& id) const&& = delete;  // it would dangle
   // "All plugins": the first candidate of each id that is not refused, except those of the project,
   // which somebody else may have put there: they run only when the user names or enables them.
   [[nodiscard]] std::vector<const Candidate*> drop_ins() const&;
