@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
@@ -74,10 +75,40 @@ class Validator {
     const ProbeResult& probe = *result_.probe;
     add("can be loaded, and its callbacks created and destroyed", Outcome::failed, probe.cause);
     for (const CallbackProbe& callback : probe.callbacks) {
+      if (callback.skipped.empty() && callback.failure.empty()) check_hooks(callback);
       if (callback.skipped.empty()) continue;
       add(fmt::format("callback '{}' was tried", callback.callback), Outcome::warning,
           callback.skipped);
     }
+  }
+
+  // Of a manifest that names hooks: the same that the callback wants.
+  void check_hooks(const CallbackProbe& callback) {
+    const auto manifest = read_manifest(candidate_);
+    const CallbackManifest* const described = manifest->find(callback.callback);
+    if (described == nullptr || described->hooks.empty()) return;
+    const std::vector<std::string> unnamed = without(callback.hooks, described->hooks);
+    const std::vector<std::string> unwanted = without(described->hooks, callback.hooks);
+    std::vector<std::string> found;
+    if (!unnamed.empty()) {
+      found.push_back(
+          fmt::format("it wants {}, which \"hooks\" doesn't name", join_quoted(unnamed, "and")));
+    }
+    if (!unwanted.empty()) {
+      found.push_back(
+          fmt::format("\"hooks\" names {}, which it doesn't want", join_quoted(unwanted, "and")));
+    }
+    add(fmt::format("callback '{}' wants the hooks that its manifest names", callback.callback),
+        Outcome::warning, join(found, "; "));
+  }
+
+  static std::vector<std::string> without(const std::vector<std::string>& names,
+                                          const std::vector<std::string>& others) {
+    std::vector<std::string> left;
+    std::ranges::copy_if(names, std::back_inserter(left), [&](const std::string& name) {
+      return std::ranges::find(others, name) == others.end();
+    });
+    return left;
   }
 
   const Candidate& candidate_;

@@ -74,6 +74,23 @@ TEST_CASE("a callback with a required parameter is not probed, with a warning") 
   CHECK_THAT(find(validation, "was tried").found, Contains("no default") && Contains("url"));
 }
 
+TEST_CASE("hooks that a manifest names are compared with those that its callback wants") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema");
+  const auto validate_with = [&](const std::string& hooks) {
+    std::string text = test::manifest_text("ema");
+    const std::string summary = R"("summary": "Does nothing.")";
+    text.replace(text.find(summary), summary.size(), summary + R"(, "hooks": )" + hooks);
+    world.dir.write("plugins/ema.grapnel.json", text);
+    return validate(world, library);
+  };
+  const Validation validation = validate_with(R"(["on_fit_start"])");
+  CHECK(validation.ok());
+  const ValidationCheck& check = find(validation, "wants the hooks that its manifest names");
+  CHECK(check.outcome == Outcome::warning);
+  CHECK_THAT(check.found, Contains("names 'on_fit_start', which it doesn't want"));
+}
+
 TEST_CASE("a file that is not a library is invalid, with one clear reason") {
   const PluginWorld world;
   const Validation validation = validate(world, world.dir.write("x.so", "text"));

@@ -40,7 +40,7 @@ inline constexpr std::int64_t host_abi_lowest_minor = GRAPNEL_ABI_LOWEST_MINOR;
 struct CallbackManifest {
   std::string name;     // unique within the plugin; names its factory and its part of run.json
   std::string summary;  // one sentence
-  std::vector<std::string> hooks;  // that its instances want, as far as it says; see validate
+  std::vector<std::string> hooks;  // that its instances want, as far as it says (validation.h)
   ParameterTable parameters;
 };
 
