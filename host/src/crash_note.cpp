@@ -4,7 +4,10 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
+#include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
+
+#include "private_directory.h"
 
 namespace grapnel::host {
 namespace {
@@ -15,6 +18,17 @@ constexpr std::size_t max_note_bytes = 16384;
 
 std::filesystem::path crash_notes_directory(const HostDirectories& directories) {
   return directories.cache / "crashes";
+}
+
+std::filesystem::path make_crash_notes_directory(const HostDirectories& directories) {
+  try {
+    const std::filesystem::path notes = crash_notes_directory(directories);
+    make_private_directory(notes);
+    return notes;
+  } catch (const IoError& error) {
+    log_debug("crashes of plugins are not noted: {}", error.what());
+    return {};
+  }
 }
 
 std::optional<CrashNote> read_crash_note(std::string_view plugin,

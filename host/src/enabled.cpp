@@ -21,7 +21,8 @@ namespace {
 }
 
 std::string with_remedy(const EnabledPlugin& plugin, const std::string& damage) {
-  return fmt::format("{}; enable it again: grapnel plugin enable {}", damage, printable(plugin.id));
+  return fmt::format("{}; enable it again: grapnel plugin enable {}, or by its file, {}", damage,
+                     printable(plugin.id), quote(plugin.origin.string()));
 }
 
 }  // namespace

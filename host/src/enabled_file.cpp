@@ -36,8 +36,9 @@ EnabledPlugin parse_plugin(const ConfigValue& value) {
         fmt::format("'{}' must be 64 hexadecimal digits, found {}", key, value.at(key).describe()),
         key);
   }
-  if (plugin.id.empty() || !is_plain_name(plugin.file)) {
-    throw value.error("a plugin needs an 'id' and a 'file' that is a plain file name");
+  // Files are called by both.
+  if (!is_plain_name(plugin.id) || !is_plain_name(plugin.file)) {
+    throw value.error("a plugin needs an 'id', and a 'file' that is a plain file name");
   }
   return plugin;
 }

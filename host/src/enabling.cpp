@@ -40,6 +40,13 @@ constexpr std::size_t few_candidates = 4;
                     {candidate.summary.id, candidate.summary.version, {}, {}});
 }
 
+// "grapnel plugin enable --force ema"; by its path when it is not in the search path.
+std::string force_command(const Candidate& candidate) {
+  return "grapnel plugin enable --force " + (candidate.origin == SearchOrigin::file
+                                                 ? quote(candidate.library.string())
+                                                 : candidate.label());
+}
+
 bool stands_for(const Manifest& manifest, const std::string& id) {
   return id == manifest.id || std::ranges::find(manifest.aliases, id) != manifest.aliases.end();
 }
@@ -208,9 +215,8 @@ class Enabling {
       throw;
     } catch (const Error& error) {  // not tried, which is not its fault
       if (options_.force == Force::no) {
-        refuse(*attempt.candidate,
-               fmt::format("{}; to enable it without a try: grapnel plugin enable --force {}",
-                           error.what(), attempt.candidate->label()));
+        refuse(*attempt.candidate, fmt::format("{}; to enable it without a try: {}", error.what(),
+                                               force_command(*attempt.candidate)));
       }
       attempt.result().concerns.push_back(fmt::format("it was not tried: {}", error.what()));
     }
@@ -219,7 +225,7 @@ class Enabling {
   void judge(Attempt& attempt, const ProbeResult& probe) const {
     attempt.probed_digest = probe.digest;
     if (probe.ok()) return;
-    const std::string cause = printable(probe.cause);
+    const std::string cause = cause_of(attempt, probe);
     if (!probe.stops_trainings()) {
       attempt.result().concerns.push_back(cause);
     } else if (options_.force == Force::yes) {
@@ -228,10 +234,18 @@ class Enabling {
     } else {
       refuse(*attempt.candidate,
              fmt::format("it failed when it was tried in a process of its own: {}; every training "
-                         "with it would fail; to enable it all the same: grapnel plugin enable "
-                         "--force {}",
-                         cause, attempt.candidate->label()));
+                         "with it would fail; to enable it all the same: {}",
+                         cause, force_command(*attempt.candidate)));
     }
+  }
+
+  // Without the words that the refusal begins with, too.
+  static std::string cause_of(const Attempt& attempt, const ProbeResult& probe) {
+    std::string_view cause = probe.cause;
+    const std::string beginning =
+        fmt::format("cannot load plugin {}: ", attempt.candidate->describe());
+    if (cause.starts_with(beginning)) cause.remove_prefix(beginning.size());
+    return printable(cause);
   }
 
   void copy() {
@@ -381,8 +395,8 @@ class Enabling {
     refuse(
         *attempt.candidate,
         fmt::format("with it every training would fail: {}, or disable one of them; to enable it "
-                    "all the same: grapnel plugin enable --force {}",
-                    reason, attempt.candidate->label()));
+                    "all the same: {}",
+                    reason, force_command(*attempt.candidate)));
   }
 
   [[nodiscard]] std::vector<OrderedItem> order_items(const EnabledPlugins& enabled) const {

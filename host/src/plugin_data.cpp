@@ -10,6 +10,7 @@
 #include <grapnel/host/trust.h>
 
 #include "private_directory.h"
+#include "unwritable_home.h"
 
 namespace grapnel::host {
 
@@ -17,7 +18,11 @@ namespace fs = std::filesystem;
 
 fs::path make_plugin_data_directory(std::string_view plugin, const HostDirectories& directories) {
   const fs::path path = fs::absolute(directories.data / "plugin_data" / plugin);
-  make_private_directory(path);
+  try {
+    make_private_directory(path);
+  } catch (const IoError& error) {
+    throw_unwritable("keep a plugin's data in", path, error);
+  }
   std::error_code error;
   if (!fs::is_directory(path, error)) throw IoError("use as a directory", path, ENOTDIR);
   if (const std::string refusal = TrustChecker().directory_refusal(real_path(path));

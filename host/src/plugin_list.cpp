@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include <grapnel/base/error.h>
@@ -43,7 +45,11 @@ struct Context {
 
 ListedPlugin list_enabled(const EnabledPlugin& plugin, Context& context) {
   const Origin origin = look_at_origin(plugin, context.discovery);
-  ListedPlugin listed = listed_from(origin.found ? origin.found->summary : PluginSummary{});
+  const bool is_same_plugin =
+      origin.found && (origin.found->summary.id == plugin.id ||
+                       std::ranges::find(origin.found->summary.aliases, plugin.id) !=
+                           origin.found->summary.aliases.end());
+  ListedPlugin listed = listed_from(is_same_plugin ? origin.found->summary : PluginSummary{});
   listed.state = PluginState::enabled;
   listed.id = plugin.id;
   listed.version = plugin.version;
@@ -103,10 +109,10 @@ ListedPlugin list_candidate(const Candidate& candidate, const Suspicions& suspic
     listed.state = PluginState::shadowed;
     listed.note = fmt::format("by {}", quote(candidate.shadowed_by.string()));
   } else {
-    listed.probe = suspicions.of(candidate).probe;
-    if (!listed.probe.empty()) {
-      listed.note = fmt::format("it failed when it was tried: {}", listed.probe);
-    }
+    const Suspicion suspicion = suspicions.of(candidate);
+    listed.crash = suspicion.crash;
+    listed.probe = suspicion.probe;
+    listed.note = suspicion.to_string();
   }
   return listed;
 }
@@ -144,8 +150,10 @@ PluginList list_plugins(const DiscoveryOptions& options) {
   PluginList list;
   list.directories = discovery.directories;
   list.trust_all_drop_ins = enabled.trust_all_drop_ins;
+  std::unordered_set<std::string_view> enabled_ids;
   for (const EnabledPlugin& plugin : enabled.plugins) {
     list.plugins.push_back(list_enabled(plugin, context));
+    enabled_ids.insert(plugin.id);
   }
   std::set<const Candidate*> trusted;
   if (enabled.trust_all_drop_ins) {
@@ -154,10 +162,11 @@ PluginList list_plugins(const DiscoveryOptions& options) {
     }
   }
   for (const Candidate& candidate : discovery.candidates) {
-    if (candidate.usable() && enabled.find(candidate.summary.id) != nullptr) continue;
+    const bool is_enabled = enabled_ids.contains(candidate.summary.id);
+    if (candidate.usable() && is_enabled) continue;
     list.plugins.push_back(list_candidate(candidate, context.suspicions));
     ListedPlugin& listed = list.plugins.back();
-    if (trusted.contains(&candidate) && enabled.find(listed.id) == nullptr) {
+    if (trusted.contains(&candidate) && !is_enabled) {
       listed.state = PluginState::enabled;
       listed.note = "all drop-ins are trusted";
     }

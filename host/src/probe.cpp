@@ -26,6 +26,7 @@
 namespace grapnel::host {
 namespace {
 
+constexpr std::string_view directory_prefix = "probe-";
 constexpr std::size_t max_error_tail = 2000;
 constexpr std::size_t max_record_bytes = std::size_t{4} << 20;
 
@@ -130,10 +131,11 @@ TemporaryDirectory make_directory(const HostDirectories& directories,
                                   std::shared_ptr<const TemporaryDirectory>& elsewhere) {
   try {
     make_private_directory(directories.cache);
-    return TemporaryDirectory("probe-", directories.cache);
+    remove_stale_directories(directories.cache, directory_prefix);
+    return TemporaryDirectory(directory_prefix, directories.cache);
   } catch (const IoError& error) {
     elsewhere = directory_for_this_run(error, directories.cache, "XDG_CACHE_HOME");
-    return TemporaryDirectory("probe-", elsewhere->path());
+    return TemporaryDirectory(directory_prefix, elsewhere->path());
   }
 }
 

@@ -36,16 +36,18 @@ Suspicions::Suspicions(const HostDirectories& directories) : directories_(direct
 
 Suspicion Suspicions::of(std::string_view id, std::string_view version,
                          const std::string& digest) const {
-  Suspicion suspicion{.crash = {}, .probe = text_of(by_digest_, digest)};
-  if (const auto note = read_crash_note(id, directories_);
-      note && note->version == printable(version)) {
-    suspicion.crash = note->what;
-  }
-  return suspicion;
+  return {.crash = crash_of(id, version), .probe = text_of(by_digest_, digest)};
+}
+
+std::string Suspicions::crash_of(std::string_view id, std::string_view version) const {
+  const auto note = read_crash_note(id, directories_);
+  return note && note->version == printable(version) ? note->what : std::string();
 }
 
 Suspicion Suspicions::of(const Candidate& candidate) const {
-  return {.crash = {}, .probe = text_of(by_stamp_, file_stamp(candidate.identity))};
+  const PluginSummary& summary = candidate.summary;
+  return {.crash = summary.id.empty() ? std::string() : crash_of(summary.id, summary.version),
+          .probe = text_of(by_stamp_, file_stamp(candidate.identity))};
 }
 
 }  // namespace grapnel::host

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <chrono>
 #include <mutex>
 #include <set>
 #include <string>
@@ -11,9 +9,10 @@
 
 #include <grapnel/base/log.h>
 #include <grapnel/base/platform.h>
-#include <grapnel/base/process.h>
 #include <grapnel/base/text.h>
 #include <grapnel/host/trust.h>
+
+#include "private_directory.h"
 
 namespace grapnel::host {
 namespace {
@@ -35,30 +34,6 @@ std::vector<fs::path> places() {
   }
   found.emplace_back("/tmp");
   return found;
-}
-
-// What processes left that were killed.
-void remove_stale(const fs::path& place) {
-  std::error_code error;
-  for (fs::directory_iterator it(place, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (!name.starts_with(name_prefix)) continue;
-    std::int64_t process = 0;
-    const char* const end_of_name = name.data() + name.size();
-    const auto [rest, failure] =
-        std::from_chars(name.data() + name_prefix.size(), end_of_name, process);
-    if (failure != std::errc() || rest == end_of_name || *rest != '-') continue;
-    std::error_code kept;
-    const auto made = fs::last_write_time(it->path(), kept);
-    // Its process may be one of another container, with ids of its own.
-    if (process_exists(process) || kept ||
-        fs::file_time_type::clock::now() - made < youngest_stale) {
-      continue;
-    }
-    const auto identity = file_identity(it->path(), Links::refuse);
-    if (!identity || identity->kind != FileKind::directory || !identity->owned_by_us) continue;
-    fs::remove_all(it->path(), kept);
-  }
 }
 
 bool is_told_first(const fs::path& directory) {
@@ -83,9 +58,8 @@ std::shared_ptr<const TemporaryDirectory> directory_for_this_run(const IoError& 
     try {
       const fs::path resolved = real_path(place);
       if (!TrustChecker().directory_refusal(resolved).empty()) continue;
-      remove_stale(resolved);
-      auto made = std::make_shared<const TemporaryDirectory>(
-          fmt::format("{}{}-", name_prefix, process_id()), resolved);
+      remove_stale_directories(resolved, name_prefix);
+      auto made = std::make_shared<const TemporaryDirectory>(name_prefix, resolved);
       if (is_told_first(directory)) {
         log_warning(
             "cannot write to {} ({}): a private directory is used for this run only; to keep what "

@@ -140,6 +140,10 @@ TEST_CASE("a plugin whose copies were changed or lost is listed as a training wo
 
 TEST_CASE("a plugin that crashed or failed its probe is a suspect") {
   const PluginWorld world;
+  world.add_plugin("once");
+  world.dir.write("cache/crashes/once", "1.0.0\ncrashed (SIGABRT) in setup\n");
+  CHECK(find(world, "once").state == PluginState::disabled);
+  CHECK(find(world, "once").crash == "crashed (SIGABRT) in setup");
   world.add_plugin("ema");
   const EnabledPlugin plugin = world.enable("ema");
   world.dir.write("cache/crashes/ema", "1.0.0\ncrashed (SIGSEGV) in setup\n");

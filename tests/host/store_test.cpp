@@ -7,6 +7,7 @@
 
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
+#include <grapnel/host/crash_note.h>
 
 #include "catch.h"
 #include "plugin_world.h"
@@ -137,6 +138,12 @@ TEST_CASE("locks of store and record are their owner's alone, whatever the umask
   umask(before);
   CHECK(mode(store_lock) == fs::perms{0600});
   CHECK(mode(record_lock) == fs::perms{0600});
+  umask(0);
+  const fs::path notes = make_crash_notes_directory(world.directories);
+  umask(before);
+  for (const fs::path& directory : {notes, world.directories.cache, world.directories.data}) {
+    CHECK(mode(directory) == fs::perms{0700});
+  }
   fs::permissions(store_lock, fs::perms{0666});  // of an earlier release
   fs::permissions(record_lock, fs::perms{0666});
   world.enable("ema");

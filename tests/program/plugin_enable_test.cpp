@@ -42,9 +42,10 @@ TEST_CASE("plugin enable tries a plugin first, and refuses one that can't run") 
   ProcessResult result = user.run({"plugin", "enable", hostile("load_crashes")});
   CHECK(result.exit_code == 4);
   CHECK(result.output.empty());
-  CHECK_THAT(result.error, StartsWith("grapnel: error: cannot enable plugin 'load_crashes'") &&
-                               Contains("SIGSEGV (11) while loading it") &&
-                               Contains("grapnel plugin enable --force load_crashes"));
+  CHECK_THAT(result.error,
+             StartsWith("grapnel: error: cannot enable plugin 'load_crashes'") &&
+                 Contains("SIGSEGV (11) while loading it") &&
+                 Contains("grapnel plugin enable --force '" + hostile("load_crashes")));
   CHECK_THAT(user.answer({"plugin", "list"}), StartsWith("No plugins were found."));
   for (const char* deadline : {"0.2", "1", "5", "25", "100"}) {
     result = user.run({"plugin", "enable", hostile("load_hangs"), "--deadline", deadline});
@@ -52,6 +53,19 @@ TEST_CASE("plugin enable tries a plugin first, and refuses one that can't run") 
   }
   CHECK(result.exit_code == 4);
   CHECK_THAT(result.error, Contains("loading it did not finish within"));
+}
+
+TEST_CASE("plugin enable names the command that works for a plugin of the search path") {
+  const GrapnelUser user;
+  for (const char* ending : {".so", ".grapnel.json"}) {
+    fs::copy_file(fs::path(hostile("load_crashes")).replace_extension(ending),
+                  user.plugins() / ("load_crashes" + std::string(ending)));
+  }
+  const ProcessResult result = user.run({"plugin", "enable", "load_crashes"});
+  CHECK(result.exit_code == 4);
+  CHECK_THAT(result.error, Contains("grapnel plugin enable --force load_crashes\n"));
+  CHECK_THAT(user.answer({"plugin", "list"}),
+             Contains("disabled") && Contains("it failed when it was tried: "));
 }
 
 TEST_CASE("plugin enable --force says what it overrides, and the list shows a suspect") {

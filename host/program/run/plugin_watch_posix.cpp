@@ -174,10 +174,8 @@ void watch_plugins(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) command += " " + quoted_for_shell(argument);
   keep(without_it, command + " --no-plugin ");
   const std::filesystem::path notes =
-      host::crash_notes_directory(host::HostDirectories::of_this_user());
-  std::error_code error;
-  std::filesystem::create_directories(notes, error);
-  if (!error) keep(notes_directory, notes.string() + "/");
+      host::make_crash_notes_directory(host::HostDirectories::of_this_user());
+  if (!notes.empty()) keep(notes_directory, notes.string() + "/");
 
   // A stack of their own: a plugin may have used up the thread's.
   void* const memory =

@@ -21,6 +21,9 @@ struct CrashNote {
 // version, its second what happened.
 [[nodiscard]] std::filesystem::path crash_notes_directory(const HostDirectories& directories);
 
+// The same, made if it isn't there, for this user alone; empty when it can't be made.
+[[nodiscard]] std::filesystem::path make_crash_notes_directory(const HostDirectories& directories);
+
 // nullopt: none, or one that can't be read.
 [[nodiscard]] std::optional<CrashNote> read_crash_note(std::string_view plugin,
                                                        const HostDirectories& directories);

@@ -33,6 +33,8 @@ class Suspicions {
   [[nodiscard]] Suspicion of(const Candidate& candidate) const;
 
  private:
+  [[nodiscard]] std::string crash_of(std::string_view id, std::string_view version) const;
+
   const HostDirectories& directories_;
   std::unordered_map<std::string, std::string> by_digest_;  // the causes
   std::unordered_map<std::string, std::string> by_stamp_;
