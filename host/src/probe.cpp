@@ -160,10 +160,10 @@ class Trial {
     copies_.push_back({library, manifest, &candidate});
   }
 
-  // Whether one of them does.
-  [[nodiscard]] bool needs_libtorch() const {
+  // Whether one of them may be linked with LibTorch, by itself or through others.
+  [[nodiscard]] bool may_need_libtorch() const {
     return std::ranges::any_of(copies_, [](const Copy& copy) {
-      return host::needs_libtorch(read_library_file(copy.library.path));
+      return may_reach_libtorch(read_library_file(copy.library.path));
     });
   }
 
@@ -235,7 +235,7 @@ ProbeResult probe_plugin(const Candidate& candidate, const HostDirectories& dire
   const OrphanTrap orphans;
   Trial trial(directories);
   trial.add(candidate);
-  const bool with_libtorch = !options.libtorch_program.empty() && trial.needs_libtorch();
+  const bool with_libtorch = !options.libtorch_program.empty() && trial.may_need_libtorch();
   const std::filesystem::path& program = with_libtorch ? options.libtorch_program : options.program;
   const ProcessResult process = trial.run(program, options.deadline_seconds);
   const ProbeReport steps = trial.report();

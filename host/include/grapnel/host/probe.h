@@ -66,7 +66,7 @@ inline constexpr std::uint64_t probe_memory_bytes = std::uint64_t{1} << 30;
 
 struct ProbeOptions {
   std::filesystem::path program;  // the child, called as `PROGRAM probe-child ...`
-  // The same in the place of `program` for a library that needs LibTorch, with which it is linked;
+  // The same in the place of `program` for a library that may need LibTorch, with which it is linked;
   // empty: there is none.
   std::filesystem::path libtorch_program{};
   double deadline_seconds = 10.0;  // then the child and its descendants are killed
