@@ -2,9 +2,11 @@
 // parameter concerned.
 //
 // The loss is checked after each batch. Gradients are checked before the optimizer step, once they
-// have their true scale: one operator computes the infinity norm (which keeps NaN and cannot
-// overflow) of every gradient, and one transfer fetches all of them. The reason of the stop names the
-// first parameter, in the model's order, whose gradient is not finite.
+// have their true scale. Those on the CPU are read where they lie; for those on other devices one
+// operator computes the infinity norm (which keeps NaN and cannot overflow) of each, and one transfer
+// fetches all of them. The reason of the stop names the first parameter, in the model's order, whose
+// gradient is not finite.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -78,33 +80,45 @@ class NanGuard final : public Callback {
   void load_state(const StateReader& state) override { seen_ = state.get<std::int64_t>("seen"); }
 
  private:
+  // A parameter, and the largest magnitude of its gradient: NaN if any element is.
+  struct Trouble {
+    std::size_t parameter;
+    double largest;
+  };
+  static constexpr double kLargest = std::numeric_limits<double>::infinity();  // the norm's p
+
   // Which gradient is not finite, for people; empty when all are.
   static std::string first_trouble(const Services& event) {
-    TensorList gradients;
-    std::vector<std::size_t> indices;  // of the parameters that have one
+    std::vector<Trouble> troubles;
+    TensorList elsewhere;  // on other devices
+    std::vector<std::size_t> indices;
     const ParameterRange parameters = event.parameters();
     for (const Parameter& parameter : parameters) {
-      const Tensor gradient = parameter.grad();
-      if (!gradient.defined()) continue;
-      Tensor values = gradient.stored_values();
-      if (values.numel() == 0) continue;
-      gradients.push_back(std::move(values));
-      indices.push_back(parameter.index());
-    }
-    if (gradients.empty()) return {};
-    const auto largest =
-        stack(foreach_norm(gradients, std::numeric_limits<double>::infinity())).to_vector();
-    std::string text;
-    std::size_t others = 0;
-    for (std::size_t i = 0; i < largest.size(); ++i) {
-      if (std::isfinite(largest[i])) continue;
-      if (!text.empty()) {
-        ++others;
-        continue;
+      Tensor values = parameter.grad();
+      if (!values.defined()) continue;
+      if (!values.is_strided()) values = values.stored_values();
+      if (values.is_cpu()) {
+        if (!values.all_finite()) {
+          troubles.push_back({parameter.index(), values.norm(kLargest).item()});
+        }
+      } else if (values.numel() > 0) {
+        elsewhere.push_back(std::move(values));
+        indices.push_back(parameter.index());
       }
-      text = "the gradient of " + std::string(parameters[indices[i]].name()) + " has " +
-             (std::isnan(largest[i]) ? "NaN" : "infinite") + " elements";
     }
+    if (!elsewhere.empty()) {
+      const auto largest = stack(foreach_norm(elsewhere, kLargest)).to_vector();
+      for (std::size_t i = 0; i < largest.size(); ++i) {
+        if (!std::isfinite(largest[i])) troubles.push_back({indices[i], largest[i]});
+      }
+    }
+    if (troubles.empty()) return {};
+    std::sort(troubles.begin(), troubles.end(),
+              [](const Trouble& a, const Trouble& b) { return a.parameter < b.parameter; });
+    std::string text = "the gradient of " +
+                       std::string(parameters[troubles.front().parameter].name()) + " has " +
+                       (std::isnan(troubles.front().largest) ? "NaN" : "infinite") + " elements";
+    const std::size_t others = troubles.size() - 1;
     if (others > 0) text += ", and those of " + std::to_string(others) + " later parameters too";
     return text;
   }

@@ -83,8 +83,35 @@ TEST_CASE("nan_guard gives one reason for a non-finite loss with non-finite grad
              Catch::StartsWith("the loss is infinite; the gradient of third has NaN elements"));
 }
 
-TEST_CASE("nan_guard checks all gradients with one norm and one transfer") {
+TEST_CASE("nan_guard reads gradients on the CPU without any operator") {
   Guarded run;
+  auto guard = run.start();
+  run.batch(guard, 1.0);
+  CHECK(run.host.calls.empty());
+}
+
+TEST_CASE("nan_guard names the first parameter in the model's order, on whatever device") {
+  for (const std::size_t on_device : {1u, 3u}) {
+    INFO(on_device);
+    Guarded run;
+    run.host.parameters[on_device].grad->device_type = GRAPNEL_DEVICE_CUDA;
+    auto guard = run.start();
+    run.host.parameters[1].grad->values = {-inf};
+    run.host.parameters[3].grad->values = {0, std::nan(""), 0};
+    run.batch(guard, 1.0);
+    REQUIRE(run.host.requests.size() == 1);
+    CHECK(run.host.requests[0].reason ==
+          "the gradient of second has infinite elements, and those of 1 later parameters too "
+          "(epoch 0, batch 0, step 1)");
+    CHECK(run.host.live_handles == 0);
+  }
+}
+
+TEST_CASE("nan_guard checks all gradients of a device with one norm and one transfer") {
+  Guarded run;
+  for (FakeParameter& parameter : run.host.parameters) {
+    if (parameter.grad != nullptr) parameter.grad->device_type = GRAPNEL_DEVICE_CUDA;
+  }
   auto guard = run.start();
   run.batch(guard, 1.0);
   CHECK(run.host.calls ==

@@ -46,8 +46,11 @@ struct FakeTensor {
   std::int32_t dtype = GRAPNEL_DTYPE_F32;
   std::vector<std::int64_t> sizes;
   std::vector<double> values;
+  std::int32_t device_type = GRAPNEL_DEVICE_CPU;
+  // Filled when described:
   std::vector<std::int64_t> strides;
-  grapnel_tensor_info info{};  // filled when described
+  std::vector<float> elements;  // of an f32 tensor on the CPU
+  grapnel_tensor_info info{};
 
   static std::shared_ptr<FakeTensor> make(std::vector<double> values,
                                           std::int32_t dtype = GRAPNEL_DTYPE_F32);

@@ -180,15 +180,19 @@ std::int32_t describe(const grapnel_host*, const grapnel_tensor* handle,
   for (std::size_t i = tensor.sizes.size(); i-- > 1;) {
     tensor.strides[i - 1] = tensor.strides[i] * tensor.sizes[i];
   }
+  const bool is_cpu = tensor.device_type == GRAPNEL_DEVICE_CPU;
+  const bool is_readable = is_cpu && tensor.dtype == GRAPNEL_DTYPE_F32;
+  tensor.elements.clear();
+  for (const double value : tensor.values) tensor.elements.push_back(static_cast<float>(value));
   tensor.info = {sizeof(grapnel_tensor_info),
                  tensor.dtype,
-                 GRAPNEL_DEVICE_CPU,
-                 -1,
+                 tensor.device_type,
+                 is_cpu ? -1 : 0,
                  tensor.sizes.size(),
                  tensor.sizes.data(),
                  tensor.strides.data(),
                  static_cast<std::int64_t>(tensor.values.size()),
-                 nullptr,
+                 is_readable ? tensor.elements.data() : nullptr,
                  GRAPNEL_TENSOR_STRIDED,
                  0};
   *info = &tensor.info;

@@ -78,7 +78,7 @@ class Tensor {
   double item() const;                            ///< of a tensor with one element
   std::vector<double> to_vector() const;          ///< all elements, row-major
   std::vector<std::int64_t> to_integers() const;  ///< all elements, row-major, as i64
-  bool all_finite() const;                        ///< no element is NaN or infinite
+  bool all_finite() const;  ///< no element is NaN or infinite; cheap on the CPU
   /// All elements, row-major, in their own dtype. bytes: numel() times the size of an element, else
   /// Error.
   void read(void* data, std::size_t bytes) const;

@@ -1,6 +1,9 @@
 // The member functions of Tensor and TensorList; included by tensor.hpp.
 #pragma once
 
+#include <optional>
+
+#include <grapnel/plugin/finite.hpp>
 #include <grapnel/plugin/tensor.hpp>
 
 namespace grapnel::plugin {
@@ -105,6 +108,7 @@ inline void Tensor::read(void* data, std::size_t bytes) const {
 }
 
 inline bool Tensor::all_finite() const {
+  if (const std::optional<bool> known = detail::elements_are_finite(info())) return *known;
   return call("aten::isfinite", "").call("aten::all", "").item() != 0;
 }
 
