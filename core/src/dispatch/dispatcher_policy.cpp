@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 #include "dispatch/participant.h"
 #include "grapnel/argument_error.h"
@@ -101,10 +102,29 @@ bool Dispatcher::disabled(const Callback* callback) const {
   return index && participants_[*index].disabled;
 }
 
+namespace {
+
+// The failure that a callback's call let through last, and whose it is: where it then passes through
+// another callback's call, which made that one (ModelCheckpoint's, of on_checkpoint_written), it is
+// not that callback's.
+struct PassedOn {
+  std::exception_ptr failure;
+  std::string who;
+  std::string where;
+};
+thread_local PassedOn passed_on;
+
+}  // namespace
+
 void Dispatcher::settle_failure(uint32_t index, std::string_view where, bool at_end) {
   Participant& failed = participants_[index];
-  const bool disables = failed.on_error == OnError::disable;
-  if (!disables && !at_end) throw;
+  const std::exception_ptr failure = std::current_exception();
+  const bool is_own = failure != passed_on.failure;
+  const bool disables = failed.on_error == OnError::disable && is_own;
+  if (!disables && !at_end) {
+    if (is_own) passed_on = {failure, failed.label, std::string(where)};
+    throw;
+  }
   try {
     throw;
   } catch (const Interrupted&) {
@@ -113,10 +133,14 @@ void Dispatcher::settle_failure(uint32_t index, std::string_view where, bool at_
   } catch (...) {
     if (disables) {
       disable(index, where);
-    } else {
+    } else if (is_own) {
       log_failure_at_end(failed.label, where);
+    } else {
+      log_error("{} failed in {}, when a run ended: {}", passed_on.who, passed_on.where,
+                reason_of_current());
     }
   }
+  passed_on = {};
 }
 
 void Dispatcher::disable(uint32_t index, std::string_view where) {

@@ -52,6 +52,58 @@ int64_t saved_batches(Trainer& trainer) {
 
 }  // namespace
 
+namespace {
+
+// Fails when a checkpoint was written.
+class Listener : public Callback {
+ public:
+  void on_checkpoint_written(CheckpointWritten&) override { throw std::runtime_error("deaf"); }
+  std::string type_name() const override { return "Listener"; }
+};
+
+// As ModelCheckpoint: what it does in a hook fires another one.
+class Writer : public Callback {
+ public:
+  explicit Writer(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+  void on_train_start(Event& event) override { write(event.trainer, event.module); }
+  void on_exception(ExceptionEvent& event) override { write(event.trainer, event.module); }
+  std::string type_name() const override { return "Writer"; }
+
+ private:
+  void write(Trainer& trainer, Module& module) {
+    CheckpointWritten written{{trainer, module}, "a.ckpt"};
+    dispatcher_.on_checkpoint_written(written);
+  }
+  Dispatcher& dispatcher_;
+};
+
+}  // namespace
+
+TEST_CASE("a failure that passes through another callback's hook is told as that of its own") {
+  TrainerOptions options;
+  options.enable_checkpointing = false;
+  Trainer trainer(options);
+  ToyModule module;
+  Dispatcher dispatcher;
+  const auto writer = std::make_shared<Writer>(dispatcher);
+  CallbackHandle disabling_writer(writer);
+  disabling_writer.on_error = OnError::disable;
+  const std::vector<CallbackHandle> handles = {disabling_writer, std::make_shared<Listener>()};
+  dispatcher.assign(handles);
+  Event start{trainer, module};
+  CHECK_THROWS_WITH(dispatcher.on_train_start(start), "deaf");
+  CHECK_FALSE(dispatcher.disabled(writer.get()));  // it has done nothing wrong
+
+  const CapturedLog log;
+  const std::runtime_error reason("reason");
+  ExceptionEvent exception{
+      {trainer, module}, std::make_exception_ptr(reason), "reason", "runtime_error"};
+  dispatcher.on_exception(exception);
+  CHECK(log.count("Listener failed in on_checkpoint_written, when a run ended: deaf") == 1);
+  CHECK(log.count("Writer") == 0);
+  CHECK_FALSE(dispatcher.disabled(writer.get()));
+}
+
 TEST_CASE(
     "with on_error=disable a throwing callback is disabled with one error, and the run continues") {
   const CapturedLog log;
