@@ -10,6 +10,7 @@
 #include <grapnel/base/error.h>
 #include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
+#include <grapnel/host/this_process.h>
 
 namespace grapnel::program {
 namespace {
@@ -17,7 +18,9 @@ namespace {
 bool shows_color(Stream stream) {
   const auto no_color = environment_variable("NO_COLOR");
   const bool is_dumb = environment_variable("TERM").value_or("") == "dumb";
-  return is_terminal(stream) && (!no_color || no_color->empty()) && !is_dumb;
+  const bool is_shown =
+      stream == Stream::output ? host::OwnOutput::is_terminal() : is_terminal(stream);
+  return is_shown && (!no_color || no_color->empty()) && !is_dumb;
 }
 
 std::string_view code(Color color) {
@@ -75,13 +78,12 @@ std::string paint(std::string_view text, Color color, Stream stream) {
 }
 
 int output_width() {
-  if (!is_terminal(Stream::output)) return 0;
-  return terminal_width(Stream::output).value_or(80);
+  if (!host::OwnOutput::is_terminal()) return 0;
+  return host::OwnOutput::terminal_width().value_or(80);
 }
 
 void print(std::string_view text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0) throw IoError("write to", "standard output", errno);
+  if (!host::OwnOutput::write(text)) throw IoError("write to", "standard output", errno);
 }
 
 void print_json(const ConfigValue& value) {

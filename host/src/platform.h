@@ -7,15 +7,14 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace grapnel::host {
 
-// All variables of the environment.
-[[nodiscard]] std::map<std::string, std::string> read_environment();
+// All variables as one text: "A=1\0B=2\0".
+[[nodiscard]] std::string environment_text();
 void set_environment_variable(const std::string& name, const std::string& value);
 void unset_environment_variable(const std::string& name);
 
@@ -23,16 +22,28 @@ void unset_environment_variable(const std::string& name);
 [[nodiscard]] unsigned read_umask();
 void set_umask(unsigned mask);
 
+// The locale of the calling thread, for use_thread_locale(); nullptr where threads have none.
+[[nodiscard]] void* thread_locale() noexcept;
+void use_thread_locale(void* locale) noexcept;
+
+// The signals that the calling thread blocks, ascending.
+[[nodiscard]] std::vector<int> blocked_signals();
+void block_exactly(const std::vector<int>& signals);
+
 // A snapshot of the process's signal handlers.
 class SignalHandlers {
  public:
+  enum class Which {
+    all,
+    of_a_run,  // that end, steer or stop a run: a fifth of the time
+  };
   // The current handlers.
-  SignalHandlers();
+  explicit SignalHandlers(Which which);
   ~SignalHandlers();
   SignalHandlers(const SignalHandlers&) = delete;
   SignalHandlers& operator=(const SignalHandlers&) = delete;
 
-  // The signals, ascending, with another handler in the other snapshot.
+  // The signals, ascending, with another handler in the other snapshot, of those that both have.
   [[nodiscard]] std::vector<int> differing(const SignalHandlers& other) const;
   // Restores the signal's handler from this snapshot.
   void install(int signal) const;

@@ -3,18 +3,23 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <locale.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -37,16 +42,21 @@ namespace {
 
 // "Umask:\t0022" of /proc/self/status, Linux 4.7 or newer; nullopt elsewhere.
 std::optional<unsigned> umask_of_status() {
-  std::ifstream status("/proc/self/status");
-  constexpr std::string_view key = "Umask:\t";
-  for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with(key)) continue;
-    unsigned mask = 0;
-    const char* const end = line.data() + line.size();
-    const auto result = std::from_chars(line.data() + key.size(), end, mask, 8);
-    if (result.ec == std::errc() && result.ptr == end) return mask;
-  }
-  return std::nullopt;
+  const int status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (status < 0) return std::nullopt;
+  std::array<char, 256> start{};  // it is the second line
+  const ssize_t size = read(status, start.data(), start.size());
+  close(status);
+  const std::string_view text(start.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  constexpr std::string_view key = "\nUmask:\t";
+  const std::size_t found = text.find(key);
+  if (found == text.npos) return std::nullopt;
+  unsigned mask = 0;
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data() + found + key.size(), end, mask, 8);
+  return result.ec == std::errc() && result.ptr != end && *result.ptr == '\n'
+             ? std::optional<unsigned>(mask)
+             : std::nullopt;
 }
 
 // The calling user's private group, or 0 when there is none. Looked up once: the answer may come
@@ -125,16 +135,13 @@ bool may_have_access_list([[maybe_unused]] const std::filesystem::path& path) {
 
 }  // namespace
 
-std::map<std::string, std::string> read_environment() {
-  std::map<std::string, std::string> variables;
+std::string environment_text() {
+  std::string text;
+  text.reserve(4096);
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const std::size_t equals = text.find('=');
-    if (equals != std::string_view::npos) {
-      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
-    }
+    text.append(*entry).push_back('\0');
   }
-  return variables;
+  return text;
 }
 
 void set_environment_variable(const std::string& name, const std::string& value) {
@@ -169,27 +176,115 @@ void open_missing_streams() noexcept {
   }
 }
 
+namespace {
+
+int own_output = STDOUT_FILENO;
+bool output_is_terminal = false;
+std::optional<int> output_width;
+
+}  // namespace
+
+void OwnOutput::claim() noexcept {
+  if (own_output != STDOUT_FILENO) return;
+  output_is_terminal = grapnel::is_terminal(Stream::output);
+  output_width = grapnel::terminal_width(Stream::output);
+  std::fflush(stdout);
+  constexpr int beyond_streams = 10;  // a number that no plugin takes for a stream
+  const int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, beyond_streams);
+  if (kept < 0) return;
+  if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+    close(kept);
+    return;
+  }
+  own_output = kept;
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // in the order of what is written to stderr
+}
+
+bool OwnOutput::write(std::string_view text) noexcept {
+  if (own_output == STDOUT_FILENO) {
+    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+           std::fflush(stdout) == 0;
+  }
+  std::fflush(stdout);
+  while (!text.empty()) {
+    const ssize_t count = ::write(own_output, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+bool OwnOutput::is_terminal() noexcept {
+  return own_output == STDOUT_FILENO ? grapnel::is_terminal(Stream::output) : output_is_terminal;
+}
+
+std::optional<int> OwnOutput::terminal_width() noexcept {
+  return own_output == STDOUT_FILENO ? grapnel::terminal_width(Stream::output) : output_width;
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "this machine";
   return name.data();
 }
 
+void* thread_locale() noexcept {
+  return uselocale(locale_t{});
+}
+
+void use_thread_locale(void* locale) noexcept {
+  uselocale(static_cast<locale_t>(locale));
+}
+
+std::vector<int> blocked_signals() {
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+  std::vector<int> signals;
+  for (int signal = 1; signal < NSIG; ++signal) {
+    if (sigismember(&blocked, signal) == 1) signals.push_back(signal);
+  }
+  return signals;
+}
+
+void block_exactly(const std::vector<int>& signals) {
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (const int signal : signals) sigaddset(&blocked, signal);
+  pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+}
+
+namespace {
+
+constexpr int kSignalsOfARun[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGILL,  SIGABRT, SIGBUS,
+                                  SIGFPE,  SIGUSR1, SIGSEGV, SIGPIPE, SIGALRM, SIGTERM,
+                                  SIGCHLD, SIGTSTP, SIGXCPU, SIGXFSZ};
+
+}  // namespace
+
 struct SignalHandlers::Table {
+  std::vector<int> signals;
   std::array<struct sigaction, NSIG> handlers{};
 };
 
-SignalHandlers::SignalHandlers() : table_(std::make_unique<Table>()) {
-  for (int signal = 1; signal < NSIG; ++signal) {
-    sigaction(signal, nullptr, &table_->handlers[signal]);
+SignalHandlers::SignalHandlers(Which which) : table_(std::make_unique<Table>()) {
+  std::vector<int>& signals = table_->signals;
+  if (which == Which::of_a_run) {
+    signals.assign(std::begin(kSignalsOfARun), std::end(kSignalsOfARun));
+    std::sort(signals.begin(), signals.end());
+  } else {
+    for (int signal = 1; signal < NSIG; ++signal) signals.push_back(signal);
   }
+  for (const int signal : signals) sigaction(signal, nullptr, &table_->handlers[signal]);
 }
 
 SignalHandlers::~SignalHandlers() = default;
 
 std::vector<int> SignalHandlers::differing(const SignalHandlers& other) const {
   std::vector<int> signals;
-  for (int signal = 1; signal < NSIG; ++signal) {
+  const bool has_fewer = table_->signals.size() < other.table_->signals.size();
+  for (const int signal : has_fewer ? table_->signals : other.table_->signals) {
     // sa_handler and sa_sigaction share memory. Flags have no meaning without a function, and the C
     // library adds one when it restores a default.
     const auto &a = table_->handlers[signal], &b = other.table_->handlers[signal];

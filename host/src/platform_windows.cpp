@@ -1,23 +1,21 @@
 // platform.h on Windows, which has no umask, no POSIX groups and hardly any signal handlers.
 #include "platform.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
+#include <grapnel/base/platform.h>
 #include <grapnel/host/this_process.h>
 
 namespace grapnel::host {
 
-std::map<std::string, std::string> read_environment() {
-  std::map<std::string, std::string> variables;
+std::string environment_text() {
+  std::string text;
   for (char** entry = _environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const std::size_t equals = text.find('=');
-    if (equals != std::string_view::npos) {
-      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
-    }
+    text.append(*entry).push_back('\0');
   }
-  return variables;
+  return text;
 }
 
 void set_environment_variable(const std::string& name, const std::string& value) {
@@ -36,6 +34,21 @@ void set_umask(unsigned) {}
 
 void open_missing_streams() noexcept {}
 
+void OwnOutput::claim() noexcept {}
+
+bool OwnOutput::write(std::string_view text) noexcept {
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+         std::fflush(stdout) == 0;
+}
+
+bool OwnOutput::is_terminal() noexcept {
+  return grapnel::is_terminal(Stream::output);
+}
+
+std::optional<int> OwnOutput::terminal_width() noexcept {
+  return grapnel::terminal_width(Stream::output);
+}
+
 std::string host_name() {
   const char* const name = std::getenv("COMPUTERNAME");
   return name == nullptr ? "this machine" : name;
@@ -53,9 +66,21 @@ bool can_sync_file_system() noexcept {
 
 void sync_file_system(const std::filesystem::path&) {}
 
+void* thread_locale() noexcept {
+  return nullptr;
+}
+
+void use_thread_locale(void*) noexcept {}
+
+std::vector<int> blocked_signals() {
+  return {};
+}
+
+void block_exactly(const std::vector<int>&) {}
+
 struct SignalHandlers::Table {};
 
-SignalHandlers::SignalHandlers() = default;
+SignalHandlers::SignalHandlers(Which) {}
 SignalHandlers::~SignalHandlers() = default;
 
 std::vector<int> SignalHandlers::differing(const SignalHandlers&) const {

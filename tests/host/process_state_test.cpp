@@ -1,6 +1,8 @@
 #include <grapnel/host/process_state.h>
 
 #include <fcntl.h>
+#include <locale.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,6 +109,47 @@ TEST_CASE("a changed locale is named with both names and restored") {
   REQUIRE(std::setlocale(LC_ALL, "C.UTF-8") != nullptr);
   CHECK(guard.restore() == Changes{"the locale (C to C.UTF-8)"});
   CHECK(std::string(std::setlocale(LC_ALL, nullptr)) == "C");
+}
+
+TEST_CASE("a thread's own locale and its blocked signals are named and restored") {
+  ProcessStateGuard guard(ProcessStateGuard::Extent::of_a_run);
+  const locale_t own = newlocale(LC_ALL_MASK, "C.UTF-8", locale_t{});
+  REQUIRE(own != locale_t{});
+  uselocale(own);
+  sigset_t interrupt;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &interrupt, nullptr);
+  CHECK(guard.restore() ==
+        Changes{"the locale of the training thread", "the blocked signals (none to SIGINT)"});
+  CHECK(uselocale(locale_t{}) == LC_GLOBAL_LOCALE);
+  sigset_t blocked;
+  pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+  CHECK(sigismember(&blocked, SIGINT) == 0);
+  CHECK(guard.changes().empty());
+  freelocale(own);
+}
+
+TEST_CASE("a guard of a run leaves the environment to the libraries of the host") {
+  ProcessStateGuard run(ProcessStateGuard::Extent::of_a_run);
+  setenv("GRAPNEL_TEST_ADDED", "by a library", 1);
+  const ProcessStateGuard later(ProcessStateGuard::Extent::of_a_hook);
+  CHECK(run.changes().empty());
+  CHECK(run.changes_until(later).empty());
+  CHECK(run.restore().empty());
+  CHECK(std::string(getenv("GRAPNEL_TEST_ADDED")) == "by a library");
+  unsetenv("GRAPNEL_TEST_ADDED");
+}
+
+TEST_CASE("what changed until another guard's snapshot is what that one has") {
+  const mode_t before = umask(022);
+  const ProcessStateGuard first;
+  umask(077);
+  const ProcessStateGuard second;
+  umask(022);
+  CHECK(first.changes().empty());
+  CHECK(first.changes_until(second) == Changes{"the umask (022 to 077)"});
+  umask(before);
 }
 
 }  // namespace process_state_test
