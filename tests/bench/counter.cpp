@@ -1,5 +1,5 @@
-// The plugin of the benchmarks, as an author writes it: counts, reads the loss, or wants nothing of the
-// kind.
+// The plugin of the benchmarks, as an author writes it: counts, reads the loss or the state of the run,
+// or wants nothing of the kind.
 #include <cstdint>
 
 #include <grapnel/plugin.hpp>
@@ -28,6 +28,15 @@ class Loss final : public Callback {
   double sum_ = 0;
 };
 
+class Step final : public Callback {
+ public:
+  explicit Step(const Params&) {}
+  void on_train_batch_end(TrainBatchEnd& event) override { steps_ += event.global_step(); }
+
+ private:
+  std::int64_t steps_ = 0;
+};
+
 class Bystander final : public Callback {
  public:
   explicit Bystander(const Params&) {}
@@ -38,4 +47,5 @@ class Bystander final : public Callback {
 
 GRAPNEL_PLUGIN(grapnel::plugin::callback<Counter>("counter"),
                grapnel::plugin::callback<Loss>("loss"),
+               grapnel::plugin::callback<Step>("step"),
                grapnel::plugin::callback<Bystander>("bystander"))

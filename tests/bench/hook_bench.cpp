@@ -137,6 +137,7 @@ void register_all() {
       {"core/unwanted", [] { return CallbackHandle(std::make_shared<Bystander>()); }},
       {"plugin/wanted", [] { return plugin("counter"); }},
       {"plugin/reads_loss", [] { return plugin("loss"); }},
+      {"plugin/reads_step", [] { return plugin("step"); }},
       {"plugin/unwanted", [] { return plugin("bystander"); }},
   };
   for (const auto& [name, make] : kinds) {

@@ -85,6 +85,32 @@ TEST_CASE("an optimizer option set by a plugin takes effect with the next step")
   CHECK(toy.trainer->optimizers()[0]->groups()[0].options.at("lr") == 0.0);
 }
 
+TEST_CASE("an optimizer option that the optimizer itself would refuse is refused, with its range") {
+  CapturedLog log;
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
+    const auto set = [&](const char* option, double value) {
+      return optimizers(caller).set_option(caller.host, 0, 0, name(option), value);
+    };
+    CHECK(set("lr", -1) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(set("lr", 1e308) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(set("momentum", -1) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(set("weight_decay", -0.5) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(set("nesterov", 0.5) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(set("weight_decay", -std::numeric_limits<double>::infinity()) ==
+          GRAPNEL_INVALID_ARGUMENT);
+    CHECK(set("lr", 0.01) == GRAPNEL_OK);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+  const auto& options = toy.trainer->optimizers()[0]->groups()[0].options;
+  CHECK(options.at("lr") == 0.01);
+  CHECK(options.at("momentum") >= 0);
+  CHECK(options.at("weight_decay") >= 0);
+  CHECK(log.count("-1 for the option 'lr' of SGD, which must be at least 0") == 1);
+}
+
 TEST_CASE("with loss scaling gradients are unscaled right before the step, unless one overflowed") {
   GradScaler scaler(at::kCPU, {.init_scale = 8});
   bridge::Call before_step, after_backward, custom;

@@ -22,12 +22,28 @@
 
 namespace grapnel::bridge {
 
+// Whether the hook recurs with every batch, of training or evaluation.
+constexpr bool recurs(Hook hook) {
+  switch (hook) {
+    case Hook::on_validation_batch_start:
+    case Hook::on_validation_batch_end:
+    case Hook::on_test_batch_start:
+    case Hook::on_test_batch_end:
+    case Hook::on_predict_batch_start:
+    case Hook::on_predict_batch_end:
+      return true;
+    default:
+      return is_within_training_batch(hook);
+  }
+}
+
 template <class CoreEvent>
 Call call_of(Hook hook, CoreEvent& event) {
   Call call;
   call.name = kHookNames[static_cast<std::size_t>(hook)].data();
   call.in_hook = true;
   call.hook = hook;
+  call.recurs = recurs(hook);
   call.trainer = &event.trainer;
   if constexpr (std::derived_from<CoreEvent, Event>) {
     call.module = &event.module;

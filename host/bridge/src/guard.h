@@ -4,8 +4,7 @@
 // Without them a running average would add a node to an autograd graph each step, tensors made in a
 // validation hook could not be trained with, and a library built with -ffast-math would flip
 // denormals for the whole process. They run around every hook, so they must cost only nanoseconds;
-// the locale, signal handlers and the like are checked by host::ProcessStateGuard around load and
-// create.
+// the locale, signal handlers and the like are looked at less often (process_watch.h).
 //
 // A plugin without a LibTorch symbol reaches LibTorch's modes only through the host's services, so
 // these have the scopes (PlainTensors around each, ForeignCodeGuard around an operator), and around

@@ -9,33 +9,14 @@
 #include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
 #include <grapnel/host/instance_check.h>
-#include <grapnel/host/process_state.h>
 
 #include "describe_exception.h"
 #include "ext/event.h"
 #include "ext/lease_list.h"
-#include "ext/operators.h"
-#include "ext/trainer_state.h"
+#include "forks.h"
 
 namespace grapnel::bridge {
 namespace {
-
-constexpr std::int32_t kThrew = INT32_MIN;  // not a status that a plugin may return
-
-std::string name_of(const PluginSite& site) {
-  return fmt::format("plugin {} {}: callback {}", quote(site.plugin), printable(site.version),
-                     quote(site.callback));
-}
-
-// Logs what a plugin changed in the process; it has been restored.
-void report_process_changes(InstanceHost& host, std::string_view where,
-                            const std::vector<std::string>& changes) {
-  for (const std::string& change : changes) {
-    host.log(LogLevel::warning,
-             fmt::format("changed {} in {}, which belongs to the whole process; restored", change,
-                         where));
-  }
-}
 
 Call call_of(const char* name) {
   Call call;
@@ -48,7 +29,10 @@ Call call_of(const char* name) {
 PluginInstance::PluginInstance(PluginSite site, Parameters parameters,
                                const grapnel_factory& factory, PluginCallback& owner,
                                bool links_libtorch)
-    : links_libtorch_(links_libtorch), host_(std::move(site), std::move(parameters), owner) {
+    : links_libtorch_(links_libtorch),
+      host_(std::move(site), std::move(parameters), owner),
+      guards_whole_thread_(links_libtorch) {
+  watch_forks();
   create(factory);
   try {
     init();
@@ -64,119 +48,10 @@ PluginInstance::~PluginInstance() {
   destroy();
 }
 
-// ---- Calling
-
-template <class Function>
-std::int32_t PluginInstance::call_plugin(Function&& function) noexcept {
-  try {
-    return function();
-  } catch (const std::exception& error) {
-    thrown_ = error.what();
-  } catch (...) {  // of another C++ runtime, or no std::exception: can't be inspected
-    thrown_ = "an exception of a type unknown to the host";
-  }
-  return kThrew;
-}
-
-template <class Function>
-std::int32_t PluginInstance::enter(const Call& call, Function&& function) {
-  constexpr std::uint64_t kWholeEvery = 256;  // calls
-  const InstanceHost::CallScope scope(host_, call);
-  if (host_.trainer_state_wanted) update_trainer_state(host_);
-  if (links_libtorch_) {
-    ForeignCodeGuard guard;
-    const std::int32_t status = call_plugin(function);
-    if (guard.restore()) report_changes(call, guard.changes());
-    return status;
-  }
-  const bool whole = host_.calls() % kWholeEvery == 0;
-  if (whole) floating_point_ = FloatingPoint::current();
-  const FloatingPoint before = FloatingPoint::current_fast();
-  const std::int32_t status = call_plugin(function);
-  const bool changed =
-      whole ? FloatingPoint::current() != floating_point_ : FloatingPoint::current_fast() != before;
-  if (changed) {
-    floating_point_.with_fast(before).apply();  // a change of one part seldom comes alone
-    report_changes(call, {std::string(kFloatingPointChange)});
-  }
-  return status;
-}
-
-void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
-  const HookFunction function = functions_[static_cast<std::size_t>(call.hook)];
-  if (function == nullptr) return;
-  throw_failure(call, enter(call, [&] { return function(instance_, event); }));
-}
-
-void PluginInstance::tell_of_writes(std::string_view message, const Trainer& trainer) {
-  if (message.find("modified by an inplace operation") == message.npos) return;
-  const std::string writes = describe_early_writes(host_, trainer);
-  if (writes.empty()) return;
-  host_.log(LogLevel::error,
-            fmt::format("{} between the forward and the backward pass, which is what autograd "
-                        "complains about; write in on_train_batch_start or after the optimizer's "
-                        "step",
-                        writes));
-}
-
-void PluginInstance::report_changes(const Call& call, const std::vector<std::string>& changes) {
-  for (const std::string& change : changes) {
-    const std::string line =
-        fmt::format("changed {} of the training thread in {}; restored", change, call.name);
-    host_.log_once(LogLevel::warning, line, line);
-  }
-}
-
-std::exception_ptr PluginInstance::failure_of(const Call& call, std::int32_t status) {
-  const std::exception_ptr pending = host_.take_pending();
-  const std::string text = host_.take_failure();
-  if (status == GRAPNEL_PENDING && pending != nullptr) {
-    log_error("a host service that {} called in {} failed: {}", name_of(host_.site()), call.name,
-              printable(describe_exception(pending)));  // the exception itself names no plugin
-    return pending;
-  }
-  if (pending != nullptr) {
-    host_.log(LogLevel::warning, fmt::format("{}: ignored the failure of a host service: {}",
-                                             call.name, describe_exception(pending)));
-  }
-  PluginSite site = host_.site();
-  if (call.in_hook) site.hook = call.name;
-  const auto error = [&](const std::string& message) {
-    if (call.in_hook) return std::make_exception_ptr(PluginError::in_hook(site, message));
-    return std::make_exception_ptr(
-        PluginError(fmt::format("{} failed in {}: {}", name_of(site), call.name, message), site));
-  };
-  switch (status) {
-    case GRAPNEL_OK:
-      if (!text.empty()) {
-        host_.log(
-            LogLevel::warning,
-            fmt::format("{}: reported a failure, but returned OK; ignored: {}", call.name, text));
-      }
-      return nullptr;
-    case GRAPNEL_ERROR:
-      return error(text.empty() ? "it gave no reason" : text);
-    case kThrew:
-      return error(fmt::format("an exception crossed the ABI boundary (plugin bug): {}",
-                               printable(thrown_)));
-    case GRAPNEL_PENDING:
-      return error("it returned GRAPNEL_PENDING, but no host service had failed (plugin bug)");
-    default:
-      return error(fmt::format("it returned status {}, which {} must not return (plugin bug){}",
-                               status, call.in_hook ? "a hook" : "this function",
-                               text.empty() ? "" : ": " + text));
-  }
-}
-
-void PluginInstance::end_leases() noexcept {
-  if (host_.leases != nullptr) host_.leases->end_all();
-}
-
 // ---- Life
 
 void PluginInstance::refuse(const std::string& message) {
-  throw PluginError(fmt::format("{} can't be used: {}", name_of(host_.site()), message),
-                    host_.site());
+  throw PluginError(fmt::format("{} can't be used: {}", name(), message), host_.site());
 }
 
 void PluginInstance::refuse_reserved(std::string_view whose, std::uint32_t reserved) {
@@ -192,19 +67,17 @@ void PluginInstance::refuse(const Call& call, std::int32_t status) {
   } catch (const PluginError&) {
     throw;
   } catch (...) {  // of a service; it doesn't name the plugin
-    throw PluginError(fmt::format("{} failed in {}: a host service failed: {}",
-                                  name_of(host_.site()), call.name, describe_exception(failure)),
+    throw PluginError(fmt::format("{} failed in {}: a host service failed: {}", name(), call.name,
+                                  describe_exception(failure)),
                       host_.site());
   }
 }
 
 void PluginInstance::create(const grapnel_factory& factory) {
-  host::ProcessStateGuard process;
   const Call call = call_of("create");
   grapnel_instance* made = nullptr;
   const std::int32_t status =
       enter(call, [&] { return factory.create(&factory, host_.abi(), &made); });
-  report_process_changes(host_, call.name, process.restore());
   if (status != GRAPNEL_OK) refuse(call, status);
   failure_of(call, status);  // logs an ignored failure of a service
   if (const std::string fault = host::instance_fault(made); !fault.empty()) refuse(fault);
@@ -212,10 +85,8 @@ void PluginInstance::create(const grapnel_factory& factory) {
 }
 
 void PluginInstance::init() {
-  host::ProcessStateGuard process;
   const Call call = call_of("init");
   const std::int32_t status = enter(call, [&] { return instance_->init(instance_, host_.abi()); });
-  report_process_changes(host_, call.name, process.restore());
   if (status != GRAPNEL_OK) refuse(call, status);
   failure_of(call, status);
 }
@@ -235,9 +106,9 @@ void PluginInstance::read_hooks() {
                       label, kHookCount - 1));
       continue;
     }
-    if (functions_[entry->hook] != nullptr)
+    if (slots_[entry->hook].function != nullptr)
       refuse(fmt::format("it lists the hook {} twice", label));
-    functions_[entry->hook] = entry->call;
+    slots_[entry->hook].function = entry->call;
     mask_.set(entry->hook);
   }
 }
@@ -320,6 +191,7 @@ void PluginInstance::call_event(const grapnel_event_handler& handler, CustomEven
   Call call = call_of(name.c_str());
   call.in_hook = true;
   call.custom = true;
+  call.recurs = true;
   call.trainer = &event.trainer;
   call.module = &event.module;
   call.event = &event;
@@ -331,25 +203,22 @@ void PluginInstance::destroy() noexcept {
   if (instance_ == nullptr) return;
   grapnel_instance* const instance = std::exchange(instance_, nullptr);
   try {
-    host::ProcessStateGuard process;
     const Call call = call_of("destroy");
     const std::int32_t status = enter(call, [&] { return instance->destroy(instance); });
-    report_process_changes(host_, call.name, process.restore());
     if (const std::exception_ptr failure = failure_of(call, status)) {
       log_warning("{}", describe_exception(failure));
     }
     if (host_.leases != nullptr) {
       for (const std::string& reason : host_.leases->take_undone()) {
-        log_warning("{} never ended its lease {}; it was undone when the run ended",
-                    name_of(host_.site()), quote(reason));
+        log_warning("{} never ended its lease {}; it was undone when the run ended", name(),
+                    quote(reason));
       }
     }
     if (host_.tensors.owned() > 0) {
-      log_warning("{} never released {} tensors; they were freed", name_of(host_.site()),
-                  host_.tensors.owned());
+      log_warning("{} never released {} tensors; they were freed", name(), host_.tensors.owned());
     }
   } catch (const std::exception& error) {
-    log_error("{}: destroy: {}", name_of(host_.site()), error.what());
+    log_error("{}: destroy: {}", name(), error.what());
   }
 }
 
@@ -418,7 +287,7 @@ StateDict PluginInstance::own_state() {
 
 void PluginInstance::load_checkpoint_state(const StateDict& state) {
   const auto refuse = [this](const std::string& why) {
-    throw CheckpointError({}, fmt::format("{} can't load its state{}", name_of(host_.site()), why));
+    throw CheckpointError({}, fmt::format("{} can't load its state{}", name(), why));
   };
   if (state.empty() && state_ == nullptr) {  // from before one was loaded
     kept_state_.clear();

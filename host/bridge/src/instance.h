@@ -3,7 +3,10 @@
 //   create -> init -> hooks, save, load -> destroy (exactly once, also after failures)
 #pragma once
 
+#include <c10/util/FunctionRef.h>
+
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -44,6 +47,9 @@ class PluginInstance {
   // exception of a host's service that it passes on.
   void fire(const Call& call, const grapnel_Event* event);
 
+  // Of the hooks that were called.
+  std::vector<PluginCallback::HookTime> hook_times() const;
+
   // The run failed with this message: names the plugin where its writes are the cause.
   void tell_of_writes(std::string_view message, const Trainer& trainer);
 
@@ -62,13 +68,34 @@ class PluginInstance {
   void load_checkpoint_state(const StateDict& state);
 
  private:
+  using Function = c10::function_ref<std::int32_t()>;
+
+  // "plugin 'x' 1.0.0: callback 'y'"
+  std::string name() const;
+  // One of the functions, with the time that it takes: of those that recur some calls are timed, and
+  // stand for those since the one before.
+  struct Slot {
+    HookFunction function = nullptr;  // of a hook
+    std::uint32_t until_look = 1;     // calls; the next one that is looked at is among them
+    std::uint32_t period = 1;         // what until_look began with
+    std::uint64_t calls = 0;          // until the last look
+    double seconds = 0;               // in these
+  };
   // Calls the plugin inside the guards. Returns its status, or kThrew if an exception crossed the
   // ABI.
-  template <class Function>
-  std::int32_t enter(const Call& call, Function&& function);
+  std::int32_t enter(const Call& call, Slot& slot, Function function);
+  std::int32_t enter(const Call& call, Function function) { return enter(call, other_, function); }
+  // The same for a hook that has been looked at not long ago: only what -ffast-math changes is
+  // compared.
+  std::int32_t enter_quickly(const Call& call, Slot& slot, const grapnel_Event* event);
+  bool is_quick(const Call& call, const Slot& slot) const noexcept;
+  enum class Look : std::uint8_t { quick, thread, process };  // each with what those before compare
+  Look next_look(const Call& call, Slot& slot) noexcept;
+  std::int32_t guard_thread(const Call& call, Look look, Function function);
+  void read_floating_point(const Call& call);
   // The call itself; the text of an exception is kept.
-  template <class Function>
-  std::int32_t call_plugin(Function&& function) noexcept;
+  template <class F>
+  std::int32_t call_plugin(F&& function) noexcept;
   // After a call that returned `status`: throws as fire() does.
   void throw_failure(const Call& call, std::int32_t status) {
     const bool fine = status == GRAPNEL_OK && !host_.has_pending() && !host_.has_failure();
@@ -101,10 +128,12 @@ class PluginInstance {
   StateWriter writer_{host_};
   StateReader reader_{host_};
   grapnel_instance* instance_ = nullptr;
-  std::array<HookFunction, kHookCount> functions_{};
+  std::array<Slot, kHookCount> slots_{};  // by hook
+  Slot other_;                            // all other functions
   HookMask mask_;
   const grapnel_state* state_ = nullptr;
-  FloatingPoint floating_point_ = FloatingPoint::current();  // the whole, as it was last read
+  bool guards_whole_thread_;  // always: it links LibTorch, or has changed the thread's modes
+  std::chrono::steady_clock::time_point looked_at_process_;
   std::string thrown_;    // text of the exception that crossed the ABI
   StateDict kept_state_;  // without the state extension: for the next checkpoint
 };

@@ -25,7 +25,8 @@ InstanceHost::InstanceHost(PluginSite site, Parameters parameters, PluginCallbac
                   to_abi(version_string()), &InstanceHost::get_extension, &InstanceHost::fail})),
       site_(std::move(site)),
       parameters_(std::move(parameters)),
-      owner_(owner) {
+      owner_(owner),
+      running_{site_.plugin.c_str(), site_.version.c_str(), site_.callback.c_str()} {
   generators.whose = site_.plugin + "/" + site_.callback;
   trainer_state.struct_size = sizeof trainer_state;
   trainer_state.batch_idx = -1;
@@ -37,6 +38,7 @@ InstanceHost::InstanceHost(PluginSite site, Parameters parameters, PluginCallbac
 }
 
 InstanceHost::~InstanceHost() {
+  tell_of_left_out(log_limit_.take_left_out());
   block_.close();
 }
 
@@ -141,26 +143,65 @@ void InstanceHost::log(LogLevel level, std::string_view text) const noexcept {
   }
 }
 
-void InstanceHost::log_once(LogLevel level, std::string_view key, std::string_view text) noexcept {
+bool InstanceHost::is_first(std::string_view key) {
   constexpr std::size_t kMostKeys = 10'000;  // bounds the memory of keys made of data
+  const std::lock_guard lock(log_mutex_);
+  if (once_.contains(key)) return false;
+  if (once_.size() >= kMostKeys) once_.clear();
+  once_.emplace(key);
+  return true;
+}
+
+void InstanceHost::log_once(LogLevel level, std::string_view key, std::string_view text) noexcept {
   try {
+    if (is_first(key)) log(level, text);
+  } catch (...) {
+    // as above
+  }
+}
+
+void InstanceHost::log_limited(LogLevel level, std::string_view text) noexcept {
+  try {
+    const std::shared_ptr<LogSink> sink = log_sink();
+    if (sink == nullptr || !sink->wants(level)) return;
+    std::optional<std::uint64_t> left_out;
     {
-      const std::lock_guard lock(once_mutex_);
-      if (once_.contains(key)) return;
-      if (once_.size() >= kMostKeys) once_.clear();
-      once_.emplace(key);
+      const std::lock_guard lock(log_mutex_);
+      left_out = log_limit_.admit(text.size(), LogLimit::Clock::now());
     }
+    if (!left_out) return;
+    tell_of_left_out(*left_out);
     log(level, text);
   } catch (...) {
     // as above
   }
 }
 
+void InstanceHost::log_once_limited(LogLevel level, std::string_view key,
+                                    std::string_view text) noexcept {
+  try {
+    if (is_first(key)) log_limited(level, text);
+  } catch (...) {
+    // as above
+  }
+}
+
+void InstanceHost::tell_of_left_out(std::uint64_t lines) const noexcept {
+  if (lines == 0) return;
+  try {
+    log(LogLevel::warning,
+        fmt::format("{} more lines were left out; a plugin may log {} at once and then {} a second",
+                    lines, LogLimit::kBurst, LogLimit::kPerSecond));
+  } catch (...) {
+    // as above
+  }
+}
+
 void InstanceHost::forget_kept() {
-  if (kept_.call == calls_) return;
+  if (kept_.call == calls()) return;
   kept_.texts.clear();
   kept_.groups.clear();
-  kept_.call = calls_;
+  kept_.call = calls();
 }
 
 grapnel_string InstanceHost::keep_text(std::string_view text) {

@@ -36,6 +36,7 @@
 #include "generators.h"
 #include "guard.h"
 #include "host_block.h"
+#include "log_limit.h"
 #include "tensor_handles.h"
 
 namespace grapnel::bridge {
@@ -88,6 +89,7 @@ struct Call {
   bool in_hook = false;
   Hook hook = Hook::on_init_start;
   bool custom = false;  // a user-defined event; hook is meaningless then
+  bool recurs = false;  // with every batch or step
   Trainer* trainer = nullptr;
   Module* module = nullptr;
   Event* event = nullptr;
@@ -122,33 +124,31 @@ class InstanceHost {
   class CallScope {
    public:
     CallScope(InstanceHost& host, const Call& call) noexcept
-        : host_(host),
-          outer_(host.call_),
-          running_{host.site_.plugin.c_str(),
-                   host.site_.version.c_str(),
-                   host.site_.callback.c_str(),
-                   call.name,
-                   std::max<std::int64_t>(call.batch_idx, -1),
-                   host.calls_ + 1},
-          running_scope_(running_) {
-      host_.call_ = &call;
-      host_.failure_.clear();  // of an earlier call that returned OK all the same
-      ++host_.calls_;
-      host_.tensors.next_call();
-      host_.block_.set_thread();
+        : host_(host), outer_(host.call_), running_scope_(host.running_) {
+      host.call_ = &call;
+      ++host.running_.number;
+      host.describe(call);
+      if (host.has_failure()) host.failure_.clear();  // of a call that returned OK all the same
+      host.tensors.next_call();
+      host.block_.set_thread();
     }
-    ~CallScope() { host_.call_ = outer_; }
+    ~CallScope() {
+      host_.call_ = outer_;
+      if (outer_ != nullptr) [[unlikely]]
+        host_.describe(*outer_);
+    }
     CallScope(const CallScope&) = delete;
     CallScope& operator=(const CallScope&) = delete;
 
    private:
     InstanceHost& host_;
     const Call* outer_;
-    RunningPlugin running_;
     RunningPluginScope running_scope_;
   };
   // Counts calls; data that is valid "until the hook returns" stores this number.
-  std::uint64_t calls() const noexcept { return calls_; }
+  std::uint64_t calls() const noexcept { return running_.number; }
+  // The batch of the call before this scope's; -1: it had none.
+  std::int64_t last_batch_idx() const noexcept { return running_.batch_idx; }
 
   // ---- Failures
   // Stores the exception until the hook returns GRAPNEL_PENDING; logs one that it replaces.
@@ -168,6 +168,9 @@ class InstanceHost {
   void log(LogLevel level, std::string_view text) const noexcept;
   // Only the first time that this instance uses the key.
   void log_once(LogLevel level, std::string_view key, std::string_view text) noexcept;
+  // The plugin's own lines: no more than LogLimit lets through.
+  void log_limited(LogLevel level, std::string_view text) noexcept;
+  void log_once_limited(LogLevel level, std::string_view key, std::string_view text) noexcept;
 
   // ---- What the extensions keep
   TensorHandles tensors;
@@ -200,7 +203,12 @@ class InstanceHost {
   Parameters parameters_;
   PluginCallback& owner_;
   const Call* call_ = nullptr;
-  std::uint64_t calls_ = 0;
+  // The running call, or the last one; its number counts them.
+  RunningPlugin running_;
+  void describe(const Call& call) noexcept {
+    running_.function = call.name;
+    running_.batch_idx = std::max<std::int64_t>(call.batch_idx, -1);
+  }
   std::exception_ptr pending_;
   std::string failure_;
   struct {
@@ -209,8 +217,11 @@ class InstanceHost {
     std::deque<grapnel_optimizer_group> groups;
   } kept_;
   void forget_kept();
-  std::mutex once_mutex_;
+  std::mutex log_mutex_;
   std::set<std::string, std::less<>> once_;
+  LogLimit log_limit_;
+  bool is_first(std::string_view key);
+  void tell_of_left_out(std::uint64_t lines) const noexcept;
 };
 
 inline std::string_view view(grapnel_string text) noexcept {
@@ -237,8 +248,11 @@ grapnel_tensor& checked_tensor(const InstanceHost& self, const grapnel_tensor* h
 // The status of a call on a thread of the plugin: told once.
 std::int32_t refuse_thread(HostBlock& block, const char* service) noexcept;
 
+// For a service that runs no operator and makes no tensor: it needs no scope for them.
+struct NoTensors {};
+
 // One service on the training thread.
-template <class Body>
+template <class Scope = PlainTensors, class Body>
 std::int32_t service(const grapnel_host* host, const char* name, Body&& body) noexcept {
   HostBlock* block = HostBlock::of(host);
   if (block == nullptr) return GRAPNEL_INVALID_ARGUMENT;
@@ -247,7 +261,7 @@ std::int32_t service(const grapnel_host* host, const char* name, Body&& body) no
   if (self == nullptr) return GRAPNEL_NOT_NOW;  // destroyed
   if (self->call() == nullptr) return self->not_now(name, "called outside of a call to the plugin");
   try {
-    const PlainTensors scope;
+    [[maybe_unused]] const Scope scope;
     return body(*self);
   } catch (const ContractBreach& breach) {
     return self->invalid(name, breach.text);

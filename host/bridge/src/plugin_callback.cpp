@@ -84,6 +84,9 @@ std::string PluginCallback::state_key() const {
 std::vector<std::string> PluginCallback::former_state_keys() const {
   return former_state_keys_;
 }
+HookMask PluginCallback::hooks() const {
+  return instance_->hooks();
+}
 HookMask PluginCallback::wanted(const HookMask&) const {
   HookMask mask = instance_->hooks();
   // What it wrote there may be why the run fails.
@@ -92,6 +95,9 @@ HookMask PluginCallback::wanted(const HookMask&) const {
     mask.set(bit(Hook::on_exception));
   }
   return mask;
+}
+std::vector<PluginCallback::HookTime> PluginCallback::hook_times() const {
+  return instance_->hook_times();
 }
 const PluginSite& PluginCallback::site() const {
   return instance_->host().site();

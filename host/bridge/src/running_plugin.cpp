@@ -2,6 +2,7 @@
 
 namespace grapnel::bridge::detail {
 
-std::atomic<const RunningPlugin*> running_plugin = nullptr;
+constinit thread_local std::atomic<const RunningPlugin*> running_plugin = nullptr;
+std::atomic<bool> is_forked_child = false;
 
 }  // namespace grapnel::bridge::detail

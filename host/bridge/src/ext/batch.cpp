@@ -19,7 +19,7 @@ Batch& checked_batch(const InstanceHost& self, const grapnel_batch* handle) {
 
 std::int32_t GRAPNEL_CALL count(const grapnel_host* host, const grapnel_batch* batch,
                                 std::uint64_t* result) noexcept {
-  return service(host, "batch.count", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "batch.count", [&](InstanceHost& self) {
     check_output(result);
     *result = checked_batch(self, batch).size();
     return GRAPNEL_OK;
@@ -28,7 +28,7 @@ std::int32_t GRAPNEL_CALL count(const grapnel_host* host, const grapnel_batch* b
 
 std::int32_t GRAPNEL_CALL name(const grapnel_host* host, const grapnel_batch* batch,
                                std::uint64_t index, grapnel_string* result) noexcept {
-  return service(host, "batch.name", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "batch.name", [&](InstanceHost& self) {
     check_output(result);
     const Batch& from = checked_batch(self, batch);
     if (index >= from.size()) return GRAPNEL_NOT_FOUND;

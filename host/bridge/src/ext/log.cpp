@@ -26,11 +26,11 @@ std::optional<LogLevel> level_of(std::int32_t level) {
 
 std::int32_t GRAPNEL_CALL write(const grapnel_host* host, std::int32_t level,
                                 grapnel_string text) noexcept {
-  return any_thread_service(host, [&](const InstanceHost& self) {
+  return any_thread_service(host, [&](InstanceHost& self) {
     const auto known = level_of(level);
     if (!is_text(text)) return GRAPNEL_INVALID_ARGUMENT;
     if (!known) return GRAPNEL_UNSUPPORTED;
-    self.log(*known, view(text));
+    self.log_limited(*known, view(text));
     return GRAPNEL_OK;
   });
 }
@@ -41,7 +41,7 @@ std::int32_t GRAPNEL_CALL once(const grapnel_host* host, std::int32_t level, gra
     const auto known = level_of(level);
     if (!is_text(text) || !is_text(key)) return GRAPNEL_INVALID_ARGUMENT;
     if (!known) return GRAPNEL_UNSUPPORTED;
-    self.log_once(*known, view(key), view(text));
+    self.log_once_limited(*known, view(key), view(text));
     return GRAPNEL_OK;
   });
 }

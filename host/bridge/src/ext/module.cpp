@@ -30,7 +30,7 @@ std::deque<ModuleEntries::Entry>& of_kind(ModuleEntries& entries, std::int32_t k
 }
 
 std::int32_t GRAPNEL_CALL generation(const grapnel_host* host, std::uint64_t* result) noexcept {
-  return service(host, "module.generation", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "module.generation", [&](InstanceHost& self) {
     check_output(result);
     const ModuleEntries* entries = current_entries(self, /*refresh=*/true);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;
@@ -41,7 +41,7 @@ std::int32_t GRAPNEL_CALL generation(const grapnel_host* host, std::uint64_t* re
 
 std::int32_t GRAPNEL_CALL count(const grapnel_host* host, std::int32_t kind,
                                 std::uint64_t* result) noexcept {
-  return service(host, "module.count", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "module.count", [&](InstanceHost& self) {
     check_output(result);
     ModuleEntries* entries = current_entries(self);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;
@@ -52,7 +52,7 @@ std::int32_t GRAPNEL_CALL count(const grapnel_host* host, std::int32_t kind,
 
 std::int32_t GRAPNEL_CALL entry(const grapnel_host* host, std::int32_t kind, std::uint64_t index,
                                 const grapnel_module_entry** result) noexcept {
-  return service(host, "module.entry", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "module.entry", [&](InstanceHost& self) {
     check_output(result);
     ModuleEntries* entries = current_entries(self);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;
@@ -65,7 +65,7 @@ std::int32_t GRAPNEL_CALL entry(const grapnel_host* host, std::int32_t kind, std
 
 std::int32_t GRAPNEL_CALL grad(const grapnel_host* host, std::uint64_t index,
                                grapnel_tensor** owned) noexcept {
-  return service(host, "module.grad", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "module.grad", [&](InstanceHost& self) {
     check_output(owned);
     ModuleEntries* entries = current_entries(self);
     if (entries == nullptr) return GRAPNEL_NOT_NOW;

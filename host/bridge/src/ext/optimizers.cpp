@@ -5,9 +5,11 @@
 
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <map>
 
 #include <grapnel/base/text.h>
+#include <grapnel/optim/options.h>
 #include <grapnel/optimizer.h>
 #include <grapnel/trainer.h>
 
@@ -35,9 +37,39 @@ std::int32_t with_group(const InstanceHost& self, std::uint64_t optimizer, std::
   });
 }
 
+const Optimizer& owner_of(const InstanceHost& self, std::uint64_t optimizer) {
+  return *self.trainer()->optimizers()[optimizer];
+}
+
+// A value that the optimizer itself would refuse, or that its arithmetic has no number for.
+void check_value(const Optimizer& optimizer, std::string_view option, double value) {
+  const auto refuse = [&](std::string_view accepted) {
+    throw ContractBreach{fmt::format("{} for the option {} of {}, which must be {}", value,
+                                     quote(option), optimizer.type_name(), accepted)};
+  };
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  if (!(std::abs(value) <= kLargest)) refuse("a finite number of 32 bits");
+  const auto* with_table = dynamic_cast<const TableOptimizer*>(&optimizer);
+  const ParameterSpec* spec =
+      with_table == nullptr ? nullptr : with_table->parameters().find(option);
+  if (spec == nullptr) {  // LibTorch's own, or one that schedulers keep
+    if (option == "lr" && value < 0) refuse("at least 0");
+    return;
+  }
+  if (spec->types.front() == ParameterType::boolean) {
+    if (value != 0 && value != 1) refuse("0 or 1");
+    return;
+  }
+  const bool too_small = spec->minimum && (value < *spec->minimum ||
+                                           (spec->minimum_excluded && value == *spec->minimum));
+  const bool too_large = spec->maximum && (value > *spec->maximum ||
+                                           (spec->maximum_excluded && value == *spec->maximum));
+  if (too_small || too_large) refuse(spec->range_text());
+}
+
 std::int32_t GRAPNEL_CALL optimizer_count(const grapnel_host* host,
                                           std::uint64_t* result) noexcept {
-  return service(host, "optimizers.count", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "optimizers.count", [&](InstanceHost& self) {
     check_output(result);
     if (self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
     *result = self.trainer()->optimizers().size();
@@ -70,7 +102,7 @@ std::int32_t GRAPNEL_CALL group_count(const grapnel_host* host, std::uint64_t op
 std::int32_t GRAPNEL_CALL group(const grapnel_host* host, std::uint64_t optimizer,
                                 std::uint64_t index,
                                 const grapnel_optimizer_group** result) noexcept {
-  return service(host, "optimizers.group", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "optimizers.group", [&](InstanceHost& self) {
     check_output(result);
     return with_group(self, optimizer, index, [&](const ParamGroup& found) {
       *result = self.keep_group({sizeof(grapnel_optimizer_group),
@@ -98,7 +130,7 @@ std::int32_t GRAPNEL_CALL option_name(const grapnel_host* host, std::uint64_t op
 std::int32_t GRAPNEL_CALL get_option(const grapnel_host* host, std::uint64_t optimizer,
                                      std::uint64_t group_index, grapnel_string option,
                                      double* value) noexcept {
-  return service(host, "optimizers.get_option", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "optimizers.get_option", [&](InstanceHost& self) {
     check_output(value);
     const std::string_view wanted = checked_text(option, "option's name");
     return with_group(self, optimizer, group_index, [&](const ParamGroup& found) {
@@ -118,9 +150,7 @@ std::int32_t GRAPNEL_CALL set_option(const grapnel_host* host, std::uint64_t opt
     return with_group(self, optimizer, group_index, [&](ParamGroup& found) {
       const auto entry = found.options.find(wanted);
       if (entry == found.options.end()) return GRAPNEL_NOT_FOUND;
-      if (!std::isfinite(value)) {
-        throw ContractBreach{fmt::format("{} for the option {}", value, quote(wanted))};
-      }
+      check_value(owner_of(self, optimizer), wanted, value);
       entry->second = value;
       return GRAPNEL_OK;
     });
@@ -129,7 +159,7 @@ std::int32_t GRAPNEL_CALL set_option(const grapnel_host* host, std::uint64_t opt
 
 std::int32_t GRAPNEL_CALL gradients_are_unscaled(const grapnel_host* host,
                                                  std::int32_t* unscaled) noexcept {
-  return service(host, "optimizers.gradients_are_unscaled", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "optimizers.gradients_are_unscaled", [&](InstanceHost& self) {
     check_output(unscaled);
     if (self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
     *unscaled = gradients_have_true_scale(self.trainer()->grad_scaler(), *self.call()) ? 1 : 0;

@@ -19,7 +19,7 @@ namespace {
 
 std::int32_t GRAPNEL_CALL describe_handle(const grapnel_host* host, const grapnel_tensor* tensor,
                                           const grapnel_tensor_info** info) noexcept {
-  return service(host, "tensors.describe", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "tensors.describe", [&](InstanceHost& self) {
     check_output(info);
     *info = describe(checked_tensor(self, tensor));
     return GRAPNEL_OK;
@@ -28,7 +28,7 @@ std::int32_t GRAPNEL_CALL describe_handle(const grapnel_host* host, const grapne
 
 std::int32_t GRAPNEL_CALL retain(const grapnel_host* host, grapnel_tensor* tensor,
                                  grapnel_tensor** owned) noexcept {
-  return service(host, "tensors.retain", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "tensors.retain", [&](InstanceHost& self) {
     check_output(owned);
     const grapnel_tensor& from = checked_tensor(self, tensor);
     *owned = self.tensors.own(from.tensor);
@@ -37,7 +37,7 @@ std::int32_t GRAPNEL_CALL retain(const grapnel_host* host, grapnel_tensor* tenso
 }
 
 std::int32_t GRAPNEL_CALL release(const grapnel_host* host, grapnel_tensor* tensor) noexcept {
-  return service(host, "tensors.release", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "tensors.release", [&](InstanceHost& self) {
     grapnel_tensor& handle = checked_tensor(self, tensor);
     if (!self.tensors.release(&handle)) throw ContractBreach{"a borrowed tensor is released"};
     return GRAPNEL_OK;

@@ -38,22 +38,6 @@ std::int64_t batch_idx_of(const RunState& state, const Call& call) {
   return progress->current.ready - 1;
 }
 
-// The directory and the callbacks are expensive to look up and only change between runs and epochs.
-bool may_change_setup(Hook hook) {
-  if (is_within_training_batch(hook)) return false;
-  switch (hook) {
-    case Hook::on_validation_batch_start:
-    case Hook::on_validation_batch_end:
-    case Hook::on_test_batch_start:
-    case Hook::on_test_batch_end:
-    case Hook::on_predict_batch_start:
-    case Hook::on_predict_batch_end:
-      return false;
-    default:
-      return true;
-  }
-}
-
 // The shortest duration of the run's Timers (max_time makes one); -1: none.
 double max_time_of(const Trainer& trainer) {
   double shortest = -1;
@@ -67,7 +51,7 @@ double max_time_of(const Trainer& trainer) {
 
 std::int32_t GRAPNEL_CALL state(const grapnel_host* host,
                                 const grapnel_trainer_state** result) noexcept {
-  return service(host, "trainer.state", [&](InstanceHost& self) {
+  return service<NoTensors>(host, "trainer.state", [&](InstanceHost& self) {
     check_output(result);
     if (!self.trainer_state_wanted) {
       update_trainer_state(self);
@@ -99,7 +83,8 @@ void update_trainer_state(InstanceHost& self) {
   to.is_last_batch = from.is_last_batch ? 1 : 0;
   to.stop_requested = from.should_stop ? 1 : 0;
   to.is_logging_step = trainer.is_logging_step() ? 1 : 0;
-  if (self.run_directory.empty() || may_change_setup(call.hook)) {
+  // The directory and the callbacks are expensive to look up and only change between runs and epochs.
+  if (self.run_directory.empty() || !call.recurs) {
     to.max_time = max_time_of(trainer);
     self.run_directory = to_utf8(path_text(std::filesystem::absolute(trainer.log_dir())));
     to.run_directory = to_abi(self.run_directory);

@@ -5,12 +5,16 @@
 // on is rethrown as it was; every failure of the plugin itself is a PluginError with its id,
 // version, callback and hook. CallbackHandle::on_error decides what happens then. The constructor
 // makes the instance, the destructor destroys it, exactly once. Not thread-safe: make, run and
-// destroy it on the training thread.
+// destroy it on the training thread. Set the floating-point environment (at::set_flush_denormal)
+// before a run or at an epoch's start, not within a batch: after a batch's hook it is put
+// back to what it was.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <grapnel/abi.h>
@@ -67,6 +71,17 @@ class PluginCallback final : public Callback, public EventHandlers {
   HookMask wanted(const HookMask& overridden) const override;
   // Ends its leases.
   void on_disabled() override;
+
+  // What a hook has cost since the instance was made, estimated from the calls that were timed.
+  struct HookTime {
+    std::string_view hook;
+    std::uint64_t calls = 0;
+    double seconds = 0;
+  };
+  std::vector<HookTime> hook_times() const;
+
+  // The hooks that the plugin has; the host itself may want more of them.
+  HookMask hooks() const;
 
   const PluginSite& site() const;
   // Its parameters, with defaults filled in.

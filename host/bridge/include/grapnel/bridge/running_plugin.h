@@ -1,7 +1,7 @@
 // Whose code runs, while a plugin's code runs: what a crash, an exit or a hang in it is told with.
 //
-// Readable in a signal handler. Of several trainers on several threads it is the last one that
-// called a plugin.
+// Of the calling thread, also in a handler of a signal that it raised: what other threads do, such as
+// a data loader's, is not the plugin's.
 #pragma once
 
 #include <atomic>
@@ -20,13 +20,19 @@ struct RunningPlugin {
 };
 
 namespace detail {
-extern std::atomic<const RunningPlugin*> running_plugin;
+extern constinit thread_local std::atomic<const RunningPlugin*> running_plugin;
 static_assert(std::atomic<const RunningPlugin*>::is_always_lock_free);
+extern std::atomic<bool> is_forked_child;
 }  // namespace detail
 
 // nullptr: none.
 inline const RunningPlugin* running_plugin() noexcept {
   return detail::running_plugin.load(std::memory_order_relaxed);
+}
+
+// Whether this process is the child of a fork() in a plugin's code: what ends it ends no run.
+inline bool is_forked_child() noexcept {
+  return detail::is_forked_child.load(std::memory_order_relaxed);
 }
 
 // Says so for a scope; scopes nest.
