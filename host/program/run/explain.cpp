@@ -58,12 +58,19 @@ std::string why_there(const Session& session, const CallbackHandle& handle) {
   return reason + (reason.empty() ? "called " : "; called ") + to_string(*handle.filter);
 }
 
+// Whether the callback does something in a hook; the host may want another of a plugin for itself.
+bool has_hook(const Callback& callback, Hook hook) {
+  const auto* plugin = dynamic_cast<const bridge::PluginCallback*>(&callback);
+  return plugin == nullptr || plugin->hooks().test(hook);
+}
+
 // The callbacks that get a hook, and the module if it overrides the hook.
 std::vector<std::string> receivers_of(const Session& session, Hook hook) {
   std::vector<std::string> names;
   const bool in_module = session.model().mask.has(hook);
   bool module_named = !in_module;
   for (const Dispatcher::Receiver& receiver : session.trainer().dispatcher().receivers(hook)) {
+    if (!has_hook(*receiver.callback, hook)) continue;
     // At the end of a training epoch, those that monitor a metric come after the module.
     if (hook == Hook::on_train_epoch_end && receiver.callback->monitors() && !module_named) {
       names.push_back("module");
@@ -79,7 +86,10 @@ std::vector<std::string> hooks_of(const CallbackHandle& handle) {
   std::vector<std::string> names;
   const HookMask wanted = handle.callback->wanted(handle.overridden);
   for (std::size_t hook = 0; hook < kHookCount; ++hook) {
-    if (wanted.test(hook) && handle.overridden.test(hook)) names.emplace_back(kHookNames[hook]);
+    const bool is_called = wanted.test(hook) && handle.overridden.test(hook);
+    if (is_called && has_hook(*handle.callback, static_cast<Hook>(hook))) {
+      names.emplace_back(kHookNames[hook]);
+    }
   }
   return names;
 }

@@ -51,6 +51,7 @@ int run(std::vector<std::string> arguments) {
 int main(int argc, char** argv) {
   using namespace grapnel;
   host::open_missing_streams();
+  host::OwnOutput::claim();
   program::RunLog log;
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const auto run = [&] {

@@ -4,15 +4,16 @@
 //   batch 12; to run without it: grapnel fit --config run.json --no-plugin x
 //
 // A fatal signal (an abort, a Rust panic and a thread that ends itself are one) is told and then
-// takes its default action; exit() and its like end the process with code 1. A hook that hangs is
-// named a second after the first Ctrl-C. What happened is noted for the next start (host/crash_note.h).
+// takes its default action; exit() and its like end the process with code 1, on a plugin's thread too.
+// A hook that hangs is named a second after the first Ctrl-C, or after it began. What happened is noted for the next start (host/crash_note.h).
 //
 // exit(), _exit(), _Exit() and quick_exit() are the program's own functions, which come before the C
 // library's in every library it loads, those of RTLD_LOCAL too. A parent process that waits for a
 // farewell would see every end, a system call made by hand too, but then signals, the terminal and
 // the process id of `grapnel` would belong to another process than the training, and whatever starts
 // `grapnel` (a shell, a batch system, a supervisor) has to do with that one. Not told, therefore: a
-// plugin that makes the system call itself, or brings a C library of its own.
+// plugin that makes the system call itself, that replaces the process by another program (exec), or
+// that brings a C library of its own; and a crash on a thread of its own is not named.
 //
 // Only on POSIX systems (the functions only on Linux); elsewhere it does nothing.
 #pragma once
@@ -25,11 +26,13 @@ namespace grapnel::program {
 // Before any plugin is loaded, once. arguments: the program's, for the command that it shows.
 void watch_plugins(const std::vector<std::string>& arguments);
 
-// In the handler of the first SIGINT.
-void tell_of_a_hang_soon() noexcept;
+// In the handler of the first SIGINT: names a plugin that runs for more than a second, from then on
+// until tell_of_no_hangs(). Uses the process's alarm().
+void tell_of_hangs() noexcept;
+void tell_of_no_hangs() noexcept;
 
 // Ends the process as a return from main() would, but for static destructors and functions given
-// to atexit(): those of plugins may crash or hang. Streams are flushed.
+// to atexit(): those of plugins may crash or hang. The standard streams are flushed.
 [[noreturn]] void end_process(int code) noexcept;
 
 }  // namespace grapnel::program

@@ -28,11 +28,17 @@ namespace {
 std::atomic<bool> is_watching = false;
 pid_t watching_process = 0;  // its children end as they like
 
+bool is_watched() noexcept {
+  return is_watching && ::getpid() == watching_process;
+}
+
 }  // namespace
 
+// Of the streams only the standard ones: another thread may wait in one, and hold its lock.
 void end_process(int code) noexcept {
   is_watching = false;
-  std::fflush(nullptr);
+  std::fflush(stdout);
+  std::fflush(stderr);
 #if defined(__SANITIZE_ADDRESS__)
   std::exit(code);  // leaks are looked for there
 #else
@@ -42,13 +48,18 @@ void end_process(int code) noexcept {
 
 namespace {
 
-constexpr int kFatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+constexpr int kFatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
 constexpr std::size_t kStackBytes = std::size_t{64} << 10;
 
 // Made by watch_plugins(), read in handlers.
 char without_it[4096];       // "grapnel fit --config run.json --no-plugin "
 char notes_directory[4096];  // with a '/' at its end; empty: no notes
+
+// Since a Ctrl-C; and the call that ran when it was looked at last.
+std::atomic<bool> is_stopping = false;
+std::atomic<const bridge::RunningPlugin*> hanging_plugin = nullptr;
 std::atomic<std::uint64_t> hanging_call = 0;
+std::atomic<bool> is_told = false;
 
 // A line of text in a handler's memory.
 class Line {
@@ -97,6 +108,10 @@ const char* name_of(int number) noexcept {
       return "SIGILL";
     case SIGFPE:
       return "SIGFPE";
+    case SIGTRAP:
+      return "SIGTRAP";
+    case SIGSYS:
+      return "SIGSYS";
     default:
       return "SIGABRT";
   }
@@ -115,7 +130,8 @@ void tell(const bridge::RunningPlugin& running, const char* what) noexcept {
   line.add("grapnel: error: plugin '").add(running.plugin).add("' ").add(running.version).add(" ");
   line.add(what).add(" in ");
   add_place(line, running);
-  line.add("; to run without it: ").add(without_it).add(running.plugin).add("\n");
+  line.add("; to run without it: ").add(*without_it == '\0' ? "--no-plugin " : without_it);
+  line.add(running.plugin).add("\n");
   line.write_to(STDERR_FILENO);
 
   if (notes_directory[0] == '\0') return;
@@ -132,7 +148,8 @@ void tell(const bridge::RunningPlugin& running, const char* what) noexcept {
 
 extern "C" void on_fatal_signal(int number) {
   ::signal(number, SIG_DFL);
-  if (const bridge::RunningPlugin* running = bridge::running_plugin()) {
+  const bridge::RunningPlugin* const running = is_watched() ? bridge::running_plugin() : nullptr;
+  if (running != nullptr) {
     Line what;
     what.add("crashed (").add(name_of(number)).add(")");
     tell(*running, what.text());
@@ -140,14 +157,28 @@ extern "C" void on_fatal_signal(int number) {
   ::raise(number);  // its default action, when this returns
 }
 
-extern "C" void on_alarm(int) {
-  const bridge::RunningPlugin* running = bridge::running_plugin();
-  if (running == nullptr || running->number != hanging_call) return;
-  Line line;
-  line.add("grapnel: waiting for plugin '").add(running->plugin).add("' in ");
-  add_place(line, *running);
-  line.add("; press Ctrl-C once more to end now\n");
-  line.write_to(STDERR_FILENO);
+// Every second from the first Ctrl-C to the run's end. A call that was there a second ago is told,
+// once.
+extern "C" void on_alarm(int number) {
+  if (!is_stopping) {  // not ours: a limit that the process was started with
+    ::signal(number, SIG_DFL);
+    ::raise(number);
+    return;
+  }
+  const bridge::RunningPlugin* const running = bridge::running_plugin();
+  const std::uint64_t call = running == nullptr ? 0 : running->number;
+  if (running != nullptr && running == hanging_plugin && call == hanging_call && !is_told) {
+    Line line;
+    line.add("grapnel: waiting for plugin '").add(running->plugin).add("' in ");
+    add_place(line, *running);
+    line.add("; press Ctrl-C once more to end now\n");
+    line.write_to(STDERR_FILENO);
+    is_told = true;
+  }
+  if (running != hanging_plugin || call != hanging_call) is_told = false;
+  hanging_plugin = running;
+  hanging_call = call;
+  ::alarm(1);
 }
 
 std::string quoted_for_shell(const std::string& argument) {
@@ -166,6 +197,35 @@ void keep(char (&place)[N], const std::string& text) {
   if (text.size() >= N) return;  // then the line goes without it
   std::memcpy(place, text.c_str(), text.size() + 1);
 }
+
+// Something other than end_process() ends the process: whoever it is, the program's work isn't done.
+// A plugin's function that runs is named; a thread of a plugin has none.
+void refuse_exit(const char* function, int code) noexcept {
+  if (!is_watched()) return;
+  Line what;
+  what.add("ended the process (").add(function).add("(").add(code).add("))");
+  if (const bridge::RunningPlugin* running = bridge::running_plugin()) {
+    tell(*running, what.text());
+  } else {
+    Line line;
+    line.add("grapnel: error: a library or a plugin's thread ").add(what.text());
+    line.add(" before the run's end\n");
+    line.write_to(STDERR_FILENO);
+  }
+  is_watching = false;
+#if defined(__SANITIZE_ADDRESS__)
+  std::_Exit(1);
+#else
+  for (;;) ::syscall(SYS_exit_group, 1);
+#endif
+}
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// What the C library itself ends (errx), which doesn't ask for the program's exit().
+void on_exit_of_libc(int code, void*) {
+  refuse_exit("exit", code);
+}
+#endif
 
 }  // namespace
 
@@ -196,32 +256,26 @@ void watch_plugins(const std::vector<std::string>& arguments) {
     }
   }
   ::signal(SIGALRM, on_alarm);
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  ::on_exit(on_exit_of_libc, nullptr);
+#endif
   watching_process = ::getpid();
   is_watching = true;
 }
 
-void tell_of_a_hang_soon() noexcept {
-  const bridge::RunningPlugin* running = bridge::running_plugin();
-  if (running == nullptr || !is_watching) return;
-  hanging_call = running->number;
+void tell_of_hangs() noexcept {
+  if (!is_watching || is_stopping) return;
+  hanging_plugin = bridge::running_plugin();
+  hanging_call = hanging_plugin == nullptr ? 0 : hanging_plugin.load()->number;
+  is_stopping = true;
   ::alarm(1);
 }
 
-namespace {
-
-// Called when something other than end_process() ends the process. Where that is a plugin's code, it
-// is told and the process ends here, with a code that isn't 0.
-void refuse_exit(const char* function, int code) noexcept {
-  if (!is_watching || ::getpid() != watching_process) return;
-  const bridge::RunningPlugin* running = bridge::running_plugin();
-  if (running == nullptr) return;
-  Line what;
-  what.add("ended the process (").add(function).add("(").add(code).add("))");
-  tell(*running, what.text());
-  end_process(1);
+void tell_of_no_hangs() noexcept {
+  if (!is_stopping) return;
+  ::alarm(0);
+  is_stopping = false;
 }
-
-}  // namespace
 
 }  // namespace grapnel::program
 

@@ -7,7 +7,9 @@ namespace grapnel::program {
 
 void watch_plugins(const std::vector<std::string>&) {}
 
-void tell_of_a_hang_soon() noexcept {}
+void tell_of_hangs() noexcept {}
+
+void tell_of_no_hangs() noexcept {}
 
 void end_process(int code) noexcept {
   std::fflush(nullptr);

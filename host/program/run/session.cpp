@@ -12,6 +12,7 @@
 #include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
 #include <grapnel/bridge/plugins.h>
+#include <grapnel/bridge/process_state_claim.h>
 #include <grapnel/callbacks/model_checkpoint.h>
 #include <grapnel/callbacks/progress_bar.h>
 #include <grapnel/host/crash_note.h>
@@ -23,6 +24,7 @@
 #include "checkpoint_places.h"
 #include "last_state_keeper.h"
 #include "loggers_section.h"
+#include "plugin_costs.h"
 #include "run_directory.h"
 #include "run_log.h"
 #include "signals.h"
@@ -64,6 +66,18 @@ MetricDict merged(const std::vector<MetricDict>& results) {
   return all;
 }
 
+// However the run ends.
+struct CostsAtEnd {
+  const Trainer& trainer;
+  ~CostsAtEnd() {
+    try {
+      warn_of_costly_plugins(trainer);
+    } catch (const std::exception& error) {
+      log_error("the costs of plugins are unknown: {}", error.what());
+    }
+  }
+};
+
 }  // namespace
 
 Session::Session(const RunRequest& request) : request_(request) {
@@ -90,10 +104,11 @@ void Session::tell_of_crashes() const {
     const std::string version = printable(plugin.manifest->version);
     const host::Suspicion suspicion = suspicions.of(id, plugin.manifest->version, plugin.digest);
     if (!suspicion.crash.empty()) {
-      log_warning(
-          "plugin {} {} {} the last time it ran; to run without it: --no-plugin {}; to resume what "
-          "it ended: grapnel fit --ckpt last",
-          quote(id), version, suspicion.crash, id);
+      const auto latest = latest_run_directory();
+      const bool can_resume = request_.kind == RunKind::fit && latest && has_checkpoints(*latest);
+      log_warning("plugin {} {} {} the last time it ran; to run without it: --no-plugin {}{}",
+                  quote(id), version, suspicion.crash, id,
+                  can_resume ? "; to resume what it ended: grapnel fit --ckpt last" : "");
     } else if (!suspicion.probe.empty()) {
       log_warning("plugin {} {} failed when it was tried: {}; to run without it: --no-plugin {}",
                   quote(id), version, suspicion.probe, id);
@@ -268,6 +283,8 @@ Session::~Session() {
 
 void Session::run() {
   Signals::watch(trainer_.get());
+  const bridge::ProcessStateClaim process;
+  const CostsAtEnd costs{*trainer_};
   const bool is_chosen = request_.checkpoint.empty() || is_in_a_run(request_.checkpoint);
   if (request_.kind == RunKind::fit || !is_chosen) {
     run_kind();

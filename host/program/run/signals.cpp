@@ -48,7 +48,7 @@ extern "C" void on_signal(int number) {
     std::raise(number);  // ends the process when this returns
     return;
   }
-  if (number == SIGINT) tell_of_a_hang_soon();
+  if (number == SIGINT) tell_of_hangs();
   int none = 0;
   first_signal.compare_exchange_strong(none, number);
   if (Trainer* trainer = watched.load()) trainer->interrupt(first_signal);
@@ -79,6 +79,7 @@ Signals::Signals() {
 }
 
 Signals::~Signals() {
+  tell_of_no_hangs();
   for (const Former& former : former_) std::signal(former.number, former.handler);
   watched = nullptr;
 }

@@ -78,7 +78,11 @@ TEST_CASE("the next start and the list name the suspect, until a run with it end
   const Crash crash("hook_crashes");
   const ProcessResult list = crash.user.run({"plugin", "list"});
   CHECK_THAT(list.output, Contains("it crashed (SIGSEGV) in on_train_batch_end"));
-  const ProcessResult next = crash.user.run({"fit", "--set", "trainer.max_epochs=1"});
+  const auto fit = [&] { return crash.user.run({"fit", "--set", "trainer.max_epochs=1"}); };
+  CHECK_THAT(fit().error, Contains("plugin 'hook_crashes' 0.1.0 crashed (SIGSEGV)") &&
+                              !Contains("--ckpt last"));  // there is nothing to resume
+  CHECK(crash.user.fit(1, {"--no-plugin", "hook_crashes"}).exit_code == 0);
+  const ProcessResult next = fit();
   CHECK(next.end == ProcessResult::End::signalled);
   CHECK_THAT(next.error, Contains("plugin 'hook_crashes' 0.1.0 crashed (SIGSEGV)") &&
                              Contains("--no-plugin hook_crashes") && Contains("--ckpt last"));

@@ -1,6 +1,8 @@
 /* Extension log: log lines for the user.
  *
- * The host prefixes each line with the plugin's id and writes it to the program's log.
+ * The host prefixes each line with the plugin's id and writes it to the program's log. It may leave
+ * lines out where there are very many (1,000 at once, 20 a second after that; a long line counts as
+ * several), and then logs how many.
  */
 #ifndef GRAPNEL_EXT_LOG_H_
 #define GRAPNEL_EXT_LOG_H_
