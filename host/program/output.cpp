@@ -9,6 +9,7 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/log.h>
+#include <grapnel/base/printable_lines.h>
 #include <grapnel/base/text.h>
 #include <grapnel/host/this_process.h>
 
@@ -44,14 +45,7 @@ std::string_view code(Color color) {
 }  // namespace
 
 std::string terminal_text(std::string_view text) {
-  std::string shown;
-  for (std::size_t start = 0;;) {
-    const std::size_t end = text.find('\n', start);
-    shown += printable(text.substr(start, end - start), text.size());
-    if (end == std::string_view::npos) return shown;
-    shown += '\n';
-    start = end + 1;
-  }
+  return detail::printable_lines(text);
 }
 
 namespace {
@@ -64,8 +58,7 @@ class ErrorStreamSink final : public LogSink {
   void write(LogLevel level, std::string_view text) override {
     const Color color = level == LogLevel::error ? Color::red : Color::yellow;
     const std::string line = fmt::format(
-        "grapnel: {} {}\n", paint(std::string(to_string(level)) + ":", color, Stream::error),
-        terminal_text(text));
+        "grapnel: {} {}\n", paint(std::string(to_string(level)) + ":", color, Stream::error), text);
     std::fwrite(line.data(), 1, line.size(), stderr);
   }
 };
