@@ -62,10 +62,13 @@ class Selector {
   }
 
   PluginSelection select() {
+    for (const std::string& argument : options_.plugins) {
+      if (names_a_file(argument)) files_.push_back({argument, examine(argument)});
+    }
     resolve_excluded();
     // Files first: a plugin named by its file replaces the enabled one with its id.
-    for (const std::string& argument : options_.plugins) {
-      if (names_a_file(argument)) add_file(argument);
+    for (const auto& [argument, candidate] : files_) {
+      add_candidate(candidate, "--plugin " + argument);
     }
     if (mode_.empty()) {
       add_enabled("enabled");
@@ -93,6 +96,14 @@ class Selector {
     return !options_.no_plugins.empty() || !std::ranges::all_of(options_.plugins, names_a_file);
   }
 
+  // Those of the search path, and those that --plugin names by their files.
+  std::vector<const Candidate*> all_candidates() const {
+    std::vector<const Candidate*> candidates;
+    for (const Candidate& candidate : discovery_.candidates) candidates.push_back(&candidate);
+    for (const auto& [argument, candidate] : files_) candidates.push_back(&candidate);
+    return candidates;
+  }
+
   // Maps the ids of --no-plugin to current ids.
   void resolve_excluded() {
     for (const std::string& id : options_.no_plugins) {
@@ -104,13 +115,12 @@ class Selector {
 
   // The id itself if a plugin has it, else the ids of plugins that formerly had it.
   std::vector<std::string> current_ids(const std::string& id) const {
-    const auto has_id = [&](const Candidate& c) { return c.label() == id; };
-    if (find_enabled(id) != nullptr || std::ranges::any_of(discovery_.candidates, has_id)) {
-      return {id};
-    }
+    const auto has_id = [&](const Candidate* c) { return c->label() == id; };
+    const std::vector<const Candidate*> candidates = all_candidates();
+    if (find_enabled(id) != nullptr || std::ranges::any_of(candidates, has_id)) return {id};
     std::vector<std::string> ids;
-    for (const Candidate& candidate : discovery_.candidates) {
-      if (holds(candidate.summary.aliases, id)) ids.push_back(candidate.summary.id);
+    for (const Candidate* candidate : candidates) {
+      if (holds(candidate->summary.aliases, id)) ids.push_back(candidate->summary.id);
     }
     for (const EnabledPlugin& plugin : enabled_.plugins) {
       if (holds(aliases_of_copy(plugin), id)) ids.push_back(plugin.id);
@@ -129,9 +139,9 @@ class Selector {
   std::vector<std::string> known_ids() const {
     std::vector<std::string> ids;
     for (const EnabledPlugin& plugin : enabled_.plugins) ids.push_back(plugin.id);
-    for (const Candidate& candidate : discovery_.candidates) {
-      ids.push_back(candidate.label());
-      ids.insert(ids.end(), candidate.summary.aliases.begin(), candidate.summary.aliases.end());
+    for (const Candidate* candidate : all_candidates()) {
+      ids.push_back(candidate->label());
+      ids.insert(ids.end(), candidate->summary.aliases.begin(), candidate->summary.aliases.end());
     }
     return ids;
   }
@@ -214,10 +224,6 @@ class Selector {
         add_candidate(*candidate, reason);
       }
     }
-  }
-
-  void add_file(const std::string& argument) {
-    add_candidate(examine(argument), "--plugin " + argument);
   }
 
   void add_id(const std::string& id, const std::string& reason) {
@@ -346,7 +352,8 @@ class Selector {
   EnabledPlugins enabled_;
   std::unordered_map<std::string, const EnabledPlugin*> enabled_by_id_;
   std::unordered_set<std::string> disabled_;
-  bool knows_record_ = false;  // false: enabled_ is not set
+  bool knows_record_ = false;                             // false: enabled_ is not set
+  std::vector<std::pair<std::string, Candidate>> files_;  // arguments of --plugin
   std::vector<std::string> excluded_;
   std::vector<SelectedPlugin> selected_;
   std::unordered_set<std::string> selected_ids_;

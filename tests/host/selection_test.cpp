@@ -324,4 +324,23 @@ TEST_CASE(
   CHECK(aliases(options) == std::vector<std::string>{"guard"});
 }
 
+TEST_CASE("--no-plugin leaves out a plugin that --plugin names, by its file too") {
+  const PluginWorld world;
+  const fs::path library =
+      world.add_plugin("ema", {.members = R"("aliases": ["old"],)"}, world.dir / "build");
+  world.add_plugin("found");
+  SelectionOptions options;
+  options.discovery = world.discovery();
+  options.environment = "";
+  options.plugins = {library.string(), "found"};
+  CHECK(select_plugins(options).plugins.size() == 2);
+  options.no_plugins = {"ema", "found"};
+  CHECK(select_plugins(options).plugins.empty());
+  options.no_plugins = {"old"};
+  REQUIRE(select_plugins(options).plugins.size() == 1);
+  CHECK(select_plugins(options).plugins[0].manifest->id == "found");
+  options.no_plugins = {"eman"};
+  CHECK_THROWS_WITH(select_plugins(options), Contains("did you mean 'ema'?"));
+}
+
 }  // namespace selection_test

@@ -4,7 +4,8 @@
 //                                        directory run only when they are named or enabled
 //   GRAPNEL_PLUGINS=all | none | a,b     replaces them for this run; "none" skips the search
 //   --plugin ID|FILE                     adds one; naming it is consent for this run
-//   --no-plugin ID                       removes one; accepts former ids
+//   --no-plugin ID                       removes one, also one that --plugin names; accepts former
+//                                        ids
 //
 // An enabled plugin runs in the version that was enabled, even if its file has changed since; one
 // named by its file runs as that file. Every selected plugin is in the store when this returns, or in a
