@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
@@ -45,7 +46,11 @@ EnabledPlugin parse_plugin(const ConfigValue& value) {
 
 // The file's tree; null when there is no file.
 ConfigValue read_tree(const std::filesystem::path& file) {
-  if (!file_identity(file)) return {};
+  const std::optional<FileIdentity> identity = file_identity(file);
+  if (!identity) return {};
+  if (identity->kind != FileKind::regular) {
+    throw ConfigError({.file = file.string()}, "it is not a regular file");
+  }
   // Write access here decides which code runs.
   if (const std::string refusal = TrustChecker().refusal(real_path(file)); !refusal.empty()) {
     throw ConfigError({.file = file.string()}, refusal);
@@ -113,6 +118,8 @@ EnabledPlugins parse_or_explain(const std::filesystem::path& file, ConfigValue& 
     return tree.is_null() ? EnabledPlugins{} : parse_enabled(tree);
   } catch (const ConfigError& error) {
     throw_damaged(file, error);
+  } catch (const DataError& error) {  // far too long
+    throw_damaged(file, ConfigError({.file = file.string()}, error.detail));
   }
 }
 

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <memory>
 #include <optional>
-#include <span>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -24,6 +23,7 @@
 #include "enabled_file.h"
 #include "platform.h"
 #include "private_directory.h"
+#include "record_editor.h"
 #include "unwritable_home.h"
 #include "utc_time.h"
 
@@ -72,7 +72,7 @@ struct Attempt {
   std::string probed_digest{};  // of the library that was tried; empty: none was
   bool needs_probe = false;
   std::shared_ptr<const Manifest> manifest{};
-  bool copies_were_intact = false;
+  WrittenCopies wrote{};
 
   [[nodiscard]] bool is_alive() const noexcept { return outcome.failure == nullptr; }
   EnableResult& result() noexcept { return outcome.result; }
@@ -264,7 +264,7 @@ class Enabling {
     attempt.manifest = manifest_of_copy(candidate, library);
     const Manifest& manifest = *attempt.manifest;
     const StoredFile text = writer.put_text(manifest.text, stored_manifest_name);
-    attempt.copies_were_intact = library.was_intact && text.was_intact;
+    attempt.wrote = {.library = !library.was_intact, .manifest = !text.was_intact};
     attempt.result().plugin = {
         .id = manifest.id,
         .version = manifest.version,
@@ -278,10 +278,12 @@ class Enabling {
 
   void record() {
     edit_enabled_file(directories_, [&](EnabledPlugins& enabled) {
-      check_order(enabled);
-      Record record(enabled);
+      const std::vector<std::shared_ptr<const Manifest>> others = manifests_of(enabled);
+      check_order(others);
+      check_names(others);
+      RecordEditor record(enabled, options_.replace);
       for (Attempt& attempt : attempts_) {
-        take(attempt, [&](Attempt& a) { record.add(a, options_.replace); });
+        take(attempt, [&](Attempt& a) { record.put(*a.manifest, a.wrote, a.result()); });
       }
       return std::ranges::any_of(attempts_, &Attempt::is_alive);
     });
@@ -292,89 +294,10 @@ class Enabling {
     }
   }
 
-  // The record with its plugins by id.
-  class Record {
-   public:
-    explicit Record(EnabledPlugins& enabled)
-        : enabled_(enabled), disabled_(enabled.disabled.begin(), enabled.disabled.end()) {
-      find_places();
-    }
-
-    void add(Attempt& attempt, Replace replace) {
-      const Manifest& manifest = *attempt.manifest;
-      EnableResult& result = attempt.result();
-      std::vector<std::size_t> places = places_of(manifest);
-      for (const std::size_t place : places) {
-        const EnabledPlugin& other = enabled_.plugins[place];
-        if (other.id == manifest.id) continue;
-        if (replace == Replace::no) refuse_to_replace(manifest, other);
-        result.replaced.push_back(other.describe());
-      }
-      if (disabled_.erase(manifest.id) > 0) std::erase(enabled_.disabled, manifest.id);
-      if (places.empty()) {
-        places_.emplace(manifest.id, enabled_.plugins.size());
-        enabled_.plugins.push_back(result.plugin);
-        return;
-      }
-      EnabledPlugin& old = enabled_.plugins[places.front()];
-      const bool is_same = old.id == manifest.id && old.digest == result.plugin.digest &&
-                           old.manifest_digest == result.plugin.manifest_digest;
-      result.action = !is_same                     ? EnableResult::Action::updated
-                      : attempt.copies_were_intact ? EnableResult::Action::unchanged
-                                                   : EnableResult::Action::repaired;
-      result.previous_version = old.version;
-      if (is_same) result.plugin.enabled_at = old.enabled_at;
-      old = result.plugin;
-      // A plugin that was enabled under two of its names is recorded once.
-      for (std::size_t i = places.size(); i-- > 1;) {
-        enabled_.plugins.erase(enabled_.plugins.begin() + static_cast<std::ptrdiff_t>(places[i]));
-      }
-      if (!result.replaced.empty()) find_places();
-    }
-
-   private:
-    void find_places() {
-      places_.clear();
-      for (std::size_t i = 0; i < enabled_.plugins.size(); ++i) {
-        places_.emplace(enabled_.plugins[i].id, i);
-      }
-    }
-
-    // Of the plugin and those whose ids it calls former ones of its own, ascending.
-    [[nodiscard]] std::vector<std::size_t> places_of(const Manifest& manifest) const {
-      std::vector<std::size_t> places;
-      const auto add = [&](const std::string& id) {
-        if (const auto place = places_.find(id); place != places_.end()) {
-          places.push_back(place->second);
-        }
-      };
-      add(manifest.id);
-      for (const std::string& alias : manifest.aliases) add(alias);
-      std::ranges::sort(places);
-      places.erase(std::ranges::unique(places).begin(), places.end());
-      return places;
-    }
-
-    // Its settings and its states in checkpoints would go to the new plugin.
-    [[noreturn]] static void refuse_to_replace(const Manifest& manifest,
-                                               const EnabledPlugin& other) {
-      throw PluginError(
-          fmt::format(
-              "plugin '{}' {} was not enabled: it says that '{}' is a former id of its own, and "
-              "plugin {} is enabled under that id; to put it in that place, settings and states "
-              "included: grapnel plugin enable --replace {}",
-              manifest.id, manifest.version, other.id, other.describe(), manifest.id),
-          {manifest.id, manifest.version, {}, {}});
-    }
-
-    EnabledPlugins& enabled_;
-    std::unordered_set<std::string> disabled_;
-    std::unordered_map<std::string, std::size_t> places_;
-  };
-
   // Refuses those with which the plugins can't be ordered.
-  void check_order(const EnabledPlugins& enabled) {
-    std::vector<OrderedItem> items = order_items(enabled);
+  void check_order(const std::vector<std::shared_ptr<const Manifest>>& others) {
+    std::vector<OrderedItem> items;
+    for (const auto& manifest : others) items.push_back(order_item(*manifest));
     if (contradiction(with_all(items)).empty() || !contradiction(items).empty()) return;
     for (Attempt& attempt : attempts_) {
       take(attempt, [&](Attempt& a) {
@@ -399,16 +322,50 @@ class Enabling {
                     reason, force_command(*attempt.candidate)));
   }
 
-  [[nodiscard]] std::vector<OrderedItem> order_items(const EnabledPlugins& enabled) const {
+  // Ids may have dots, so that settings of "k.mon" may be meant for the callback "mon" of "k".
+  void check_names(const std::vector<std::shared_ptr<const Manifest>>& others) {
+    std::unordered_set<std::string> ids;
+    std::unordered_map<std::string, std::string> callbacks;  // "k.mon" -> "k"
+    const auto add = [&](const Manifest& manifest) {
+      ids.insert(manifest.id);
+      for (const CallbackManifest& callback : manifest.callbacks) {
+        callbacks.emplace(manifest.id + "." + callback.name, manifest.id);
+      }
+    };
+    for (const auto& manifest : others) add(*manifest);
+    for (const Attempt& attempt : attempts_) {
+      if (attempt.is_alive()) add(*attempt.manifest);
+    }
+    for (Attempt& attempt : attempts_) {
+      if (!attempt.is_alive()) continue;
+      const Manifest& manifest = *attempt.manifest;
+      const auto tell = [&](const std::string& name, const std::string& other) {
+        attempt.result().concerns.push_back(fmt::format(
+            "settings under '{}' are those of the plugin with that id, not of a callback "
+            "of plugin '{}'",
+            name, other));
+      };
+      if (const auto other = callbacks.find(manifest.id); other != callbacks.end()) {
+        tell(manifest.id, other->second);
+      }
+      for (const CallbackManifest& callback : manifest.callbacks) {
+        const std::string name = manifest.id + "." + callback.name;
+        if (ids.contains(name)) tell(name, manifest.id);
+      }
+    }
+  }
+
+  [[nodiscard]] std::vector<std::shared_ptr<const Manifest>> manifests_of(
+      const EnabledPlugins& enabled) const {
     TrustChecker trust;
-    std::vector<OrderedItem> items;
+    std::vector<std::shared_ptr<const Manifest>> manifests;
     for (const EnabledPlugin& plugin : enabled.plugins) {
       try {
-        items.push_back(order_item(*read_enabled_manifest(plugin, store_, trust)));
+        manifests.push_back(read_enabled_manifest(plugin, store_, trust));
       } catch (const Error&) {  // damaged: reported where it is used
       }
     }
-    return items;
+    return manifests;
   }
 
   [[nodiscard]] std::vector<OrderedItem> with_all(std::vector<OrderedItem> items) const {

@@ -124,6 +124,28 @@ TEST_CASE("a former id that another selected plugin has is that one's, with sett
   }
 }
 
+TEST_CASE("the id of a plugin is found before another's callback that is called so") {
+  host::PluginSelection selection;
+  for (const char* id : {"k", "k.mon"}) {  // in the order of ids
+    host::Manifest manifest;
+    manifest.id = id;
+    manifest.callbacks.emplace_back().name = "mon";
+    selection.plugins.push_back(
+        {.manifest = std::make_shared<const host::Manifest>(std::move(manifest)),
+         .library = {},
+         .digest = {},
+         .origin = {},
+         .reason = {},
+         .order_reason = {}});
+  }
+  const auto found = [&](const char* name) {
+    return find_plugin_callback(selection, name, {})->plugin->manifest->id;
+  };
+  CHECK(found("k.mon") == "k.mon");
+  CHECK(found("k") == "k");
+  CHECK(found("k.mon.mon") == "k.mon");
+}
+
 TEST_CASE("an invalid plugin configuration is refused with its place and the accepted values") {
   PluginHome home;
   home.drop_in(EMA);

@@ -1,5 +1,7 @@
 #include <grapnel/host/enabling.h>
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <set>
 #include <thread>
@@ -179,6 +181,28 @@ TEST_CASE("a damaged record is an error that says so, and is left as it is") {
     CHECK_THROWS_AS(disable_plugin("ema", world.directories), ConfigError);
     CHECK(test::read_file(world.directories.config / "plugins.json") == content);
   }
+}
+
+TEST_CASE("a record that is no file, or far too long, is an error with the same advice") {
+  const PluginWorld world;
+  const fs::path record = enabled_file(world.directories);
+  const auto check = [&](const std::string& found) {
+    CHECK_THROWS_WITH(read_enabled(world.directories),
+                      Contains("the record of enabled plugins cannot be used: ") &&
+                          Contains(found) && Contains("enable the plugins again"));
+    CHECK_THROWS_AS(read_enabled(world.directories), ConfigError);
+  };
+  fs::create_directories(record);
+  fs::permissions(world.directories.config, fs::perms::owner_all);
+  check("it is not a regular file");
+  fs::remove(record);
+  REQUIRE(mkfifo(record.c_str(), 0600) == 0);
+  check("it is not a regular file");
+  fs::remove(record);
+  std::ofstream(record) << "{}";
+  fs::permissions(record, fs::perms{0600});
+  fs::resize_file(record, std::uintmax_t{200} << 20);
+  check("at most");
 }
 
 TEST_CASE("a record of enabled plugins that others can write is not used") {

@@ -1,6 +1,7 @@
 // Plugins are tried before they are enabled, and enabled together.
 #include <grapnel/host/enabling.h>
 
+#include <array>
 #include <filesystem>
 #include <string>
 
@@ -176,6 +177,13 @@ TEST_CASE("a copy that was changed or lost is repaired, and said to be") {
   fs::remove(store.path_of(plugin.manifest_digest, "plugin.json"));
   CHECK(enable(world, examine(library)).result.action == Action::repaired);
   CHECK(enable(world, examine(library)).result.action == Action::unchanged);
+  // The same bytes from another file are no repair.
+  fs::create_directory(world.dir / "other");
+  const fs::path renamed = world.dir / "other/average.so";
+  fs::copy_file(library, renamed);
+  fs::copy_file(world.plugins() / "ema.grapnel.json", world.dir / "other/average.grapnel.json");
+  CHECK(enable(world, examine(renamed)).result.action == Action::unchanged);
+  CHECK(read_enabled(world.directories).plugins.front().file == "average.so");
 }
 
 TEST_CASE("a plugin whose order contradicts that of an enabled one is refused at once") {
@@ -205,6 +213,19 @@ TEST_CASE("of plugins that are enabled together, the one that contradicts the ot
   CHECK_THAT(failure(outcomes[1]), Contains("'b'"));
   CHECK(failure(outcomes[2]).empty());
   CHECK(enabled_ids(world) == std::vector<std::string>{"a", "c"});
+}
+
+TEST_CASE("an id that is also the name of another plugin's callback is told, in both orders") {
+  const std::string qualified = "k.manifest_absent";
+  for (const auto& order : {std::array<std::string, 2>{"k", qualified}, {qualified, "k"}}) {
+    INFO(order[0]);
+    const PluginWorld world;
+    CHECK(enable(world, examine(world.add_plugin(order[0]))).result.concerns.empty());
+    const auto concerns = enable(world, examine(world.add_plugin(order[1]))).result.concerns;
+    REQUIRE(concerns.size() == 1);
+    CHECK_THAT(concerns[0],
+               Contains("settings under 'k.manifest_absent'") && Contains("plugin 'k'"));
+  }
 }
 
 TEST_CASE("a record that gives a plugin another's copy says so, and enabling mends it") {

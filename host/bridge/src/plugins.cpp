@@ -29,14 +29,6 @@ std::vector<std::string> former_ids(const host::PluginSelection& selection,
   return ids;
 }
 
-// The id and former ids.
-std::vector<std::string> ids_of(const host::PluginSelection& selection,
-                                const host::Manifest& manifest) {
-  std::vector<std::string> ids = former_ids(selection, manifest);
-  ids.insert(ids.begin(), manifest.id);
-  return ids;
-}
-
 // The callback that the plugin's id alone refers to; nullptr: ambiguous.
 const host::CallbackManifest* only_callback(const host::Manifest& manifest) {
   if (manifest.callbacks.size() == 1) return &manifest.callbacks.front();
@@ -49,6 +41,25 @@ std::vector<std::string> qualified_names(const host::Manifest& manifest) {
     names.push_back(manifest.id + "." + callback.name);
   }
   return names;
+}
+
+// The callback that the plugin's id alone, or a former one, refers to. ConfigError when it doesn't say
+// which of several.
+PluginCallbackRef whole_plugin(const host::SelectedPlugin& plugin, std::string_view name,
+                               const SourcePosition& position) {
+  if (const auto* callback = only_callback(*plugin.manifest)) return {&plugin, callback};
+  throw ConfigError(position,
+                    fmt::format("plugin {} has several callbacks; say which one: {}", quote(name),
+                                join_quoted(qualified_names(*plugin.manifest))),
+                    std::string(name));
+}
+
+// The callback that "ID.CALLBACK" refers to; nullopt: the name is not of that form, or there is none.
+std::optional<PluginCallbackRef> qualified_callback(const host::SelectedPlugin& plugin,
+                                                    const std::string& id, std::string_view name) {
+  if (!name.starts_with(id + ".")) return std::nullopt;
+  const auto* callback = plugin.manifest->find(name.substr(id.size() + 1));
+  return callback == nullptr ? std::nullopt : std::optional(PluginCallbackRef{&plugin, callback});
 }
 
 // Configs with the callback that each refers to.
@@ -95,21 +106,17 @@ const host::LoadedPlugin& load(const host::SelectedPlugin& plugin) {
 std::optional<PluginCallbackRef> find_plugin_callback(const host::PluginSelection& selection,
                                                       std::string_view name,
                                                       const SourcePosition& position) {
+  // Ids may have dots: the whole of "k.mon" is looked for before the callback "mon" of "k".
   for (const host::SelectedPlugin& plugin : selection.plugins) {
-    for (const std::string& id : ids_of(selection, *plugin.manifest)) {
-      if (name == id) {
-        if (const auto* callback = only_callback(*plugin.manifest)) {
-          return PluginCallbackRef{&plugin, callback};
-        }
-        throw ConfigError(position,
-                          fmt::format("plugin {} has several callbacks; say which one: {}",
-                                      quote(id), join_quoted(qualified_names(*plugin.manifest))),
-                          std::string(name));
-      }
-      if (!name.starts_with(id + ".")) continue;
-      if (const auto* callback = plugin.manifest->find(name.substr(id.size() + 1))) {
-        return PluginCallbackRef{&plugin, callback};
-      }
+    if (name == plugin.manifest->id) return whole_plugin(plugin, name, position);
+  }
+  for (const host::SelectedPlugin& plugin : selection.plugins) {
+    if (auto found = qualified_callback(plugin, plugin.manifest->id, name)) return found;
+  }
+  for (const host::SelectedPlugin& plugin : selection.plugins) {
+    for (const std::string& id : former_ids(selection, *plugin.manifest)) {
+      if (name == id) return whole_plugin(plugin, name, position);
+      if (auto found = qualified_callback(plugin, id, name)) return found;
     }
   }
   return std::nullopt;
