@@ -285,22 +285,28 @@ void Session::run() {
   Signals::watch(trainer_.get());
   const bridge::ProcessStateClaim process;
   const CostsAtEnd costs{*trainer_};
-  const bool is_chosen = request_.checkpoint.empty() || is_in_a_run(request_.checkpoint);
-  if (request_.kind == RunKind::fit || !is_chosen) {
-    run_kind();
-  } else {
-    bool again = false;
-    const auto choose = [&] {
-      if (std::exchange(again, true)) choose_checkpoint();
-      return checkpoint_;
-    };
-    with_present_checkpoint(choose, [&] { run_kind(); });
+  try {
+    run_with_checkpoint();
+  } catch (...) {  // an end, too, and no crash
+    forget_crashes();
+    throw;
   }
   forget_crashes();
   if (request_.kind != RunKind::fit) return;
   metrics_ = trainer_->callback_metrics();
   // A run of no epochs is one, too.
   if (record_ != nullptr && claim_->is_new()) record_->begin();
+}
+
+void Session::run_with_checkpoint() {
+  const bool is_chosen = request_.checkpoint.empty() || is_in_a_run(request_.checkpoint);
+  if (request_.kind == RunKind::fit || !is_chosen) return run_kind();
+  bool again = false;
+  const auto choose = [&] {
+    if (std::exchange(again, true)) choose_checkpoint();
+    return checkpoint_;
+  };
+  with_present_checkpoint(choose, [&] { run_kind(); });
 }
 
 void Session::run_kind() {

@@ -79,6 +79,7 @@ class Session {
   TrainerOptions make_trainer_options();
   void claim_directory();
   void remove_stale_files(const std::vector<std::shared_ptr<Logger>>& loggers) const;
+  void run_with_checkpoint();
   void run_kind();
 
   RunRequest request_;
