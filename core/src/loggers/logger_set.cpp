@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <string>
 #include <system_error>
+#include <typeinfo>
 #include <utility>
 
 #include "grapnel/base/error.h"
@@ -12,6 +14,7 @@
 #include "grapnel/loggers/json_lines_logger.h"
 #include "grapnel/loggers/memory_logger.h"
 #include "grapnel/loggers/tensorboard_logger.h"
+#include "values/type_name.h"
 
 namespace grapnel {
 
@@ -22,6 +25,10 @@ bool is_own(const Logger& logger) {
          dynamic_cast<const JsonLinesLogger*>(&logger) != nullptr ||
          dynamic_cast<const MemoryLogger*>(&logger) != nullptr ||
          dynamic_cast<const TensorBoardLogger*>(&logger) != nullptr;
+}
+
+std::string type_of(const Logger& logger) {
+  return unqualified_name(typeid(logger));
 }
 
 void load_back(const std::vector<std::pair<Logger*, StateDict>>& states) noexcept {
@@ -159,16 +166,55 @@ StateList LoggerSet::present_states() {
   return states;
 }
 
-void LoggerSet::load_states(const StateList& states) {
+StateList LoggerSet::identities() const {
+  StateList all;
+  for (const Member& member : members_) {
+    all.emplace_back(StateDict{{"type", type_of(*member.logger)}, {"name", member.logger->name()}});
+  }
+  return all;
+}
+
+std::vector<const StateDict*> LoggerSet::assigned(const StateList& states,
+                                                  const StateList* identities) const {
+  std::vector<const StateDict*> own(members_.size());
+  if (identities == nullptr || identities->size() != states.size()) {
+    for (size_t i = 0; i < members_.size() && i < states.size(); ++i) own[i] = &states[i].to_dict();
+    return own;
+  }
+  std::vector<bool> taken(states.size());
+  for (const bool by_name : {true, false}) {
+    for (size_t i = 0; i < members_.size(); ++i) {
+      const Logger& logger = *members_[i].logger;
+      for (size_t saved = 0; saved < states.size() && own[i] == nullptr; ++saved) {
+        const StateDict& identity = (*identities)[saved].to_dict();
+        if (taken[saved] || identity.at("type").to_string() != type_of(logger)) continue;
+        if (by_name && identity.at("name").to_string() != logger.name()) continue;
+        taken[saved] = true;
+        own[i] = &states[saved].to_dict();
+      }
+    }
+  }
+  for (size_t saved = 0; saved < states.size(); ++saved) {
+    if (taken[saved] || states[saved].to_dict().empty()) continue;
+    log_warning(
+        "the training that is resumed logged with a {}, which this run doesn't; what it "
+        "wrote stays as it is",
+        (*identities)[saved].to_dict().at("type").to_string());
+  }
+  return own;
+}
+
+void LoggerSet::load_states(const StateList& states, const StateList* identities) {
+  const std::vector<const StateDict*> assigned_states = assigned(states, identities);
   std::vector<std::pair<Logger*, StateDict>> before;
   for (const bool own : {false, true}) {
-    for (size_t i = 0; i < members_.size() && i < states.size(); ++i) {
+    for (size_t i = 0; i < members_.size(); ++i) {
       Logger& logger = *members_[i].logger;
-      const StateDict& state = states[i].to_dict();
-      if (state.empty() || is_own(logger) != own) continue;
+      const StateDict* const state = assigned_states[i];
+      if (state == nullptr || state->empty() || is_own(logger) != own) continue;
       try {
         StateDict present = own ? StateDict() : snapshot(logger.state_dict());
-        logger.load_state_dict(state);
+        logger.load_state_dict(*state);
         if (!own) before.emplace_back(&logger, std::move(present));
       } catch (...) {
         load_back(before);
@@ -176,8 +222,9 @@ void LoggerSet::load_states(const StateList& states) {
       }
     }
   }
-  for (size_t i = 0; i < members_.size() && i < states.size(); ++i) {
-    if (!states[i].to_dict().empty()) members_[i].last_state = states[i].to_dict();
+  for (size_t i = 0; i < members_.size(); ++i) {
+    const StateDict* const state = assigned_states[i];
+    if (state != nullptr && !state->empty()) members_[i].last_state = *state;
   }
 }
 

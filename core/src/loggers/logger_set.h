@@ -40,10 +40,14 @@ class LoggerSet {
   // beginning. Costs something with the first metrics only.
   void hold();
   void release();
-  // Those that are empty, and of loggers that aren't there, are passed over. When one refuses its
+  // Who they are, in the same order: type and name.
+  StateList identities() const;
+  // `identities` says whose each is: a logger gets the one of its type and name, else of its type; one
+  // that no logger takes is told, and a logger without one begins anew. Without identities, as earlier
+  // builds wrote, each is of the logger at its place. Empty ones are passed over. When one refuses its
   // state, those before get theirs back. The library's own come last: they refuse only what is
   // damaged, and what they have written can't be told by a state that they load.
-  void load_states(const StateList& states);
+  void load_states(const StateList& states, const StateList* identities);
 
  private:
   struct Member {
@@ -62,6 +66,9 @@ class LoggerSet {
   void attempt(Member& member, std::optional<int64_t> step, F&& call);
   static void note_failure(Member& member, std::optional<int64_t> step, const char* error);
   StateList present_states();
+  // For each logger its state among these; nullptr: none.
+  std::vector<const StateDict*> assigned(const StateList& states,
+                                         const StateList* identities) const;
   void keep_held();
 
   std::vector<Member> members_;

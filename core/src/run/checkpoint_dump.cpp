@@ -71,6 +71,7 @@ StateDict Checkpointing::dump_exact() {
   if (!options_.configured().empty()) exact["configured"] = options_.configured();
   run_.metrics.save_state(exact, run_.fitting() && run_.loops->fit.repeats_batch());
   exact["loggers"] = run_.loggers.states();
+  exact["logger_identities"] = run_.loggers.identities();
   StateDict once = run_.hooks.called_once();
   if (!once.empty()) exact["called_once"] = std::move(once);
   return exact;

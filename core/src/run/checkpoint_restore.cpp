@@ -324,7 +324,9 @@ void Checkpointing::restore_exactly() {
   if (const StateValue* once = parts.find("called_once")) {
     run_.hooks.set_called_once(once->to_dict());
   }
-  run_.loggers.load_states(parts.at("loggers").to_list());
+  const StateValue* const identities = parts.find("logger_identities");
+  run_.loggers.load_states(parts.at("loggers").to_list(),
+                           identities != nullptr ? &identities->to_list() : nullptr);
 }
 
 // Gradients of the window that the checkpoint interrupted; after the run has cleared the others.

@@ -58,6 +58,37 @@ TEST_CASE("--ckpt last without --run-dir resumes the latest run with its configu
   CHECK(parse_json(result.output, "answer").at("epoch").as_int() == 2);
 }
 
+TEST_CASE("a run is resumed with other loggers, each of which continues its own files") {
+  const Trainee user;
+  const auto fit = [&](int epochs, const std::string& run, const std::string& loggers,
+                       Arguments more = {}) {
+    Arguments arguments = {"--run-dir", run, "--set", "loggers=" + loggers};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProcessResult result = user.fit(epochs, arguments);
+    INFO(loggers << ": " << result.error);
+    REQUIRE(result.exit_code == 0);
+    return result.error;
+  };
+  fit(3, "whole", R"(["csv", "tensorboard"])");
+  const std::string rows = read_file(user.here("whole/metrics.csv"));
+  const auto is_told = [](const std::string& log, const std::string& logger) {
+    return log.find("logged with a " + logger + ", which this run doesn't") != std::string::npos;
+  };
+  const std::string again[] = {R"(["tensorboard", "csv"])",
+                               R"(["json_lines", "csv", "tensorboard"])", R"(["csv"])",
+                               R"(["csv", "json_lines"])"};
+  for (const std::string& loggers : again) {
+    const std::string run = "run" + std::to_string(&loggers - again);
+    fit(1, run, R"(["csv", "tensorboard"])");
+    const std::string log = fit(3, run, loggers, {"--ckpt", "last"});
+    INFO(loggers << ": " << log);
+    CHECK(read_file(user.here(run + "/metrics.csv")) == rows);
+    CHECK(is_told(log, "TensorBoardLogger") == (loggers.find("tensorboard") == std::string::npos));
+  }
+  fit(1, "other", R"(["csv"])");
+  CHECK(is_told(fit(3, "other", R"(["json_lines"])", {"--ckpt", "last"}), "CSVLogger"));
+}
+
 TEST_CASE("a checkpoint of another model is refused before anything is changed") {
   const Trainee user;
   user.fit_json(1);
