@@ -16,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kPlacesFile = "checkpoints.json";
 constexpr const char* kExtension = ".ckpt";
 
 fs::path normal(const fs::path& path) {

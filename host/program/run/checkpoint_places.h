@@ -13,6 +13,8 @@
 
 namespace grapnel::program {
 
+inline constexpr const char* kPlacesFile = "checkpoints.json";
+
 struct CheckpointPlace {
   std::filesystem::path directory;
   std::string extension;

@@ -1,7 +1,9 @@
 #include "last_state_keeper.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <grapnel/base/checkpoint_file.h>
 #include <grapnel/base/error.h>
@@ -31,6 +33,22 @@ std::optional<std::int64_t> whole_state_step(const fs::path& checkpoint) {
   }
 }
 
+// A file name that no writer of the configuration uses. One of weights only, whose "last" isn't the
+// whole state, takes that name too.
+std::string free_name(const std::vector<CallbackHandle>& callbacks) {
+  for (const char* const name : {"last", "resume"}) {
+    const auto takes = [&](const CallbackHandle& handle) {
+      const auto* writer = dynamic_cast<const ModelCheckpoint*>(handle.callback.get());
+      if (writer == nullptr) return false;
+      const ModelCheckpointOptions& options = writer->options();
+      return options.filename == name ||
+             (options.save_last != SaveLast::no && options.name_last == name);
+    };
+    if (std::none_of(callbacks.begin(), callbacks.end(), takes)) return name;
+  }
+  return "last_state";
+}
+
 void add(std::vector<CallbackHandle>& callbacks, const std::shared_ptr<ModelCheckpoint>& keeper) {
   callbacks.emplace_back(keeper, CallbackOrigin::trainer_default, "grapnel");
 }
@@ -38,14 +56,13 @@ void add(std::vector<CallbackHandle>& callbacks, const std::shared_ptr<ModelChec
 }  // namespace
 
 void keep_last_state(std::vector<CallbackHandle>& callbacks) {
-  bool has_checkpoint = false, keeps_last = false, keeps_on_exception = false, takes_name = false;
+  bool has_checkpoint = false, keeps_last = false, keeps_on_exception = false;
   for (const CallbackHandle& handle : callbacks) {
     const Callback* callback = handle.callback.get();
     has_checkpoint = has_checkpoint || dynamic_cast<const Checkpoint*>(callback) != nullptr;
     const auto* writer = dynamic_cast<const ModelCheckpoint*>(callback);
     if (writer == nullptr || writer->options().save_last == SaveLast::no) continue;
     const bool whole = !writer->options().save_weights_only;
-    takes_name = takes_name || !whole;
     keeps_last = keeps_last || whole;
     keeps_on_exception = keeps_on_exception || (whole && writer->options().save_on_exception);
   }
@@ -53,9 +70,10 @@ void keep_last_state(std::vector<CallbackHandle>& callbacks) {
     add(callbacks, std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
                        .save_last = SaveLast::link, .save_on_exception = true}));
   } else if (!keeps_last) {
-    const char* const name = takes_name ? "resume" : "last";
-    const auto keeper = std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
-        .filename = name, .save_on_exception = true, .enable_version_counter = false});
+    const auto keeper =
+        std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{.filename = free_name(callbacks),
+                                                                 .save_on_exception = true,
+                                                                 .enable_version_counter = false});
     keeper->set_name("last");
     add(callbacks, keeper);
   } else if (!keeps_on_exception) {
@@ -83,9 +101,11 @@ void LastStateKeeper::on_exception(ExceptionEvent& event) {
 void LastStateKeeper::save_if_due(Trainer& trainer) const {
   const bool trained = trainer.state().kind == RunKind::fit && trainer.resumable() &&
                        !trainer.sanity_checking() && trainer.options().fast_dev_run == 0;
+  if (!trained) return;
+  trainer.finish_checkpoint();  // which may be that of this step
   const std::int64_t step = trainer.global_step();
   const fs::path resumed_from = trainer.ckpt_path();
-  if (!trained || step == saved_step_) return;
+  if (step == saved_step_) return;
   if (!resumed_from.empty() && whole_state_step(resumed_from) == step) return;
   const fs::path file = trainer.log_dir() / kCheckpointsDirectory / "last.ckpt";
   trainer.save_checkpoint(file);

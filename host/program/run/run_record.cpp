@@ -1,5 +1,7 @@
 #include "run_record.h"
 
+#include <fmt/format.h>
+
 #include <set>
 #include <system_error>
 #include <utility>
@@ -9,6 +11,7 @@
 #include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
 #include <grapnel/callbacks/model_checkpoint.h>
+#include <grapnel/checkpoint_order.h>
 #include <grapnel/trainer.h>
 
 #include "checkpoint_places.h"
@@ -20,8 +23,45 @@ namespace grapnel::program {
 
 namespace fs = std::filesystem;
 
-RunRecord::RunRecord(TrainingClaim& claim, ConfigValue config)
-    : claim_(claim), config_(std::move(config)) {}
+namespace {
+
+void move_aside(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  if (!fs::exists(from, error)) return;
+  fs::rename(from, to, error);
+  if (error) throw IoError("move", from, error.value());
+}
+
+}  // namespace
+
+RunRecord::RunRecord(TrainingClaim& claim, ConfigValue config, TrainingOrigin origin)
+    : claim_(claim), config_(std::move(config)), origin_(origin) {}
+
+// Files in directories that a callback's dirpath names stay: several runs may share those.
+void RunRecord::set_former_aside() const {
+  const fs::path directory = claim_.directory();
+  const fs::path checkpoints = directory / kCheckpointsDirectory;
+  if (checkpoints_in(checkpoints, ".ckpt").empty()) return;
+  const auto numbered = [&](const char* name, int number) {
+    const fs::path plain = name;
+    return directory /
+           fmt::format("{}-{}{}", plain.stem().string(), number, plain.extension().string());
+  };
+  std::error_code error;
+  int number = 1;
+  while (fs::exists(numbered(kCheckpointsDirectory, number), error) ||
+         fs::exists(numbered(kRunFile, number), error)) {
+    ++number;
+  }
+  move_aside(checkpoints, numbered(kCheckpointsDirectory, number));
+  move_aside(directory / kRunFile, numbered(kRunFile, number));
+  move_aside(directory / kPlacesFile, numbered(kPlacesFile, number));
+  log_warning(
+      "the run directory {} has the checkpoints of another training: they are now in {}, and "
+      "its configuration is {}",
+      quote(display_path(directory)), quote(display_path(numbered(kCheckpointsDirectory, number))),
+      quote(display_path(numbered(kRunFile, number))));
+}
 
 void RunRecord::begin() {
   if (has_begun_) return;
@@ -41,6 +81,7 @@ void RunRecord::setup(StageEvent& event) {
 }
 
 void RunRecord::on_train_start(Event& event) {
+  if (origin_ == TrainingOrigin::anew && !has_begun_) set_former_aside();
   begin();
   // One directory may be that of several callbacks.
   std::set<fs::path> directories;

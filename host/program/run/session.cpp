@@ -191,7 +191,7 @@ void Session::make_parts() {
   std::vector<CallbackHandle> callbacks = make_callbacks();
   TrainerOptions options = make_trainer_options();
   if (claim_) {
-    record_ = std::make_shared<RunRecord>(*claim_, config_.source);
+    record_ = std::make_shared<RunRecord>(*claim_, config_.source, origin());
     callbacks.insert(callbacks.begin(), record_);
   }
   trainer_ = std::make_unique<Trainer>(std::move(options), std::move(callbacks));
@@ -201,6 +201,15 @@ void Session::make_parts() {
         "that write checkpoints; see --explain",
         quote(unmet.plugin), unmet.text);
   }
+}
+
+// A checkpoint that is in no run's directory may have been rescued from this run.
+TrainingOrigin Session::origin() const {
+  if (checkpoint_.empty()) return TrainingOrigin::anew;
+  std::error_code error;
+  const std::optional<fs::path> run = run_directory_of(checkpoint_);
+  return !run || fs::equivalent(*run, run_directory_, error) ? TrainingOrigin::continued
+                                                             : TrainingOrigin::anew;
 }
 
 std::vector<CallbackHandle> Session::make_callbacks() {

@@ -75,6 +75,7 @@ class Session {
   void choose_checkpoint();
   void load_config();
   void make_parts();
+  TrainingOrigin origin() const;
   std::vector<CallbackHandle> make_callbacks();
   TrainerOptions make_trainer_options();
   void claim_directory();

@@ -156,17 +156,76 @@ TEST_CASE("a finished training whose last step is no multiple of N has a checkpo
 
 TEST_CASE("a resume removes no file that the last checkpoint of another run leads to") {
   const Trainee user;
-  const fs::path checkpoints = user.here("run/checkpoints");
+  const Arguments shared = {
+      "--set",
+      R"(callbacks.model_checkpoint={"dirpath": "shared", "save_last": "link", "save_on_exception": true})"};
+  const auto fit = [&](int epochs, Arguments arguments) {
+    arguments.insert(arguments.end(), shared.begin(), shared.end());
+    user.fit_json(epochs, arguments);
+  };
+  const fs::path checkpoints = user.here("shared");
   // What a run was resumed from is for the next resume to remove ...
-  user.fit_json(1, {"--run-dir", "run"});
-  user.fit_json(3, {"--run-dir", "run", "--ckpt", "last"});
+  fit(1, {"--run-dir", "run"});
+  fit(3, {"--run-dir", "run", "--ckpt", "last"});
   REQUIRE(fs::remove(checkpoints / "epoch=0-step=10.ckpt"));
   // ... but here another run has written a file of this name.
-  user.fit_json(1, {"--run-dir", "run"});
+  fit(1, {"--run-dir", "other"});
   REQUIRE(fs::exists(checkpoints / "last-v1.ckpt"));
-  user.fit_json(4, {"--run-dir", "run", "--ckpt", "last"});
+  fit(4, {"--run-dir", "run", "--ckpt", "last"});
   CHECK(fs::exists(checkpoints / "last-v1.ckpt"));
   CHECK(fs::exists(checkpoints / "epoch=0-step=10.ckpt"));
+}
+
+TEST_CASE("a new training in the directory of another one has its own last and best checkpoint") {
+  const Trainee user;
+  user.fit_json(3, {"--run-dir", "run"});
+  const std::string former = read_file(user.here("run/checkpoints/last.ckpt"));
+  SECTION("begun anew") {
+    user.fit_json(1, {"--run-dir", "run", "--set", "model.hidden=[7]"});
+    CHECK(user.json({"test", "--run-dir", "run", "--ckpt", "last"}).at("global_step").as_int() ==
+          10);
+    CHECK(user.json({"test", "--run-dir", "run", "--ckpt", "best"}).at("global_step").as_int() ==
+          10);
+    const Arguments again = {"--run-dir", "run", "--ckpt", "last"};
+    CHECK(user.fit_json(2, again).at("global_step").as_int() == 20);
+    // Nothing of the former one is lost.
+    CHECK(user.json({"test", "--config", "run/run-1.json", "--ckpt", "run/checkpoints-1/last.ckpt"})
+              .at("global_step")
+              .as_int() == 30);
+  }
+  SECTION("begun from the checkpoint of another run") {
+    user.fit_json(1, {"--run-dir", "other"});
+    user.fit_json(2, {"--run-dir", "run", "--ckpt", "other/checkpoints/last.ckpt"});
+    CHECK(user.json({"test", "--run-dir", "run", "--ckpt", "last"}).at("global_step").as_int() ==
+          20);
+  }
+  CHECK(read_file(user.here("run/checkpoints-1/last.ckpt")) == former);
+  user.fit_json(1, {"--run-dir", "run"});
+  CHECK(fs::exists(user.here("run/checkpoints-2/last.ckpt")));
+  CHECK(read_file(user.here("run/checkpoints-1/last.ckpt")) == former);
+}
+
+TEST_CASE("what keeps the last state takes no other checkpoint's name") {
+  const Trainee user;
+  const std::string worst =
+      R"(callbacks.model_checkpoint={"filename": "last", "monitor": "val_acc", "mode": "min"})";
+  const std::int64_t trained =
+      user.fit_json(4, {"--run-dir", "run", "--set", worst}).at("global_step").as_int();
+  const auto step = [&](const char* which) {
+    return user.json({"test", "--run-dir", "run", "--ckpt", which}).at("global_step").as_int();
+  };
+  CHECK(step("last") == trained);
+  CHECK(step("best") < trained);
+}
+
+TEST_CASE("a link to the last checkpoint stays a link, however checkpoints are saved") {
+  const Trainee user;
+  for (const std::string saving : {"asynchronous", "synchronous"}) {
+    user.fit_json(2, {"--run-dir", saving, "--set", "trainer.checkpoint_saving=" + saving, "--set",
+                      R"(callbacks.model_checkpoint={"save_last": "link"})"});
+    INFO(saving);
+    CHECK(fs::is_symlink(user.here(saving + "/checkpoints/last.ckpt")));
+  }
 }
 
 TEST_CASE("a report names the checkpoint that the run wrote last, and the best one") {
