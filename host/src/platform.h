@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,27 @@ void use_thread_locale(void* locale) noexcept;
 // The signals that the calling thread blocks, ascending.
 [[nodiscard]] std::vector<int> blocked_signals();
 void block_exactly(const std::vector<int>& signals);
+
+// Soft limits of the process that decide about a training's files and memory, by their names: "the
+// limit of open files".
+[[nodiscard]] std::map<std::string, std::uint64_t> read_limits();
+void set_limit(const std::string& name, std::uint64_t limit);
+
+// What the numbers of the standard streams stand for, kept open.
+class StandardStreams {
+ public:
+  StandardStreams();
+  ~StandardStreams();
+  StandardStreams(const StandardStreams&) = delete;
+  StandardStreams& operator=(const StandardStreams&) = delete;
+
+  // Those that stand for something else now, which is undone: "standard error".
+  std::vector<std::string> restore();
+
+ private:
+  struct Kept;
+  std::unique_ptr<Kept> kept_;
+};
 
 // A snapshot of the process's signal handlers.
 class SignalHandlers {

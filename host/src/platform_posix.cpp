@@ -263,6 +263,76 @@ constexpr int kSignalsOfARun[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGILL,  SIGABRT, S
 
 }  // namespace
 
+namespace {
+
+struct Limit {
+  const char* name;
+  decltype(RLIMIT_NOFILE) number;
+};
+constexpr Limit kLimits[] = {{"the limit of open files", RLIMIT_NOFILE},
+                             {"the limit of a file's size", RLIMIT_FSIZE},
+                             {"the limit of memory", RLIMIT_AS}};
+
+struct StreamOf {
+  struct stat info {};
+  bool is_open = false;
+  explicit StreamOf(int number) : is_open(fstat(number, &info) == 0) {}
+  bool operator==(const StreamOf& other) const {
+    return is_open == other.is_open &&
+           (!is_open || (info.st_dev == other.info.st_dev && info.st_ino == other.info.st_ino));
+  }
+};
+
+constexpr const char* kStreamNames[] = {"standard input", "standard output", "standard error"};
+
+}  // namespace
+
+std::map<std::string, std::uint64_t> read_limits() {
+  std::map<std::string, std::uint64_t> limits;
+  for (const Limit& each : kLimits) {
+    rlimit limit{};
+    if (getrlimit(each.number, &limit) == 0) limits[each.name] = limit.rlim_cur;
+  }
+  return limits;
+}
+
+void set_limit(const std::string& name, std::uint64_t value) {
+  for (const Limit& each : kLimits) {
+    rlimit limit{};
+    if (name != each.name || getrlimit(each.number, &limit) != 0) continue;
+    limit.rlim_cur = std::min(static_cast<rlim_t>(value), limit.rlim_max);
+    setrlimit(each.number, &limit);
+  }
+}
+
+struct StandardStreams::Kept {
+  std::array<int, 3> copies{-1, -1, -1};
+};
+
+StandardStreams::StandardStreams() : kept_(std::make_unique<Kept>()) {
+  constexpr int beyond_streams = 10;
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+    kept_->copies[static_cast<std::size_t>(stream)] =
+        fcntl(stream, F_DUPFD_CLOEXEC, beyond_streams);
+  }
+}
+
+StandardStreams::~StandardStreams() {
+  for (const int copy : kept_->copies) {
+    if (copy >= 0) close(copy);
+  }
+}
+
+std::vector<std::string> StandardStreams::restore() {
+  std::vector<std::string> changed;
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+    const int copy = kept_->copies[static_cast<std::size_t>(stream)];
+    if (copy < 0 || StreamOf(stream) == StreamOf(copy)) continue;
+    if (dup2(copy, stream) >= 0) changed.emplace_back(kStreamNames[stream]);
+  }
+  return changed;
+}
+
 struct SignalHandlers::Table {
   std::vector<int> signals;
   std::array<struct sigaction, NSIG> handlers{};

@@ -78,6 +78,21 @@ std::vector<int> blocked_signals() {
 
 void block_exactly(const std::vector<int>&) {}
 
+std::map<std::string, std::uint64_t> read_limits() {
+  return {};
+}
+
+void set_limit(const std::string&, std::uint64_t) {}
+
+struct StandardStreams::Kept {};
+
+StandardStreams::StandardStreams() = default;
+StandardStreams::~StandardStreams() = default;
+
+std::vector<std::string> StandardStreams::restore() {
+  return {};
+}
+
 struct SignalHandlers::Table {};
 
 SignalHandlers::SignalHandlers(Which) {}

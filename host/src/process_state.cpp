@@ -65,10 +65,13 @@ struct ProcessStateGuard::State {
   unsigned umask = read_umask();
   std::string environment;
   std::vector<int> blocked = blocked_signals();
+  std::map<std::string, std::uint64_t> limits = read_limits();
   SignalHandlers handlers;
 };
 
-ProcessStateGuard::ProcessStateGuard(Extent extent) : state_(std::make_unique<State>(extent)) {}
+ProcessStateGuard::ProcessStateGuard(Extent extent)
+    : state_(std::make_unique<State>(extent)),
+      streams_(extent == Extent::of_a_run ? std::make_unique<StandardStreams>() : nullptr) {}
 ProcessStateGuard::~ProcessStateGuard() = default;
 
 std::vector<std::string> ProcessStateGuard::changes() const {
@@ -99,6 +102,11 @@ std::vector<std::string> ProcessStateGuard::changes_to(const State& now) const {
     changes.push_back(fmt::format("the working directory ({} to {})", printable(state_->directory),
                                   printable(now.directory)));
   }
+  for (const auto& [name, limit] : state_->limits) {
+    const auto after = now.limits.find(name);
+    if (after == now.limits.end() || after->second == limit) continue;
+    changes.push_back(fmt::format("{} ({} to {})", name, limit, after->second));
+  }
   if (now.umask != state_->umask) {
     changes.push_back(fmt::format("the umask ({:03o} to {:03o})", state_->umask, now.umask));
   }
@@ -122,7 +130,13 @@ std::vector<std::string> ProcessStateGuard::changes_to(const State& now) const {
 std::vector<std::string> ProcessStateGuard::restore() {
   const State now(state_->extent);
   std::vector<std::string> changed = changes_to(now);
+  if (streams_ != nullptr) {
+    for (std::string& stream : streams_->restore()) changed.push_back(std::move(stream));
+  }
   if (changed.empty()) return changed;
+  if (now.limits != state_->limits) {
+    for (const auto& [name, limit] : state_->limits) set_limit(name, limit);
+  }
   std::setlocale(LC_ALL, state_->locale.c_str());
   use_thread_locale(state_->locale_of_thread);
   for (const int signal : now.handlers.differing(state_->handlers)) {

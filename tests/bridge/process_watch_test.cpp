@@ -2,7 +2,9 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,6 +57,12 @@ Handler handler_of(int signal) {
   return now.sa_handler;
 }
 
+rlimit open_files() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit;
+}
+
 struct Change {
   const char* name;  // in the warning
   std::function<void()> make;
@@ -72,6 +80,13 @@ std::vector<Change> changes(const TempDir& elsewhere) {
       {"the handler of SIGTERM", [] { std::signal(SIGTERM, SIG_IGN); },
        [=] { return handler_of(SIGTERM) == term; }},
       {"the umask", [] { umask(0); }, [=] { return current_umask() == mask; }},
+      {"the limit of open files",
+       [] {
+         rlimit few = open_files();
+         few.rlim_cur = 20;
+         setrlimit(RLIMIT_NOFILE, &few);
+       },
+       [files = open_files().rlim_cur] { return open_files().rlim_cur == files; }},
       {"the working directory", [&] { std::filesystem::current_path(elsewhere.path()); },
        [=] { return std::filesystem::current_path() == directory; }},
       {"the blocked signals",
@@ -187,6 +202,37 @@ TEST_CASE("inside of a claim, what any batch changes is undone by the end of the
   }
 }
 
+TEST_CASE(
+    "inside of a claim, a standard stream that a hook closes or replaces is back when it returns") {
+  struct stat before {};
+  REQUIRE(fstat(STDERR_FILENO, &before) == 0);
+  for (const bool closes : {true, false}) {
+    INFO(closes);
+    CapturedLog log;
+    InProcessPlugin plugin;
+    plugin.on(Hook::on_train_start, [&](const Caller&, const grapnel_Event*) {
+      const int null = open("/dev/null", O_WRONLY);
+      if (closes) {
+        close(STDERR_FILENO);
+      } else {
+        dup2(null, STDERR_FILENO);
+      }
+      close(null);
+      return GRAPNEL_OK;
+    });
+    Toy toy;
+    {
+      const bridge::ProcessStateClaim claim;
+      toy.fit({plugin.handle(without_libtorch())});
+    }
+    struct stat after {};
+    REQUIRE(fstat(STDERR_FILENO, &after) == 0);
+    CHECK(after.st_dev == before.st_dev);
+    CHECK(after.st_ino == before.st_ino);
+    CHECK(log.count("[probe] changed standard error in on_train_start") == 1);
+  }
+}
+
 TEST_CASE("inside of a claim, several plugins that may have changed something are all named") {
   CapturedLog log;
   InProcessPlugin first;
@@ -280,9 +326,10 @@ TEST_CASE("a fork that returns from a hook ends in the child, and the parent's r
   const pid_t test = getpid();
   pid_t child = -1;
   InProcessPlugin plugin;
+  const bool by_hand = GENERATE(false, true);  // around the C library
   plugin.on(Hook::on_train_batch_end, [&](const Caller&, const grapnel_Event*) {
     if (child != -1) return GRAPNEL_OK;
-    child = fork();
+    child = by_hand ? static_cast<pid_t>(syscall(SYS_fork)) : fork();
     if (child == 0) dup2(report[1], STDERR_FILENO);
     return GRAPNEL_OK;
   });

@@ -7,8 +7,11 @@
 #include <vector>
 
 #include <grapnel/base/log.h>
+#include <grapnel/base/process.h>
 #include <grapnel/base/text.h>
 #include <grapnel/bridge/process_state_claim.h>
+
+#include "forks.h"
 
 namespace grapnel::bridge {
 namespace {
@@ -17,6 +20,7 @@ using host::ProcessStateGuard;
 
 struct Claim {
   ProcessStateGuard* state;
+  std::int64_t process;
   std::set<std::string> plugins;  // that have been called since
 };
 thread_local Claim* claim = nullptr;
@@ -41,7 +45,7 @@ ProcessStateGuard::Extent extent_of(const Call& call) {
 
 ProcessStateClaim::ProcessStateClaim()
     : state_(std::make_unique<ProcessStateGuard>(ProcessStateGuard::Extent::of_a_run)) {
-  claim = new Claim{state_.get(), {}};
+  claim = new Claim{state_.get(), process_id(), {}};
 }
 
 ProcessStateClaim::~ProcessStateClaim() {
@@ -54,9 +58,11 @@ ProcessStateClaim::~ProcessStateClaim() {
   claim = nullptr;
 }
 
-ProcessWatch::ProcessWatch(InstanceHost& host, const Call& call) : host_(host), call_(call) {
+ProcessWatch::ProcessWatch(InstanceHost& host, const Call& call)
+    : host_(host), call_(call), process_(process_id()) {
   state_.emplace(extent_of(call));
   if (claim == nullptr) return;
+  if (claim->process != process_) end_forked_child();
   if (!claim->state->changes_until(*state_).empty()) {
     undo_earlier_changes(call.name);
     state_.emplace(extent_of(call));
@@ -65,7 +71,12 @@ ProcessWatch::ProcessWatch(InstanceHost& host, const Call& call) : host_(host), 
 }
 
 void ProcessWatch::undo_changes() {
-  for (const std::string& change : state_->restore()) {
+  if (process_id() != process_) end_forked_child();
+  std::vector<std::string> changes = state_->restore();
+  if (claim != nullptr) {  // streams; the rest is undone
+    for (std::string& change : claim->state->restore()) changes.push_back(std::move(change));
+  }
+  for (const std::string& change : changes) {
     const std::string line = fmt::format(
         "changed {} in {}, which belongs to the whole process; restored", change, call_.name);
     host_.log_once(LogLevel::warning, line, line);

@@ -2,6 +2,7 @@
 // signals, the umask, the working directory, the locale, the environment.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include <grapnel/host/process_state.h>
@@ -24,6 +25,7 @@ class ProcessWatch {
  private:
   InstanceHost& host_;
   const Call& call_;
+  std::int64_t process_;  // its number: a fork that goes around fork() is seen by it
   std::optional<host::ProcessStateGuard> state_;
 };
 

@@ -48,7 +48,9 @@ void end_process(int code) noexcept {
 
 namespace {
 
-constexpr int kFatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+// Those that end a process unless it handles them, but for what the program has a handler for.
+constexpr int kFatal[] = {SIGSEGV, SIGBUS, SIGILL,  SIGFPE,  SIGABRT,
+                          SIGTRAP, SIGSYS, SIGUSR2, SIGPROF, SIGVTALRM};
 constexpr std::size_t kStackBytes = std::size_t{64} << 10;
 
 // Made by watch_plugins(), read in handlers.
@@ -112,6 +114,12 @@ const char* name_of(int number) noexcept {
       return "SIGTRAP";
     case SIGSYS:
       return "SIGSYS";
+    case SIGUSR2:
+      return "SIGUSR2";
+    case SIGPROF:
+      return "SIGPROF";
+    case SIGVTALRM:
+      return "SIGVTALRM";
     default:
       return "SIGABRT";
   }
@@ -146,14 +154,21 @@ void tell(const bridge::RunningPlugin& running, const char* what) noexcept {
   ::close(file);
 }
 
-extern "C" void on_fatal_signal(int number) {
-  ::signal(number, SIG_DFL);
+// Unless it is told already.
+void tell_of_crash(int number) noexcept {
+  static std::atomic<bool> is_crashing = false;
   const bridge::RunningPlugin* const running = is_watched() ? bridge::running_plugin() : nullptr;
-  if (running != nullptr) {
-    Line what;
-    what.add("crashed (").add(name_of(number)).add(")");
-    tell(*running, what.text());
-  }
+  if (running == nullptr || is_crashing.exchange(true)) return;
+  Line what;
+  what.add("crashed (").add(name_of(number)).add(")");
+  tell(*running, what.text());
+}
+
+extern "C" void on_fatal_signal(int number, siginfo_t* info, void*) {
+  ::signal(number, SIG_DFL);
+  // Another process's signal has nothing to do with the function that runs.
+  const bool is_sent = info->si_code == SI_USER || info->si_code == SI_QUEUE;
+  if (!is_sent || info->si_pid == ::getpid()) tell_of_crash(number);
   ::raise(number);  // its default action, when this returns
 }
 
@@ -247,8 +262,8 @@ void watch_plugins(const std::vector<std::string>& arguments) {
     ::sigaltstack(&stack, nullptr);
   }
   struct sigaction action {};
-  action.sa_handler = on_fatal_signal;
-  action.sa_flags = SA_ONSTACK;
+  action.sa_sigaction = on_fatal_signal;
+  action.sa_flags = SA_ONSTACK | SA_SIGINFO;
   for (const int number : kFatal) {
     struct sigaction before {};
     if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_DFL) {
@@ -284,6 +299,18 @@ void tell_of_no_hangs() noexcept {
 // These come before the C library's in every library that asks for one (plugin_watch.h says why). The
 // linker option --export-dynamic-symbol and the attribute make them visible there.
 #define GRAPNEL_IN_PLACE_OF_LIBC extern "C" __attribute__((visibility("default"))) void
+
+// Told also where SIGABRT is ignored.
+GRAPNEL_IN_PLACE_OF_LIBC abort() noexcept {
+  grapnel::program::tell_of_crash(SIGABRT);
+  ::signal(SIGABRT, SIG_DFL);
+  sigset_t aborts;
+  sigemptyset(&aborts);
+  sigaddset(&aborts, SIGABRT);
+  pthread_sigmask(SIG_UNBLOCK, &aborts, nullptr);
+  ::raise(SIGABRT);
+  for (;;) syscall(SYS_exit_group, 128 + SIGABRT);
+}
 
 GRAPNEL_IN_PLACE_OF_LIBC _exit(int code) {
   grapnel::program::refuse_exit("_exit", code);

@@ -46,6 +46,8 @@ TEST_CASE("a crash in a hook says whose it was, where, and how to train without 
     const char* name;
   } cases[] = {{"hook_crashes", SIGSEGV, "SIGSEGV"},
                {"hook_aborts", SIGABRT, "SIGABRT"},
+               {"hook_aborts_deaf", SIGABRT, "SIGABRT"},
+               {"hook_raises", SIGUSR2, "SIGUSR2"},
                {"hook_ends_thread", SIGABRT, "SIGABRT"}};
   for (const auto& each : cases) {
     INFO(each.plugin);
@@ -59,6 +61,23 @@ TEST_CASE("a crash in a hook says whose it was, where, and how to train without 
                             std::string(each.plugin)));
     CHECK(crash.answer.empty());
   }
+}
+
+TEST_CASE("a signal that another process sends while a hook runs is no crash of the plugin") {
+  Trainee user;
+  user.drop_in("hook_hangs");
+  user.run({"plugin", "enable", "hook_hangs"});
+  Running fit(user, {"fit", "--set", "trainer.max_epochs=1"});
+  for (int i = 0; i < 3000 && !fit.has_ended(); ++i) {
+    if (fit.error().find("hook_hangs: from here on") != std::string::npos) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  fit.signal(SIGUSR2);
+  const int status = fit.wait();
+  REQUIRE(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGUSR2);
+  CHECK_THAT(fit.error(), !Contains("crashed"));
+  CHECK_THAT(user.run({"plugin", "list"}).output, !Contains("crashed"));
 }
 
 TEST_CASE("a plugin that ends the process in a hook has ended no training") {

@@ -1,5 +1,5 @@
 // Process state that a plugin must not change: locale, signal handlers, blocked signals, working
-// directory, umask, environment. A guard saves it around foreign code, reports what changed, and
+// directory, umask, limits of resources, environment. A guard saves it around foreign code, reports what changed, and
 // restores it.
 #pragma once
 
@@ -8,6 +8,8 @@
 #include <vector>
 
 namespace grapnel::host {
+
+class StandardStreams;
 
 class ProcessStateGuard {
  public:
@@ -36,6 +38,7 @@ class ProcessStateGuard {
   struct State;
   std::vector<std::string> changes_to(const State& now) const;
   std::unique_ptr<State> state_;
+  std::unique_ptr<StandardStreams> streams_;  // of a run
 };
 
 }  // namespace grapnel::host
