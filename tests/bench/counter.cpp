@@ -46,6 +46,5 @@ class Bystander final : public Callback {
 }  // namespace
 
 GRAPNEL_PLUGIN(grapnel::plugin::callback<Counter>("counter"),
-               grapnel::plugin::callback<Loss>("loss"),
-               grapnel::plugin::callback<Step>("step"),
+               grapnel::plugin::callback<Loss>("loss"), grapnel::plugin::callback<Step>("step"),
                grapnel::plugin::callback<Bystander>("bystander"))
