@@ -357,6 +357,34 @@ TEST_CASE("a plugin's generators come back from a checkpoint, and are in the nex
   CHECK(drawn == whole);
 }
 
+TEST_CASE("tensors without memory are read as zeros, and those without data are refused") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    const auto& metrics = caller.table<grapnel_metrics>(GRAPNEL_EXT_METRICS);
+    const auto& batches = caller.table<grapnel_batches>(GRAPNEL_EXT_BATCH);
+    const grapnel_value dtype = enumerated(GRAPNEL_VALUE_DTYPE, GRAPNEL_DTYPE_F32);
+    Results zeros(1), meta(1);
+    REQUIRE(caller.call("aten::_efficientzerotensor", "", {integers({1}), dtype}, zeros) ==
+            GRAPNEL_OK);
+    CHECK(caller.values(zeros[0].u.tensor) == Values{0});
+    REQUIRE(caller.call("aten::empty", "memory_format",
+                        {integers({1}), dtype, none(), device("meta")}, meta) == GRAPNEL_OK);
+    CHECK(metrics.log_tensor(caller.host, text(std::string_view("m")), meta[0].u.tensor, nullptr) ==
+          GRAPNEL_INVALID_ARGUMENT);
+    CHECK(batches.replace(caller.host, event->batch, 0, meta[0].u.tensor) ==
+          GRAPNEL_INVALID_ARGUMENT);
+    for (const Results& each : {zeros, meta})
+      caller.tensors().release(caller.host, each[0].u.tensor);
+    const grapnel_operator* op = nullptr;
+    CHECK(caller.aten().find(caller.host, text(std::string_view("prims::add")),
+                             text(std::string_view()), &op) == GRAPNEL_NOT_FOUND);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+}
+
 TEST_CASE("states of generators that are none are refused, and the training's stay") {
   InProcessPlugin plugin;
   const auto callback = plugin.make();

@@ -415,6 +415,47 @@ TEST_CASE("a frozen parameter is not trained while a lease holds, whoever took i
   CHECK_FALSE(toy.module.weight.equal(weight));  // it trained in the second epoch
 }
 
+TEST_CASE("a leased tensor has memory of its own for each element") {
+  CapturedLog log;
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
+    std::vector<grapnel_value> made(1);
+    const std::int64_t shape[] = {3, 1};
+    grapnel_value list{GRAPNEL_VALUE_I64_LIST, 0, 2, {nullptr}};
+    list.u.i64s = shape;
+    grapnel_tensor* weight = caller.entry(GRAPNEL_MODULE_PARAMETERS, 0).tensor;
+    grapnel_tensor* one = caller.floats({1});
+    const struct {
+      const char* name;
+      std::vector<grapnel_value> arguments;
+    } cases[] = {
+        {"aten::expand", {value_of(one), list}},
+        {"aten::_efficientzerotensor", {list, enumerated(GRAPNEL_VALUE_DTYPE, GRAPNEL_DTYPE_F32)}},
+        {"aten::_neg_view", {value_of(weight)}},
+        {"aten::empty",
+         {list, enumerated(GRAPNEL_VALUE_DTYPE, GRAPNEL_DTYPE_F32), none(), device("meta")}},
+    };
+    for (const auto& each : cases) {
+      INFO(each.name);
+      const bool has_overload = std::string_view(each.name) == "aten::empty";
+      REQUIRE(caller.call(each.name, has_overload ? "memory_format" : "", each.arguments, made) ==
+              GRAPNEL_OK);
+      grapnel_lease* lease = nullptr;
+      const std::uint64_t index = 0;
+      CHECK(caller.module().lease_weights(caller.host, &index, 1, nullptr, 0, &made[0].u.tensor,
+                                          text(std::string_view("a test")),
+                                          &lease) == GRAPNEL_INVALID_ARGUMENT);
+      CHECK(lease == nullptr);
+      caller.tensors().release(caller.host, made[0].u.tensor);
+    }
+    return caller.tensors().release(caller.host, one);
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+  CHECK(log.count("the tensor for 'weight' has elements that share memory") == 1);
+  CHECK(log.count("the tensor for 'weight' has no data: it is on the meta device") == 1);
+}
+
 TEST_CASE("one instance can't end the lease of another") {
   grapnel_lease* lease = nullptr;
   InProcessPlugin one("{}", "1.0.0", "one"), two("{}", "1.0.0", "two");

@@ -1,8 +1,11 @@
 #include "tensor_handles.h"
 
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <sstream>
 #include <utility>
 
 namespace grapnel::bridge {
@@ -85,6 +88,16 @@ bool TensorHandles::release(grapnel_tensor* handle) noexcept {
   return true;
 }
 
+namespace {
+
+std::string layout_name(const at::Tensor& tensor) {
+  std::ostringstream name;
+  name << tensor.layout();
+  return name.str();
+}
+
+}  // namespace
+
 void add_memory(const at::Tensor& tensor, std::vector<const void*>& memory) {
   switch (tensor.layout()) {
     case c10::kSparse:
@@ -109,6 +122,24 @@ bool shares_memory(const at::Tensor& tensor, const std::vector<const void*>& mem
   add_memory(tensor, own);
   return std::ranges::any_of(
       own, [&](const void* part) { return std::ranges::binary_search(memory, part); });
+}
+
+std::string storage_fault(const at::Tensor& tensor, bool dense) {
+  if (tensor.is_nested()) return "is nested";
+  if (tensor.layout() != c10::kStrided) return "is not strided, but " + layout_name(tensor);
+  if (tensor.is_meta()) return "has no data: it is on the meta device";
+  if (tensor.is_quantized()) return "is quantized";
+  if (!dense) return {};
+  if (tensor._is_zerotensor()) return "has no memory of its own; clone it into zeros";
+  if (tensor.is_conj() || tensor.is_neg()) return "is a view that changes signs; clone it";
+  if (!tensor.is_non_overlapping_and_dense()) {
+    return "has elements that share memory, or gaps between them (it is expanded or a slice); clone it";
+  }
+  return {};
+}
+
+at::Tensor with_memory(const at::Tensor& tensor) {
+  return tensor._is_zerotensor() ? at::zeros(tensor.sizes(), tensor.options()) : tensor;
 }
 
 const grapnel_tensor_info* describe(grapnel_tensor& handle) {

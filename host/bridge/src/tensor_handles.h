@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <grapnel/ext/tensors.h>
@@ -86,6 +87,12 @@ class TensorHandles {
 void add_memory(const at::Tensor& tensor, std::vector<const void*>& memory);
 // Whether the tensor shares any of that memory, which is sorted.
 bool shares_memory(const at::Tensor& tensor, const std::vector<const void*>& memory);
+
+// Why the host can't take the tensor in the place of a dense one of its own, as the end of a sentence:
+// "is sparse"; empty: it can. `dense`: each element has memory of its own, without gaps.
+std::string storage_fault(const at::Tensor& tensor, bool dense);
+// The tensor with memory of its own where it had none: LibTorch has zeros without any.
+at::Tensor with_memory(const at::Tensor& tensor);
 
 // The result of describe(), updated from the tensor. Sizes and strides point into the tensor.
 const grapnel_tensor_info* describe(grapnel_tensor& handle);

@@ -102,6 +102,8 @@ std::int32_t GRAPNEL_CALL find(const grapnel_host* host, grapnel_string name,
     check_output(op);
     const std::string base(checked_text(name, "operator's name"));
     const std::string variant(checked_text(overload, "overload's name"));
+    // Others (inductor, prims, ...) are LibTorch's own, without checks of what they are given.
+    if (!base.starts_with("aten::")) return GRAPNEL_NOT_FOUND;
     std::string full = variant.empty() ? base : base + "." + variant;
     if (self.operators == nullptr) self.operators = std::make_unique<Operators>();
     for (const grapnel_operator& known : self.operators->found) {

@@ -54,7 +54,13 @@ std::int32_t GRAPNEL_CALL replace(const grapnel_host* host, grapnel_batch* batch
     Batch& to = checked_batch(self, batch);
     if (!self.batch_is_replaceable) return GRAPNEL_NOT_NOW;
     if (index >= to.size()) return GRAPNEL_NOT_FOUND;
-    to.replace(index, detached_copy(checked_tensor(self, tensor).tensor).tensor);
+    const at::Tensor& given = checked_tensor(self, tensor).tensor;
+    if (const std::string fault = storage_fault(given, /*dense=*/false);
+        !fault.empty() &&
+        (!to[index].defined() || storage_fault(to[index], /*dense=*/false).empty())) {
+      throw ContractBreach{fmt::format("the tensor for {} of the batch {}", index, fault)};
+    }
+    to.replace(index, detached_copy(with_memory(given)).tensor);
     return GRAPNEL_OK;
   });
 }

@@ -69,8 +69,11 @@ std::int32_t GRAPNEL_CALL log_tensor(const grapnel_host* host, grapnel_string na
     if (value.numel() != 1 || !value.is_floating_point()) {
       throw ContractBreach{"a metric is not a floating-point tensor with one element"};
     }
+    if (const std::string fault = storage_fault(value, /*dense=*/false); !fault.empty()) {
+      throw ContractBreach{"a metric's tensor " + fault};
+    }
     // Its number is fetched later: what the plugin writes to the tensor until then isn't meant.
-    return log(self, name, LogValue(detached_copy(value).tensor), options);
+    return log(self, name, LogValue(detached_copy(with_memory(value)).tensor), options);
   });
 }
 

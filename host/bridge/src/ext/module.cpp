@@ -107,6 +107,10 @@ void add_swaps(const InstanceHost& self, const std::deque<ModuleEntries::Entry>&
           quote(entry.name), fmt::join(tensor.sizes(), ", "), c10::toString(tensor.scalar_type()),
           fmt::join(entry.sizes, ", "), c10::toString(entry.dtype))};
     }
+    // The optimizer and the loops write to it as to the model's own.
+    if (const std::string fault = storage_fault(tensor, /*dense=*/true); !fault.empty()) {
+      throw ContractBreach{fmt::format("the tensor for {} {}", quote(entry.name), fault)};
+    }
     swaps.emplace_back(entry.name, tensor);
   }
 }

@@ -134,7 +134,7 @@ StateWriter::StateWriter(InstanceHost& host) : abi_(keep_forever(std::make_uniqu
     return put(writer, "state.put_tensor", key, 0, [&](const InstanceHost& owner) -> StateValue {
       const at::Tensor& given = checked_tensor(owner, tensor).tensor;
       check_storable(given);
-      return given.detach().clone();
+      return with_memory(given.detach()).clone();
     });
   };
   table.put_array = [](const grapnel_state_writer* writer, grapnel_string key, std::int32_t dtype,

@@ -59,7 +59,7 @@ std::int32_t GRAPNEL_CALL to_f64(const grapnel_host* host, const grapnel_tensor*
 
 // Row-major on the CPU; the tensor's own memory if it already is.
 at::Tensor row_major(const at::Tensor& tensor) {
-  return tensor.detach().cpu().to_dense().resolve_conj().resolve_neg().contiguous();
+  return with_memory(tensor.detach()).cpu().to_dense().resolve_conj().resolve_neg().contiguous();
 }
 
 void check_bytes(const at::Tensor& tensor, std::uint64_t bytes) {
@@ -94,7 +94,8 @@ std::int32_t GRAPNEL_CALL begin_write(const grapnel_host* host, grapnel_tensor* 
     if (handle.writing) throw ContractBreach{"begin_write while another begin_write is open"};
     const at::Tensor& target = handle.tensor;
     const bool direct = target.layout() == c10::kStrided && target.device().is_cpu() &&
-                        target.is_contiguous() && !target.is_conj() && !target.is_neg();
+                        target.is_contiguous() && !target.is_conj() && !target.is_neg() &&
+                        !target._is_zerotensor();
     if (!direct) {
       handle.staging = at::empty(target.sizes(), target.options().device(c10::kCPU));
       handle.staging.copy_(target);

@@ -1,4 +1,4 @@
-/* Extension aten: every operator of the host's LibTorch, by name.
+/* Extension aten: every operator of the host's LibTorch whose name begins with "aten::".
  *
  * find("aten::lerp_", "Scalar") once, call in every hook. Arguments are positional, in the order of
  * the operator's schema, and trailing ones that have defaults may be left out; or by name with

@@ -45,7 +45,8 @@ typedef struct grapnel_tensor_info {
   const int64_t* sizes;   /* ndim entries */
   const int64_t* strides; /* ndim entries, in elements; NULL unless layout is strided */
   int64_t numel;
-  const void* data; /* on the CPU and strided: the first element, read-only; else NULL */
+  const void* data; /* on the CPU and strided: the first element; else NULL. Never write to
+                     * it: it may be the data set's own memory until one side writes */
   int32_t layout;   /* GRAPNEL_TENSOR_STRIDED or another number of LibTorch's Layout */
   int32_t reserved;
 } grapnel_tensor_info;
