@@ -8,6 +8,7 @@
 #include "grapnel/base/log.h"
 #include "grapnel/trainer.h"
 #include "text/python_format.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -49,20 +50,21 @@ const OptionsTable<BackboneFinetuningOptions>& BackboneFinetuning::options_table
            .doc("Epoch, from 0, at whose start the backbone becomes trainable."),
        option<FactorOfEpoch>("lambda_func", &O::lambda_func)
            .above(0)
+           .at_most(kLargestFloat)
            .doc("Factor on the backbone's learning rate at every later epoch."),
        option("backbone_initial_ratio_lr", &O::backbone_initial_ratio_lr)
            .above(0)
-           .finite()
+           .at_most(kLargestFloat)
            .doc("The backbone's first learning rate as a share of the first group's."),
        option("backbone_initial_lr", &O::backbone_initial_lr)
            .above(0)
-           .finite()
+           .at_most(kLargestFloat)
            .doc("The backbone's first learning rate, instead of the share."),
        option("should_align", &O::should_align)
            .doc("Keep the backbone's learning rate from passing the first group's."),
        option("initial_denom_lr", &O::initial_denom_lr)
            .above(0)
-           .finite()
+           .at_most(kLargestFloat)
            .doc("Accepted for compatibility; has no effect."),
        option("train_bn", &O::train_bn)
            .doc("Optimize the batch normalizations of the backbone once it is unfrozen."),

@@ -54,6 +54,18 @@ const OptionsTable<EMAWeightAveragingOptions>& EMAWeightAveraging::options_table
   return table;
 }
 
+void EMAWeightAveraging::setup(StageEvent& event) {
+  if (options_.update_every_n_steps == 0 && !options_.update_starting_at_epoch) {
+    throw ConfigError::of("update_every_n_steps",
+                          "{}: update_every_n_steps=0 updates the average after epochs alone, and "
+                          "update_starting_at_epoch is null: it would never be updated. Set "
+                          "update_starting_at_epoch to 0 or later, or update_every_n_steps to at "
+                          "least 1",
+                          type_name());
+  }
+  WeightAveraging::setup(event);
+}
+
 bool EMAWeightAveraging::should_update(std::optional<int64_t> step_idx,
                                        std::optional<int64_t> epoch_idx) {
   if (step_idx.has_value()) {

@@ -13,6 +13,7 @@
 #include "grapnel/trainer.h"
 #include "run/loops.h"
 #include "run/run.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -23,6 +24,11 @@ struct ConstantRates : OneOrMore {
     if (rates.empty()) {
       throw ConfigError({},
                         "is empty; give one learning rate, or one for each group of parameters");
+    }
+    for (const double rate : rates) {
+      if (rate <= kLargestFloat) continue;
+      throw ConfigError::of("", "must be at most {}, above which float32 is infinite, found {}",
+                            kLargestFloat, rate);
     }
   }
 };

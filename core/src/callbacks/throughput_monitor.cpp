@@ -64,6 +64,7 @@ const OptionsTable<ThroughputMonitorOptions>& ThroughputMonitor::options_table()
            .doc("Items of a batch to count: numel, the elements of its first tensor; null: none."),
        option("available_flops", &O::available_flops)
            .above(0)
+           .finite()
            .doc("Operations per second of the device at its best, for device/mfu."),
        option("count_flops", &O::count_flops)
            .doc("Count the operations of a batch where the module has no flops_per_batch.")});

@@ -17,6 +17,7 @@ const OptionsTable<ConstantLROptions>& ConstantLR::options_table() {
       "ConstantLR", "Multiplies the rate by a factor for the first steps.",
       {option("factor", &O::factor).above(0).at_most(1).doc("Factor on the rate."),
        option("total_iters", &O::total_iters)
+           .at_least(0)
            .unit("steps")
            .doc("Steps until the factor is taken back.")});
   return table;

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "values/float_limits.h"
+
 namespace grapnel {
 
 CosineAnnealingLR::CosineAnnealingLR(std::shared_ptr<Optimizer> optimizer, int64_t T_max,
@@ -25,7 +27,7 @@ const OptionsTable<CosineAnnealingLROptions>& CosineAnnealingLR::options_table()
            .at_least(1)
            .unit("steps")
            .doc("Steps down to the lowest rate."),
-       option("eta_min", &O::eta_min).at_least(0).doc("The lowest rate.")});
+       option("eta_min", &O::eta_min).at_least(0).at_most(kLargestFloat).doc("The lowest rate.")});
   return table;
 }
 
@@ -34,7 +36,8 @@ std::vector<double> CosineAnnealingLR::get_lr() {
   if (is_initial()) return rates;
   const double pi = std::numbers::pi;
   const double total = static_cast<double>(options_.T_max);
-  if ((last_epoch() - 1 - options_.T_max) % (2 * options_.T_max) == 0) {
+  const int64_t done = last_epoch() - 1;
+  if (done % options_.T_max == 0 && done / options_.T_max % 2 != 0) {
     // At the bottom the ratio below has no value: the rate before was eta_min.
     const std::vector<double>& bases = base_lrs();
     for (size_t i = 0; i < rates.size(); ++i) {

@@ -1,8 +1,11 @@
 #include "grapnel/lr_schedulers/cosine_annealing_warm_restarts.h"
 
 #include <cmath>
+#include <limits>
 #include <numbers>
+
 #include "lr_schedulers/count_in_state.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -30,7 +33,7 @@ CosineAnnealingWarmRestarts::options_table() {
            .unit("steps")
            .doc("Steps of the first cosine."),
        option("T_mult", &O::T_mult).at_least(1).doc("How much longer each next one is."),
-       option("eta_min", &O::eta_min).at_least(0).doc("The lowest rate.")});
+       option("eta_min", &O::eta_min).at_least(0).at_most(kLargestFloat).doc("The lowest rate.")});
   return table;
 }
 
@@ -44,7 +47,8 @@ void CosineAnnealingWarmRestarts::initial_step() {
 void CosineAnnealingWarmRestarts::step(std::optional<double> /*metric*/) {
   if (++T_cur_ >= T_i_) {
     T_cur_ %= T_i_;
-    T_i_ *= options_.T_mult;
+    constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
+    T_i_ = T_i_ > kForever / options_.T_mult ? kForever : T_i_ * options_.T_mult;
   }
   step_to(last_epoch() + 1);
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "grapnel/base/error.h"
 #include "grapnel/lr_schedulers/scheduled_lr.h"
 
@@ -19,6 +21,12 @@ void start_momentum_cycle(Optimizer& optimizer, const char* scheduler,
   }
   for (size_t i = 0; i < highest.size(); ++i) {
     GroupOptions& options = optimizer.groups()[i].options;
+    const double largest = std::max(lowest[i], highest[i]);
+    if (options.contains("beta1") && largest >= 1.0) {
+      throw ConfigError::of(largest == highest[i] ? "max_momentum" : "base_momentum",
+                            "{}: the momentum is beta1 of {}, which must be below 1, found {}",
+                            scheduler, optimizer.type_name(), largest);
+    }
     write_momentum(options, highest[i]);
     options["base_momentum"] = lowest[i];
     options["max_momentum"] = highest[i];

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "lr_schedulers/cycled_momentum.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -17,7 +18,7 @@ CyclicLR::CyclicLR(std::shared_ptr<Optimizer> optimizer_of_it, CyclicLROptions o
   options_table().check(options_);
   const int64_t up = options_.step_size_up;
   const int64_t down = options_.step_size_down.value_or(up);
-  total_size_ = static_cast<double>(up + down);
+  total_size_ = static_cast<double>(up) + static_cast<double>(down);
   step_ratio_ = static_cast<double>(up) / total_size_;
   options_.base_lr = per_group(optimizer(), options_.base_lr, "base_lr");
   options_.max_lr = per_group(optimizer(), options_.max_lr, "max_lr");
@@ -33,8 +34,16 @@ const OptionsTable<CyclicLROptions>& CyclicLR::options_table() {
   using O = CyclicLROptions;
   static const OptionsTable<CyclicLROptions> table(
       "CyclicLR", "Back and forth between two rates.",
-      {option<OneOrMore>("base_lr", &O::base_lr).required().at_least(0).doc("The lowest rate."),
-       option<OneOrMore>("max_lr", &O::max_lr).required().at_least(0).doc("The highest rate."),
+      {option<OneOrMore>("base_lr", &O::base_lr)
+           .required()
+           .at_least(0)
+           .at_most(kLargestFloat)
+           .doc("The lowest rate."),
+       option<OneOrMore>("max_lr", &O::max_lr)
+           .required()
+           .at_least(0)
+           .at_most(kLargestFloat)
+           .doc("The highest rate."),
        option("step_size_up", &O::step_size_up).at_least(1).unit("steps").doc("Steps up."),
        option("step_size_down", &O::step_size_down)
            .at_least(1)
@@ -42,13 +51,15 @@ const OptionsTable<CyclicLROptions>& CyclicLR::options_table() {
            .doc("Steps down; null: as many as up."),
        option("mode", &O::mode)
            .doc("Height of the cycles: the same, halved each time, gamma^steps."),
-       option("gamma", &O::gamma).at_least(0).doc("Base of exp_range."),
+       option("gamma", &O::gamma).at_least(0).at_most(kLargestFloat).doc("Base of exp_range."),
        option("cycle_momentum", &O::cycle_momentum).doc("Move the momentum against the rate."),
        option<OneOrMore>("base_momentum", &O::base_momentum)
            .at_least(0)
+           .at_most(1)
            .doc("The lowest momentum."),
        option<OneOrMore>("max_momentum", &O::max_momentum)
            .at_least(0)
+           .at_most(1)
            .doc("The highest momentum.")});
   return table;
 }

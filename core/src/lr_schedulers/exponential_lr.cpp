@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "values/float_limits.h"
+
 namespace grapnel {
 
 ExponentialLR::ExponentialLR(std::shared_ptr<Optimizer> optimizer, double gamma)
@@ -16,9 +18,13 @@ ExponentialLR::ExponentialLR(std::shared_ptr<Optimizer> optimizer,
 
 const OptionsTable<ExponentialLROptions>& ExponentialLR::options_table() {
   using O = ExponentialLROptions;
-  static const OptionsTable<ExponentialLROptions> table(
-      "ExponentialLR", "Multiplies the rate at every step.",
-      {option("gamma", &O::gamma).required().at_least(0).doc("Factor on the rate.")});
+  static const OptionsTable<ExponentialLROptions> table("ExponentialLR",
+                                                        "Multiplies the rate at every step.",
+                                                        {option("gamma", &O::gamma)
+                                                             .required()
+                                                             .at_least(0)
+                                                             .at_most(kLargestFloat)
+                                                             .doc("Factor on the rate.")});
   return table;
 }
 

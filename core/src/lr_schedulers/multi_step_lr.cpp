@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "values/float_limits.h"
+
 namespace grapnel {
 
 MultiStepLR::MultiStepLR(std::shared_ptr<Optimizer> optimizer, std::vector<int64_t> milestones,
@@ -25,7 +27,7 @@ const OptionsTable<MultiStepLROptions>& MultiStepLR::options_table() {
            .at_least(0)
            .unit("steps")
            .doc("When to multiply."),
-       option("gamma", &O::gamma).at_least(0).doc("Factor on the rate.")});
+       option("gamma", &O::gamma).at_least(0).at_most(kLargestFloat).doc("Factor on the rate.")});
   return table;
 }
 

@@ -1,9 +1,11 @@
 #include "grapnel/lr_schedulers/one_cycle_lr.h"
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "lr_schedulers/cycled_momentum.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -14,6 +16,10 @@ int64_t total_steps_of(const OneCycleLROptions& options) {
   if (options.total_steps) return *options.total_steps;
   if (!options.epochs || !options.steps_per_epoch) {
     throw ConfigError({}, "OneCycleLR: give total_steps, or epochs and steps_per_epoch");
+  }
+  if (*options.epochs > std::numeric_limits<int64_t>::max() / *options.steps_per_epoch) {
+    throw ConfigError::of("epochs", "OneCycleLR: {} epochs of {} steps are too many to count",
+                          *options.epochs, *options.steps_per_epoch);
   }
   return *options.epochs * *options.steps_per_epoch;
 }
@@ -57,7 +63,11 @@ const OptionsTable<OneCycleLROptions>& OneCycleLR::options_table() {
   using O = OneCycleLROptions;
   static const OptionsTable<OneCycleLROptions> table(
       "OneCycleLR", "Up to the highest rate, then down far below the first.",
-      {option<OneOrMore>("max_lr", &O::max_lr).required().above(0).doc("The highest rate."),
+      {option<OneOrMore>("max_lr", &O::max_lr)
+           .required()
+           .above(0)
+           .at_most(kLargestFloat)
+           .doc("The highest rate."),
        option("total_steps", &O::total_steps).at_least(1).unit("steps").doc("Length of the cycle."),
        option("epochs", &O::epochs).at_least(1).doc("Length in epochs, with steps_per_epoch."),
        option("steps_per_epoch", &O::steps_per_epoch).at_least(1).doc("Steps of an epoch."),
@@ -69,11 +79,19 @@ const OptionsTable<OneCycleLROptions>& OneCycleLR::options_table() {
        option("cycle_momentum", &O::cycle_momentum).doc("Move the momentum against the rate."),
        option<OneOrMore>("base_momentum", &O::base_momentum)
            .at_least(0)
+           .at_most(1)
            .doc("The lowest momentum."),
-       option<OneOrMore>("max_momentum", &O::max_momentum).at_least(0).doc("The highest momentum."),
-       option("div_factor", &O::div_factor).above(0).doc("The highest rate over the first one."),
+       option<OneOrMore>("max_momentum", &O::max_momentum)
+           .at_least(0)
+           .at_most(1)
+           .doc("The highest momentum."),
+       option("div_factor", &O::div_factor)
+           .above(0)
+           .at_most(kLargestFloat)
+           .doc("The highest rate over the first one."),
        option("final_div_factor", &O::final_div_factor)
            .above(0)
+           .at_most(kLargestFloat)
            .doc("The first rate over the last one."),
        option("three_phase", &O::three_phase).doc("Down to the first rate as fast as up.")});
   return table;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "values/float_limits.h"
+
 namespace grapnel {
 
 PolynomialLR::PolynomialLR(std::shared_ptr<Optimizer> optimizer, int64_t total_iters, double power)
@@ -19,7 +21,7 @@ const OptionsTable<PolynomialLROptions>& PolynomialLR::options_table() {
   static const OptionsTable<PolynomialLROptions> table(
       "PolynomialLR", "Lowers the rate to 0 along a power of the time left.",
       {option("total_iters", &O::total_iters).at_least(1).unit("steps").doc("Steps until the end."),
-       option("power", &O::power).doc("The power.")});
+       option("power", &O::power).at_least(0).at_most(kLargestFloat).doc("The power.")});
   return table;
 }
 

@@ -8,6 +8,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/lr_schedulers/scheduled_lr.h"
 #include "lr_schedulers/count_in_state.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -39,6 +40,7 @@ const OptionsTable<ReduceLROnPlateauOptions>& ReduceLROnPlateau::options_table()
        option("patience", &O::patience).at_least(0).unit("steps").doc("Steps without improvement."),
        option("threshold", &O::threshold)
            .at_least(0)
+           .at_most(kLargestFloat)
            .doc("Smallest change that is an improvement."),
        option("threshold_mode", &O::threshold_mode)
            .doc("Threshold as a share of the best value, or as an amount."),
@@ -46,8 +48,14 @@ const OptionsTable<ReduceLROnPlateauOptions>& ReduceLROnPlateau::options_table()
            .at_least(0)
            .unit("steps")
            .doc("Steps to wait after a reduction."),
-       option<OneOrMore>("min_lr", &O::min_lr).at_least(0).doc("The lowest rate."),
-       option("eps", &O::eps).at_least(0).doc("Smaller reductions are left out.")});
+       option<OneOrMore>("min_lr", &O::min_lr)
+           .at_least(0)
+           .at_most(kLargestFloat)
+           .doc("The lowest rate."),
+       option("eps", &O::eps)
+           .at_least(0)
+           .at_most(kLargestFloat)
+           .doc("Smaller reductions are left out.")});
   return table;
 }
 

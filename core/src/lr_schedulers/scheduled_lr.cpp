@@ -6,6 +6,7 @@
 
 #include "grapnel/base/error.h"
 #include "lr_schedulers/count_in_state.h"
+#include "values/float_limits.h"
 #include "values/type_name.h"
 
 namespace grapnel {
@@ -54,6 +55,12 @@ std::vector<double> ScheduledLR::scaled_lrs(double factor) const {
 void ScheduledLR::write_lrs(const std::vector<double>& rates) {
   std::vector<ParamGroup>& groups = optimizer().groups();
   for (size_t i = 0; i < groups.size() && i < rates.size(); ++i) {
+    if (!(std::abs(rates[i]) <= kLargestFloat)) {
+      throw ConfigError::of("lr",
+                            "{}: the learning rate of step {} would be {}; it must be at most {}, "
+                            "above which float32 is infinite",
+                            type_name(), last_epoch_, rates[i], kLargestFloat);
+    }
     groups[i].options["lr"] = rates[i];
   }
 }

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "values/float_limits.h"
+
 namespace grapnel {
 
 StepLR::StepLR(std::shared_ptr<Optimizer> optimizer, int64_t step_size, double gamma)
@@ -22,7 +24,7 @@ const OptionsTable<StepLROptions>& StepLR::options_table() {
            .at_least(1)
            .unit("steps")
            .doc("Scheduler steps between two reductions."),
-       option("gamma", &O::gamma).at_least(0).doc("Factor on the rate.")});
+       option("gamma", &O::gamma).at_least(0).at_most(kLargestFloat).doc("Factor on the rate.")});
   return table;
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "values/float_limits.h"
+
 namespace grapnel {
 
 SWALR::SWALR(std::shared_ptr<Optimizer> optimizer, double swa_lr, int64_t anneal_epochs,
@@ -29,7 +31,11 @@ const OptionsTable<SWALROptions>& SWALR::options_table() {
   using O = SWALROptions;
   static const OptionsTable<SWALROptions> table(
       "SWALR", "Moves the rate to a constant one for averaging weights.",
-      {option<OneOrMore>("swa_lr", &O::swa_lr).required().at_least(0).doc("The constant rate."),
+      {option<OneOrMore>("swa_lr", &O::swa_lr)
+           .required()
+           .at_least(0)
+           .at_most(kLargestFloat)
+           .doc("The constant rate."),
        option("anneal_epochs", &O::anneal_epochs)
            .at_least(0)
            .unit("steps")

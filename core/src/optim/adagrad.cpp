@@ -3,6 +3,7 @@
 #include <ATen/ops/_fused_adagrad.h>
 
 #include "optim/fused_lists.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -10,15 +11,20 @@ const OptionsTable<AdagradOptions>& Adagrad::options_table() {
   using O = AdagradOptions;
   static const OptionsTable<AdagradOptions> table(
       "Adagrad", "Steps scaled by all past gradients of each parameter.",
-      {option("lr", &O::lr).at_least(0).doc("Learning rate."),
-       option("lr_decay", &O::lr_decay).at_least(0).doc("Decay of the learning rate over steps."),
+      {option("lr", &O::lr).at_least(0).at_most(kLargestFloat).doc("Learning rate."),
+       option("lr_decay", &O::lr_decay)
+           .at_least(0)
+           .at_most(kLargestFloat)
+           .doc("Decay of the learning rate over steps."),
        option("weight_decay", &O::weight_decay)
            .at_least(0)
+           .at_most(kLargestFloat)
            .doc("L2 penalty, added to the gradient."),
        option("initial_accumulator_value", &O::initial_accumulator_value)
            .at_least(0)
+           .at_most(kLargestFloat)
            .doc("Sum of squared gradients before the first step."),
-       option("eps", &O::eps).at_least(0).doc("Added to the denominator."),
+       option("eps", &O::eps).at_least(0).at_most(kLargestFloat).doc("Added to the denominator."),
        option("maximize", &O::maximize).doc("Go up instead of down.")});
   return table;
 }

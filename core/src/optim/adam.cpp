@@ -4,6 +4,7 @@
 #include <ATen/ops/_fused_adamw.h>
 
 #include "optim/fused_lists.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -12,11 +13,14 @@ namespace {
 template <class O>
 std::vector<Option<O>> adam_options(std::string weight_decay) {
   return {
-      option("lr", &O::lr).at_least(0).doc("Learning rate."),
+      option("lr", &O::lr).at_least(0).at_most(kLargestFloat).doc("Learning rate."),
       option("beta1", &O::beta1).at_least(0).below(1).doc("Decay of the mean of gradients."),
       option("beta2", &O::beta2).at_least(0).below(1).doc("Decay of the mean of their squares."),
-      option("eps", &O::eps).at_least(0).doc("Added to the denominator."),
-      option("weight_decay", &O::weight_decay).at_least(0).doc(std::move(weight_decay)),
+      option("eps", &O::eps).at_least(0).at_most(kLargestFloat).doc("Added to the denominator."),
+      option("weight_decay", &O::weight_decay)
+          .at_least(0)
+          .at_most(kLargestFloat)
+          .doc(std::move(weight_decay)),
       option("amsgrad", &O::amsgrad).doc("Divide by the largest mean of squares so far."),
       option("maximize", &O::maximize).doc("Go up instead of down.")};
 }

@@ -9,6 +9,7 @@
 #include <ATen/ops/_foreach_sqrt.h>
 
 #include "optim/fused_lists.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -16,14 +17,16 @@ const OptionsTable<RMSpropOptions>& RMSprop::options_table() {
   using O = RMSpropOptions;
   static const OptionsTable<RMSpropOptions> table(
       "RMSprop", "Steps scaled by the mean of recent squared gradients.",
-      {option("lr", &O::lr).at_least(0).doc("Learning rate."),
-       option("alpha", &O::alpha).at_least(0).doc("Decay of the mean of squares."),
-       option("eps", &O::eps).at_least(0).doc("Added to the denominator."),
+      {option("lr", &O::lr).at_least(0).at_most(kLargestFloat).doc("Learning rate."),
+       option("alpha", &O::alpha).at_least(0).at_most(1).doc("Decay of the mean of squares."),
+       option("eps", &O::eps).at_least(0).at_most(kLargestFloat).doc("Added to the denominator."),
        option("weight_decay", &O::weight_decay)
            .at_least(0)
+           .at_most(kLargestFloat)
            .doc("L2 penalty, added to the gradient."),
        option("momentum", &O::momentum)
            .at_least(0)
+           .at_most(1)
            .doc("Share of the last direction that is kept."),
        option("centered", &O::centered).doc("Divide by an estimate of the gradient's deviation."),
        option("maximize", &O::maximize).doc("Go up instead of down.")});

@@ -5,6 +5,7 @@
 
 #include "grapnel/base/error.h"
 #include "optim/fused_lists.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -12,14 +13,18 @@ const OptionsTable<SGDOptions>& SGD::options_table() {
   using O = SGDOptions;
   static const OptionsTable<SGDOptions> table(
       "SGD", "Stochastic gradient descent, with momentum if wanted.",
-      {option("lr", &O::lr).at_least(0).doc("Learning rate."),
+      {option("lr", &O::lr).at_least(0).at_most(kLargestFloat).doc("Learning rate."),
        option("momentum", &O::momentum)
            .at_least(0)
+           .at_most(1)
            .doc("Share of the last direction that is kept."),
        option("dampening", &O::dampening)
+           .at_least(0)
+           .at_most(1)
            .doc("Share of the gradient that the momentum leaves out."),
        option("weight_decay", &O::weight_decay)
            .at_least(0)
+           .at_most(kLargestFloat)
            .doc("L2 penalty, added to the gradient."),
        option("nesterov", &O::nesterov).doc("Look ahead along the momentum."),
        option("maximize", &O::maximize).doc("Go up instead of down.")});

@@ -7,6 +7,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/trainer_options.h"
 #include "run/effective_options.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -200,6 +201,7 @@ const OptionsTable<TrainerOptions>& trainer_options_table() {
            .doc("Batches whose gradients are added up for one optimizer step."),
        option("gradient_clip_val", &O::gradient_clip_val)
            .at_least(0)
+           .at_most(kLargestFloat)
            .doc("Largest norm, or largest value, of the gradients; 0 or null: no clipping."),
        option("gradient_clip_algorithm", &O::gradient_clip_algorithm)
            .unset_is("norm")

@@ -14,6 +14,7 @@
 #include "run/optimization.h"
 #include "tuning/trial.h"
 #include "tuning/tuned_attribute.h"
+#include "values/float_limits.h"
 
 namespace grapnel {
 
@@ -163,8 +164,11 @@ const OptionsTable<LearningRateFinderOptions>& LearningRateFinder::options_table
   using O = LearningRateFinderOptions;
   static const OptionsTable<O> table(
       "learning_rate_finder", "Searches for a learning rate before the fit and sets it.",
-      {option("min_lr", &O::min_lr).above(0).finite().doc("The first rate to try."),
-       option("max_lr", &O::max_lr).above(0).finite().doc("The last rate to try; above min_lr."),
+      {option("min_lr", &O::min_lr).above(0).at_most(kLargestFloat).doc("The first rate to try."),
+       option("max_lr", &O::max_lr)
+           .above(0)
+           .at_most(kLargestFloat)
+           .doc("The last rate to try; above min_lr."),
        option("num_training_steps", &O::num_training_steps)
            .at_least(1)
            .unit("optimizer steps")

@@ -52,6 +52,13 @@ TEST_CASE("options of EMAWeightAveraging out of range are refused by name") {
       EMAWeightAveraging({.update_starting_at_epoch = -2}),
       Catch::Contains("update_starting_at_epoch must be at least 0, found the integer -2"));
   CHECK(EMAWeightAveraging().state_key() == "EMAWeightAveraging");
+  ToyModule module;
+  Trainer trainer(
+      quiet(1),
+      {std::make_shared<EMAWeightAveraging>(EMAWeightAveragingOptions{.update_every_n_steps = 0})});
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data()),
+                    Catch::Contains("update_every_n_steps=0") &&
+                        Catch::Contains("Set update_starting_at_epoch to 0 or later"));
 }
 
 }  // namespace ema_weight_averaging_test

@@ -154,6 +154,9 @@ TEST_CASE("options of SWA out of range are refused by name") {
   CHECK_THROWS_WITH(StochasticWeightAveraging(Options{.swa_lrs = {0.1, 0.0}}),
                     Catch::Contains("swa_lrs must be above 0, found the number 0.0"));
   CHECK_THROWS_WITH(
+      StochasticWeightAveraging(Options{.swa_lrs = {1e39}}),
+      Catch::Contains("swa_lrs must be at most 3.4e+38") && Catch::Contains("found 1e+39"));
+  CHECK_THROWS_WITH(
       StochasticWeightAveraging(Options{.swa_lrs = {0.1}, .swa_epoch_start = int64_t{0}}),
       Catch::Contains(
           "swa_epoch_start must be an epoch from 1, or a share of max_epochs from 0.0 to 1.0, "

@@ -221,6 +221,83 @@ TEST_CASE("scheduler arguments out of range are refused with the accepted range"
                     Contains("rising order"));
 }
 
+TEST_CASE("a scheduler's option that can't work is refused with key, value and range") {
+  constexpr const char* kFloat = "at least 0 and at most 3.4e+38";
+  constexpr const char* kAboveZero = "above 0 and at most 3.4e+38";
+  constexpr const char* kShare = "at least 0 and at most 1";
+  struct Case {
+    const char* config;
+    const char* option;
+    const char* accepted;
+  };
+  const Case cases[] = {
+      {R"({"name": "CosineAnnealingLR", "T_max": 3, "eta_min": 1e300})", "eta_min", kFloat},
+      {R"({"name": "CosineAnnealingWarmRestarts", "T_0": 3, "eta_min": 1e39})", "eta_min", kFloat},
+      {R"({"name": "SWALR", "swa_lr": 1e300})", "swa_lr", kFloat},
+      {R"({"name": "StepLR", "step_size": 1, "gamma": 1e300})", "gamma", kFloat},
+      {R"({"name": "MultiStepLR", "milestones": [1], "gamma": 1e300})", "gamma", kFloat},
+      {R"({"name": "ExponentialLR", "gamma": 1e300})", "gamma", kFloat},
+      {R"({"name": "PolynomialLR", "power": -1})", "power", kFloat},
+      {R"({"name": "PolynomialLR", "power": 1e300})", "power", kFloat},
+      {R"({"name": "ConstantLR", "total_iters": -1})", "total_iters", "at least 0"},
+      {R"({"name": "CyclicLR", "base_lr": 1e39, "max_lr": 1})", "base_lr", kFloat},
+      {R"({"name": "CyclicLR", "base_lr": 0, "max_lr": 1e39})", "max_lr", kFloat},
+      {R"({"name": "CyclicLR", "base_lr": 0, "max_lr": 1, "gamma": 1e39})", "gamma", kFloat},
+      {R"({"name": "CyclicLR", "base_lr": 0, "max_lr": 1, "max_momentum": 2})", "max_momentum",
+       kShare},
+      {R"({"name": "CyclicLR", "base_lr": 0, "max_lr": 1, "base_momentum": 2})", "base_momentum",
+       kShare},
+      {R"({"name": "OneCycleLR", "total_steps": 9, "max_lr": 1e39})", "max_lr", kAboveZero},
+      {R"({"name": "OneCycleLR", "total_steps": 9, "max_lr": 1, "max_momentum": 1.5})",
+       "max_momentum", kShare},
+      {R"({"name": "OneCycleLR", "total_steps": 9, "max_lr": 1, "div_factor": 1e300})",
+       "div_factor", kAboveZero},
+      {R"({"name": "OneCycleLR", "total_steps": 9, "max_lr": 1, "final_div_factor": 1e300})",
+       "final_div_factor", kAboveZero},
+      {R"({"name": "ReduceLROnPlateau", "monitor": "x", "min_lr": 1e39})", "min_lr", kFloat},
+      {R"({"name": "ReduceLROnPlateau", "monitor": "x", "eps": 1e39})", "eps", kFloat},
+      {R"({"name": "ReduceLROnPlateau", "monitor": "x", "threshold": 1e39})", "threshold", kFloat},
+  };
+  for (const Case& wrong : cases) {
+    INFO(wrong.config);
+    CHECK_THROWS_WITH(
+        make_scheduler_config(parse_json(wrong.config, "run.json"), "scheduler", sgd()),
+        Contains("run.json:1:") && Contains(std::string("scheduler.") + wrong.option) &&
+            Contains(std::string("must be ") + wrong.accepted + ", found the "));
+  }
+  const auto adam = std::make_shared<Adam>(std::vector{new_param()}, AdamOptions{});
+  CHECK_THROWS_WITH(OneCycleLR(adam, {.max_lr = {0.1}, .total_steps = 5, .max_momentum = {1.0}}),
+                    Contains("beta1 of Adam, which must be below 1, found 1"));
+  CHECK_THROWS_WITH(OneCycleLR(sgd(), {.max_lr = {0.1},
+                                       .epochs = int64_t{1} << 40,
+                                       .steps_per_epoch = int64_t{1} << 40}),
+                    Contains("too many to count"));
+}
+
+TEST_CASE("a learning rate that a schedule raises beyond float32 ends it with the reason") {
+  const auto optimizer = sgd();
+  StepLR steps(optimizer, 1, 1e30);
+  steps.step();
+  const double before = optimizer->groups()[0].options.at("lr");
+  CHECK_THROWS_WITH(steps.step(), Contains("StepLR: the learning rate of step 2 would be ") &&
+                                      Contains("at most 3.4e+38"));
+  CHECK(optimizer->groups()[0].options.at("lr") == before);
+  CHECK_THROWS_WITH(OneCycleLR(sgd(), {.max_lr = {1e30}, .total_steps = 5, .div_factor = 1e-30}),
+                    Contains("OneCycleLR: the learning rate of step 0 would be "));
+}
+
+TEST_CASE("schedules longer than any training stay at their beginning") {
+  constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
+  const auto optimizer = sgd();
+  const double first = optimizer->groups()[0].options.at("lr");
+  CosineAnnealingLR cosine(optimizer, kForever);
+  for (int i = 0; i < 3; ++i) cosine.step();
+  CHECK(optimizer->groups()[0].options.at("lr") == Approx(first));
+  CosineAnnealingWarmRestarts restarts(sgd(), 2, kForever);
+  for (int i = 0; i < 6; ++i) restarts.step();
+  CHECK(restarts.state_dict().at("T_i").to_int() == kForever);
+}
+
 TEST_CASE("a state of another scheduler is refused and nothing changes") {
   const auto optimizer = sgd();
   StepLR step(optimizer, 2);

@@ -333,6 +333,42 @@ TEST_CASE("a parameter that has no state is saved and loaded without it") {
   CHECK(adam.state().size() == 1);
 }
 
+TEST_CASE("an optimizer's option that can't work is refused with key, value and range") {
+  struct Case {
+    const char* option;
+    double value;
+    const char* accepted;
+  };
+  const auto refused = [](const std::string& name, const std::vector<Case>& cases) {
+    for (const Case& wrong : cases) {
+      ConfigValue config = ConfigValue::object();
+      config.set("name", name);
+      config.set(wrong.option, wrong.value);
+      INFO(name << ": " << wrong.option << "=" << wrong.value);
+      CHECK_THROWS_WITH(make_optimizer(config, "model.optimizer", one_group(make_params())),
+                        Contains(std::string("model.optimizer.") + wrong.option + " must be " +
+                                 wrong.accepted + ", found the "));
+    }
+  };
+  constexpr const char* kFloat = "at least 0 and at most 3.4e+38";
+  constexpr const char* kShare = "at least 0 and at most 1";
+  for (const double huge : {1e39, 1e300}) {
+    for (const char* name : {"Adam", "AdamW", "RMSprop", "Adagrad"}) {
+      refused(name, {{"lr", huge, kFloat}, {"weight_decay", huge, kFloat}, {"eps", huge, kFloat}});
+    }
+    refused("Adagrad", {{"lr_decay", huge, kFloat}, {"initial_accumulator_value", huge, kFloat}});
+    refused("SGD", {{"lr", huge, kFloat}, {"weight_decay", huge, kFloat}});
+    refused("SGD", {{"momentum", huge, kShare}, {"dampening", huge, kShare}});
+    refused("SGD", {{"dampening", -huge, kShare}});
+    refused("RMSprop", {{"momentum", huge, kShare}, {"alpha", huge, kShare}});
+  }
+  // Of a group that is set or loaded later too.
+  SGD sgd(make_params(), SGDOptions{});
+  CHECK_THROWS_WITH(sgd.add_group({.params = make_params(), .options = {{"lr", 1e39}}}),
+                    Contains("SGD: lr must be at least 0 and at most 3.4e+38, found 1e+39"));
+  CHECK_NOTHROW(SGD(make_params(), SGDOptions{.lr = 3.4e38, .momentum = 1, .dampening = 1}));
+}
+
 TEST_CASE("run.json's mistakes in an optimizer name their place and the nearest name") {
   const auto make = [](std::string_view text) {
     return make_optimizer(parse_json(text, "run.json"), "model.optimizer",

@@ -33,6 +33,9 @@ class GRAPNEL_CORE_API EMAWeightAveraging final : public WeightAveraging {
 
   static const OptionsTable<EMAWeightAveragingOptions>& options_table();
 
+  // Throws ConfigError when nothing would ever update the average: update_every_n_steps is 0 and
+  // update_starting_at_epoch is unset.
+  void setup(StageEvent& event) override;
   bool should_update(std::optional<int64_t> step_idx, std::optional<int64_t> epoch_idx) override;
 
  private:
