@@ -69,6 +69,7 @@ StateDict Checkpointing::dump_exact() {
   }
   if (const auto unit = run_.loops->fit.data_unit()) exact["data"] = unit->state();
   if (!options_.configured().empty()) exact["configured"] = options_.configured();
+  exact["precision"] = std::string(to_string(run_.options.precision));
   run_.metrics.save_state(exact, run_.fitting() && run_.loops->fit.repeats_batch());
   exact["loggers"] = run_.loggers.states();
   exact["logger_identities"] = run_.loggers.identities();

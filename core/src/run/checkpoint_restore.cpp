@@ -210,7 +210,19 @@ void Checkpointing::begin_optimizers() {
     const StateValue* configured = exact == nullptr ? nullptr : exact->to_dict().find("configured");
     options_.begin(run_.optimizers, run_.schedulers, saved->to_list(),
                    configured == nullptr ? nullptr : &configured->to_dict());
+    if (exact != nullptr) tell_other_precision(exact->to_dict());
   });
+}
+
+void Checkpointing::tell_other_precision(const StateDict& exact) const {
+  const StateValue* saved = exact.find("precision");  // not in files of earlier versions
+  if (saved == nullptr || !saved->is_string()) return;
+  const std::string own(to_string(run_.options.precision));
+  if (saved->to_string() == own) return;
+  log_warning(
+      "the training of the checkpoint had precision=\"{}\", this fit continues with \"{}\": its "
+      "numbers are no longer those of a training that was never stopped",
+      printable(saved->to_string()), own);
 }
 
 // Known without what callbacks may add to the optimizers in on_fit_start.

@@ -100,6 +100,8 @@ class Checkpointing {
   void undo_data_module();
   void undo_progress();
   void check_optimizer_types() const;
+  // Logs one that is not the training's.
+  void tell_other_precision(const StateDict& exact) const;
   void restore_progress();
   void restore_optimizers();
   void restore_exactly();

@@ -180,6 +180,28 @@ TEST_CASE("a callback sees the checkpoint's options in on_fit_start of a resumed
   CHECK(seen == 0.1);
 }
 
+TEST_CASE("a precision that a resume changes is named with both values") {
+  const TempDir directory;
+  const auto file = directory / "last.ckpt";
+  train_first(sgd({.lr = 0.1}), file);
+  for (const Precision precision :
+       {Precision::f64_true, Precision::bf16_true, Precision::bf16_mixed, Precision::f32_true}) {
+    const CapturedLog log;
+    ChosenModule module(sgd({.lr = 0.1}));
+    TrainerOptions options = quiet(3);
+    options.precision = precision;
+    Trainer trainer(std::move(options));
+    trainer.fit(module, toy_data(), {.ckpt_path = file.string()});
+    size_t told = 0;
+    for (const std::string& text : log.texts(LogLevel::warning)) {
+      if (text.find("precision=\"32-true\"") == std::string::npos) continue;
+      CHECK_THAT(text, Contains("continues with \"" + std::string(to_string(precision)) + "\""));
+      ++told;
+    }
+    CHECK(told == (precision == Precision::f32_true ? 0 : 1));
+  }
+}
+
 TEST_CASE("a resume that another optimizer refuses changes nothing and names the file") {
   const TempDir directory;
   const auto file = directory / "a.ckpt";
