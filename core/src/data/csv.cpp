@@ -8,10 +8,12 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "data/shared_options.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
+#include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 
 namespace grapnel {
@@ -57,6 +59,22 @@ std::optional<double> number_of(std::string_view text) {
   return number;
 }
 
+constexpr char kDelimiters[] = {',', ';', '\t', ' '};
+
+// What to do about a file that has one column as it is read, if another delimiter gives more.
+std::string delimiter_hint(const CsvTable& table, char delimiter) {
+  if (table.columns.size() != 1) return {};
+  for (const char other : kDelimiters) {
+    if (other == delimiter || table.columns[0].find(other) == std::string::npos) continue;
+    const std::string shown = other == '\t' ? "\\t" : std::string(1, other);
+    return fmt::format(
+        "; the first line has '{0}' in it: if that is between the fields, set "
+        "\"delimiter\" to \"{0}\"",
+        shown);
+  }
+  return {};
+}
+
 size_t column_of(const CsvTable& table, const std::string& name,
                  const std::filesystem::path& path) {
   const auto found = std::find(table.columns.begin(), table.columns.end(), name);
@@ -77,6 +95,38 @@ void refuse_same_names(const std::vector<std::string>& columns, const std::files
   }
 }
 
+// Numbers that float32 has no finite value for make every loss nan or infinite. They may be meant: a
+// model of the user's can have a use for them.
+void warn_of_non_finite(const CsvTable& table, const std::vector<int64_t>& columns,
+                        const std::filesystem::path& path) {
+  const auto width = static_cast<int64_t>(table.columns.size());
+  const double* values = table.rows.const_data_ptr<double>();
+  int64_t count = 0;
+  std::string first;
+  for (int64_t row = 0; row < table.rows.size(0); ++row) {
+    for (const int64_t column : columns) {
+      const double value = values[row * width + column];
+      if (std::isfinite(static_cast<float>(value)) || ++count > 1) continue;
+      first = fmt::format("row {}, column {}: {}", row + 1,
+                          quote(table.columns[static_cast<size_t>(column)]), value);
+    }
+  }
+  if (count == 0) return;
+  log_warning("{}: {} is no finite number in float32{}; a loss computed from it isn't one either",
+              quote(display_path(path)), first,
+              count == 1 ? "" : fmt::format(", nor are {} others", count - 1));
+}
+
+struct ColumnNames : OptionType<std::vector<std::string>> {
+  static void check(const std::vector<std::string>& names) {
+    std::set<std::string_view> seen;
+    for (const std::string& name : names) {
+      if (seen.insert(name).second) continue;
+      throw ConfigError::of("", "must name each column once, found {} twice", quote(name));
+    }
+  }
+};
+
 }  // namespace
 
 CsvTable read_csv(const std::filesystem::path& path, char delimiter) {
@@ -86,9 +136,10 @@ CsvTable read_csv(const std::filesystem::path& path, char delimiter) {
   int64_t rows = 0;
   int64_t line_number = 0;
   std::string_view rest = text;
+  const char line_end = text.find('\n') == std::string::npos ? '\r' : '\n';
   if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a UTF-8 byte order mark
   while (!rest.empty()) {
-    const size_t end = rest.find('\n');
+    const size_t end = rest.find(line_end);
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     ++line_number;
@@ -100,15 +151,17 @@ CsvTable read_csv(const std::filesystem::path& path, char delimiter) {
       continue;
     }
     if (fields.size() != table.columns.size()) {
-      throw DataError(fmt::format("line {} has {} fields, the first line names {} columns",
-                                  line_number, fields.size(), table.columns.size()),
-                      path);
+      throw DataError(
+          fmt::format("line {} has {} fields, the first line names {} columns{}", line_number,
+                      fields.size(), table.columns.size(), delimiter_hint(table, delimiter)),
+          path);
     }
     for (size_t i = 0; i < fields.size(); ++i) {
       const std::optional<double> number = number_of(fields[i]);
       if (!number) {
-        throw DataError(fmt::format("line {}, column {}: {} is not a number", line_number,
-                                    quote(table.columns[i]), quote(fields[i])),
+        throw DataError(fmt::format("line {}, column {}: {} is not a number{}", line_number,
+                                    quote(table.columns[i]), quote(fields[i]),
+                                    delimiter_hint(table, delimiter)),
                         path);
       }
       numbers.push_back(*number);
@@ -127,6 +180,13 @@ CsvTable read_csv(const std::filesystem::path& path, char delimiter) {
 CsvDataModule::CsvDataModule(CsvDataOptions options)
     : TensorDataModule(options.loading), options_(std::move(options)) {
   options_table().check(options_, "CsvDataModule");
+  const auto& features = options_.features;
+  if (std::find(features.begin(), features.end(), options_.target) != features.end()) {
+    throw ConfigError::of("features",
+                          "CsvDataModule: features names {}, which is the target: a model would be "
+                          "given what it is to predict",
+                          quote(options_.target));
+  }
 }
 
 const OptionsTable<CsvDataOptions>& CsvDataModule::options_table() {
@@ -137,7 +197,8 @@ const OptionsTable<CsvDataOptions>& CsvDataModule::options_table() {
            .required()
            .doc("Path of the file; its first line names the columns."),
        option("target", &O::target).required().doc("Name of the column to predict."),
-       option("features", &O::features).doc("Names of the inputs' columns; empty: all others."),
+       option<ColumnNames>("features", &O::features)
+           .doc("Names of the inputs' columns; empty: all others."),
        option("classes", &O::classes).doc("The target is a class 0, 1, ..., else a number."),
        option("delimiter", &O::delimiter).one_of({",", ";", "\t", " "}).doc("Between the fields."),
        embed(&O::parts, split_options()), embed(&O::loading, loading_options())});
@@ -154,6 +215,9 @@ void CsvDataModule::load() {
   for (size_t i = 0; options_.features.empty() && i < table.columns.size(); ++i) {
     if (i != target) features.push_back(static_cast<int64_t>(i));
   }
+  std::vector<int64_t> used = features;
+  if (!options_.classes) used.push_back(static_cast<int64_t>(target));
+  warn_of_non_finite(table, used, options_.path);
   const at::Tensor chosen = at::empty({static_cast<int64_t>(features.size())}, at::kLong);
   std::copy(features.begin(), features.end(), chosen.mutable_data_ptr<int64_t>());
 

@@ -2,6 +2,7 @@
 
 #include "grapnel/models/supervised.h"
 #include "grapnel/optim/registry.h"
+#include "models/data_check.h"
 
 namespace grapnel {
 
@@ -35,6 +36,10 @@ OptimizerConfig Classifier::configure_optimizers() {
   }
   optimizer.set("lr", lr_);
   return make_optimizer_config(*this, optimizer, options_.scheduler, "model");
+}
+
+void Classifier::setup(StageEvent& event) {
+  check_data(*this, event);
 }
 
 double* Classifier::number_attribute(const std::string& name) {

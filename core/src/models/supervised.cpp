@@ -14,6 +14,7 @@
 #include "grapnel/lr_schedulers/registry.h"
 #include "grapnel/models/classifier.h"
 #include "grapnel/optim/registry.h"
+#include "models/data_check.h"
 #include "models/torch_error.h"
 #include "tuning/batch_size_search.h"
 
@@ -87,20 +88,13 @@ void refuse_classes(const Module& module, const Batch& batch, std::string_view s
   const at::Tensor& target = batch[1];
   if (!target.defined() || target.dim() != 1 || output.dim() != 2) return;
   if (!at::isIntegralType(target.scalar_type(), /*includeBool=*/false)) return;
-  constexpr int64_t kLeftOut = -100;  // cross_entropy's ignore_index
-  const at::Tensor classes = target.to(at::kCPU, at::kLong).contiguous();
-  const int64_t* values = classes.const_data_ptr<int64_t>();
-  for (int64_t i = 0; i < classes.numel(); ++i) {
-    const int64_t value = values[i];
-    if ((value >= 0 && value < output.size(1)) || value == kLeftOut) continue;
-    const bool is_known = static_cast<size_t>(i) < batch.sample_indices.size();
-    const std::string where =
-        is_known ? source_of(module, stage, batch.sample_indices[static_cast<size_t>(i)])
-                 : fmt::format("sample {} of a batch of the {} data", i, stage);
-    throw DataError(
-        fmt::format("{} has the class {}, but {} has {} outputs, for the classes 0 to {}", where,
-                    value, module.type_name(), output.size(1), output.size(1) - 1));
-  }
+  const int64_t wrong = first_wrong_class(target, output.size(1));
+  if (wrong < 0) return;
+  const bool is_known = static_cast<size_t>(wrong) < batch.sample_indices.size();
+  const std::string where =
+      is_known ? source_of(module, stage, batch.sample_indices[static_cast<size_t>(wrong)])
+               : fmt::format("sample {} of a batch of the {} data", wrong, stage);
+  throw DataError(no_such_class(where, target[wrong].item().toLong(), module, output.size(1)));
 }
 
 }  // namespace

@@ -18,15 +18,19 @@ struct LayerSide {
   int64_t size;
 };
 
-// Makes a layer. Throws ConfigError naming the option of the larger side when LibTorch can't.
+// Makes a layer. Throws ConfigError naming the option of the larger side when there isn't the memory
+// for its weights, the one thing that stops LibTorch from making a layer of sizes from 1 on.
 template <class Make>
 auto make_layer(const LayerSide& in, const LayerSide& out, Make&& make) {
   try {
     return make();
-  } catch (const std::exception& error) {
-    throw ConfigError::of(in.size > out.size ? in.option : out.option,
-                          "a layer from {} ({}) to {} ({}) can't be made: {}", in.size, in.option,
-                          out.size, out.option, first_line_of(error));
+  } catch (const std::exception&) {
+    const char* larger = in.size > out.size ? in.option : out.option;
+    const double bytes = 4.0 * static_cast<double>(in.size) * static_cast<double>(out.size);
+    throw ConfigError::of(larger,
+                          "a layer from {} ({}) to {} ({}) can't be made: there isn't the memory "
+                          "for its weights, {:.2g} bytes or more; {} must be smaller",
+                          in.size, in.option, out.size, out.option, bytes, larger);
   }
 }
 

@@ -6,14 +6,18 @@
 
 #include <cmath>
 
+#include "captured_log.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "grapnel/base/json.h"
+#include "grapnel/data/registry.h"
 #include "temp_dir.h"
 
 namespace csv_test {
 
 using namespace grapnel;
 using Catch::Contains;
+using grapnel::test::CapturedLog;
 using grapnel::test::TempDir;
 
 TEST_CASE("CSV columns are named by the first line") {
@@ -49,6 +53,63 @@ TEST_CASE("a CSV cell that is not a number is refused with line and column") {
   refused("a,b\n1,0x10\n", "'0x10'");
   refused(std::string("a\n1\0\n", 5), "not a number");
   CHECK_THROWS_AS(read_csv(directory / "none.csv"), IoError);
+}
+
+TEST_CASE("a CSV file with other delimiters or line ends is read, or the error says what to set") {
+  const TempDir directory;
+  CHECK(read_csv(directory.write("cr.csv", "a,b\r1,2\r3,4\r")).rows.sizes() ==
+        at::IntArrayRef({2, 2}));
+  for (const char* text : {"a;b;y\n1.5;2;0\n", "a;b;y\n1,5;2;0\n"}) {
+    CHECK_THROWS_WITH(read_csv(directory.write("semicolons.csv", text)),
+                      Contains("line 2") && Contains("the first line has ';' in it") &&
+                          Contains("set \"delimiter\" to \";\""));
+  }
+  CHECK_THROWS_WITH(read_csv(directory.write("tabs.csv", "a\tb\n1\t2\n")),
+                    Contains("set \"delimiter\" to \"\\t\""));
+  CHECK_THROWS_WITH(read_csv(directory.write("one.csv", "a\nx\n")), !Contains("delimiter"));
+}
+
+TEST_CASE("CSV features that name a column twice, or the target, are refused") {
+  const TempDir directory;
+  const auto path = directory.write("a.csv", "a,b,y\n1,2,0\n");
+  CHECK_THROWS_WITH(CsvDataModule({.path = path, .target = "y", .features = {"a", "b", "a"}}),
+                    Contains("features must name each column once, found 'a' twice"));
+  CHECK_THROWS_WITH(CsvDataModule({.path = path, .target = "y", .features = {"a", "y"}}),
+                    Contains("features names 'y', which is the target"));
+  CHECK_THROWS_WITH(
+      make_data(parse_json(R"({"name": "csv", "path": "a.csv", "target": "y",
+                                             "features": ["a", "a"]})",
+                           "run.json"),
+                "data"),
+      Contains("run.json:2:") && Contains("data.features must name each column once"));
+  CHECK_THROWS_WITH(make_data(parse_json(R"({"name": "csv", "path": "a.csv", "target": "y",
+                                             "val_fraction": 0.5, "test_fraction": 0.5})",
+                                         "run.json"),
+                              "data"),
+                    Contains("run.json:2:") && Contains("data.val_fraction") &&
+                        Contains("together below 1, found 0.5 and 0.5"));
+}
+
+TEST_CASE("CSV numbers that float32 has no finite value for are named with row and column") {
+  const TempDir directory;
+  const auto warnings = [&](const std::string& text, bool classes = true) {
+    const CapturedLog log;
+    CsvDataModule data({.path = directory.write("a.csv", text), .target = "y", .classes = classes});
+    data.setup(RunKind::fit);
+    return log.texts(LogLevel::warning);
+  };
+  for (const char* value : {"nan", "inf", "-inf", "1e39"}) {
+    const auto said = warnings(fmt::format("a,b,y\n1,2,0\n3,{},1\n", value));
+    INFO(value);
+    REQUIRE(said.size() == 1);
+    CHECK_THAT(said[0], Contains("a.csv") && Contains("row 2, column 'b': ") &&
+                            Contains("no finite number in float32"));
+  }
+  const auto several = warnings("a,b,y\ninf,2,0\n3,nan,1\n4,nan,1\n");
+  REQUIRE(several.size() == 1);
+  CHECK_THAT(several[0], Contains("row 1, column 'a': inf") && Contains("nor are 2 others"));
+  CHECK(warnings("a,y\n1,nan\n2,3\n", false).size() == 1);
+  CHECK(warnings("a,b,y\n1,3.4e38,0\n").empty());
 }
 
 TEST_CASE("a CSV class that is no whole number of a useful size is refused with its row") {

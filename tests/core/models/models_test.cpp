@@ -6,6 +6,7 @@
 
 #include "catch.h"
 #include "grapnel/base/error.h"
+#include "grapnel/callbacks/lambda_callback.h"
 #include "grapnel/data/csv.h"
 #include "grapnel/data/digits.h"
 #include "grapnel/models/cnn.h"
@@ -73,7 +74,9 @@ TEST_CASE("MLP and CNN refuse sizes that make no network") {
     try {
       make();
     } catch (const ConfigError& error) {
-      CHECK_THAT(error.what(), Contains("can't be made") && Contains(std::to_string(kHuge)));
+      CHECK_THAT(error.what(), Contains("can't be made") && Contains(std::to_string(kHuge)) &&
+                                   Contains("there isn't the memory for its weights") &&
+                                   !Contains("calculation"));
       return error.key;
     }
     return std::string("accepted");
@@ -156,6 +159,42 @@ TEST_CASE("a class that the model doesn't have is refused with its place in the 
   CHECK_THROWS_WITH(Trainer(options).fit(mlp, data),
                     Contains("row 18 of '") && Contains("a.csv") && Contains("the class 7") &&
                         Contains("5 outputs, for the classes 0 to 4"));
+}
+
+TEST_CASE("data that don't fit a model are refused before the run begins") {
+  const TempDir directory;
+  const auto path = directory.write("a.csv", "a,b,label\n1,2,0\n3,4,1\n5,6,2\n7,8,2\n");
+  const auto refusal = [&](auto&& model, RunKind kind = RunKind::fit) {
+    CsvDataModule data(
+        {.path = path, .target = "label", .parts = {.val_fraction = 0.0, .test_fraction = 0.5}});
+    TrainerOptions options;
+    options.max_epochs = 1;
+    options.enable_checkpointing = false;
+    bool has_begun = false;
+    Trainer trainer(options, {std::make_shared<LambdaCallback>(
+                                 LambdaHooks{.on_fit_start = [&](Event&) { has_begun = true; }})});
+    try {
+      if (kind == RunKind::fit) trainer.fit(model, data);
+      if (kind == RunKind::test) trainer.test(model, data);
+    } catch (const DataError& error) {
+      CHECK_FALSE(has_begun);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  constexpr const char* kWidth =
+      "a sample of the data has 2 numbers, but MLP takes 3: set the model's in_features to 2";
+  CHECK(refusal(MLP({.in_features = 3, .classes = 3})) == kWidth);
+  CHECK(refusal(MLP({.in_features = 3, .classes = 3}), RunKind::test) == kWidth);
+  CHECK_THAT(refusal(MLP({.in_features = 2, .classes = 1})),
+             Contains("a.csv' has the class ") && Contains("but MLP has 1 outputs"));
+  CHECK(refusal(MLP({.in_features = 2, .classes = 3})).empty());
+  DigitsDataModule digits;
+  CNN cnn({.in_channels = 3, .channels = {2}});
+  TrainerOptions options;
+  options.enable_checkpointing = false;
+  CHECK_THROWS_WITH(Trainer(options).fit(cnn, digits),
+                    Contains("set the model's in_channels to 1"));
 }
 
 TEST_CASE("a batch without a target and a loss without a name are refused") {

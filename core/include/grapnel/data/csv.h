@@ -2,8 +2,8 @@
 //
 // The first line names the columns. Every other line has one field per column, a number each
 // ("0.5", "1e-3", "nan" for a missing one where the model can bear it), with or without double
-// quotes, spaces around it ignored; empty lines are passed over. Numbers are read the same in every
-// locale.
+// quotes, spaces around it ignored; empty lines are passed over. Lines end with LF, or
+// with CR in a file without any LF. Numbers are read the same in every locale.
 #pragma once
 
 #include <filesystem>
@@ -37,8 +37,9 @@ struct CsvDataOptions {
 // Batches are "input" [N, features] float32 and "target".
 class GRAPNEL_CORE_API CsvDataModule : public TensorDataModule {
  public:
-  // The file is read by setup, which throws DataError when a column is missing (naming the nearest)
-  // or a class is no whole number from 0.
+  // Throws ConfigError when features names a column twice, or the target. The file is read by setup,
+  // which throws DataError when a column is missing (naming the nearest) or a class is no whole
+  // number from 0, and logs a warning about numbers that are nan or infinite in float32.
   explicit CsvDataModule(CsvDataOptions options);
 
   static const OptionsTable<CsvDataOptions>& options_table();

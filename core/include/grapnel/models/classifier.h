@@ -26,6 +26,9 @@ class GRAPNEL_CORE_API Classifier : public NNModule {
   StepOutput validation_step(Batch& batch, int64_t batch_idx, int64_t dataloader_idx) override;
   StepOutput test_step(Batch& batch, int64_t batch_idx, int64_t dataloader_idx) override;
   OptimizerConfig configure_optimizers() override;
+  // Throws DataError when the data of a TensorDataModule don't fit an MLP or a CNN: the size of the
+  // input, or a class that it doesn't have.
+  void setup(StageEvent& event) override;
 
   // "lr" and "learning_rate": the rate of the next configure_optimizers.
   double* number_attribute(const std::string& name) override;
