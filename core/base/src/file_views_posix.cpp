@@ -40,7 +40,7 @@ bool File::try_lock() noexcept {
 }
 
 std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path, LockKind kind) {
-  File file = File::open(path, OpenMode::read_write);
+  File file = File::open(path, OpenMode::read_write, Links::refuse);
   const int operation = (kind == LockKind::shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
   int result = -1;
   do {

@@ -40,7 +40,7 @@ bool File::try_lock() noexcept {
 }
 
 std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path, LockKind kind) {
-  File file = File::open(path, OpenMode::read_write);
+  File file = File::open(path, OpenMode::read_write, Links::refuse);
   OVERLAPPED where{};
   where.OffsetHigh = 0x7fff'ffff;
   const DWORD flags =

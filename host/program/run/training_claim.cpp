@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -55,6 +56,18 @@ std::string holder_of(const fs::path& lock) {
   } catch (const Error&) {
   }
   return "another process";
+}
+
+// A lock file is empty until its first holder has written, and then of one length. A file of another
+// kind is the user's.
+void require_lock_file(const fs::path& lock) {
+  const std::string text = read_file(lock, std::numeric_limits<std::int64_t>::max());
+  if (text.empty() || (text.size() == kLockText && text.starts_with("process "))) return;
+  throw IoError(
+      "train in", lock.parent_path(), 0,
+      fmt::format("{} is needed to lock the directory, but has something else in it; move "
+                  "it away, or train in another directory (--run-dir)",
+                  quote(display_path(lock))));
 }
 
 bool has_no_locks(int error_number) {
@@ -127,11 +140,12 @@ std::optional<FileLock> TrainingClaim::try_lock(const fs::path& directory, std::
     holder = holder_of(file);
     return std::nullopt;
   }
+  require_lock_file(file);
   std::string text = fmt::format("process {} on {}", process_id(), host::host_name());
   text.resize(kLockText - 1, ' ');
   text += '\n';
   try {
-    File::open(file, OpenMode::read_write).write(std::as_bytes(std::span(text)));
+    File::open(file, OpenMode::read_write, Links::refuse).write(std::as_bytes(std::span(text)));
   } catch (const IoError&) {
     // On a full disk others are told of "another process".
   }

@@ -173,6 +173,30 @@ TEST_CASE("of several fits that begin in one directory at once, one trains") {
   CHECK(fits.front()->exit_code() == 128 + SIGTERM);
 }
 
+TEST_CASE("a file of the user's that has the name of the lock is not overwritten") {
+  const Trainee user;
+  user.write("notes", "mine");
+  fs::create_directory(user.here("linked"));
+  fs::create_symlink("../notes", user.here("linked/.lock"));
+  fs::create_directory(user.here("hard"));
+  fs::create_hard_link(user.here("notes"), user.here("hard/.lock"));
+  fs::create_directory(user.here("own"));
+  user.write("own/.lock", "also mine");
+  for (const char* run : {"linked", "hard", "own"}) {
+    const ProcessResult result = user.fit(1, {"--run-dir", run});
+    INFO(run << ": " << result.error);
+    CHECK(result.exit_code == 6);
+    CHECK_THAT(result.error, Contains(".lock"));
+    CHECK(!fs::exists(user.here(std::string(run) + "/run.json")));
+  }
+  // Where only checkpoints are written, too.
+  const ProcessResult kept = user.fit(
+      1, {"--run-dir", "run", "--set", R"(callbacks.model_checkpoint={"dirpath": "linked"})"});
+  CHECK(kept.exit_code != 0);
+  CHECK(read_file(user.here("notes")) == "mine");
+  CHECK(read_file(user.here("own/.lock")) == "also mine");
+}
+
 TEST_CASE("a run that writes its checkpoints where another one does is told so") {
   const Trainee user;
   const std::string kept = R"(callbacks.model_checkpoint={"dirpath": "kept", "save_last": true})";
