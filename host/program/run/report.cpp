@@ -94,15 +94,52 @@ std::string resume_command(const Session& session) {
   return command;
 }
 
+// Why a resumed fit trained nothing, and what to change for it to train.
+std::string nothing_trained_text(const Session& session, const std::string& reason,
+                                 const std::string& length) {
+  const Trainer& trainer = session.trainer();
+  const TrainerOptions& options = trainer.options();
+  const RunState& state = trainer.state();
+  const auto& granted = trainer.granted_requests();
+  const bool was_stopped = std::any_of(granted.begin(), granted.end(), [](const Request& request) {
+    return request.kind == RequestKind::stop;
+  });
+  if (options.fast_dev_run > 0) {
+    return fmt::format(
+        "nothing was trained: trainer.fast_dev_run ends a training after {} step{}, and this one has "
+        "{}; to train on, leave fast_dev_run out",
+        options.fast_dev_run, options.fast_dev_run == 1 ? "" : "s", length);
+  }
+  if (options.limit_train_batches.is_zero()) {
+    return fmt::format(
+        "nothing was trained: trainer.limit_train_batches is 0; the checkpoint has {} steps",
+        trainer.global_step());
+  }
+  if (was_stopped) {
+    return fmt::format(
+        "nothing was left to train: the run had ended before ({} after {}); to train on, change the "
+        "options of what stopped it, such as the patience of early_stopping, or leave it out",
+        reason, length);
+  }
+  const bool by_steps = state.max_steps >= 0 && trainer.global_step() >= state.max_steps;
+  const bool by_epochs = state.max_epochs >= 0 && trainer.current_epoch() >= state.max_epochs;
+  if (by_steps || by_epochs) {
+    return fmt::format(
+        "nothing was left to train: the checkpoint has {}, and trainer.{} is {}; to train on, raise "
+        "it",
+        length, by_steps ? "max_steps" : "max_epochs",
+        by_steps ? state.max_steps : state.max_epochs);
+  }
+  return fmt::format("nothing was trained: the checkpoint has {}, and no epoch has batches here",
+                     length);
+}
+
 std::string ended_text(const Session& session, std::string_view interrupted) {
   const std::string reason = stop_reason(session, interrupted);
   const std::string length = fmt::format("{} epochs, {} steps", session.trainer().current_epoch(),
                                          session.trainer().global_step());
   if (session.had_nothing_to_do() && interrupted.empty()) {
-    return fmt::format(
-        "nothing was left to train: the run had ended before ({} after {}); to train "
-        "on, raise trainer.max_epochs or what else ended it",
-        reason, length);
+    return nothing_trained_text(session, reason, length);
   }
   return fmt::format("{} after {}", reason, length);
 }

@@ -14,6 +14,7 @@
 #include <grapnel/bridge/plugins.h>
 #include <grapnel/bridge/process_state_claim.h>
 #include <grapnel/callbacks/model_checkpoint.h>
+#include <grapnel/callbacks/on_exception_checkpoint.h>
 #include <grapnel/callbacks/progress_bar.h>
 #include <grapnel/host/crash_note.h>
 #include <grapnel/host/suspicion.h>
@@ -24,6 +25,7 @@
 #include "checkpoint_places.h"
 #include "last_state_keeper.h"
 #include "loggers_section.h"
+#include "nan_warning.h"
 #include "plugin_costs.h"
 #include "run_directory.h"
 #include "run_log.h"
@@ -50,12 +52,31 @@ fs::path without_trailing_separator(const fs::path& directory) {
   return directory.has_filename() ? directory : directory.parent_path();
 }
 
-// A template of a file's name that can't be used is told now, not by the first checkpoint.
+// File systems take 255 bytes. The rest is for the name that a file has while it is written, and for
+// numbers that grow.
+constexpr std::size_t kLongestName = 200;
+
+void check_length(const fs::path& file, const char* option) {
+  const std::size_t size = file.filename().string().size();
+  if (size <= kLongestName) return;
+  throw ConfigError::of(option,
+                        "the name of a checkpoint would have {} bytes; at most {} are accepted: "
+                        "shorten {}",
+                        size, kLongestName, option);
+}
+
+// A file's name that can't be used, or a template of one, is told now, not by the first checkpoint.
 void check_names(const std::vector<CallbackHandle>& callbacks) {
+  const ModelCheckpoint::Metrics start = {{"epoch", std::int64_t{0}}, {"step", std::int64_t{0}}};
   for (const CallbackHandle& handle : callbacks) {
-    const auto* writer = dynamic_cast<const ModelCheckpoint*>(handle.callback.get());
-    if (writer == nullptr) continue;
-    (void)writer->format_checkpoint_name({{"epoch", std::int64_t{0}}, {"step", std::int64_t{0}}});
+    if (const auto* writer = dynamic_cast<const ModelCheckpoint*>(handle.callback.get())) {
+      check_length(writer->format_checkpoint_name(start), "callbacks.model_checkpoint.filename");
+      check_length(writer->format_checkpoint_name(start, writer->options().name_last),
+                   "callbacks.model_checkpoint.name_last");
+    } else if (const auto* on_exception =
+                   dynamic_cast<const OnExceptionCheckpoint*>(handle.callback.get())) {
+      check_length(on_exception->ckpt_path(), "callbacks.on_exception_checkpoint.filename");
+    }
   }
 }
 
@@ -303,6 +324,7 @@ void Session::run() {
   forget_crashes();
   if (request_.kind != RunKind::fit) return;
   metrics_ = trainer_->callback_metrics();
+  if (!had_nothing_to_do()) warn_of_nan(metrics_, model_.module->state_view());
   // A run of no epochs is one, too.
   if (record_ != nullptr && claim_->is_new()) record_->begin();
 }

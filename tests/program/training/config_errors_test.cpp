@@ -108,6 +108,49 @@ TEST_CASE("a number of batches or a time that can't be is refused where it stand
   CHECK_THAT(time.error, Contains("run.json:1:26: ") && Contains("DD:HH:MM:SS"));
 }
 
+TEST_CASE("a checkpoint's name that no file can have is refused before the training") {
+  const std::string name(300, 'n');
+  for (const std::string& callback :
+       {R"("model_checkpoint": {"filename": ")" + name + "\"}",
+        R"("model_checkpoint": {"save_last": true, "filename": "x{epoch}", "name_last": ")" + name +
+            "\"}",
+        R"("on_exception_checkpoint": {"dirpath": "kept", "filename": ")" + name + "\"}"}) {
+    const Complaint said = complaint(R"({"callbacks": {)" + callback + "}}");
+    INFO(said.error);
+    CHECK(said.exit_code == 3);
+    CHECK_THAT(said.error, Contains("at most 200 are accepted: shorten callbacks."));
+  }
+}
+
+TEST_CASE("data that don't fit the model are refused without a run directory") {
+  const std::string rows = "a,b,y\n1,2,0\n3,4,1\n5,6,7\n";
+  for (const auto& [model, text] :
+       {std::pair(R"({"name": "mlp", "in_features": 3, "classes": 8})", "in_features to 2"),
+        std::pair(R"({"name": "mlp", "in_features": 2, "classes": 3})", "has the class 7")}) {
+    const Trainee user;
+    user.write("a.csv", rows);
+    user.write("run.json", std::string(R"({"model": )") + model +
+                               R"(, "data": {"name": "csv", "path": "a.csv", "target": "y"}})");
+    const ProcessResult result = user.run({"fit", "--config", "run.json"});
+    INFO(result.error);
+    CHECK(result.exit_code != 0);
+    CHECK_THAT(result.error, Contains(text));
+    CHECK(!fs::exists(user.here("runs")));
+  }
+}
+
+TEST_CASE("an option that float32 can't hold is refused with its key and range") {
+  for (const char* optimizer : {"RMSprop", "Adam", "AdamW", "SGD", "Adagrad"}) {
+    const Complaint said =
+        complaint(std::string(R"({"optimizer": {"name": ")") + optimizer + R"(", "lr": 1e300}})");
+    INFO(said.error);
+    CHECK(said.exit_code == 3);
+    CHECK_THAT(said.error, Contains("run.json:1:") &&
+                               Contains("lr must be at least 0 and at most ") &&
+                               Contains("found the "));
+  }
+}
+
 TEST_CASE("an error in --set names the option") {
   const Complaint said = complaint("{}", {"--set", "trainer.max_epoch=5"});
   CHECK(said.exit_code == 3);

@@ -138,4 +138,16 @@ TEST_CASE("--explain lists the callbacks and which hooks reach them, and runs no
   CHECK(plan.at("hooks").at("on_train_epoch_end").size() >= 1);
 }
 
+TEST_CASE("a training that ended in nan says so in one line that names nan_guard") {
+  const Trainee user;
+  const ProcessResult wild =
+      user.fit(1, {"--set", R"(optimizer={"name": "SGD", "lr": 1e38})", "--quiet"});
+  INFO(wild.error);
+  CHECK(wild.exit_code == 0);
+  CHECK_THAT(wild.error, Contains("the training ended with numbers that are not finite") &&
+                             Contains("--plugin nan_guard"));
+  CHECK(std::count(wild.error.begin(), wild.error.end(), '\n') == 1);
+  CHECK_THAT(user.fit(1, {"--quiet"}).error, !Contains("nan_guard"));
+}
+
 }  // namespace fit_test

@@ -223,6 +223,36 @@ TEST_CASE("the same command on a complete run changes nothing, and says so") {
   CHECK(changed(before, files_of(user.here("run"))).empty());
 }
 
+TEST_CASE("a resume that trains nothing says which option keeps it from training") {
+  const Trainee user;
+  user.fit_json(2, {"--run-dir", "run"});
+  user.fit_json(9, {"--run-dir", "stopped", "--set",
+                    R"(callbacks.early_stopping={"monitor": "val_loss", "min_delta": 1000, )"
+                    R"("patience": 1})"});
+  struct Case {
+    const char* run;
+    const char* option;
+    const char* text;
+  };
+  const Case cases[] = {
+      {"run", "trainer.max_epochs=2",
+       "the checkpoint has 2 epochs, 20 steps, and trainer.max_epochs is 2"},
+      {"run", "trainer.max_steps=0", "and trainer.max_steps is 0"},
+      {"run", "trainer.limit_train_batches=0",
+       "nothing was trained: trainer.limit_train_batches is 0"},
+      {"run", "trainer.fast_dev_run=true", "trainer.fast_dev_run ends a training after 1 step"},
+      {"stopped", "callbacks.early_stopping.min_delta=0", "such as the patience of early_stopping"},
+  };
+  for (const Case& resumed : cases) {
+    const ProcessResult result =
+        user.run({"fit", "--run-dir", resumed.run, "--ckpt", "last", "--set", resumed.option});
+    INFO(resumed.option << ": " << result.output << result.error);
+    CHECK_THAT(result.output, Contains(resumed.text));
+    const bool by_the_run = std::string(resumed.run) == "stopped";
+    CHECK(by_the_run == (result.output.find("the run had ended before") != std::string::npos));
+  }
+}
+
 TEST_CASE("a resume removes what a killed process left while it wrote") {
   const Trainee user;
   user.fit_json(1, {"--run-dir", "run", "--set",
