@@ -52,11 +52,23 @@ bool is_beside_the_point(const std::string& path) {
                      [&](const std::string& part) { return path.find(part) != std::string::npos; });
 }
 
-// Whether it is the state of a logged metric that holds a measurement.
+// Whether it is the state of a logged metric that holds a measurement, or {function, name} of one.
 bool is_measured_metric(const StateValue& value) {
+  if (value.is_list() && value.to_list().size() == 2 && value.to_list()[1].is_string()) {
+    return is_measurement(value.to_list()[1].to_string());
+  }
   if (!value.is_dict()) return false;
   const StateValue* name = value.to_dict().find("name");
   return name != nullptr && name->is_string() && is_measurement(name->to_string());
+}
+
+// A measurement may be there in the one run and not in the other.
+StateList without_measured(const StateList& list) {
+  StateList rest;
+  for (const StateValue& value : list) {
+    if (!is_measured_metric(value)) rest.push_back(value);
+  }
+  return rest;
 }
 
 void compare_state(const StateValue& a, const StateValue& b, const std::string& path,
@@ -81,11 +93,15 @@ void compare_state(const StateValue& a, const StateValue& b, const std::string& 
     return;
   }
   if (is_measurement(path)) return;
-  if (a.is_list() && b.is_list() && a.to_list().size() == b.to_list().size()) {
-    for (size_t i = 0; i < a.to_list().size(); ++i) {
-      compare_state(a.to_list()[i], b.to_list()[i], fmt::format("{}.{}", path, i), found);
+  if (a.is_list() && b.is_list()) {
+    const StateList one = without_measured(a.to_list());
+    const StateList other = without_measured(b.to_list());
+    if (one.size() == other.size()) {
+      for (size_t i = 0; i < one.size(); ++i) {
+        compare_state(one[i], other[i], fmt::format("{}.{}", path, i), found);
+      }
+      return;
     }
-    return;
   }
   if (a.is_tensor() && b.is_tensor()) {
     if (!same(a.to_tensor(), b.to_tensor())) found.push_back({"state", path + " differs"});
