@@ -239,7 +239,7 @@ void ModelCheckpoint::on_train_end(Event& event) {
 void ModelCheckpoint::on_nothing_left(Trainer& trainer) {
   if (!continues_ || trainer.options().fast_dev_run != 0) return;
   take_over(trainer);
-  finish_last(trainer);
+  if (records_->last_step != trainer.global_step()) finish_last(trainer);
 }
 
 }  // namespace grapnel

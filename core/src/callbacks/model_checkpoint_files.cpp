@@ -26,6 +26,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Whether what was saved at this step is the present state. Without a step only epochs tell how far a
+// training came.
+bool is_of_now(int64_t step, const Trainer& trainer) {
+  return step > 0 && step == trainer.global_step();
+}
+
 // What a name's template and the monitor may refer to: the metrics, as the single-precision numbers
 // that they are in Lightning, and "epoch" and "step" as integers.
 ModelCheckpoint::Metrics candidates(const Trainer& trainer) {
@@ -144,7 +150,7 @@ void ModelCheckpoint::save_interruption(Trainer& trainer) {
 // "last" is what the training has ended with. Where a monitor chose not to save that, it is the
 // newest file that it chose, as in Lightning.
 void ModelCheckpoint::finish_last(Trainer& trainer) {
-  if (records_->last_step == trainer.global_step()) return;
+  if (is_of_now(records_->last_step, trainer)) return;
   const bool was_not_chosen = !options_.monitor.empty() && !records_->best_model_path.empty();
   if (was_not_chosen && !options_.last_at_end) return;
   in_one_go(trainer, [&] { save_last(trainer, candidates(trainer), When::at_the_end); });
@@ -210,7 +216,7 @@ void ModelCheckpoint::save_last(Trainer& trainer, const Metrics& metrics, When w
   const std::string path = name_of_last(trainer, metrics);
   const bool as_link =
       options_.save_last == SaveLast::link && !records_->newest.empty() && options_.save_top_k != 0;
-  if (as_link && (when != When::at_the_end || records_->newest_step == trainer.global_step())) {
+  if (as_link && (when != When::at_the_end || is_of_now(records_->newest_step, trainer))) {
     records_->move_last(path, records_->newest_step);
     unsettled_.last_from = records_->newest;
     return;

@@ -42,6 +42,30 @@ TEST_CASE("last.ckpt moves on after a failure before the second save") {
         Names{"epoch=1-step=4.ckpt", "last.ckpt -> epoch=1-step=4.ckpt"});
 }
 
+TEST_CASE("last.ckpt moves on with the epochs of a training whose batches make no step") {
+  const TempDir directory;
+  const auto train = [&](int64_t epochs, const fs::path& from) {
+    Trace trace;
+    auto ender = std::make_shared<Recorder>(trace);
+    ender->script = [](const std::string& now, Trainer& trainer) {
+      if (now == "on_train_batch_end") trainer.request(RequestKind::end_epoch, "a test");
+    };
+    TrainerOptions options = saving(epochs);
+    options.accumulate_grad_batches = 4;
+    ScriptedModule module({});
+    Trainer trainer(options,
+                    {ender, std::make_shared<ModelCheckpoint>(by_default(directory / "c"))});
+    trainer.fit(module, toy_data(3, 1), {.ckpt_path = from.string()});
+  };
+  const fs::path last = directory / "c/last.ckpt";
+  train(1, {});
+  const auto epoch = [&] { return load_checkpoint_file(last).at("epoch").to_int(); };
+  const int64_t first = epoch();
+  train(2, last);
+  CHECK(step_of(last) == 0);
+  CHECK(epoch() == first + 1);
+}
+
 TEST_CASE("a run that is resumed with nothing left to do makes last.ckpt the newest state") {
   const TempDir directory;
   for (const SaveLast kind : {SaveLast::link, SaveLast::copy}) {
