@@ -96,10 +96,12 @@ void Timer::setup(StageEvent& event) {
 }
 
 // A resumed run whose time was over before it started must not train at all; but where the clock is
-// looked at after epochs, an epoch that it continues comes to its end.
+// looked at after epochs, an epoch that it continues comes to its end, unless the stop was requested
+// before that epoch and min_epochs or min_steps puts it off.
 void Timer::on_fit_start(Event& event) {
-  const bool waits = options_.interval == Interval::epoch &&
-                     Run::of(event.trainer).checkpointing.continues_epoch();
+  const Checkpointing& resumed = Run::of(event.trainer).checkpointing;
+  const bool waits = options_.interval == Interval::epoch && resumed.continues_epoch() &&
+                     !resumed.holds_stop_of(*this);
   if (!waits) stop_if_over(event.trainer);
 }
 

@@ -133,6 +133,16 @@ bool Checkpointing::continues_epoch() const {
   return false;
 }
 
+bool Checkpointing::holds_stop_of(const Callback& callback) const {
+  const StateValue* loops = loaded_.has_value() ? loaded_->find("loops") : nullptr;
+  if (loops == nullptr) return false;
+  const StateValue* requests = loops->to_dict().at("fit_loop").to_dict().find("requests");
+  const StateValue* stop = requests == nullptr ? nullptr : requests->to_dict().find("stop");
+  if (stop == nullptr) return false;
+  const std::string author = callback.name().empty() ? callback.type_name() : callback.name();
+  return stop->to_dict().at("author").to_string() == author;
+}
+
 // ---- The module, the data, the callbacks
 
 void Checkpointing::restore_module_and_callbacks() {

@@ -72,6 +72,8 @@ class Checkpointing {
   void read();
   // The file that was read is of a run that ended within an epoch, which the resumed one continues.
   bool continues_epoch() const;
+  // It holds a stop that this callback had requested, and that wasn't carried out yet.
+  bool holds_stop_of(const Callback& callback) const;
   void restore_module_and_callbacks();
   // configure_optimizers has made the optimizers. Without a file to restore, checkpoints are whole
   // from now on.

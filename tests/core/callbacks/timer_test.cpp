@@ -191,4 +191,47 @@ TEST_CASE("a Timer that looks at the clock after epochs lets a resumed epoch com
   CHECK(train(0, true) == 16);
 }
 
+TEST_CASE(
+    "a stop that a Timer requested after an epoch, and min_epochs puts off, is resumed with") {
+  const TempDir directory;
+  const auto file = directory / "saved.ckpt";
+  // Epochs of 4 seconds; over after the second one, and on until the fourth. Whether the stop was
+  // requested, at each batch.
+  const auto train = [&](int kill_at, bool resume) {
+    ManualClock clock;
+    TrainerOptions options = quiet(6);
+    options.min_epochs = 4;
+    options.clock = &clock;
+    Trace trace;
+    std::vector<bool> stopping;
+    auto killer = std::make_shared<Recorder>(trace);
+    killer->script = [&](const std::string& now, Trainer& trainer) {
+      if (now != "on_train_batch_end") return;
+      stopping.push_back(trainer.should_stop());
+      if (static_cast<int>(stopping.size()) != kill_at) return;
+      trainer.save_checkpoint(file);
+      throw std::runtime_error("killed");
+    };
+    SlowModule module(clock);
+    Trainer trainer(
+        options,
+        {std::make_shared<Timer>(TimerOptions{.duration = 6.0, .interval = Interval::epoch}),
+         killer});
+    try {
+      trainer.fit(module, toy_data(4, 0), {.ckpt_path = resume ? file.string() : ""});
+    } catch (const std::runtime_error&) {
+    }
+    return stopping;
+  };
+  const std::vector<bool> whole = train(0, false);
+  REQUIRE(whole.size() == 16);
+  CHECK_FALSE(whole[7]);
+  CHECK(whole[8]);
+  for (const int kill_at : {7, 10, 14}) {
+    INFO("killed after batch " << kill_at);
+    train(kill_at, false);
+    CHECK(train(0, true) == std::vector<bool>(whole.begin() + kill_at, whole.end()));
+  }
+}
+
 }  // namespace timer_test
