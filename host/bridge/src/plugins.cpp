@@ -71,13 +71,13 @@ Resolved resolve(const host::PluginSelection& selection,
   for (const PluginCallbackConfig& config : configs) {
     const auto found = find_plugin_callback(selection, config.name, config.position);
     if (!found) {
-      const std::vector<std::string> known = plugin_callback_names(selection);
-      const std::string near = nearest(config.name, known).value_or("");
+      const std::vector<std::string> names = plugin_callback_names(selection);
+      const std::string near = nearest(config.name, names).value_or("");
       throw ConfigError(
           config.position,
           fmt::format("no enabled plugin has a callback {}{}; known are {}", quote(config.name),
                       near.empty() ? "" : ", did you mean " + quote(near) + "?",
-                      known.empty() ? "none" : join(known)),
+                      names.empty() ? "none" : join(names)),
           config.name, near);
     }
     resolved.emplace_back(*found, &config);
