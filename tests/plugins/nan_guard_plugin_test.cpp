@@ -60,19 +60,6 @@ TEST_CASE("nan_guard stops the run on a non-finite loss, saying what and where")
   CHECK(run.host.requests[0].reason == "the loss is NaN (epoch 0, batch 1, step 2)");
 }
 
-TEST_CASE("nan_guard names the first parameter with a non-finite gradient") {
-  Guarded run;
-  auto guard = run.start();
-  run.host.parameters[1].grad->values = {-inf};
-  run.host.parameters[3].grad->values = {0, std::nan(""), 0};
-  run.batch(guard, 1.0);
-  REQUIRE(run.host.requests.size() == 1);
-  CHECK(run.host.requests[0].reason ==
-        "the gradient of second has infinite elements, and those of 1 later parameters too "
-        "(epoch 0, batch 0, step 1)");
-  CHECK(run.host.live_handles == 0);
-}
-
 TEST_CASE("nan_guard gives one reason for a non-finite loss with non-finite gradients") {
   Guarded run;
   auto guard = run.start();
@@ -90,11 +77,14 @@ TEST_CASE("nan_guard reads gradients on the CPU without any operator") {
   CHECK(run.host.calls.empty());
 }
 
-TEST_CASE("nan_guard names the first parameter in the model's order, on whatever device") {
-  for (const std::size_t on_device : {1u, 3u}) {
-    INFO(on_device);
+TEST_CASE("nan_guard names the first parameter with a non-finite gradient, on whatever device") {
+  using Indices = std::vector<std::size_t>;
+  for (const Indices& on_device : {Indices{}, Indices{1}, Indices{3}}) {
+    INFO(on_device.size() << " on a device");
     Guarded run;
-    run.host.parameters[on_device].grad->device_type = GRAPNEL_DEVICE_CUDA;
+    for (const std::size_t index : on_device) {
+      run.host.parameters[index].grad->device_type = GRAPNEL_DEVICE_CUDA;
+    }
     auto guard = run.start();
     run.host.parameters[1].grad->values = {-inf};
     run.host.parameters[3].grad->values = {0, std::nan(""), 0};
