@@ -31,7 +31,7 @@ void print_field(std::string_view name, const std::string& value) {
 void print_manifest(const host::Manifest& manifest) {
   print_field("License", manifest.license);
   print_field("ABI", fmt::format("{} (this host offers {})", manifest.abi.to_string(),
-                                 host::host_abi.to_string()));
+                                 host::offered_abi()));
   print_field("Requires", join(manifest.required_extensions));
   print_field("Optional", join(manifest.optional_extensions));
   print_field("Before", join(manifest.before));

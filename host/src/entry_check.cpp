@@ -51,18 +51,19 @@ std::string factory_fault(const grapnel_factory* factory, std::uint64_t index) {
 
 }  // namespace
 
+std::string offered_abi() {
+  if (host_abi.minor == host_abi_lowest_minor) return host_abi.to_string();
+  return fmt::format("{} to {}", AbiVersion{host_abi.major, host_abi_lowest_minor}.to_string(),
+                     host_abi.to_string());
+}
+
 std::string target_fault(std::string_view needs, const AbiVersion& target) {
   const bool is_newer = target.major > host_abi.major ||
                         (target.major == host_abi.major && target.minor > host_abi.minor);
   const bool is_older = target.major < host_abi.major ||
                         (target.major == host_abi.major && target.minor < host_abi_lowest_minor);
   if (!is_newer && !is_older) return {};
-  const std::string offered =
-      host_abi.minor == host_abi_lowest_minor
-          ? host_abi.to_string()
-          : fmt::format("{} to {}", AbiVersion{host_abi.major, host_abi_lowest_minor}.to_string(),
-                        host_abi.to_string());
-  return fmt::format("{} ABI {}, this host offers {}; {}", needs, target.to_string(), offered,
+  return fmt::format("{} ABI {}, this host offers {}; {}", needs, target.to_string(), offered_abi(),
                      is_newer ? "update grapnel, or install an older release of the plugin"
                               : "install a newer release of the plugin, or rebuild it");
 }

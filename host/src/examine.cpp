@@ -140,7 +140,7 @@ void check_runs_here(const Manifest& manifest, const LibraryFacts& facts) {
   throw DataError(fmt::format(
       "it was built for ABI major {} (it exports grapnel_plugin_v{}), this "
       "host offers ABI {}; {}",
-      found, found, host_abi.to_string(),
+      found, found, offered_abi(),
       found > host_abi.major ? "update grapnel, or install an older release of the plugin"
                              : "install a newer release of the plugin"));
 }

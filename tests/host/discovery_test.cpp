@@ -160,8 +160,8 @@ TEST_CASE("plugins that cannot be used are listed with the reason") {
   CHECK_THAT(reason("no_entry.so"), Contains("does not export the symbol grapnel_plugin_v0"));
   fs::copy_file(OTHER_MAJOR, world.plugins() / "newer.so");
   CHECK_THAT(reason("newer.so"),
-             Contains("needs ABI " + AbiVersion{99, GRAPNEL_ABI_MINOR}.to_string() +
-                      ", this host offers " + host_abi.to_string() + "; update grapnel"));
+             Contains("needs ABI " + AbiVersion{99, GRAPNEL_ABI_LOWEST_MINOR}.to_string() +
+                      ", this host offers " + offered_abi() + "; update grapnel"));
   world.dir.write("plugins/text.so", "not a library");
   CHECK_THAT(reason("text.so"), Contains("not a shared library; it starts with 'not a library'"));
   world.dir.write("plugins/broken.grapnel.json", "{\"manifest_version\": 1,\n  \"id\": }");

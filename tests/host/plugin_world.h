@@ -21,7 +21,7 @@ struct PluginText {
   std::string version = "1.0.0";
   std::string members = "";  // more of them: R"("before": ["b"],)"
   int abi_major = GRAPNEL_ABI_MAJOR;
-  int abi_minor = GRAPNEL_ABI_MINOR;
+  int abi_minor = GRAPNEL_ABI_LOWEST_MINOR;  // what the libraries are compiled for
 };
 
 // plugin.json of a plugin whose library is PLAIN_PLUGIN, the real one that has none inside.

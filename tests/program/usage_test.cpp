@@ -60,7 +60,7 @@ TEST_CASE("grapnel --help lists all commands but internal ones") {
 TEST_CASE("grapnel --version shows the plugin ABI too") {
   const GrapnelUser user;
   CHECK(user.answer({"--version"}) ==
-        std::string("grapnel ") + GRAPNEL_VERSION + " (plugin ABI 0.4)\n");
+        std::string("grapnel ") + GRAPNEL_VERSION + " (plugin ABI 0.5)\n");
 }
 
 TEST_CASE("a mistyped command or option names the nearest") {

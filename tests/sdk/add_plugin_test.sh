@@ -51,6 +51,14 @@ minor=$(sed -n 's/^#define GRAPNEL_ABI_LOWEST_MINOR //p' "$prefix/include/grapne
 other_abi() { refuses 's/"minor": [0-9]*/"minor": 77/' "write \"abi\": {\"major\": 0, \"minor\": $minor}"; }
 it "refuses another ABI than the SDK's, and says what to write" other_abi
 
+newest=$(sed -n 's/^#define GRAPNEL_ABI_MINOR //p' "$prefix/include/grapnel/abi.h")
+newest_abi() {
+  configure "s/\"minor\": [0-9]*/\"minor\": $newest/"
+  expect_status 0
+  grep -q -- "-DGRAPNEL_ABI_TARGET=$newest" build/build.ninja
+}
+it "compiles a plugin for the minor that it is written for" newest_abi
+
 no_callbacks() { refuses 's/"callbacks": \[/"others": [/' 'it has no list "callbacks"'; }
 it "refuses a plugin that says nothing of its callbacks" no_callbacks
 

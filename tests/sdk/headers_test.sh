@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Every header of the SDK compiles by itself, without a warning: the C ABI as C11, C++17 and C++20, without
-# any padding that isn't written down; the wrapper as C++17 and C++20; with gcc and clang.
+# any padding that isn't written down; the wrapper as C++17 and C++20; with gcc and clang; for every target.
 source "$(dirname -- "${BASH_SOURCE[0]}")/../cmake/testing.sh"
 include=$sources/plugin-sdk/include
 strict=(-Wall -Wextra -Wshadow -pedantic -Werror -fsyntax-only -fvisibility=hidden "-I$include")
+define() { sed -n "s/^#define GRAPNEL_ABI_$1 //p" "$include/grapnel/abi.h"; }
+targets=$(seq "$(define LOWEST_MINOR)" "$(define MINOR)" | sed 's/^/-DGRAPNEL_ABI_TARGET=/')
 
 compilers_c() { command -v gcc clang || true; }
 compilers_cxx() { command -v g++ clang++ || true; }
@@ -20,21 +22,25 @@ wrapper_headers() { (cd "$include" && ls grapnel/plugin.hpp grapnel/plugin/*.hpp
 
 abi_as_c() {
   one_file_each c $(abi_headers)
-  for compiler in $(compilers_c); do "$compiler" -std=c11 -Wpadded "${strict[@]}" ./*.c; done
+  for compiler in $(compilers_c); do
+    for target in $targets; do "$compiler" -std=c11 "$target" -Wpadded "${strict[@]}" ./*.c; done
+  done
 }
 it "each header of the ABI is C11 and has no hidden padding" abi_as_c
 
 abi_as_cxx() {
   one_file_each cpp $(abi_headers)
   for compiler in $(compilers_cxx); do
-    for standard in c++17 c++20; do "$compiler" "-std=$standard" -Wpadded "${strict[@]}" ./*.cpp; done
+    for standard in c++17 c++20; do
+      for target in $targets; do "$compiler" "-std=$standard" "$target" -Wpadded "${strict[@]}" ./*.cpp; done
+    done
   done
 }
 it "each header of the ABI is C++17 and C++20" abi_as_cxx
 
 wrapper_alone() {
   one_file_each cpp $(wrapper_headers)
-  g++ -std=c++17 "${strict[@]}" ./*.cpp
+  for target in $targets; do g++ -std=c++17 "$target" "${strict[@]}" ./*.cpp; done
 }
 it "each header of the wrapper compiles by itself" wrapper_alone
 
@@ -61,6 +67,16 @@ struct A : grapnel::plugin::Callback {};
 void f() { GRAPNEL_PLUGIN(grapnel::plugin::callback<A>("a")) }'
 }
 it "GRAPNEL_PLUGIN inside a function does not compile, instead of exporting nothing" inside_a_block
+
+other_targets() {
+  refuses <<<"#define GRAPNEL_ABI_TARGET $(($(define MINOR) + 1))
+#include <grapnel/abi.h>"
+  expect_output "GRAPNEL_ABI_TARGET is newer than these headers"
+  refuses <<<"#define GRAPNEL_ABI_TARGET $(($(define LOWEST_MINOR) - 1))
+#include <grapnel/abi.h>"
+  expect_output "GRAPNEL_ABI_TARGET is older than what hosts run"
+}
+it "a target that these headers do not have is refused" other_targets
 
 misspelt_hook() {
   refuses <<<'#include <grapnel/plugin.hpp>

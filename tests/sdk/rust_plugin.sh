@@ -17,6 +17,8 @@ rustc --version
 bindgen --version
 headers=$prefix/include/grapnel
 bindgen "$headers/ext/layout.h" -o "$work/bindings.rs" -- "-I$prefix/include"
+newest=$(sed -n 's/^#define GRAPNEL_ABI_MINOR //p' "$headers/abi.h")
+bindgen "$headers/ext/layout.h" -o "$work/newest.rs" -- "-I$prefix/include" "-DGRAPNEL_ABI_TARGET=$newest"
 
 # No value: how functions are called and exported, and the symbol's name as a token.
 for name in $(grep -ohE '^#define GRAPNEL_[A-Z0-9_]+ .' "$headers/abi.h" "$headers"/ext/*.h |
@@ -24,7 +26,7 @@ for name in $(grep -ohE '^#define GRAPNEL_[A-Z0-9_]+ .' "$headers/abi.h" "$heade
   case $name in
     GRAPNEL_CALL | GRAPNEL_PLUGIN_EXPORT | GRAPNEL_PLUGIN_SYMBOL) continue ;;
   esac
-  grep -q "pub const $name:" "$work/bindings.rs" || { echo "bindgen does not see $name"; exit 1; }
+  grep -qh "pub const $name:" "$work/bindings.rs" "$work/newest.rs" || { echo "bindgen does not see $name"; exit 1; }
 done
 
 mkdir -p "$output"

@@ -58,7 +58,7 @@
 #include <stdint.h>
 
 #define GRAPNEL_ABI_MAJOR 0
-#define GRAPNEL_ABI_MINOR 4
+#define GRAPNEL_ABI_MINOR 5
 /* The oldest target that hosts of this minor run. */
 #define GRAPNEL_ABI_LOWEST_MINOR 4
 

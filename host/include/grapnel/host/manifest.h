@@ -35,6 +35,8 @@ struct AbiVersion {
 // What this host offers: plugins written for the lowest minor up to this one run.
 inline constexpr AbiVersion host_abi{GRAPNEL_ABI_MAJOR, GRAPNEL_ABI_MINOR};
 inline constexpr std::int64_t host_abi_lowest_minor = GRAPNEL_ABI_LOWEST_MINOR;
+// The same for people: "0.4 to 0.5".
+[[nodiscard]] std::string offered_abi();
 
 // One callback that the plugin makes.
 struct CallbackManifest {
