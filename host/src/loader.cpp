@@ -16,6 +16,7 @@
 #include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
 #include <grapnel/host/library_file.h>
+#include <grapnel/host/plugin_code.h>
 #include <grapnel/host/process_state.h>
 #include <grapnel/host/store.h>
 
@@ -130,6 +131,7 @@ const LoadedPlugin& load_plugin(const SelectedPlugin& plugin) {
   }
   ProcessStateGuard guard;
   const grapnel_plugin* const entry = load_entry(plugin);
+  note_plugin_code({id, plugin.manifest->version}, entry);
   std::vector<std::string> changed = guard.restore();
   for (const std::string& what : changed) {
     log_warning(

@@ -75,6 +75,14 @@ class SignalHandlers {
   std::unique_ptr<Table> table_;
 };
 
+// The addresses of a loaded library; both ends the same where the system doesn't tell.
+struct AddressRange {
+  const void* begin = nullptr;
+  const void* end = nullptr;
+};
+// Of the library that the address lies in.
+[[nodiscard]] AddressRange mapped_range(const void* inside) noexcept;
+
 // For a process that tries foreign code out: from now on it gets at most this much more memory
 // (bytes of address space), a crash leaves no core file, and it ends with the process that started it.
 void confine_this_process(std::uint64_t more_memory) noexcept;

@@ -54,6 +54,10 @@ std::string host_name() {
   return name == nullptr ? "this machine" : name;
 }
 
+AddressRange mapped_range(const void*) noexcept {
+  return {};
+}
+
 void confine_this_process(std::uint64_t) noexcept {}
 
 // A child's job ends its descendants (process_windows.cpp).

@@ -7,6 +7,7 @@
 #include <grapnel/base/text.h>
 #include <grapnel/host/crash_note.h>
 #include <grapnel/host/enabled.h>
+#include <grapnel/host/running_note.h>
 
 namespace grapnel::host {
 namespace {
@@ -27,6 +28,7 @@ std::string Suspicion::to_string() const {
 }
 
 Suspicions::Suspicions(const HostDirectories& directories) : directories_(directories) {
+  read_running_notes(directories);
   for (const ProbeResult& result : recorded_failures(directories)) {
     if (!result.stops_trainings()) continue;
     by_digest_.emplace(result.digest, printable(result.cause));

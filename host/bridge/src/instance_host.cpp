@@ -27,6 +27,7 @@ InstanceHost::InstanceHost(PluginSite site, Parameters parameters, PluginCallbac
       parameters_(std::move(parameters)),
       owner_(owner),
       running_{site_.plugin.c_str(), site_.version.c_str(), site_.callback.c_str()} {
+  note_running_plugin(running_);
   generators.whose = site_.plugin + "/" + site_.callback;
   trainer_state.struct_size = sizeof trainer_state;
   trainer_state.batch_idx = -1;

@@ -89,6 +89,7 @@ Resolved resolve(const host::PluginSelection& selection,
 const host::LoadedPlugin& load(const host::SelectedPlugin& plugin) {
   const RunningPlugin loading{plugin.manifest->id.c_str(), plugin.manifest->version.c_str(), "",
                               "loading it"};
+  note_running_plugin(loading);
   const RunningPluginScope scope(loading);
   ForeignCodeGuard guard;
   const host::LoadedPlugin& loaded = host::load_plugin(plugin);

@@ -1,8 +1,27 @@
 #include <grapnel/bridge/running_plugin.h>
 
-namespace grapnel::bridge::detail {
+namespace grapnel::bridge {
 
-constinit thread_local std::atomic<const RunningPlugin*> running_plugin = nullptr;
+namespace {
+
+KeepRunning keep_running = nullptr;
+
+}  // namespace
+
+namespace detail {
+
+constinit thread_local RunningPlace running_place;
 std::atomic<bool> is_forked_child = false;
 
-}  // namespace grapnel::bridge::detail
+}  // namespace detail
+
+void keep_running_plugins(KeepRunning keep) noexcept {
+  keep_running = keep;
+}
+
+void note_running_plugin(const RunningPlugin& of) noexcept {
+  if (keep_running == nullptr) return;
+  if (auto* const place = keep_running(of)) detail::running_place.kept = place;
+}
+
+}  // namespace grapnel::bridge

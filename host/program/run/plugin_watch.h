@@ -4,18 +4,21 @@
 //   batch 12; to run without it: grapnel fit --config run.json --no-plugin x
 //
 // A fatal signal (an abort, a Rust panic and a thread that ends itself are one) is told and then
-// takes its default action; exit() and its like end the process with code 1, on a plugin's thread too.
-// A hook that hangs is named a second after the first Ctrl-C, or after it began. What happened is noted for the next start (host/crash_note.h).
+// takes its default action; exit(), exec() and their like end the process with code 1. Threads that a
+// plugin made are its code too (plugin_threads.h). A hook that hangs is named a second after the first
+// Ctrl-C, or after it began. What happened is noted for the next start (host/crash_note.h).
 //
-// exit(), _exit(), _Exit() and quick_exit() are the program's own functions, which come before the C
-// library's in every library it loads, those of RTLD_LOCAL too. A parent process that waits for a
-// farewell would see every end, a system call made by hand too, but then signals, the terminal and
-// the process id of `grapnel` would belong to another process than the training, and whatever starts
-// `grapnel` (a shell, a batch system, a supervisor) has to do with that one. Not told, therefore: a
-// plugin that makes the system call itself, that replaces the process by another program (exec), or
-// that brings a C library of its own; and a crash on a thread of its own is not named.
+// The functions that end a process are the program's own, which come before the C library's in every
+// library it loads, those of RTLD_LOCAL too (process_ends_posix.cpp). A plugin gets around them with an
+// instruction of its own or a C library's function that it looks up; and nobody hears a SIGKILL. A
+// parent process that waits for a farewell would, but then signals, the terminal and the process id
+// of `grapnel` would belong to another process than the training, and whatever starts `grapnel` (a
+// shell, a batch system, a supervisor) has to do with that one. Such an end is not told when it comes,
+// therefore, and its code may be 0; the next start and `plugin list` say whose code ran (running_note.h).
 //
-// Only on POSIX systems (the functions only on Linux); elsewhere it does nothing.
+// On Linux. Other POSIX systems have no functions of the program's own and no owners of threads;
+// elsewhere (Windows) nothing is watched: a crash there ends the process with the system's code and
+// without a line.
 #pragma once
 
 #include <string>

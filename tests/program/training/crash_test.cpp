@@ -14,11 +14,11 @@ namespace {
 
 // A fit of one epoch with a plugin of tests/hostile.
 struct Crash {
-  explicit Crash(const std::string& name) : plugin(name) {
+  explicit Crash(const std::string& name, const std::string& epochs = "1") : plugin(name) {
     user.drop_in(name);
     user.run({"plugin", "enable", name});
     const Running::Setting named{.name = "first-"};
-    Running fit(user, {"fit", "--json", "--set", "trainer.max_epochs=1"}, named);
+    Running fit(user, {"fit", "--json", "--set", "trainer.max_epochs=" + epochs}, named);
     status = fit.wait();
     error = fit.error();
     answer = fit.answer();
@@ -63,6 +63,63 @@ TEST_CASE("a crash in a hook says whose it was, where, and how to train without 
   }
 }
 
+TEST_CASE("what a thread of a plugin's own ends is told as the plugin's") {
+  const struct {
+    const char* plugin;
+    int signal;  // 0: an exit with code 1
+    const char* what;
+  } cases[] = {{"thread_crashes", SIGSEGV, "crashed (SIGSEGV)"},
+               {"thread_overflows", SIGSEGV, "crashed (SIGSEGV)"},
+               {"thread_aborts", SIGABRT, "crashed (SIGABRT)"},
+               {"thread_exits", 0, "ended the process (exit(0))"}};
+  for (const auto& each : cases) {
+    INFO(each.plugin);
+    const Crash crash(each.plugin, "100000");
+    if (each.signal == 0) {
+      CHECK(WIFEXITED(crash.status));
+      CHECK(WEXITSTATUS(crash.status) == 1);
+    } else {
+      CHECK(WIFSIGNALED(crash.status));
+      CHECK(WTERMSIG(crash.status) == each.signal);
+    }
+    const std::string what = std::string(each.what) + " on a thread of its own";
+    CHECK_THAT(crash.line(), Contains("0.1.0 " + what + "; to run without it: grapnel fit"));
+    CHECK_THAT(crash.user.run({"plugin", "list"}).output, Contains("it " + what));
+  }
+}
+
+TEST_CASE("a plugin that ends the process so that nothing sees it is named by the next start") {
+  const Crash crash("hook_finds_exit");
+  CHECK(WIFEXITED(crash.status));
+  CHECK(crash.answer.empty());
+  const std::string what =
+      "was in its callback 'hook_finds_exit' when the process ended without a word";
+  CHECK_THAT(crash.user.run({"plugin", "list"}).output, Contains("it " + what));
+  CHECK_THAT(crash.user.run({"fit", "--set", "trainer.max_epochs=1"}).error,
+             Contains("plugin 'hook_finds_exit' 0.1.0 " + what) &&
+                 Contains("--no-plugin hook_finds_exit"));
+  // Between two hooks nobody is to blame.
+  CHECK(crash.user.run({"fit", "--set", "trainer.max_epochs=0"}).exit_code == 0);
+  CHECK_THAT(crash.user.run({"plugin", "list"}).output, !Contains("without a word"));
+}
+
+TEST_CASE("what a killed process noted of its plugins is removed by the next that looks") {
+  Trainee user;
+  user.drop_in("grad_norm");
+  user.run({"plugin", "enable", "grad_norm"});
+  Running fit(user, {"fit", "--run-dir", "run", "--set", "trainer.max_epochs=100000"});
+  REQUIRE(fit.until_exists(user.here("run/checkpoints/last.ckpt")));
+  fit.signal(SIGSTOP);
+  fit.signal(SIGKILL);
+  fit.wait();
+  CHECK(user.run({"plugin", "list"}).exit_code == 0);
+  std::size_t notes = 0;
+  for (const auto& each : std::filesystem::recursive_directory_iterator(user.directories.cache)) {
+    notes += each.path().filename().string().starts_with(".running-") ? 1 : 0;
+  }
+  CHECK(notes == 0);
+}
+
 TEST_CASE("a signal that another process sends while a hook runs is no crash of the plugin") {
   Trainee user;
   user.drop_in("hook_hangs");
@@ -82,7 +139,8 @@ TEST_CASE("a signal that another process sends while a hook runs is no crash of 
 
 TEST_CASE("a plugin that ends the process in a hook has ended no training") {
   for (const auto& [plugin, how] :
-       {std::pair{"hook_exits", "exit(0)"}, std::pair{"hook_exits_at_once", "_exit(0)"}}) {
+       {std::pair{"hook_exits", "exit(0)"}, std::pair{"hook_exits_at_once", "_exit(0)"},
+        std::pair{"hook_calls_exit", "the system call exit_group(0)"}}) {
     INFO(plugin);
     const Crash crash(plugin);
     REQUIRE(WIFEXITED(crash.status));
@@ -91,6 +149,14 @@ TEST_CASE("a plugin that ends the process in a hook has ended no training") {
                Contains("ended the process (" + std::string(how) + ") in on_train_batch_end"));
     CHECK(crash.answer.empty());
   }
+}
+
+TEST_CASE("a plugin that replaces the process by another program has ended no training") {
+  const Crash crash("hook_execs");
+  REQUIRE(WIFEXITED(crash.status));
+  CHECK(WEXITSTATUS(crash.status) == 1);
+  CHECK_THAT(crash.line(),
+             Contains("replaced the process by another program (execlp) in on_train_batch_end"));
 }
 
 TEST_CASE("the next start and the list name the suspect, until a run with it ends normally") {

@@ -93,7 +93,8 @@ TEST_CASE("a crash in a child that a plugin forked is none of the training") {
 
 TEST_CASE("a process that a thread or the C library ends has ended no training") {
   for (const auto& [plugin, who] :
-       {std::pair{"thread_exits", "a library or a plugin's thread ended the process (exit(0))"},
+       {std::pair{"thread_exits",
+                  "plugin 'thread_exits' 0.1.0 ended the process (exit(0)) on a thread of its own"},
         std::pair{"hook_err_exits", "plugin 'hook_err_exits' 0.1.0 ended the process (exit(0))"}}) {
     INFO(plugin);
     const UserOf user(plugin);

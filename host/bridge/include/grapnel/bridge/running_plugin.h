@@ -20,14 +20,20 @@ struct RunningPlugin {
 };
 
 namespace detail {
-extern constinit thread_local std::atomic<const RunningPlugin*> running_plugin;
+struct RunningPlace {
+  std::atomic<const RunningPlugin*> own = nullptr;
+  std::atomic<const RunningPlugin*>* kept = nullptr;  // by keep_running_plugins(), in place of own
+
+  std::atomic<const RunningPlugin*>& get() noexcept { return kept != nullptr ? *kept : own; }
+};
+extern constinit thread_local RunningPlace running_place;
 static_assert(std::atomic<const RunningPlugin*>::is_always_lock_free);
 extern std::atomic<bool> is_forked_child;
 }  // namespace detail
 
 // nullptr: none.
 inline const RunningPlugin* running_plugin() noexcept {
-  return detail::running_plugin.load(std::memory_order_relaxed);
+  return detail::running_place.get().load(std::memory_order_relaxed);
 }
 
 // Whether this process is the child of a fork() in a plugin's code: what ends it ends no run.
@@ -35,18 +41,27 @@ inline bool is_forked_child() noexcept {
   return detail::is_forked_child.load(std::memory_order_relaxed);
 }
 
+// Where the address of what runs is kept, for a process that sees this one's end: given each object
+// that will run in the calling thread, whose address stands for it; nullptr: in this process alone.
+using KeepRunning = std::atomic<const RunningPlugin*>* (*)(const RunningPlugin& of);
+// Before any plugin is loaded.
+void keep_running_plugins(KeepRunning keep) noexcept;
+// Before `of` runs. Its address may have been another's, which will not run again.
+void note_running_plugin(const RunningPlugin& of) noexcept;
+
 // Says so for a scope; scopes nest.
 class RunningPluginScope {
  public:
   explicit RunningPluginScope(const RunningPlugin& running) noexcept
-      : outer_(detail::running_plugin.load(std::memory_order_relaxed)) {
-    detail::running_plugin.store(&running, std::memory_order_relaxed);
+      : place_(detail::running_place.get()), outer_(place_.load(std::memory_order_relaxed)) {
+    place_.store(&running, std::memory_order_relaxed);
   }
-  ~RunningPluginScope() { detail::running_plugin.store(outer_, std::memory_order_relaxed); }
+  ~RunningPluginScope() { place_.store(outer_, std::memory_order_relaxed); }
   RunningPluginScope(const RunningPluginScope&) = delete;
   RunningPluginScope& operator=(const RunningPluginScope&) = delete;
 
  private:
+  std::atomic<const RunningPlugin*>& place_;
   const RunningPlugin* outer_;
 };
 

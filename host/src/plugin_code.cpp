@@ -1,0 +1,45 @@
+#include <grapnel/host/plugin_code.h>
+
+#include <atomic>
+#include <functional>
+#include <utility>
+
+#include "platform.h"
+
+namespace grapnel::host {
+namespace {
+
+// Never freed: signal handlers and threads of plugins read it until the process ends.
+struct Note {
+  PluginCode code;
+  AddressRange range;
+  const Note* next = nullptr;
+};
+std::atomic<const Note*> notes = nullptr;
+static_assert(std::atomic<const Note*>::is_always_lock_free);
+
+bool contains(const AddressRange& range, const void* address) noexcept {
+  return !std::less<>()(address, range.begin) && std::less<>()(address, range.end);
+}
+
+}  // namespace
+
+const PluginCode* plugin_at(const void* address) noexcept {
+  for (const Note* note = notes.load(std::memory_order_acquire); note != nullptr;
+       note = note->next) {
+    if (contains(note->range, address)) return &note->code;
+  }
+  return nullptr;
+}
+
+void note_plugin_code(PluginCode code, const void* inside) {
+  const AddressRange range = mapped_range(inside);
+  if (range.begin == range.end) return;
+  auto* const note = new Note{std::move(code), range};
+  note->next = notes.load(std::memory_order_relaxed);
+  while (!notes.compare_exchange_weak(note->next, note, std::memory_order_release,
+                                      std::memory_order_relaxed)) {
+  }
+}
+
+}  // namespace grapnel::host
