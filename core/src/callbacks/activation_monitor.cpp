@@ -156,8 +156,9 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   bool began(int64_t step) const { return step_ == step; }
   // is_new: this is the first batch of the step's window.
   void begin(int64_t step, bool is_new) {
-    if (std::exchange(step_, step) != step || is_new) forget();  // a window that was never finished
-    rows_.resize(whole_);                                        // and a batch
+    if (step_ != step || is_new) forget();  // a window that was never finished
+    rows_.resize(whole_);                   // and a batch
+    step_ = step;
     awaits_end_ = true;
     scope_.emplace(*this);
   }
@@ -168,6 +169,7 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   // The batch is over, and its window is not.
   void keep() { whole_ = rows_.size(); }
   void forget() {
+    step_ = -1;
     rows_.clear();
     whole_ = 0;
     awaits_end_ = false;
@@ -177,7 +179,7 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   // What the window's batches so far came down to. The running one counts when a resumed run has no
   // more left of it than its end.
   StateDict save() const {
-    if (rows_.empty()) return {};
+    if (step_ < 0) return {};
     StateList rows;
     for (size_t i = 0; i < rows_.size(); ++i) {
       rows.emplace_back(StateDict{{"layer", rows_[i].layer->name},
@@ -243,7 +245,7 @@ class ActivationMonitor::Watcher final : public LayerObserver {
   const Dispatcher& dispatcher_;
   std::map<const void*, Chosen> chosen_;
   std::vector<std::string> names_;
-  int64_t step_ = -1;
+  int64_t step_ = -1;  // of the window that is observed; -1: none
   std::vector<Row> rows_;
   size_t whole_ = 0;  // rows of batches that are over
   bool awaits_end_ = false;
