@@ -40,9 +40,10 @@ StateDict copy_weights(const Event& event) {
   return snapshot(weights);
 }
 
-bool stopped_by_threshold(EarlyStopping::Reason reason) {
-  return reason == EarlyStopping::Reason::stopping_threshold ||
-         reason == EarlyStopping::Reason::divergence_threshold;
+// Whether a number decided that the training stops.
+bool stopped_by_number(EarlyStopping::Reason reason) {
+  return reason != EarlyStopping::Reason::not_stopped &&
+         reason != EarlyStopping::Reason::non_finite_metric;
 }
 
 // Gives the entry the saved values, and the saved mask if it is pruned too. What was pruned since
@@ -125,7 +126,7 @@ StateDict EarlyStopping::state_dict() const {
       {"stopping_reason", static_cast<int64_t>(reason_)},
       {"stopping_reason_message", message_ ? StateValue(*message_) : StateValue()},
   };
-  if (stopped_by_threshold(reason_)) state["stopped_at"] = stopped_at_;
+  if (stopped_by_number(reason_)) state["stopped_at"] = stopped_at_;
   if (!best_weights_.empty()) state["best_weights"] = best_weights_;
   if (measured_.is_over) {
     state["measured"] = StateDict{{"weights", measured_.weights},
@@ -170,7 +171,7 @@ void EarlyStopping::load_state_dict(const StateDict& state) {
   }
   reason_ = static_cast<Reason>(reason);
   message_ = std::move(message);
-  stopped_at_ = stopped_at == nullptr ? 0 : stopped_at->to_double();
+  stopped_at_ = stopped_at == nullptr ? static_cast<double>(wait_count) : stopped_at->to_double();
   loaded_ = true;
   if (!options_.restore_best_weights) return;
   best_weights_ = std::move(weights);
@@ -228,8 +229,8 @@ bool EarlyStopping::still_stops() const {
   switch (reason_) {
     case Reason::not_stopped:
       return false;
-    case Reason::patience_exhausted:
-      return wait_count_ >= options_.patience;
+    case Reason::patience_exhausted:  // min_epochs may have put the stop off over an improvement
+      return stopped_at_ >= static_cast<double>(options_.patience);
     case Reason::non_finite_metric:
       return options_.check_finite;
     case Reason::stopping_threshold:
@@ -380,6 +381,7 @@ EarlyStopping::Verdict EarlyStopping::evaluate(double current) {
   }
   ++wait_count_;
   if (wait_count_ < options_.patience) return {};
+  stopped_at_ = static_cast<double>(wait_count_);
   return stop_for(Reason::patience_exhausted,
                   fmt::format("{} did not improve in the last {} checks (best {})", monitor_,
                               wait_count_, shown(best_score_)));

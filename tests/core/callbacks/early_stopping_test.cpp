@@ -253,6 +253,39 @@ TEST_CASE(
   CHECK(stopping->best_score() == 4.0);
 }
 
+TEST_CASE("a stop that min_epochs puts off is kept over a resume, and over an improvement") {
+  const TempDir directory;
+  const std::vector<double> values = {5, 5, 4, 3, 2, 1};
+  TrainerOptions options = quiet(6);
+  options.min_epochs = 4;
+  const EarlyStoppingOptions impatient{.patience = 1};
+  const End undisturbed = run(values, impatient, options);
+  REQUIRE(undisturbed.epochs == 4);
+
+  const auto file = directory / "killed.ckpt";
+  {
+    Trace trace;
+    auto killer = std::make_shared<Recorder>(trace);
+    killer->script = [&](const std::string& now, Trainer& trainer) {
+      if (now != "on_train_epoch_start" || trainer.current_epoch() != 3) return;
+      trainer.save_checkpoint(file);
+      throw std::runtime_error("killed");
+    };
+    ScriptedModule module(values);
+    Trainer trainer(options, {std::make_shared<EarlyStopping>("val_loss", impatient), killer});
+    CHECK_THROWS_AS(trainer.fit(module, toy_data(1, 1)), std::runtime_error);
+  }
+  const auto epochs_with = [&](int64_t patience) {
+    ScriptedModule module(values);
+    Trainer trainer(options, {std::make_shared<EarlyStopping>(
+                                 "val_loss", EarlyStoppingOptions{.patience = patience})});
+    trainer.fit(module, toy_data(1, 1), {.ckpt_path = file.string()});
+    return trainer.current_epoch();
+  };
+  CHECK(epochs_with(1) == undisturbed.epochs);
+  CHECK(epochs_with(2) == 6);
+}
+
 TEST_CASE("EarlyStopping's state has Lightning's keys, and an invalid state changes nothing") {
   EarlyStopping stopping("val_loss");
   CHECK(stopping.state_key() == "EarlyStopping{'monitor': 'val_loss', 'mode': 'min'}");

@@ -129,7 +129,7 @@ class GRAPNEL_CORE_API EarlyStopping : public Callback, public MetricMonitor {
   double best_score_;
   Reason reason_ = Reason::not_stopped;
   std::optional<std::string> message_;
-  double stopped_at_ = 0;  // the metric's value, of a stop by a threshold
+  double stopped_at_ = 0;  // wait_count of a stop by patience, else the metric's value
   bool loaded_ = false;    // the state is a checkpoint's, of which nothing has come yet
   const Module* module_ = nullptr;
   StateDict best_weights_;
