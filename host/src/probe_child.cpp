@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,12 @@
 namespace grapnel::host {
 namespace {
 
+// Never freed: a thread of the plugin may call it late.
+ProbeHost& keep(std::unique_ptr<ProbeHost> host) {
+  static auto& kept = *new std::vector<std::unique_ptr<ProbeHost>>;
+  return *kept.emplace_back(std::move(host));
+}
+
 // Creates one callback as a training would, and destroys it.
 class CallbackTrial {
  public:
@@ -30,8 +37,9 @@ class CallbackTrial {
       : plugin_(plugin),
         callback_(callback),
         report_(report),
-        host_(*new ProbeHost({plugin.manifest().id, plugin.manifest().version, callback.name, {}},
-                             default_parameters())) {}
+        host_(keep(std::make_unique<ProbeHost>(
+            PluginSite{plugin.manifest().id, plugin.manifest().version, callback.name, {}},
+            default_parameters()))) {}
 
   CallbackProbe run() {
     probe_.callback = callback_.name;
@@ -109,7 +117,7 @@ class CallbackTrial {
   const CallbackManifest& callback_;
   ProbeReportWriter& report_;
   CallbackProbe probe_;  // before host_, whose constructor may set why the callback is skipped
-  ProbeHost& host_;      // never freed: a thread of the plugin may call it late
+  ProbeHost& host_;
 };
 
 ProbeFindings try_out(const ProbeChildOptions::Plugin& files, ProbeReportWriter& report) {

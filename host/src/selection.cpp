@@ -248,7 +248,8 @@ class Selector {
   // A former id that another plugin has, or calls its own too, is nobody's former id: settings and
   // states in checkpoints under it would go to the wrong one.
   void settle_former_ids() {
-    std::map<std::string_view, int> claims;
+    std::map<std::string, int>
+        claims;  // copies: a plugin whose ids are taken away gets a new manifest
     for (const SelectedPlugin& plugin : selected_) {
       for (const std::string& id : plugin.manifest->aliases) ++claims[id];
     }
