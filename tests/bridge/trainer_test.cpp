@@ -98,6 +98,85 @@ TEST_CASE("the trainer state marks steps that are logged") {
   CHECK(logged == std::vector<std::int32_t>{0, 1, 0, 1});
 }
 
+// The state that several instances see of one hook is computed for the first of them.
+namespace {
+
+struct Seen {
+  std::int64_t hook, stage, global_step, epoch, batch_idx, is_last_batch, is_logging_step,
+      stop_requested;
+  bool operator==(const Seen&) const = default;
+};
+
+Seen seen_by(const Caller& caller, const grapnel_Event* event) {
+  const grapnel_trainer_state& state = caller.trainer_state();
+  return {event->hook,     state.stage,         state.global_step,     state.current_epoch,
+          state.batch_idx, state.is_last_batch, state.is_logging_step, state.stop_requested};
+}
+
+Seen truth(const Trainer& trainer, Hook hook, std::int64_t batch_idx) {
+  const RunState& state = trainer.state();
+  return {static_cast<std::int64_t>(hook),
+          static_cast<std::int64_t>(state.stage),
+          trainer.global_step(),
+          trainer.current_epoch(),
+          batch_idx,
+          state.is_last_batch ? 1 : 0,
+          trainer.is_logging_step() ? 1 : 0,
+          state.should_stop ? 1 : 0};
+}
+
+// Runs other hooks within on_train_batch_end, between two plugins; then wants to stop.
+class Nesting final : public Callback {
+ public:
+  explicit Nesting(std::filesystem::path path) : path_(std::move(path)) {}
+  void on_train_batch_end(TrainBatchEnd& event) override {
+    event.trainer.save_checkpoint(path_);
+    if (event.batch_idx == 2) event.trainer.request(RequestKind::stop, "enough");
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace
+
+TEST_CASE("each of several plugins sees the trainer state of its hook, whoever was called before") {
+  TempDir directory;
+  InProcessPlugin plugins[] = {InProcessPlugin("{}", "1.0.0", "first"),
+                               InProcessPlugin("{}", "1.0.0", "second"),
+                               InProcessPlugin("{}", "1.0.0", "third")};
+  Toy toy;
+  std::vector<int> calls(3, 0);
+  int differences = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto compare = [&, i](const Caller& caller, const grapnel_Event* event) {
+      const Hook hook = static_cast<Hook>(event->hook);
+      std::int64_t batch_idx = toy.trainer->state().batch.current.ready - 1;
+      if (hook == Hook::on_train_batch_end) {
+        batch_idx = reinterpret_cast<const grapnel_TrainBatchEnd*>(event)->batch_idx;
+      }
+      const Seen seen = seen_by(caller, event);
+      if (seen != truth(*toy.trainer, hook, batch_idx)) ++differences;
+      ++calls[i];
+      return GRAPNEL_OK;
+    };
+    for (const Hook hook : {Hook::on_train_batch_start, Hook::on_before_optimizer_step,
+                            Hook::on_train_batch_end, Hook::on_save_checkpoint}) {
+      plugins[i].on(hook, compare);
+    }
+  }
+  toy.options.max_epochs = 3;
+  toy.options.log_every_n_steps = 2;
+  const CallbackHandle of_user[] = {plugins[0].make(), plugins[1].make(), plugins[2].make()};
+  toy.fit({of_user[0].only({.every = CallSpan::steps(2)}),
+           of_user[1].only({.every = CallSpan::steps(3)}),
+           std::make_shared<Nesting>(directory.path() / "nested.ckpt"), of_user[2]});
+  CHECK(differences == 0);
+  CHECK(toy.trainer->global_step() == 3);
+  // Four hooks per batch, of which the one of checkpoints isn't filtered.
+  CHECK(calls == std::vector<int>{1 * 3 + 3, 1 * 3 + 3, 4 * 3});
+}
+
 TEST_CASE("max_time in the trainer state is that of the strictest timer") {
   const auto max_time = [](const std::string& option, const std::vector<double>& durations) {
     InProcessPlugin plugin;

@@ -6,6 +6,7 @@
 #include "dispatch/participant.h"
 #include "dispatch/profiler.h"
 #include "grapnel/argument_error.h"
+#include "grapnel/hook_number.h"
 
 namespace grapnel {
 
@@ -66,16 +67,32 @@ constexpr bool is_resumable(Hook hook) {
          hook == Hook::on_train_epoch_end;
 }
 
-// Sets the running function for a scope; restores the callback too.
+// Of this thread, see hook_number().
+struct HookNumbers {
+  uint64_t last = 0;     // that was given
+  uint64_t running = 0;  // 0: no hook
+};
+#if defined(__ELF__)
+[[gnu::tls_model("initial-exec")]]  // read without a call
+#endif
+constinit thread_local HookNumbers hook_numbers;
+
+// Sets the running function and a new hook number for a scope; restores the callback too.
 class Running {
  public:
   Running(const std::string_view*& running, Callback*& current, const std::string_view& name)
-      : running_(running), current_(current), outer_(running), outer_callback_(current) {
+      : running_(running),
+        current_(current),
+        outer_(running),
+        outer_callback_(current),
+        outer_number_(hook_numbers.running) {
     running = &name;
+    hook_numbers.running = ++hook_numbers.last;
   }
   ~Running() {
     running_ = outer_;
     current_ = outer_callback_;
+    hook_numbers.running = outer_number_;
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -85,9 +102,14 @@ class Running {
   Callback*& current_;
   const std::string_view* outer_;
   Callback* outer_callback_;
+  uint64_t outer_number_;
 };
 
 }  // namespace
+
+uint64_t hook_number() noexcept {
+  return hook_numbers.running;
+}
 
 Dispatcher::Dispatcher() : running_(&kNothing) {}
 Dispatcher::~Dispatcher() = default;

@@ -4,6 +4,7 @@
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/callbacks/checkpoint.h"
+#include "grapnel/hook_number.h"
 #include "toy.h"
 
 namespace dispatcher_test {
@@ -55,6 +56,23 @@ class Saver : public Checkpoint {
   std::string who_;
 };
 
+// Notes the number of the hooks that it is called in; within the first it fires another one.
+class NumberNoter final : public Callback {
+ public:
+  explicit NumberNoter(Dispatcher* inner = nullptr) : inner_(inner) {}
+  void on_train_start(Event& event) override {
+    numbers.push_back(hook_number());
+    if (inner_ != nullptr) inner_->on_train_end(event);
+    numbers.push_back(hook_number());
+  }
+  void on_train_end(Event&) override { numbers.push_back(hook_number()); }
+
+  std::vector<uint64_t> numbers;
+
+ private:
+  Dispatcher* inner_;
+};
+
 Trace only(const Trace& trace, const std::string& hook) {
   Trace some;
   for (const std::string& entry : trace) {
@@ -64,6 +82,29 @@ Trace only(const Trace& trace, const std::string& hook) {
 }
 
 }  // namespace
+
+TEST_CASE("callbacks of one hook share its number, other hooks have others") {
+  Dispatcher dispatcher;
+  const auto first = std::make_shared<NumberNoter>(&dispatcher);
+  const auto second = std::make_shared<NumberNoter>();
+  dispatcher.assign({first, second});
+  ToyModule module;
+  Trainer trainer(quiet(1));
+  Event event{trainer, module};
+  CHECK(hook_number() == 0);
+  dispatcher.on_train_start(event);
+  CHECK(hook_number() == 0);
+  REQUIRE(first->numbers.size() == 3);
+  REQUIRE(second->numbers.size() == 3);
+  const uint64_t outer = first->numbers[0];
+  const uint64_t inner = first->numbers[1];
+  CHECK(outer != 0);
+  CHECK(inner != outer);
+  CHECK(first->numbers == std::vector<uint64_t>{outer, inner, outer});
+  CHECK(second->numbers == std::vector<uint64_t>{inner, outer, outer});
+  dispatcher.on_train_start(event);
+  CHECK(first->numbers[3] > inner);
+}
 
 TEST_CASE("a callback class's hook mask has the hooks that it or an intermediate base overrides") {
   CHECK(overridden_hooks<OnlyStart>().test(Hook::on_train_start));

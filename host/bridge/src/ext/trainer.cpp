@@ -1,11 +1,13 @@
 // Extension trainer: one struct per instance, updated before each hook once the instance has asked
-// for it.
+// for it. What it has is computed once per hook, by the first instance that the hook reaches, and
+// copied by the others.
 #include "trainer_state.h"
 
 #include <filesystem>
 
 #include <grapnel/base/utf8.h>
 #include <grapnel/callbacks/timer.h>
+#include <grapnel/hook_number.h>
 #include <grapnel/trainer.h>
 
 #include "extensions.h"
@@ -49,6 +51,37 @@ double max_time_of(const Trainer& trainer) {
   return shortest;
 }
 
+// What was computed last on this thread, and for which hook.
+struct Computed {
+  std::uint64_t hook = 0;
+  const Event* event = nullptr;  // a callback may call another one with an event of its own
+  const RunState* run = nullptr;
+  grapnel_trainer_state state{};  // without what an instance looks up for itself
+};
+constinit thread_local Computed computed;
+
+void compute(const Call& call, std::uint64_t hook) {
+  const Trainer& trainer = *call.trainer;
+  const RunState& from = trainer.state();
+  computed.hook = hook;
+  computed.event = call.event;
+  computed.run = &from;
+  grapnel_trainer_state& to = computed.state;
+  to.struct_size = sizeof to;
+  to.run = static_cast<std::int32_t>(from.kind);
+  to.stage = static_cast<std::int32_t>(from.stage);
+  to.sanity_checking = from.stage == Stage::sanity_check ? 1 : 0;
+  to.global_step = trainer.global_step();
+  to.current_epoch = trainer.current_epoch();
+  to.batch_idx = batch_idx_of(from, call);
+  to.max_epochs = from.max_epochs;
+  to.max_steps = from.max_steps;
+  to.num_training_batches = from.num_training_batches;
+  to.accumulate_grad_batches = from.accumulate_grad_batches;
+  to.is_last_batch = from.is_last_batch ? 1 : 0;
+  to.is_logging_step = trainer.is_logging_step() ? 1 : 0;
+}
+
 std::int32_t GRAPNEL_CALL state(const grapnel_host* host,
                                 const grapnel_trainer_state** result) noexcept {
   return service<NoTensors>(host, "trainer.state", [&](InstanceHost& self) {
@@ -67,28 +100,22 @@ std::int32_t GRAPNEL_CALL state(const grapnel_host* host,
 void update_trainer_state(InstanceHost& self) {
   if (self.trainer() == nullptr) return;  // create and init have no run
   const Call& call = *self.call();
-  const Trainer& trainer = *call.trainer;
-  const RunState& from = trainer.state();
+  const std::uint64_t hook = hook_number();
+  if (hook == 0 || hook != computed.hook || call.event != computed.event) {
+    compute(call, hook);
+  }
   grapnel_trainer_state& to = self.trainer_state;
-  to.run = static_cast<std::int32_t>(from.kind);
-  to.stage = static_cast<std::int32_t>(from.stage);
-  to.sanity_checking = from.stage == Stage::sanity_check ? 1 : 0;
-  to.global_step = trainer.global_step();
-  to.current_epoch = trainer.current_epoch();
-  to.batch_idx = batch_idx_of(from, call);
-  to.max_epochs = from.max_epochs;
-  to.max_steps = from.max_steps;
-  to.num_training_batches = from.num_training_batches;
-  to.accumulate_grad_batches = from.accumulate_grad_batches;
-  to.is_last_batch = from.is_last_batch ? 1 : 0;
-  to.stop_requested = from.should_stop ? 1 : 0;
-  to.is_logging_step = trainer.is_logging_step() ? 1 : 0;
+  const double max_time = to.max_time;
+  to = computed.state;
+  to.stop_requested = computed.run->should_stop ? 1 : 0;  // another callback may have asked since
   // The directory and the callbacks are expensive to look up and only change between runs and epochs.
   if (self.run_directory.empty() || !call.recurs) {
-    to.max_time = max_time_of(trainer);
-    self.run_directory = to_utf8(path_text(std::filesystem::absolute(trainer.log_dir())));
-    to.run_directory = to_abi(self.run_directory);
+    to.max_time = max_time_of(*call.trainer);
+    self.run_directory = to_utf8(path_text(std::filesystem::absolute(call.trainer->log_dir())));
+  } else {
+    to.max_time = max_time;
   }
+  to.run_directory = to_abi(self.run_directory);
 }
 
 const grapnel_trainer kTrainer = {sizeof(grapnel_trainer), 0, &state};
