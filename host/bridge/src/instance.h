@@ -93,13 +93,19 @@ class PluginInstance {
   Look next_look(const Call& call, Slot& slot) noexcept;
   std::int32_t guard_thread(const Call& call, Look look, Function function);
   void read_floating_point(const Call& call);
+  // After a call that changed it: puts it back, and tells.
+  [[gnu::cold]] void restore_floating_point(const Call& call);
   // The call itself; the text of an exception is kept.
   template <class F>
   std::int32_t call_plugin(F&& function) noexcept;
   // After a call that returned `status`: throws as fire() does.
   void throw_failure(const Call& call, std::int32_t status) {
     const bool fine = status == GRAPNEL_OK && !host_.has_pending() && !host_.has_failure();
-    if (!fine) throw_if(failure_of(call, status));
+    if (!fine) [[unlikely]]
+      throw_failure_of(call, status);
+  }
+  [[gnu::cold]] void throw_failure_of(const Call& call, std::int32_t status) {
+    throw_if(failure_of(call, status));
   }
   static void throw_if(const std::exception_ptr& failure) {
     if (failure != nullptr) std::rethrow_exception(failure);

@@ -65,7 +65,8 @@ std::int32_t PluginInstance::call_plugin(F&& function) noexcept {
 }
 
 bool PluginInstance::is_quick(const Call& call, const Slot& slot) const noexcept {
-  // A hook without a batch has a smaller number than any; so has the first of an epoch.
+  // A hook without a batch has a smaller number than any; so has the first of an epoch. Where the
+  // plugin has no such hook, no call ever starts a count.
   return call.batch_idx >= host_.last_batch_idx() && slot.until_look > 1 && !guards_whole_thread_ &&
          known.is_known;
 }
@@ -96,11 +97,7 @@ std::int32_t PluginInstance::guard_thread(const Call& call, Look look, Function 
   const std::int32_t status = call_plugin(function);
   const bool changed = look == Look::quick ? FloatingPoint::current_fast() != known.fast
                                            : FloatingPoint::current() != known.value;
-  if (changed) {
-    guards_whole_thread_ = true;
-    known.value.with_fast(known.fast).apply();  // a change of one part seldom comes alone
-    report_changes(call, {std::string(kFloatingPointChange)});
-  }
+  if (changed) restore_floating_point(call);
   return status;
 }
 
@@ -141,18 +138,21 @@ std::int32_t PluginInstance::enter(const Call& call, Slot& slot, Function functi
   return status;
 }
 
-std::int32_t PluginInstance::enter_quickly(const Call& call, Slot& slot,
-                                           const grapnel_Event* event) {
+[[gnu::always_inline]] inline std::int32_t PluginInstance::enter_quickly(
+    const Call& call, Slot& slot, const grapnel_Event* event) {
   --slot.until_look;
   const InstanceHost::CallScope scope(host_, call);
   if (host_.trainer_state_wanted) update_trainer_state(host_);
   const std::int32_t status = call_plugin([&] { return slot.function(instance_, event); });
-  if (FloatingPoint::current_fast() != known.fast) [[unlikely]] {
-    guards_whole_thread_ = true;
-    known.value.with_fast(known.fast).apply();
-    report_changes(call, {std::string(kFloatingPointChange)});
-  }
+  if (FloatingPoint::current_fast() != known.fast) [[unlikely]]
+    restore_floating_point(call);
   return status;
+}
+
+void PluginInstance::restore_floating_point(const Call& call) {
+  guards_whole_thread_ = true;
+  known.value.with_fast(known.fast).apply();  // a change of one part seldom comes alone
+  report_changes(call, {std::string(kFloatingPointChange)});
 }
 
 void PluginInstance::report_changes(const Call& call, const std::vector<std::string>& changes) {
@@ -167,12 +167,11 @@ void PluginInstance::report_changes(const Call& call, const std::vector<std::str
 
 void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
   Slot& slot = slots_[static_cast<std::size_t>(call.hook)];
-  if (slot.function == nullptr) return;
-  if (is_quick(call, slot)) {
+  if (is_quick(call, slot)) [[likely]] {
     throw_failure(call, enter_quickly(call, slot, event));
-    return;
+  } else if (slot.function != nullptr) {
+    throw_failure(call, enter(call, slot, [&] { return slot.function(instance_, event); }));
   }
-  throw_failure(call, enter(call, slot, [&] { return slot.function(instance_, event); }));
 }
 
 std::vector<PluginCallback::HookTime> PluginInstance::hook_times() const {
