@@ -112,8 +112,11 @@ void CheckpointWriter::start(std::filesystem::path path, CheckpointParts parts) 
   if (is_active_) throw std::logic_error("a checkpoint was started while another is written");
   path_ = std::move(path);
   parts_ = std::move(parts);
+  for (const NamedTensor& named : parts_.tensors) {
+    if (named.is_shared) clones_.push_back(named.tensor);
+  }
   failure_ = nullptr;
-  done_ = false;
+  copied_ = done_ = false;
   is_active_ = true;
   process_ = process_id();
   try {
@@ -125,19 +128,20 @@ void CheckpointWriter::start(std::filesystem::path path, CheckpointParts parts) 
 
 void CheckpointWriter::run(Priority priority) noexcept {
   try {
-    take_over_memory();
+    copied_.store(take_over_memory(), std::memory_order_release);
     // The training's own threads wait for each other in every batch: this one must not hold one up.
     if (priority == Priority::background) lower_thread_priority();
     write_with_directory(path_, parts_);
   } catch (...) {
     failure_ = std::current_exception();
   }
-  parts_ = {};
+  parts_ = {};  // clones_ has the last references to what is shared
   done_.store(true, std::memory_order_release);
 }
 
-// Copies the tensors into the buffer and lets go of the lazy clones, one by one.
-void CheckpointWriter::take_over_memory() {
+// Copies the tensors into the buffer. False: there is no memory for it, and the clones stay until the
+// file is written, which is as right.
+bool CheckpointWriter::take_over_memory() {
   size_t bytes = 0;
   for (const NamedTensor& named : parts_.tensors) {
     if (named.is_shared) bytes += aligned(named.tensor.nbytes());
@@ -149,7 +153,7 @@ void CheckpointWriter::take_over_memory() {
       buffer_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
       capacity_ = bytes;
     } catch (const std::bad_alloc&) {
-      return;  // the clones stay until the file is written, which is as right
+      return false;
     }
   }
   const c10::InferenceMode normal_tensors(false);
@@ -162,6 +166,7 @@ void CheckpointWriter::take_over_memory() {
     named.tensor = at::from_blob(place, named.tensor.sizes(), named.tensor.options());
     used += aligned(size);
   }
+  return true;
 }
 
 void CheckpointWriter::join() noexcept {
@@ -176,6 +181,7 @@ void CheckpointWriter::join() noexcept {
 void CheckpointWriter::finish() {
   if (!is_active_) return;
   join();
+  clones_.clear();
   is_active_ = false;
   if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
 }

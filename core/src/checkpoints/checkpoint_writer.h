@@ -2,11 +2,15 @@
 //
 // What is written is the state at start(). A large tensor is not copied there: it becomes a lazy
 // clone (LibTorch's copy-on-write), which costs the training no time, and the thread's first act is
-// to copy all of them into a buffer, at the speed of memory, and to let go of them. Only a tensor
-// that the training changes before the thread has come to it is copied by the training: in place,
-// by a fused kernel or through data_ptr() alike, since every way to writable memory goes through
-// LibTorch. Memory that isn't LibTorch's own (from_blob) and small tensors are copied in start(),
-// as are tensors of other devices.
+// to copy all of them into a buffer, at the speed of memory. Only a tensor that the training changes
+// before that is done is copied by the training: in place, by a fused kernel or through data_ptr()
+// alike, since every way to writable memory goes through LibTorch. Memory that isn't LibTorch's own
+// (from_blob) and small tensors are copied in start(), as are tensors of other devices.
+//
+// The clones are destroyed by the training's thread, in let_go() and finish(), never by the writing
+// one: LibTorch's count of a memory's clones (COWDeleterContext::decrement_refcount, 2.15) is lowered
+// before its lock is taken, so that of two threads that give up the last two clones at the same
+// moment one may find both the lock and the memory freed.
 //
 // The buffer is kept for the next checkpoint: asynchronous saving takes the memory of one more.
 //
@@ -21,6 +25,7 @@
 #include <filesystem>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "checkpoints/checkpoint_document.h"
 #include "grapnel/base/checkpoint_file.h"
@@ -59,20 +64,26 @@ class CheckpointWriter {
   // The thread has ended: finish() won't wait.
   bool is_done() const noexcept { return done_.load(std::memory_order_acquire); }
   const std::filesystem::path& path() const noexcept { return path_; }
+  // The training is about to change tensors: those that the thread has copied are its own again.
+  void let_go() noexcept {
+    if (is_active_ && copied_.exchange(false, std::memory_order_acquire)) clones_.clear();
+  }
   // Waits for the thread. Throws what writing threw: IoError, CheckpointError.
   void finish();
 
  private:
   enum class Priority : std::uint8_t { own, background };
   void run(Priority priority) noexcept;
-  void take_over_memory();
+  bool take_over_memory();
   void join() noexcept;
 
   std::filesystem::path path_;
   CheckpointParts parts_;
+  std::vector<at::Tensor> clones_;  // what parts_ shares with the training
   std::unique_ptr<std::byte[]> buffer_;
   std::size_t capacity_ = 0;
   std::exception_ptr failure_;
+  std::atomic<bool> copied_ = false;  // the thread reads the clones no more
   std::atomic<bool> done_ = false;
   bool is_active_ = false;
   std::int64_t process_;  // a forked child has no such thread

@@ -60,6 +60,8 @@ class Checkpointing {
   void poll() {
     if (writer_.is_active() && writer_.is_done()) finish();
   }
+  // Before the training changes large tensors.
+  void let_go() noexcept { writer_.let_go(); }
   // The run has failed. When its last file couldn't be written, it is written to another place.
   void rescue();
   bool resumable() const { return resumable_; }  // see Trainer::resumable

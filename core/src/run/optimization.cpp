@@ -130,6 +130,7 @@ void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, BatchClo
       run.module->configure_gradient_clipping(optimizer, run.options.gradient_clip_val,
                                               run.options.gradient_clip_algorithm);
     });
+    run.checkpointing.let_go();
     return {loss_of(closure), scaled.must_skip() || skipped};
   };
   run.in_module("optimizer_step", [&] {

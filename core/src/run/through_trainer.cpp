@@ -90,6 +90,7 @@ void ManualOptimizer::step(const Closure& closure) {
     OptimizerEvent event{run.event(), optimizer, static_cast<int64_t>(index_)};
     run.hooks.on_before_optimizer_step(event);
     const bool skipped = run.requests.take(RequestKind::skip_step);
+    run.checkpointing.let_go();
     result.skip_update = result.skip_update || skipped || scaled.must_skip();
     return result;
   });

@@ -139,6 +139,7 @@ void FitLoop::train_next_batch(EpochMetrics& metrics) {
     run_.loggers.release();
     return end_data(metrics);
   }
+  run_.checkpointing.let_go();
   note_size(*item);
   const int64_t batch_idx = state.batch.current.ready;
   Batch batch = std::move(item->batch);

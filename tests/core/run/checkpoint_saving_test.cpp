@@ -136,6 +136,24 @@ TEST_CASE(
   CHECK(callback->written.size() == 15);
 }
 
+TEST_CASE("memory that a writing thread has read is given back by the training's own thread") {
+  const TempDir directory;
+  WideModule module(/*fused=*/false);
+  std::vector<bool> was_copied;
+  const auto callback = std::make_shared<AtBatchEnd>([&](TrainBatchEnd& event) {
+    if (event.batch_idx == 0) {
+      event.trainer.start_checkpoint(directory / "a.ckpt");
+      while (!fs::exists(directory / "a.ckpt")) std::this_thread::yield();
+    }
+    // LibTorch copies on this access while another tensor shares the memory.
+    const void* const shared = module.wide.const_data_ptr();
+    was_copied.push_back(module.wide.data_ptr() != shared);
+  });
+  Trainer trainer(asynchronous(1, directory), {callback});
+  trainer.fit(module, toy_data(3));
+  CHECK(was_copied == std::vector{true, false, false});
+}
+
 TEST_CASE("a training whose checkpoints a thread writes ends with the same bits") {
   const auto trained = [](CheckpointSaving saving) {
     const TempDir directory;
