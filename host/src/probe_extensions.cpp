@@ -160,7 +160,8 @@ struct Tables {
     aten.find = &find_operator;
     refuse_all(aten.call, aten.describe, aten.call_named);
     batch.struct_size = sizeof batch;
-    refuse_all(batch.count, batch.name, batch.get, batch.replace, batch.sample_indices);
+    refuse_all(batch.count, batch.name, batch.get, batch.replace, batch.sample_indices,
+               batch.describe);
     log = {sizeof log, 0, &write_log, &write_log_once};
     metrics.struct_size = sizeof metrics;
     refuse_all(metrics.log_f64, metrics.log_tensor, metrics.get, metrics.count, metrics.name);

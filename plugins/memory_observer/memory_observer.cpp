@@ -183,8 +183,7 @@ class MemoryObserver final : public Callback {
   };
   struct BatchTensor {
     std::string name;
-    std::vector<std::int64_t> sizes;
-    Dtype dtype;
+    TensorShape shape;
   };
   static constexpr std::size_t kept_readings = 4;
 
@@ -199,10 +198,7 @@ class MemoryObserver final : public Callback {
 
   void remember(const Batch& batch) {
     batch_.resize(batch.size());
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
-      const Tensor tensor = batch[i];
-      batch_[i] = {batch.name(i), tensor.sizes(), tensor.dtype()};
-    }
+    for (std::size_t i = 0; i < batch_.size(); ++i) batch_[i] = {batch.name(i), batch.shape(i)};
   }
 
   // "x f32 [64, 784], y i64 [64]"
@@ -212,10 +208,10 @@ class MemoryObserver final : public Callback {
     for (const BatchTensor& tensor : batch_) {
       if (!text.empty()) text += ", ";
       if (!tensor.name.empty()) text += tensor.name + " ";
-      text += name_of(tensor.dtype);
+      text += name_of(tensor.shape.dtype);
       text += " [";
-      for (std::size_t i = 0; i < tensor.sizes.size(); ++i) {
-        text += (i == 0 ? "" : ", ") + std::to_string(tensor.sizes[i]);
+      for (std::size_t i = 0; i < tensor.shape.sizes.size(); ++i) {
+        text += (i == 0 ? "" : ", ") + std::to_string(tensor.shape.sizes[i]);
       }
       text += "]";
     }

@@ -122,6 +122,38 @@ TEST_CASE("a batch has its tensors by number, with names and sample indices") {
   CHECK(hooks == 4);
 }
 
+TEST_CASE("a batch tells what a tensor is, without its elements and only in its hook") {
+  InProcessPlugin plugin;
+  grapnel_batch* of_before = nullptr;
+  int hooks = 0;
+  plugin.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    const grapnel_batches& table = batches(caller);
+    const grapnel_tensor_info* info = nullptr;
+    REQUIRE(table.describe(caller.host, event->batch, 0, &info) == GRAPNEL_OK);
+    CHECK(info->struct_size == sizeof(grapnel_tensor_info));
+    CHECK(info->dtype == GRAPNEL_DTYPE_F32);
+    CHECK(info->device_type == GRAPNEL_DEVICE_CPU);
+    REQUIRE(info->ndim == 2);
+    CHECK(info->sizes[0] == 2);
+    CHECK(info->sizes[1] == 3);
+    CHECK(info->numel == 6);
+    CHECK(info->data == nullptr);
+    CHECK(table.describe(caller.host, event->batch, 2, &info) == GRAPNEL_NOT_FOUND);
+    CHECK(table.describe(caller.host, event->batch, 0, nullptr) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(table.describe(caller.host, nullptr, 0, &info) == GRAPNEL_INVALID_ARGUMENT);
+    if (of_before != nullptr) {
+      CHECK(table.describe(caller.host, of_before, 0, &info) == GRAPNEL_INVALID_ARGUMENT);
+    }
+    of_before = event->batch;
+    ++hooks;
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+  CHECK(hooks == 4);
+}
+
 TEST_CASE("a replaced tensor is what the step sees; the data set stays as it was") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {

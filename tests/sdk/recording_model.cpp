@@ -201,6 +201,26 @@ std::int32_t batch_get(const grapnel_host* host, const grapnel_batch* batch, std
   *owned = RecordingHost::of(host).new_handle(batch_of(batch).tensors[index]);
   return GRAPNEL_OK;
 }
+// Without the elements.
+std::int32_t batch_describe(const grapnel_host*, const grapnel_batch* batch, std::uint64_t index,
+                            const grapnel_tensor_info** info) {
+  if (batch == nullptr || index >= batch_of(batch).tensors.size()) return GRAPNEL_NOT_FOUND;
+  const FakeTensor& tensor = *batch_of(batch).tensors[index];
+  static grapnel_tensor_info described;
+  described = {sizeof described,
+               tensor.dtype,
+               tensor.device_type,
+               -1,
+               tensor.sizes.size(),
+               tensor.sizes.data(),
+               nullptr,
+               static_cast<std::int64_t>(tensor.values.size()),
+               nullptr,
+               GRAPNEL_TENSOR_STRIDED,
+               0};
+  *info = &described;
+  return GRAPNEL_OK;
+}
 std::int32_t batch_replace(const grapnel_host*, grapnel_batch* batch, std::uint64_t index,
                            const grapnel_tensor* tensor) {
   if (batch == nullptr || tensor == nullptr) return GRAPNEL_INVALID_ARGUMENT;
@@ -216,7 +236,8 @@ std::int32_t sample_indices(const grapnel_host*, const grapnel_batch* batch,
   return GRAPNEL_OK;
 }
 const grapnel_batches batches_table = {
-    sizeof(grapnel_batches), 0, batch_count, batch_name, batch_get, batch_replace, sample_indices};
+    sizeof(grapnel_batches), 0, batch_count, batch_name, batch_get, batch_replace, sample_indices,
+    batch_describe};
 
 std::int32_t loss(const grapnel_host*, const grapnel_outputs* outputs, double* value) {
   if (outputs == nullptr) return GRAPNEL_INVALID_ARGUMENT;

@@ -176,6 +176,7 @@ class InstanceHost {
   TensorHandles tensors;
   Lent<Batch, grapnel_batch> batch;
   bool batch_is_replaceable = false;  // in ..._batch_start hooks
+  grapnel_tensor_info batch_info{};   // of the tensor that batch.describe was asked for last
   Lent<StepOutput, grapnel_outputs> outputs;
   grapnel_trainer_state trainer_state{};
   bool trainer_state_wanted = false;  // the plugin holds the pointer: keep it up to date

@@ -138,14 +138,18 @@ std::string storage_fault(const at::Tensor& tensor, bool dense) {
   return {};
 }
 
+at::Tensor alias_of(const at::Tensor& tensor) {
+  const c10::TensorImpl& from = *tensor.unsafeGetTensorImpl();
+  return at::Tensor(from.shallow_copy_and_detach(from.version_counter(),
+                                                 /*allow_tensor_metadata_change=*/false));
+}
+
 at::Tensor with_memory(const at::Tensor& tensor) {
   return tensor._is_zerotensor() ? at::zeros(tensor.sizes(), tensor.options()) : tensor;
 }
 
-const grapnel_tensor_info* describe(grapnel_tensor& handle) {
-  const at::Tensor& tensor = handle.tensor;
+void describe(const at::Tensor& tensor, grapnel_tensor_info& info) {
   const bool strided = tensor.layout() == c10::kStrided;
-  grapnel_tensor_info& info = handle.info;
   info.struct_size = sizeof(grapnel_tensor_info);
   info.dtype = static_cast<std::int32_t>(tensor.scalar_type());
   info.device_type = static_cast<std::int32_t>(tensor.device().type());
@@ -157,7 +161,6 @@ const grapnel_tensor_info* describe(grapnel_tensor& handle) {
   const bool readable = strided && tensor.device().is_cpu() && tensor.has_storage();
   info.data = readable ? tensor.const_data_ptr() : nullptr;
   info.layout = static_cast<std::int32_t>(tensor.layout());
-  return &info;
 }
 
 }  // namespace grapnel::bridge

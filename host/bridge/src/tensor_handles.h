@@ -91,10 +91,15 @@ bool shares_memory(const at::Tensor& tensor, const std::vector<const void*>& mem
 // Why the host can't take the tensor in the place of a dense one of its own, as the end of a sentence:
 // "is sparse"; empty: it can. `dense`: each element has memory of its own, without gaps.
 std::string storage_fault(const at::Tensor& tensor, bool dense);
+// Another tensor of the same elements, without the gradient: as detach() makes it, without the way
+// through LibTorch's dispatcher. What an operator does to the tensor itself (its shape, its memory)
+// stays with the alias.
+at::Tensor alias_of(const at::Tensor& tensor);
+
 // The tensor with memory of its own where it had none: LibTorch has zeros without any.
 at::Tensor with_memory(const at::Tensor& tensor);
 
-// The result of describe(), updated from the tensor. Sizes and strides point into the tensor.
-const grapnel_tensor_info* describe(grapnel_tensor& handle);
+// What the tensor is. Sizes, strides and data point into it.
+void describe(const at::Tensor& tensor, grapnel_tensor_info& info);
 
 }  // namespace grapnel::bridge

@@ -32,7 +32,7 @@ std::int32_t GRAPNEL_CALL name(const grapnel_host* host, const grapnel_batch* ba
     check_output(result);
     const Batch& from = checked_batch(self, batch);
     if (index >= from.size()) return GRAPNEL_NOT_FOUND;
-    *result = self.keep_text(from.name(index));
+    *result = self.lend_text(from.name(index));
     return GRAPNEL_OK;
   });
 }
@@ -44,6 +44,20 @@ std::int32_t GRAPNEL_CALL get(const grapnel_host* host, const grapnel_batch* bat
     const Batch& from = checked_batch(self, batch);
     if (index >= from.size() || !from[index].defined()) return GRAPNEL_NOT_FOUND;
     *owned = self.tensors.own(detached_copy(from[index]).tensor);
+    return GRAPNEL_OK;
+  });
+}
+
+std::int32_t GRAPNEL_CALL describe_tensor(const grapnel_host* host, const grapnel_batch* batch,
+                                          std::uint64_t index,
+                                          const grapnel_tensor_info** info) noexcept {
+  return service<NoTensors>(host, "batch.describe", [&](InstanceHost& self) {
+    check_output(info);
+    const Batch& from = checked_batch(self, batch);
+    if (index >= from.size() || !from[index].defined()) return GRAPNEL_NOT_FOUND;
+    describe(from[index], self.batch_info);
+    self.batch_info.data = nullptr;  // which may be the data set's
+    *info = &self.batch_info;
     return GRAPNEL_OK;
   });
 }
@@ -80,7 +94,7 @@ std::int32_t GRAPNEL_CALL sample_indices(const grapnel_host* host, const grapnel
 
 }  // namespace
 
-const grapnel_batches kBatches = {sizeof(grapnel_batches), 0, &count, &name, &get, &replace,
-                                  &sample_indices};
+const grapnel_batches kBatches = {
+    sizeof(grapnel_batches), 0, &count, &name, &get, &replace, &sample_indices, &describe_tensor};
 
 }  // namespace grapnel::bridge

@@ -74,8 +74,7 @@ std::int32_t GRAPNEL_CALL grad(const grapnel_host* host, std::uint64_t index,
     }
     const at::Tensor gradient = entries->parameters[index].handle->tensor.grad();
     if (!gradient.defined()) return GRAPNEL_NOT_FOUND;
-    // The elements are the model's, but whatever an operator does to the tensor itself stays here.
-    *owned = self.tensors.own(gradient.detach());
+    *owned = self.tensors.own(alias_of(gradient));
     return GRAPNEL_OK;
   });
 }

@@ -125,7 +125,7 @@ class Conversion {
           "other weights or freeze it (ext/module.h), or work on a clone",
           op_.name, quote(name_of_entry(*entries, tensor))));
     }
-    return tensor.detach();
+    return alias_of(tensor);
   }
 
   // One of LibTorch's enumerations, of which it doesn't check the number.

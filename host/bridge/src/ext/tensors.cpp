@@ -21,7 +21,9 @@ std::int32_t GRAPNEL_CALL describe_handle(const grapnel_host* host, const grapne
                                           const grapnel_tensor_info** info) noexcept {
   return service<NoTensors>(host, "tensors.describe", [&](InstanceHost& self) {
     check_output(info);
-    *info = describe(checked_tensor(self, tensor));
+    grapnel_tensor& handle = checked_tensor(self, tensor);
+    describe(handle.tensor, handle.info);
+    *info = &handle.info;
     return GRAPNEL_OK;
   });
 }

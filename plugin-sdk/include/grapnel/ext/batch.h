@@ -4,6 +4,7 @@
 #define GRAPNEL_EXT_BATCH_H_
 
 #include "../abi.h"
+#include "tensors.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,6 +31,13 @@ typedef struct grapnel_batches {
   /* The samples' places in the data set; count 0 when unknown. Valid until the hook returns. */
   int32_t(GRAPNEL_CALL* sample_indices)(const grapnel_host* host, const grapnel_batch* batch,
                                         const int64_t** indices, uint64_t* count);
+#if GRAPNEL_ABI_TARGET >= 5
+  /* What a tensor is, without its elements: data is NULL, and get, which may copy, isn't needed. The
+   * struct is valid until the next describe of a batch or the end of the hook. GRAPNEL_NOT_FOUND where
+   * get has no tensor. */
+  int32_t(GRAPNEL_CALL* describe)(const grapnel_host* host, const grapnel_batch* batch,
+                                  uint64_t index, const grapnel_tensor_info** info);
+#endif
 } grapnel_batches;
 
 #ifdef __cplusplus

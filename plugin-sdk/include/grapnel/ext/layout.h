@@ -41,7 +41,12 @@ GRAPNEL_LAYOUT(grapnel_aten, describe, 24);
 GRAPNEL_LAYOUT(grapnel_aten, call_named, 32);
 
 /* batch.h */
+#if GRAPNEL_ABI_TARGET >= 5
+GRAPNEL_SIZE(grapnel_batches, 56);
+GRAPNEL_LAYOUT(grapnel_batches, describe, 48);
+#else
 GRAPNEL_SIZE(grapnel_batches, 48);
+#endif
 GRAPNEL_LAYOUT(grapnel_batches, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_batches, count, 8);
 GRAPNEL_LAYOUT(grapnel_batches, name, 16);

@@ -13,6 +13,21 @@
 namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
+#if GRAPNEL_ABI_TARGET >= 5
+namespace detail {
+template <>
+struct Appended<&grapnel_batches::describe> {
+  static constexpr int minor = 5;
+};
+}  // namespace detail
+
+/// What a tensor is, without its elements.
+struct TensorShape {
+  Dtype dtype;
+  std::vector<std::int64_t> sizes;
+};
+#endif
+
 /// Valid until the hook returns.
 class Batch {
  public:
@@ -36,6 +51,15 @@ class Batch {
     detail::check(context_->call<&grapnel_batches::get>(batch_, i, &owned), "a tensor of a batch");
     return Tensor::adopt(*context_, owned);
   }
+#if GRAPNEL_ABI_TARGET >= 5
+  /// What tensor i is, at no cost of a copy; i < size(), else Error.
+  TensorShape shape(std::size_t i) const {
+    const grapnel_tensor_info* info = nullptr;
+    detail::check(context_->call<&grapnel_batches::describe>(batch_, i, &info),
+                  "the shape of a tensor of a batch");
+    return {static_cast<Dtype>(info->dtype), {info->sizes, info->sizes + info->ndim}};
+  }
+#endif
   /// The step sees the new tensor, the data set does not change. Only in ..._batch_start hooks.
   void replace(std::size_t i, const Tensor& tensor) {
     tensor.context();
