@@ -93,17 +93,15 @@ class NanGuard final : public Callback {
     TensorList elsewhere;  // on other devices
     std::vector<std::size_t> indices;
     const ParameterRange parameters = event.parameters();
-    for (const Parameter& parameter : parameters) {
-      Tensor values = parameter.grad();
-      if (!values.defined()) continue;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      Tensor values = parameters.grad(i);
+      if (!values.defined() || values.all_finite_in_memory().value_or(false)) continue;
       if (!values.is_strided()) values = values.stored_values();
       if (values.is_cpu()) {
-        if (!values.all_finite()) {
-          troubles.push_back({parameter.index(), values.norm(kLargest).item()});
-        }
+        if (!values.all_finite()) troubles.push_back({i, values.norm(kLargest).item()});
       } else if (values.numel() > 0) {
         elsewhere.push_back(std::move(values));
-        indices.push_back(parameter.index());
+        indices.push_back(i);
       }
     }
     if (!elsewhere.empty()) {

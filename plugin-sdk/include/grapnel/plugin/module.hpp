@@ -36,14 +36,15 @@ class Parameter {
     return entry_->mask == nullptr ? Tensor() : Tensor::retain(*context_, entry_->mask);
   }
   /// Undefined while there is none. Only for parameters.
-  Tensor grad() const {
-    grapnel_tensor* owned = nullptr;
-    const auto status = context_->call<&grapnel_module::grad>(index_, &owned);
-    if (!detail::check_found(status, "the gradient of a parameter")) return {};
-    return Tensor::adopt(*context_, owned);
-  }
+  Tensor grad() const { return grad_of(*context_, index_); }
 
   // For the wrapper.
+  static Tensor grad_of(detail::Context& context, std::size_t index) {
+    grapnel_tensor* owned = nullptr;
+    const auto status = context.call<&grapnel_module::grad>(index, &owned);
+    if (!detail::check_found(status, "the gradient of a parameter")) return {};
+    return Tensor::adopt(context, owned);
+  }
   grapnel_tensor* live_handle() const noexcept { return entry_->tensor; }
   detail::Context& context() const noexcept { return *context_; }
 
@@ -105,6 +106,9 @@ class ParameterRange {
                   "entry " + std::to_string(i) + " of the model");
     return Parameter(*context_, *entry, i);
   }
+  /// The gradient of parameter i, i < size(), else Error; undefined while there is none. Without
+  /// the rest of the parameter, for those who look at every gradient of every step.
+  Tensor grad(std::size_t i) const { return Parameter::grad_of(*context_, i); }
   /// All of them; see live_tensors.
   TensorList tensors() const { return live_tensors({begin(), end()}); }
 

@@ -79,6 +79,9 @@ class Tensor {
   std::vector<double> to_vector() const;          ///< all elements, row-major
   std::vector<std::int64_t> to_integers() const;  ///< all elements, row-major, as i64
   bool all_finite() const;  ///< no element is NaN or infinite; cheap on the CPU
+  /// The same where reading its memory tells, in one call of the host; empty on another device, for
+  /// a sparse tensor, and the like.
+  std::optional<bool> all_finite_in_memory() const;
   /// All elements, row-major, in their own dtype. bytes: numel() times the size of an element, else
   /// Error.
   void read(void* data, std::size_t bytes) const;

@@ -107,8 +107,12 @@ inline void Tensor::read(void* data, std::size_t bytes) const {
   detail::check(context().call<&grapnel_tensors::read>(handle_, data, bytes), "reading a tensor");
 }
 
+inline std::optional<bool> Tensor::all_finite_in_memory() const {
+  return detail::elements_are_finite(info());
+}
+
 inline bool Tensor::all_finite() const {
-  if (const std::optional<bool> known = detail::elements_are_finite(info())) return *known;
+  if (const std::optional<bool> known = all_finite_in_memory()) return *known;
   return call("aten::isfinite", "").call("aten::all", "").item() != 0;
 }
 
