@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include <grapnel/plugin/lerp.hpp>
 #include <grapnel/plugin/tensor.hpp>
 
 namespace grapnel::plugin {
@@ -22,9 +23,10 @@ inline bool are_paired(const TensorList& target, const TensorList& other) {
 
 }  // namespace detail
 
-/// target[i] += weight * (end[i] - target[i]). Lists of equal length, else Error.
+/// target[i] += weight * (end[i] - target[i]). Lists of equal length, else Error. On the CPU small
+/// tensors are updated in their memory, where the last bit may differ from that of LibTorch's operator.
 inline void foreach_lerp_(const TensorList& target, const TensorList& end, double weight) {
-  if (!detail::are_paired(target, end)) return;
+  if (!detail::are_paired(target, end) || detail::lerp_in_memory(target, end, weight)) return;
   detail::call<void>(target.context(), "aten::_foreach_lerp_", "Scalar", target, end, weight);
 }
 
