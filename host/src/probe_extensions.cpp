@@ -130,6 +130,14 @@ std::int32_t GRAPNEL_CALL plugin_info(const grapnel_host* host, const grapnel_pl
   return GRAPNEL_OK;
 }
 
+// ---- distributed: this process alone.
+
+std::int32_t GRAPNEL_CALL process_info(const grapnel_host*, const grapnel_process_info** info) {
+  static constexpr grapnel_process_info only = {sizeof(grapnel_process_info), 0, 0, 1, 0};
+  *info = &only;
+  return GRAPNEL_OK;
+}
+
 // ---- aten: plugins look their operators up early and call them later.
 
 std::int32_t GRAPNEL_CALL find_operator(const grapnel_host*, grapnel_string, grapnel_string,
@@ -141,7 +149,10 @@ std::int32_t GRAPNEL_CALL find_operator(const grapnel_host*, grapnel_string, gra
 
 struct Tables {
   grapnel_aten aten{};
+  grapnel_autograd autograd{};
   grapnel_batches batch{};
+  grapnel_device device{};
+  grapnel_distributed distributed{};
   grapnel_log log{};
   grapnel_metrics metrics{};
   grapnel_module module{};
@@ -150,7 +161,10 @@ struct Tables {
   grapnel_params params{};
   grapnel_plugin_services plugin{};
   grapnel_request request{};
+  grapnel_schedule schedule{};
   grapnel_tensors tensors{};
+  grapnel_thread thread{};
+  grapnel_timing timing{};
   grapnel_trainer trainer{};
   grapnel_event_support event{sizeof(grapnel_event_support), 0};
   grapnel_state_support state{sizeof(grapnel_state_support), 0};
@@ -159,9 +173,17 @@ struct Tables {
     aten.struct_size = sizeof aten;
     aten.find = &find_operator;
     refuse_all(aten.call, aten.describe, aten.call_named);
+    autograd.struct_size = sizeof autograd;
+    refuse_all(autograd.begin_recording, autograd.end_recording, autograd.step_loss,
+               autograd.add_term);
     batch.struct_size = sizeof batch;
     refuse_all(batch.count, batch.name, batch.get, batch.replace, batch.sample_indices,
                batch.describe);
+    device.struct_size = sizeof device;
+    refuse_all(device.info, device.memory, device.utilization, device.process_memory);
+    distributed.struct_size = sizeof distributed;
+    distributed.info = &process_info;
+    refuse_all(distributed.barrier, distributed.all_reduce, distributed.broadcast);
     log = {sizeof log, 0, &write_log, &write_log_once};
     metrics.struct_size = sizeof metrics;
     refuse_all(metrics.log_f64, metrics.log_tensor, metrics.get, metrics.count, metrics.name);
@@ -190,9 +212,15 @@ struct Tables {
     refuse_all(plugin.data_directory);  // a probe leaves nothing behind
     request.struct_size = sizeof request;
     refuse_all(request.request);
+    schedule.struct_size = sizeof schedule;
+    refuse_all(schedule.set_factor, schedule.get_factor, schedule.rate);
     tensors.struct_size = sizeof tensors;
     refuse_all(tensors.describe, tensors.retain, tensors.release, tensors.to_f64, tensors.read,
                tensors.begin_write, tensors.end_write, tensors.from_data);
+    thread.struct_size = sizeof thread;
+    refuse_all(thread.post);
+    timing.struct_size = sizeof timing;
+    refuse_all(timing.phase, timing.total, timing.count, timing.samples_per_second);
     trainer = {sizeof trainer, 0, &trainer_state};
   }
 };
@@ -205,13 +233,26 @@ const void* probe_extension(std::string_view id) noexcept {
     std::string_view id;
     const void* table;
   } extensions[] = {
-      {GRAPNEL_EXT_ATEN, &tables.aten},       {GRAPNEL_EXT_BATCH, &tables.batch},
-      {GRAPNEL_EXT_LOG, &tables.log},         {GRAPNEL_EXT_METRICS, &tables.metrics},
-      {GRAPNEL_EXT_MODULE, &tables.module},   {GRAPNEL_EXT_OPTIMIZERS, &tables.optimizers},
-      {GRAPNEL_EXT_OUTPUTS, &tables.outputs}, {GRAPNEL_EXT_PARAMS, &tables.params},
-      {GRAPNEL_EXT_REQUEST, &tables.request}, {GRAPNEL_EXT_TENSORS, &tables.tensors},
-      {GRAPNEL_EXT_TRAINER, &tables.trainer}, {GRAPNEL_EXT_EVENT, &tables.event},
-      {GRAPNEL_EXT_STATE, &tables.state},     {GRAPNEL_EXT_PLUGIN, &tables.plugin},
+      {GRAPNEL_EXT_ATEN, &tables.aten},
+      {GRAPNEL_EXT_BATCH, &tables.batch},
+      {GRAPNEL_EXT_LOG, &tables.log},
+      {GRAPNEL_EXT_METRICS, &tables.metrics},
+      {GRAPNEL_EXT_MODULE, &tables.module},
+      {GRAPNEL_EXT_OPTIMIZERS, &tables.optimizers},
+      {GRAPNEL_EXT_OUTPUTS, &tables.outputs},
+      {GRAPNEL_EXT_PARAMS, &tables.params},
+      {GRAPNEL_EXT_REQUEST, &tables.request},
+      {GRAPNEL_EXT_TENSORS, &tables.tensors},
+      {GRAPNEL_EXT_TRAINER, &tables.trainer},
+      {GRAPNEL_EXT_EVENT, &tables.event},
+      {GRAPNEL_EXT_STATE, &tables.state},
+      {GRAPNEL_EXT_PLUGIN, &tables.plugin},
+      {GRAPNEL_EXT_AUTOGRAD, &tables.autograd},
+      {GRAPNEL_EXT_DEVICE, &tables.device},
+      {GRAPNEL_EXT_DISTRIBUTED, &tables.distributed},
+      {GRAPNEL_EXT_SCHEDULE, &tables.schedule},
+      {GRAPNEL_EXT_THREAD, &tables.thread},
+      {GRAPNEL_EXT_TIMING, &tables.timing},
   };
   for (const auto& extension : extensions) {
     if (extension.id == id) return extension.table;

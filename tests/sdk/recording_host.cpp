@@ -144,6 +144,7 @@ RunningCallback::RunningCallback(RecordingHost& host, const grapnel_plugin& plug
     return std::runtime_error(std::string(where) + ": " +
                               (host.failures.empty() ? "no reason given" : host.failures.back()));
   };
+  host.takes_posted = true;
   const grapnel_factory* factory = nullptr;
   for (std::uint64_t i = 0; i < plugin.factory_count; ++i) {
     if (text(plugin.factories[i]->callback) == callback) factory = plugin.factories[i];
@@ -157,6 +158,13 @@ RunningCallback::RunningCallback(RecordingHost& host, const grapnel_plugin& plug
 }
 
 RunningCallback::~RunningCallback() {
+  {
+    const std::lock_guard lock(host_->posted_mutex);
+    host_->takes_posted = false;
+  }
+  while (const auto posted = next_posted()) {
+    if (posted->drop != nullptr) posted->drop(instance_, posted->data);
+  }
   instance_->destroy(instance_);
 }
 
@@ -181,7 +189,18 @@ bool RunningCallback::is_optional(std::uint32_t hook) const {
 std::int32_t RunningCallback::call(std::uint32_t hook, const grapnel_Event* event) {
   const grapnel_hook_entry* wanted = entry(hook);
   host_->trainer.run_directory = to_abi(host_->run_directory);  // up to date in each hook
+  while (const auto posted = next_posted()) {
+    if (const std::int32_t status = posted->run(instance_, posted->data)) return status;
+  }
   return wanted == nullptr ? GRAPNEL_OK : wanted->call(instance_, event);
+}
+
+std::optional<RecordingHost::Posted> RunningCallback::next_posted() {
+  const std::lock_guard lock(host_->posted_mutex);
+  if (host_->posted.empty()) return std::nullopt;
+  const RecordingHost::Posted first = host_->posted.front();
+  host_->posted.pop_front();
+  return first;
 }
 
 std::int32_t RunningCallback::train_batch_end(FakeOutputs outputs, std::int64_t batch_idx) {

@@ -10,6 +10,7 @@
 //   CHECK(host.requests.empty());
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -17,10 +18,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -130,6 +133,23 @@ class RecordingHost {
   std::vector<FakeOptimizer> optimizers;
   bool gradients_unscaled = true;
   std::string run_directory = "/run";
+  std::optional<double> step_loss;  // in on_before_backward; else empty
+  struct Device {
+    std::int32_t type = GRAPNEL_DEVICE_CPU;
+    std::string name;
+    std::optional<std::pair<std::uint64_t, std::uint64_t>> memory;  // used, total
+    std::optional<double> utilization;
+    std::optional<std::uint64_t> process_memory;
+  };
+  Device device;
+  struct Times {
+    std::array<double, GRAPNEL_PHASE_VALIDATION + 1> phases{};
+    double total = 0;
+    double in_hooks = 0;
+    std::int64_t batches = 0;
+    std::int64_t samples = 0;
+  };
+  std::optional<Times> times;  // empty: outside of a fit
 
   // ---- Done by the plugin
   std::vector<std::string> failures;  // texts given with fail
@@ -138,7 +158,10 @@ class RecordingHost {
   std::vector<Metric> metrics;
   std::vector<std::string> calls;  // operators, in order
   bool pending = false;            // a service failed and its failure was not passed on yet
-  std::string lease_reason;        // of the last lease that lasts; empty: none does
+  std::map<std::pair<std::int64_t, std::int64_t>, double> rate_factors;  // by optimizer, group
+  std::vector<std::pair<std::string, double>> loss_terms;
+  bool is_recording = false;  // gradients
+  std::string lease_reason;   // of the last lease that lasts; empty: none does
 
   /// Handles that plugins hold: 0 when none leaked.
   std::int64_t live_handles = 0;
@@ -157,6 +180,16 @@ class RecordingHost {
   };
   void begin_lease(WeightLease& lease);
   void end_lease(WeightLease& lease);
+
+  // What threads of the plugin posted; it runs before the next hook.
+  struct Posted {
+    grapnel_posted run;
+    grapnel_posted drop;
+    void* data;
+  };
+  std::mutex posted_mutex;
+  std::deque<Posted> posted;
+  bool takes_posted = true;  // until destroy
 
   // For the services: what they handed out, and the model's own values of tensors that are leased.
   std::set<std::string> once_keys;
@@ -222,6 +255,7 @@ class RunningCallback {
 
  private:
   const grapnel_hook_entry* entry(std::uint32_t hook) const;
+  std::optional<RecordingHost::Posted> next_posted();
 
   RecordingHost* host_;
   grapnel_instance* instance_ = nullptr;

@@ -280,7 +280,7 @@ const void* model_table(std::string_view id) {
   if (id == GRAPNEL_EXT_OPTIMIZERS) return &optimizers_table;
   if (id == GRAPNEL_EXT_BATCH) return &batches_table;
   if (id == GRAPNEL_EXT_OUTPUTS) return &outputs_table;
-  return nullptr;
+  return run_table(id);
 }
 
 }  // namespace grapnel::test

@@ -138,6 +138,14 @@ class GRAPNEL_CORE_API Callback {
     return false;
   }
 
+  // What this callback multiplies the learning rate of an optimizer's group by, at every step while
+  // it is not disabled: finite and at least 0. The factors of all callbacks are multiplied, on top of
+  // what schedulers make of the rate, and no scheduler sees them. Asked for after
+  // on_before_optimizer_step, and by Trainer::learning_rate.
+  virtual double learning_rate_factor(size_t /*optimizer_idx*/, size_t /*group*/) const {
+    return 1.0;
+  }
+
   // Draws progress bars, so that a tuner may draw one too.
   virtual bool shows_progress() const {
     return false;

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "grapnel/batch.h"
+#include "grapnel/loss_terms.h"
 #include "grapnel/run_state.h"
 
 namespace grapnel {
@@ -67,6 +68,9 @@ struct OptimizerEvent : Event {
 struct BackwardEvent : Event {
   // Divided by accumulate_grad_batches; under precision 16-mixed times the scale.
   const at::Tensor& loss;
+  // Adds terms to the loss; nullptr in a loop of the user's own (Fabric), whose backward pass is not
+  // the library's.
+  LossTerms* terms = nullptr;
 };
 
 struct ExceptionEvent : Event {

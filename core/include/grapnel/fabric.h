@@ -186,6 +186,8 @@ class GRAPNEL_CORE_API Fabric {
   auto optimizers_from(size_t first, std::index_sequence<I...>) {
     return std::make_tuple(optimizer(first + I)...);
   }
+  // One step of an optimizer, with the factors of callbacks on its learning rates.
+  ClosureResult update(Optimizer& optimizer, size_t index, const Closure& closure);
   void stepped(size_t index);
 
   std::unique_ptr<Impl> impl_;

@@ -49,6 +49,7 @@
 #include "grapnel/logger.h"
 #include "grapnel/metric_dict.h"
 #include "grapnel/module.h"
+#include "grapnel/phase_times.h"
 #include "grapnel/request.h"
 #include "grapnel/run_state.h"
 #include "grapnel/trainer_options.h"
@@ -191,6 +192,10 @@ class GRAPNEL_CORE_API Trainer {
   DataModule* data_module() const;
   const std::vector<std::shared_ptr<Optimizer>>& optimizers() const;
   const std::vector<SchedulerConfig>& schedulers() const;
+  // What the optimizer's next step has as the learning rate of a group: its option "lr" times the
+  // factors of callbacks (Callback::learning_rate_factor). Throws ConfigError when there is no such
+  // group.
+  double learning_rate(size_t optimizer_idx, size_t group) const;
   const std::vector<std::shared_ptr<Logger>>& loggers() const;
   const Clock& clock() const;
   std::filesystem::path default_root_dir() const;  // absolute
@@ -202,6 +207,10 @@ class GRAPNEL_CORE_API Trainer {
   const GradScaler* grad_scaler() const;
   // What the running or last run spent its time on.
   Profile profile() const;
+  // Measures the phases of the running fit, from now on; in every fit anew, where it is wanted.
+  void measure_phases();
+  // Of the running or last fit; nothing when nobody measured it.
+  std::optional<PhaseTimes> phase_times() const;
 
   // ---- Changes during a run, by callbacks that own such a decision
   void set_accumulate_grad_batches(int64_t n);

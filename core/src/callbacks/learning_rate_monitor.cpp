@@ -226,10 +226,17 @@ void LearningRateMonitor::log_values(Trainer& trainer, Interval now) {
   Logger::Metrics metrics;
   for (const Source& source : all) {
     if (!options_.logging_interval && source.interval && *source.interval != now) continue;
+    const auto& optimizers = trainer.optimizers();
+    const auto place = std::find_if(optimizers.begin(), optimizers.end(), [&](const auto& each) {
+      return each.get() == source.optimizer;
+    });
     for (size_t i = 0; i < source.names.size(); ++i) {
       const ParamGroup& group = source.optimizer->groups()[i];
       const std::string& name = source.names[i];
-      const double lr = option(group, "lr");
+      // With the factors of callbacks: what the next step uses.
+      const double lr = place == optimizers.end()
+                            ? option(group, "lr")
+                            : trainer.learning_rate(place - optimizers.begin(), i);
       std::vector<double>& history = value_of(lrs_, name);
       if (static_cast<int64_t>(history.size()) >= options_.max_history) {
         // Half of it at once, so that a long run doesn't move all of it at every step.

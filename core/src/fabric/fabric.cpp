@@ -13,6 +13,7 @@
 #include "grapnel/callbacks/checkpoint.h"
 #include "metrics/log_rules.h"
 #include "optim/clip_gradients.h"
+#include "run/learning_rates.h"
 #include "run/run.h"
 #include "values/rng.h"
 
@@ -330,6 +331,20 @@ void Fabric::log_dict(const std::vector<std::pair<std::string, LogValue>>& value
     metrics.emplace_back(name, metric_scalar(name, value).number());
   }
   impl_->send(metrics, step.value_or(impl_->next_log_step));
+}
+
+ClosureResult Fabric::update(Optimizer& optimizer, size_t index, const Closure& closure) {
+  FactoredRates rates(impl_->run, optimizer, index);
+  if (!closure) {
+    rates.apply();
+    return optimizer.step();
+  }
+  return optimizer.step([&] {
+    rates.put_back();
+    ClosureResult result = closure();
+    rates.apply();
+    return result;
+  });
 }
 
 void Fabric::stepped(size_t index) {

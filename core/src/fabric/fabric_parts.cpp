@@ -6,7 +6,7 @@
 namespace grapnel {
 
 ClosureResult FabricOptimizer::step(const Closure& closure) {
-  ClosureResult result = optimizer_->step(closure);
+  ClosureResult result = fabric_->update(*optimizer_, index_, closure);
   fabric_->stepped(index_);
   return result;
 }

@@ -156,7 +156,6 @@ void TorchOptimizer::write_options() {
 }
 
 ClosureResult TorchOptimizer::step(const Closure& closure) {
-  write_options();
   const bool is_lbfgs = dynamic_cast<optim::LBFGS*>(optimizer_.get()) != nullptr;
   if (is_lbfgs && !closure) {
     throw ConfigError({}, "LBFGS evaluates the loss several times in a step and needs a closure");
@@ -166,6 +165,7 @@ ClosureResult TorchOptimizer::step(const Closure& closure) {
     const c10::AutoGradMode with_grad(true);
     result = closure();
   }
+  write_options();
   if (result.skip_update || (is_lbfgs && !result.loss.defined())) return result;
   if (!is_lbfgs) {
     optimizer_->step();

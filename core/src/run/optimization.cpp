@@ -8,6 +8,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "run/learning_rates.h"
 #include "run/loops.h"
 #include "run/run.h"
 
@@ -44,9 +45,13 @@ class TrainingClosure {
       refuse_repetition(optimizer_, run_.state.accumulate_grad_batches);
     }
     at::AutoGradMode grad(true);
-    output_ = run_.in_step("training_step",
-                           [&] { return run_.module->training_step(batch_, batch_idx_); });
-    at::Tensor loss = output_.loss;
+    {
+      const PhaseClock::Span span(run_.phases, Phase::forward);
+      output_ = run_.in_step("training_step",
+                             [&] { return run_.module->training_step(batch_, batch_idx_); });
+    }
+    const at::Tensor step_loss = output_.loss;
+    at::Tensor loss = step_loss;
     const int64_t accumulate = run_.state.accumulate_grad_batches;
     if (loss.defined() && accumulate != 1) loss = loss / accumulate;
     if (loss.defined()) {
@@ -62,7 +67,7 @@ class TrainingClosure {
     }
     if (loss.defined()) {
       run_.loops->fit.set_gradients_of_batch(true);
-      backward_with_hooks(run_, loss);
+      backward_with_hooks(run_, loss, step_loss, accumulate);
     }
   }
 
@@ -120,7 +125,10 @@ template <class BatchClosure>
 void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, BatchClosure& closure) {
   run.state.optimizer_step.ready();
   ScaledStep scaled(run, optimizer);
+  const PhaseClock::Span span(run.phases, Phase::optimizer);
+  FactoredRates rates(run, optimizer, 0);
   const Closure wrapped = [&]() -> ClosureResult {
+    rates.put_back();
     closure();
     scaled.unscale(has_gradients(closure));
     OptimizerEvent event{run.event(), optimizer, 0};
@@ -131,11 +139,13 @@ void step_with_hooks(Run& run, int64_t batch_idx, Optimizer& optimizer, BatchClo
                                               run.options.gradient_clip_algorithm);
     });
     run.checkpointing.let_go();
+    rates.apply();
     return {loss_of(closure), scaled.must_skip() || skipped};
   };
   run.in_module("optimizer_step", [&] {
     run.module->optimizer_step(run.current_epoch(), batch_idx, optimizer, wrapped);
   });
+  rates.put_back();
   scaled.finish();
   run.state.optimizer_step.completed();
   run.state.window_start = -1;
@@ -191,11 +201,23 @@ void ScaledStep::finish() {
   if (scaler_ != nullptr && has_gradients_) scaler_->update();
 }
 
-void backward_with_hooks(Run& run, const at::Tensor& unscaled) {
-  const at::Tensor loss = run.scaler != nullptr ? run.scaler->scale(unscaled) : unscaled;
-  BackwardEvent before{run.event(), loss};
+void backward_with_hooks(Run& run, const at::Tensor& unscaled, const at::Tensor& step_loss,
+                         int64_t divisor) {
+  const auto scaled = [&](const at::Tensor& value) {
+    return run.scaler != nullptr ? run.scaler->scale(value) : value;
+  };
+  at::Tensor loss = scaled(unscaled);
+  LossTerms terms(step_loss);
+  BackwardEvent before{run.event(), loss, &terms};
   run.hooks.on_before_backward(before);
-  run.in_module("backward", [&] { run.module->backward(loss); });
+  if (terms.sum().defined()) {
+    const at::AutoGradMode grad(true);
+    loss = scaled(unscaled + (divisor == 1 ? terms.sum() : terms.sum() / divisor));
+  }
+  {
+    const PhaseClock::Span span(run.phases, Phase::backward);
+    run.in_module("backward", [&] { run.module->backward(loss); });
+  }
   Event after = run.event();
   run.hooks.on_after_backward(after);
 }
@@ -226,6 +248,7 @@ void step_without_batch(Run& run, int64_t batch_idx) {
 StepOutput optimize_manually(Run& run, Batch& batch, int64_t batch_idx) {
   at::AutoGradMode grad(true);
   run.hooks.position.step = run.global_step() + 1;
+  const PhaseClock::Span span(run.phases, Phase::forward);
   StepOutput output =
       run.in_step("training_step", [&] { return run.module->training_step(batch, batch_idx); });
   if (output.loss.defined()) output.loss = output.loss.detach();

@@ -50,7 +50,9 @@ class ScaledStep {
   bool has_gradients_ = false;
 };
 
-// backward with its hooks; for both kinds. Under 16-mixed the loss is scaled first.
-void backward_with_hooks(Run& run, const at::Tensor& loss);
+// backward with its hooks; for both kinds. Under 16-mixed the loss is scaled first. step_loss: the
+// module's own; loss and terms that callbacks add are to be divided by the divisor, and loss is.
+void backward_with_hooks(Run& run, const at::Tensor& loss, const at::Tensor& step_loss,
+                         int64_t divisor);
 
 }  // namespace grapnel

@@ -186,6 +186,7 @@ void Run::prepare(RunKind kind, const ModuleRef& ref, Data given) {
     scaler = std::make_unique<GradScaler>(device);
   }
   profile.start();
+  phases.reset();
   if (fitting()) decide_length();
 }
 
@@ -325,6 +326,7 @@ void Run::fail(const std::exception_ptr& exception) {
 void Run::end(Outcome outcome, const std::string& reason) {
   RunEnd event{this->event(), outcome, reason};
   hooks.on_run_end(event);
+  phases.stop();
   profile.finish(trainer);
   checkpointing.forget_file();
   const bool in_order = outcome == Outcome::finished || outcome == Outcome::stopped;

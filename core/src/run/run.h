@@ -21,6 +21,7 @@
 #include "run/checkpointing.h"
 #include "run/effective_options.h"
 #include "run/monitor_check.h"
+#include "run/phase_clock.h"
 #include "run/profile_report.h"
 #include "run/requests.h"
 #include "run/run_metrics.h"
@@ -54,6 +55,7 @@ class Run {
   std::vector<CallbackHandle> callbacks;  // in the order of their hooks
   Dispatcher hooks;
   ProfileReport profile;
+  PhaseClock phases{*clock};
   Requests requests;
   LoggerSet loggers;
   RunMetrics metrics;

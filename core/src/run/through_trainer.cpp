@@ -4,6 +4,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/trainer.h"
+#include "run/learning_rates.h"
 #include "run/optimization.h"
 #include "run/run.h"
 
@@ -49,7 +50,7 @@ void Module::manual_backward(const at::Tensor& loss) {
                       "manual_backward was called under automatic optimization; set "
                       "automatic_optimization = false in the module");
   }
-  backward_with_hooks(Run::of(trainer()), loss);
+  backward_with_hooks(Run::of(trainer()), loss, loss, /*divisor=*/1);
 }
 
 void Module::toggle_optimizer(const ManualOptimizer& optimizer) {
@@ -84,7 +85,10 @@ void ManualOptimizer::step(const Closure& closure) {
   Optimizer& optimizer = this->optimizer();
   run.state.manual_step.ready();
   ScaledStep scaled(run, optimizer);
+  const PhaseClock::Span span(run.phases, Phase::optimizer);
+  FactoredRates rates(run, optimizer, index_);
   optimizer.step([&]() -> ClosureResult {
+    rates.put_back();
     ClosureResult result = closure ? closure() : ClosureResult{};
     scaled.unscale(/*has_gradients=*/true);
     OptimizerEvent event{run.event(), optimizer, static_cast<int64_t>(index_)};
@@ -92,8 +96,10 @@ void ManualOptimizer::step(const Closure& closure) {
     const bool skipped = run.requests.take(RequestKind::skip_step);
     run.checkpointing.let_go();
     result.skip_update = result.skip_update || skipped || scaled.must_skip();
+    rates.apply();
     return result;
   });
+  rates.put_back();
   scaled.finish();
   run.state.manual_step.completed();
   OptimizerEvent event{run.event(), optimizer, static_cast<int64_t>(index_)};

@@ -5,6 +5,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/version.h"
+#include "run/learning_rates.h"
 #include "run/loops.h"
 #include "run/run.h"
 #include "run/standard_callbacks.h"
@@ -298,6 +299,27 @@ const GradScaler* Trainer::grad_scaler() const {
 }
 Profile Trainer::profile() const {
   return run_->profile.profile();
+}
+
+void Trainer::measure_phases() {
+  if (run_->executing && run_->fitting()) run_->phases.measure();
+}
+
+std::optional<PhaseTimes> Trainer::phase_times() const {
+  std::optional<PhaseTimes> times = run_->phases.times();
+  if (!times) return times;
+  for (const ProfileRow& row : profile().rows) {
+    if (row.who != "module" && row.who != "data") times->hook_seconds += row.own_seconds;
+  }
+  return times;
+}
+
+double Trainer::learning_rate(size_t optimizer_idx, size_t group) const {
+  const auto& all = optimizers();
+  if (optimizer_idx >= all.size() || group >= all[optimizer_idx]->groups().size()) {
+    throw ConfigError::of("", "there is no group {} of an optimizer {}", group, optimizer_idx);
+  }
+  return grapnel::learning_rate(*run_, *all[optimizer_idx], optimizer_idx, group);
 }
 
 void Trainer::set_accumulate_grad_batches(int64_t n) {

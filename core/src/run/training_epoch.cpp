@@ -133,6 +133,7 @@ void FitLoop::train_next_batch(EpochMetrics& metrics) {
   mark_beginning(FitPhase::in_batch);
   std::optional<Fetcher::Item> item = [&] {
     const ProfilerSpan span(run_.profile.profiler(), "data", "next train batch");
+    const PhaseClock::Span phase(run_.phases, Phase::data_wait);
     return fetcher_.next();
   }();
   if (!item.has_value()) {
@@ -143,7 +144,10 @@ void FitLoop::train_next_batch(EpochMetrics& metrics) {
   note_size(*item);
   const int64_t batch_idx = state.batch.current.ready;
   Batch batch = std::move(item->batch);
-  if (!batch.empty()) batch = run_.transfer(std::move(batch), 0);
+  if (!batch.empty()) {
+    const PhaseClock::Span phase(run_.phases, Phase::transfer);
+    batch = run_.transfer(std::move(batch), 0);
+  }
   state.is_last_batch = item->is_last;
   state.batch.ready();
   point_.before_stop = false;
@@ -153,6 +157,7 @@ void FitLoop::train_next_batch(EpochMetrics& metrics) {
     finish_step();
     finish_batch(batch, batch_idx);
   });
+  if (!batch.empty()) run_.phases.count_batch(batch.batch_size());
   close_batch(metrics);
 }
 
@@ -362,6 +367,7 @@ bool FitLoop::take_evaluation() {
 }
 
 void FitLoop::validate() {
+  const PhaseClock::Span phase(run_.phases, Phase::validation);
   RunState& state = run_.state;
   mark_beginning(FitPhase::validation);
   run_.metrics.flush();

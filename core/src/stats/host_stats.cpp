@@ -38,6 +38,12 @@ std::optional<MemoryInfo> memory_info() {
 
 }  // namespace
 
+std::optional<DeviceMemory> host_memory() {
+  const std::optional<MemoryInfo> info = memory_info();
+  if (!info) return std::nullopt;
+  return DeviceMemory{(info->total - info->available) * 1024, info->total * 1024};
+}
+
 HostMeter::HostMeter() : before_(times().value_or(Times())) {}
 
 // "cpu  user nice system idle iowait irq softirq steal guest guest_nice" in ticks; the guests' time

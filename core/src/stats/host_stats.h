@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "grapnel/device_info.h"
+
 namespace grapnel {
 
 struct HostStats {
@@ -11,6 +13,10 @@ struct HostStats {
   double cpu_percent = 0.0;   // of all processors together, since the previous reading
   double swap_percent = 0.0;  // of the swap space; 0 without one
 };
+
+// The machine's memory: in use is what is not available to new programs. Nothing where the system
+// does not report it.
+std::optional<DeviceMemory> host_memory();
 
 class HostMeter {
  public:

@@ -82,6 +82,7 @@ void PluginInstance::create(const grapnel_factory& factory) {
   failure_of(call, status);  // logs an ignored failure of a service
   if (const std::string fault = host::instance_fault(made); !fault.empty()) refuse(fault);
   instance_ = made;
+  host_.posted.open();
 }
 
 void PluginInstance::init() {
@@ -202,6 +203,7 @@ void PluginInstance::call_event(const grapnel_event_handler& handler, CustomEven
 void PluginInstance::destroy() noexcept {
   if (instance_ == nullptr) return;
   grapnel_instance* const instance = std::exchange(instance_, nullptr);
+  drop_posted(instance);
   try {
     const Call call = call_of("destroy");
     const std::int32_t status = enter(call, [&] { return instance->destroy(instance); });
@@ -222,6 +224,20 @@ void PluginInstance::destroy() noexcept {
   }
 }
 
+// Its threads may post until destroy is called.
+void PluginInstance::drop_posted(grapnel_instance* instance) noexcept {
+  host_.posted.close();
+  try {
+    while (const auto posted = host_.posted.take()) {
+      if (posted->drop == nullptr) continue;
+      const Call call = call_of("the dropping of a posted function");
+      failure_of(call, enter(call, [&] { return posted->drop(instance, posted->data); }));
+    }
+  } catch (const std::exception& error) {
+    log_error("{}: {}", name(), error.what());
+  }
+}
+
 // ---- State
 
 std::optional<std::string> PluginInstance::own_state_key() {
@@ -238,13 +254,16 @@ std::optional<std::string> PluginInstance::own_state_key() {
   return std::string(text);
 }
 
-// The generators are part of the state once an operator has drawn from them.
+// The generators are part of the state once an operator has drawn from them, factors on learning rates
+// once there are some.
 StateDict PluginInstance::checkpoint_state() {
   StateDict state = own_state();
-  if (host_.generators.states.empty()) return state;
+  if (host_.generators.states.empty() && host_.rate_factors.empty()) return state;
   if (state.empty()) {
     state = {{"version", host_.site().version}, {"keep_if_absent", false}, {"state", StateDict()}};
   }
+  if (!host_.rate_factors.empty()) state.append("rate_factors", host_.rate_factors.state());
+  if (host_.generators.states.empty()) return state;
   StateDict generators;
   for (const auto& [device, random] : host_.generators.states) {
     generators.append(device, random.clone());
@@ -253,8 +272,11 @@ StateDict PluginInstance::checkpoint_state() {
   return state;
 }
 
-// Why load_generators() can't take them; empty: it can.
-std::string PluginInstance::generators_fault(const StateDict& state) const {
+// Why load_host_state() can't take it; empty: it can.
+std::string PluginInstance::host_state_fault(const StateDict& state) const {
+  if (const StateValue* factors = state.find("rate_factors")) {
+    if (const std::string fault = RateFactors::fault(*factors); !fault.empty()) return fault;
+  }
   const StateValue* generators = state.find("generators");
   if (generators == nullptr) return {};
   if (!generators->is_dict()) return "its 'generators' are not states by device";
@@ -266,7 +288,10 @@ std::string PluginInstance::generators_fault(const StateDict& state) const {
   return {};
 }
 
-void PluginInstance::load_generators(const StateDict& state) {
+// What the host keeps with an instance's own state.
+void PluginInstance::load_host_state(const StateDict& state) {
+  host_.rate_factors.clear();
+  if (const StateValue* factors = state.find("rate_factors")) host_.rate_factors.load(*factors);
   host_.generators.states.clear();
   const StateValue* generators = state.find("generators");
   if (generators == nullptr || !generators->is_dict()) return;
@@ -291,6 +316,7 @@ void PluginInstance::load_checkpoint_state(const StateDict& state) {
   };
   if (state.empty() && state_ == nullptr) {  // from before one was loaded
     kept_state_.clear();
+    host_.rate_factors.clear();
     return;
   }
   const StateValue* version = state.find("version");
@@ -298,11 +324,12 @@ void PluginInstance::load_checkpoint_state(const StateDict& state) {
   if (version == nullptr || !version->is_string() || content == nullptr || !content->is_dict()) {
     refuse(": it is not a plugin's state, which has a 'version' and a 'state'");
   }
-  if (const std::string fault = generators_fault(state); !fault.empty()) refuse(": " + fault);
+  if (const std::string fault = host_state_fault(state); !fault.empty()) refuse(": " + fault);
   if (state_ == nullptr) {
     kept_state_ = state;
-    kept_state_.erase("generators");  // checkpoint_state() adds them as they are then
-    load_generators(state);
+    kept_state_.erase("generators");  // checkpoint_state() adds both as they are then
+    kept_state_.erase("rate_factors");
+    load_host_state(state);
     return;
   }
   reader_.open(content->to_dict(), version->to_string());
@@ -313,7 +340,7 @@ void PluginInstance::load_checkpoint_state(const StateDict& state) {
     refuse(fmt::format(", which version {} wrote: {}", printable(version->to_string()),
                        describe_exception(failure)));
   }
-  load_generators(state);
+  load_host_state(state);
 }
 
 }  // namespace grapnel::bridge

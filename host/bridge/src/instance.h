@@ -115,8 +115,8 @@ class PluginInstance {
   void report_changes(const Call& call, const std::vector<std::string>& changes);
 
   StateDict own_state();
-  void load_generators(const StateDict& state);
-  std::string generators_fault(const StateDict& state) const;
+  void load_host_state(const StateDict& state);
+  std::string host_state_fault(const StateDict& state) const;
   void create(const grapnel_factory& factory);
   void init();
   void read_hooks();
@@ -124,6 +124,8 @@ class PluginInstance {
   void find_state_extension();
   void call_event(const grapnel_event_handler& handler, CustomEvent& event,
                   const BoundArguments& arguments);
+  void run_posted(const Call& call);
+  void drop_posted(grapnel_instance* instance) noexcept;
   void destroy() noexcept;
   [[noreturn]] void refuse(const Call& call, std::int32_t status);
   [[noreturn]] void refuse(const std::string& message);

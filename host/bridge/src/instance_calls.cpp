@@ -167,10 +167,24 @@ void PluginInstance::report_changes(const Call& call, const std::vector<std::str
 
 void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
   Slot& slot = slots_[static_cast<std::size_t>(call.hook)];
+  if (host_.posted.waiting() > 0) [[unlikely]]
+    run_posted(call);
   if (is_quick(call, slot)) [[likely]] {
     throw_failure(call, enter_quickly(call, slot, event));
   } else if (slot.function != nullptr) {
     throw_failure(call, enter(call, slot, [&] { return slot.function(instance_, event); }));
+  }
+}
+
+// Those that wait now; what they post themselves waits for the next hook. After a failure so do the
+// others.
+void PluginInstance::run_posted(const Call& hook) {
+  Call call = hook;
+  call.name = "a posted function";
+  for (std::size_t left = host_.posted.waiting(); left > 0; --left) {
+    const auto posted = host_.posted.take();
+    if (!posted) return;
+    throw_failure(call, enter(call, [&] { return posted->run(instance_, posted->data); }));
   }
 }
 

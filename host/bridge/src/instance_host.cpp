@@ -12,6 +12,7 @@
 
 #include "describe_exception.h"
 #include "ext/extensions.h"
+#include "ext/known_device.h"
 #include "ext/lease_list.h"
 #include "ext/module_entries.h"
 #include "ext/operators.h"
@@ -68,6 +69,8 @@ std::int32_t InstanceHost::get_extension(const grapnel_host* host, grapnel_strin
     }
     const void* found = extension_table(view(id));
     if (found == nullptr) return GRAPNEL_NOT_FOUND;
+    if (found == &kThread) self.asked_for_thread.store(true, std::memory_order_relaxed);
+    if (found == &kTiming) self.asked_for_timing.store(true, std::memory_order_relaxed);
     *table = found;
     return GRAPNEL_OK;
   });

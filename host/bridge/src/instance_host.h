@@ -10,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -20,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <grapnel/abi.h>
 #include <grapnel/base/error.h>
@@ -33,6 +35,8 @@
 #include <grapnel/log_options.h>
 
 #include "ext/early_writes.h"
+#include "ext/posted_functions.h"
+#include "ext/rate_factors.h"
 #include "generators.h"
 #include "guard.h"
 #include "host_block.h"
@@ -44,6 +48,7 @@ namespace grapnel::bridge {
 struct Operators;
 struct ModuleEntries;
 struct LeaseList;
+struct KnownDevice;
 struct PluginIdentity;
 class PluginCallback;
 
@@ -187,6 +192,16 @@ class InstanceHost {
   std::unique_ptr<ModuleEntries> module_entries;
   std::unique_ptr<LeaseList> leases;
   std::unique_ptr<PluginIdentity> identity;
+  RateFactors rate_factors;
+  PostedFunctions posted;
+  std::vector<std::unique_ptr<KnownDevice>>
+      devices;  // one, but for an instance in several trainers
+  // Whether operators record gradients: never longer than the call that asked for it.
+  bool is_recording() const noexcept { return recording_in_ == calls(); }
+  void set_recording(bool on) noexcept { recording_in_ = on ? calls() : 0; }
+  // Extensions that the host itself does something for.
+  std::atomic<bool> asked_for_thread = false;
+  std::atomic<bool> asked_for_timing = false;
 
   // Copies that live until the hook returns. Invalid UTF-8 is replaced.
   grapnel_string keep_text(std::string_view text);
@@ -204,6 +219,7 @@ class InstanceHost {
   Parameters parameters_;
   PluginCallback& owner_;
   const Call* call_ = nullptr;
+  std::uint64_t recording_in_ = 0;  // the number of the call
   // The running call, or the last one; its number counts them.
   RunningPlugin running_;
   void describe(const Call& call) noexcept {

@@ -39,8 +39,30 @@ std::string identifying_key(const ParameterTable& table, const Parameters& param
 void before_hook(PluginInstance& instance, const ExceptionEvent& event) {
   instance.tell_of_writes(event.message, event.trainer);
 }
+void before_hook(PluginInstance& instance, const StageEvent& event) {
+  if (event.run == RunKind::fit && instance.host().asked_for_timing) event.trainer.measure_phases();
+}
 template <class EventType>
 void before_hook(PluginInstance&, const EventType&) {}
+
+constexpr std::size_t bit(Hook hook) {
+  return static_cast<std::size_t>(hook);
+}
+
+// Where functions that the plugin's threads have posted run, whatever hooks it lists.
+constexpr Hook kPostingHooks[] = {Hook::on_train_batch_start,
+                                  Hook::on_train_batch_end,
+                                  Hook::on_train_epoch_end,
+                                  Hook::on_validation_batch_start,
+                                  Hook::on_validation_batch_end,
+                                  Hook::on_validation_epoch_end,
+                                  Hook::on_test_batch_start,
+                                  Hook::on_test_batch_end,
+                                  Hook::on_test_epoch_end,
+                                  Hook::on_predict_batch_start,
+                                  Hook::on_predict_batch_end,
+                                  Hook::on_predict_epoch_end,
+                                  Hook::on_run_end};
 
 }  // namespace
 
@@ -90,9 +112,12 @@ HookMask PluginCallback::hooks() const {
 HookMask PluginCallback::wanted(const HookMask&) const {
   HookMask mask = instance_->hooks();
   // What it wrote there may be why the run fails.
-  constexpr auto bit = [](Hook hook) { return static_cast<std::size_t>(hook); };
   if (mask.test(bit(Hook::on_before_backward)) || mask.test(bit(Hook::on_before_zero_grad))) {
     mask.set(bit(Hook::on_exception));
+  }
+  if (instance_->host().asked_for_timing) mask.set(bit(Hook::setup));
+  if (instance_->host().asked_for_thread) {
+    for (const Hook hook : kPostingHooks) mask.set(bit(hook));
   }
   return mask;
 }
@@ -107,6 +132,10 @@ const Parameters& PluginCallback::parameters() const {
 }
 void PluginCallback::on_disabled() {
   instance_->end_leases();
+  instance_->host().rate_factors.clear();
+}
+double PluginCallback::learning_rate_factor(std::size_t optimizer_idx, std::size_t group) const {
+  return instance_->host().rate_factors.get(optimizer_idx, group);
 }
 
 StateDict PluginCallback::state_dict() const {

@@ -3,6 +3,7 @@
 
 #include <ATen/core/enum_tag.h>
 #include <ATen/core/function_schema.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/core/jit_type.h>
 #include <fmt/format.h>
 
@@ -249,6 +250,7 @@ void call_operator(InstanceHost& self, const grapnel_operator& op,
     std::optional<OwnGenerators> own;
     if (op.is_random) own.emplace(self.generators);
     const ForeignCodeGuard guard;  // an operator may set modes too
+    const at::AutoGradMode recording(self.is_recording());
     op.handle.callBoxed(stack);
   }
   Operators& kept = *self.operators;

@@ -14,7 +14,10 @@ constexpr grapnel_state_support kStateSupport = {sizeof(grapnel_state_support), 
 
 constexpr Extension kExtensions[] = {
     {GRAPNEL_EXT_ATEN, &kAten},
+    {GRAPNEL_EXT_AUTOGRAD, &kAutograd},
     {GRAPNEL_EXT_BATCH, &kBatches},
+    {GRAPNEL_EXT_DEVICE, &kDevice},
+    {GRAPNEL_EXT_DISTRIBUTED, &kDistributed},
     {GRAPNEL_EXT_EVENT, &kEventSupport},
     {GRAPNEL_EXT_LOG, &kLog},
     {GRAPNEL_EXT_METRICS, &kMetrics},
@@ -24,8 +27,11 @@ constexpr Extension kExtensions[] = {
     {GRAPNEL_EXT_PARAMS, &kParams},
     {GRAPNEL_EXT_PLUGIN, &kPlugin},
     {GRAPNEL_EXT_REQUEST, &kRequest},
+    {GRAPNEL_EXT_SCHEDULE, &kSchedule},
     {GRAPNEL_EXT_STATE, &kStateSupport},
     {GRAPNEL_EXT_TENSORS, &kTensors},
+    {GRAPNEL_EXT_THREAD, &kThread},
+    {GRAPNEL_EXT_TIMING, &kTiming},
     {GRAPNEL_EXT_TRAINER, &kTrainer},
 };
 

@@ -12,7 +12,10 @@
 namespace grapnel::bridge {
 
 extern const grapnel_aten kAten;
+extern const grapnel_autograd kAutograd;
 extern const grapnel_batches kBatches;
+extern const grapnel_device kDevice;
+extern const grapnel_distributed kDistributed;
 extern const grapnel_log kLog;
 extern const grapnel_metrics kMetrics;
 extern const grapnel_module kModule;
@@ -21,7 +24,10 @@ extern const grapnel_step_outputs kOutputs;
 extern const grapnel_params kParams;
 extern const grapnel_plugin_services kPlugin;
 extern const grapnel_request kRequest;
+extern const grapnel_schedule kSchedule;
 extern const grapnel_tensors kTensors;
+extern const grapnel_thread kThread;
+extern const grapnel_timing kTiming;
 extern const grapnel_trainer kTrainer;
 
 // nullptr for an unknown id.

@@ -5,7 +5,10 @@
 #define GRAPNEL_EXT_LAYOUT_H_
 
 #include "aten.h"
+#include "autograd.h"
 #include "batch.h"
+#include "device.h"
+#include "distributed.h"
 #include "event.h"
 #include "log.h"
 #include "metrics.h"
@@ -15,8 +18,11 @@
 #include "params.h"
 #include "plugin.h"
 #include "request.h"
+#include "schedule.h"
 #include "state.h"
 #include "tensors.h"
+#include "thread.h"
+#include "timing.h"
 #include "trainer.h"
 
 /* aten.h */
@@ -40,6 +46,14 @@ GRAPNEL_LAYOUT(grapnel_aten, call, 16);
 GRAPNEL_LAYOUT(grapnel_aten, describe, 24);
 GRAPNEL_LAYOUT(grapnel_aten, call_named, 32);
 
+/* autograd.h */
+GRAPNEL_SIZE(grapnel_autograd, 40);
+GRAPNEL_LAYOUT(grapnel_autograd, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_autograd, begin_recording, 8);
+GRAPNEL_LAYOUT(grapnel_autograd, end_recording, 16);
+GRAPNEL_LAYOUT(grapnel_autograd, step_loss, 24);
+GRAPNEL_LAYOUT(grapnel_autograd, add_term, 32);
+
 /* batch.h */
 #if GRAPNEL_ABI_TARGET >= 5
 GRAPNEL_SIZE(grapnel_batches, 56);
@@ -53,6 +67,32 @@ GRAPNEL_LAYOUT(grapnel_batches, name, 16);
 GRAPNEL_LAYOUT(grapnel_batches, get, 24);
 GRAPNEL_LAYOUT(grapnel_batches, replace, 32);
 GRAPNEL_LAYOUT(grapnel_batches, sample_indices, 40);
+
+/* device.h */
+GRAPNEL_SIZE(grapnel_device_info, 32);
+GRAPNEL_LAYOUT(grapnel_device_info, type, 4);
+GRAPNEL_LAYOUT(grapnel_device_info, index, 8);
+GRAPNEL_LAYOUT(grapnel_device_info, reserved, 12);
+GRAPNEL_LAYOUT(grapnel_device_info, name, 16);
+GRAPNEL_SIZE(grapnel_device, 40);
+GRAPNEL_LAYOUT(grapnel_device, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_device, info, 8);
+GRAPNEL_LAYOUT(grapnel_device, memory, 16);
+GRAPNEL_LAYOUT(grapnel_device, utilization, 24);
+GRAPNEL_LAYOUT(grapnel_device, process_memory, 32);
+
+/* distributed.h */
+GRAPNEL_SIZE(grapnel_process_info, 32);
+GRAPNEL_LAYOUT(grapnel_process_info, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_process_info, rank, 8);
+GRAPNEL_LAYOUT(grapnel_process_info, world_size, 16);
+GRAPNEL_LAYOUT(grapnel_process_info, local_rank, 24);
+GRAPNEL_SIZE(grapnel_distributed, 40);
+GRAPNEL_LAYOUT(grapnel_distributed, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_distributed, info, 8);
+GRAPNEL_LAYOUT(grapnel_distributed, barrier, 16);
+GRAPNEL_LAYOUT(grapnel_distributed, all_reduce, 24);
+GRAPNEL_LAYOUT(grapnel_distributed, broadcast, 32);
 
 /* event.h */
 GRAPNEL_SIZE(grapnel_event_argument, 56);
@@ -166,6 +206,13 @@ GRAPNEL_SIZE(grapnel_request, 16);
 GRAPNEL_LAYOUT(grapnel_request, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_request, request, 8);
 
+/* schedule.h */
+GRAPNEL_SIZE(grapnel_schedule, 32);
+GRAPNEL_LAYOUT(grapnel_schedule, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_schedule, set_factor, 8);
+GRAPNEL_LAYOUT(grapnel_schedule, get_factor, 16);
+GRAPNEL_LAYOUT(grapnel_schedule, rate, 24);
+
 /* state.h */
 GRAPNEL_SIZE(grapnel_state_writer, 56);
 GRAPNEL_LAYOUT(grapnel_state_writer, reserved, 4);
@@ -216,6 +263,20 @@ GRAPNEL_LAYOUT(grapnel_tensors, read, 40);
 GRAPNEL_LAYOUT(grapnel_tensors, begin_write, 48);
 GRAPNEL_LAYOUT(grapnel_tensors, end_write, 56);
 GRAPNEL_LAYOUT(grapnel_tensors, from_data, 64);
+
+/* thread.h */
+GRAPNEL_SIZE(grapnel_posted, 8);
+GRAPNEL_SIZE(grapnel_thread, 16);
+GRAPNEL_LAYOUT(grapnel_thread, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_thread, post, 8);
+
+/* timing.h */
+GRAPNEL_SIZE(grapnel_timing, 40);
+GRAPNEL_LAYOUT(grapnel_timing, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_timing, phase, 8);
+GRAPNEL_LAYOUT(grapnel_timing, total, 16);
+GRAPNEL_LAYOUT(grapnel_timing, count, 24);
+GRAPNEL_LAYOUT(grapnel_timing, samples_per_second, 32);
 
 /* trainer.h */
 GRAPNEL_SIZE(grapnel_trainer_state, 112);

@@ -12,7 +12,10 @@
 
 #include <grapnel/abi.h>
 #include <grapnel/ext/aten.h>
+#include <grapnel/ext/autograd.h>
 #include <grapnel/ext/batch.h>
+#include <grapnel/ext/device.h>
+#include <grapnel/ext/distributed.h>
 #include <grapnel/ext/log.h>
 #include <grapnel/ext/metrics.h>
 #include <grapnel/ext/module.h>
@@ -21,7 +24,10 @@
 #include <grapnel/ext/params.h>
 #include <grapnel/ext/plugin.h>
 #include <grapnel/ext/request.h>
+#include <grapnel/ext/schedule.h>
 #include <grapnel/ext/tensors.h>
+#include <grapnel/ext/thread.h>
+#include <grapnel/ext/timing.h>
 #include <grapnel/ext/trainer.h>
 #include <grapnel/plugin/growth.hpp>
 
@@ -51,8 +57,14 @@ GRAPNEL_PLUGIN_EXTENSION(grapnel_request, GRAPNEL_EXT_REQUEST, 8)
 GRAPNEL_PLUGIN_EXTENSION(grapnel_tensors, GRAPNEL_EXT_TENSORS, 9)
 GRAPNEL_PLUGIN_EXTENSION(grapnel_trainer, GRAPNEL_EXT_TRAINER, 10)
 GRAPNEL_PLUGIN_EXTENSION(grapnel_plugin_services, GRAPNEL_EXT_PLUGIN, 11)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_autograd, GRAPNEL_EXT_AUTOGRAD, 12)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_device, GRAPNEL_EXT_DEVICE, 13)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_distributed, GRAPNEL_EXT_DISTRIBUTED, 14)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_schedule, GRAPNEL_EXT_SCHEDULE, 15)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_thread, GRAPNEL_EXT_THREAD, 16)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_timing, GRAPNEL_EXT_TIMING, 17)
 #undef GRAPNEL_PLUGIN_EXTENSION
-inline constexpr std::size_t extension_slots = 12;
+inline constexpr std::size_t extension_slots = 18;
 
 /// The table of an extension, null if the host has none. Throws if the host fails.
 inline const void* find_table(const grapnel_host* host, std::string_view id) {

@@ -6,7 +6,9 @@
 #include <optional>
 #include <string_view>
 
+#include <grapnel/plugin/autograd.hpp>
 #include <grapnel/plugin/services.hpp>
+#include <grapnel/plugin/thread.hpp>
 
 namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
@@ -123,6 +125,14 @@ class BackwardEvent : public detail::EventOf<grapnel_BackwardEvent> {
  public:
   using EventOf::EventOf;
   Tensor loss() const { return Tensor::retain(context(), get<&Abi::loss>()); }  ///< scalar
+  /// Operators record gradients while the result lives; see autograd.hpp.
+  Recording record() const { return Recording(context()); }
+  /// The loss as training_step returned it, neither divided nor scaled, with its graph.
+  Tensor step_loss() const { return detail::step_loss(context()); }
+  /// Adds a recorded scalar to the loss. Throws HostFailure, naming it, when it isn't finite.
+  void add_term(std::string_view name, const Tensor& term) const {
+    detail::add_term(context(), name, term);
+  }
 };
 
 class ExceptionEvent : public detail::EventOf<grapnel_ExceptionEvent> {

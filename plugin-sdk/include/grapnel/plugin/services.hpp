@@ -14,10 +14,13 @@
 #include <vector>
 
 #include <grapnel/plugin/batch.hpp>
+#include <grapnel/plugin/distributed.hpp>
 #include <grapnel/plugin/foreach.hpp>
+#include <grapnel/plugin/measurements.hpp>
 #include <grapnel/plugin/module.hpp>
 #include <grapnel/plugin/optimizers.hpp>
 #include <grapnel/plugin/params.hpp>
+#include <grapnel/plugin/schedule.hpp>
 
 namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
@@ -92,6 +95,8 @@ class Logger {
   const grapnel_host* host_;
   const grapnel_log* table_;
 };
+
+class TrainingThread;
 
 class Services {
  public:
@@ -258,6 +263,16 @@ class Services {
                   "the scale of the gradients");
     return unscaled != 0;
   }
+
+  /// Factors on learning rates.
+  Schedule schedule() const { return Schedule(*context_); }
+
+  // ---- The process
+  TrainingDevice device() const { return TrainingDevice(*context_); }
+  Timing timing() const { return Timing(*context_); }
+  Distributed distributed() const { return Distributed(*context_); }
+  /// For threads of the plugin; see thread.hpp.
+  TrainingThread training_thread() const;
 
   // ---- Tensors
   /// A new CPU tensor of f64 with these elements, row-major; sizes empty: one dimension.

@@ -69,8 +69,9 @@ class PluginCallback final : public Callback, public EventHandlers {
     return true;
   }
   HookMask wanted(const HookMask& overridden) const override;
-  // Ends its leases.
+  // Ends its leases and its factors on learning rates.
   void on_disabled() override;
+  double learning_rate_factor(std::size_t optimizer_idx, std::size_t group) const override;
 
   // What a hook has cost since the instance was made, estimated from the calls that were timed.
   struct HookTime {

@@ -1,0 +1,90 @@
+#include "grapnel/device_info.h"
+
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include "stats/host_stats.h"
+#include "stats/nvml.h"
+
+#if defined(__linux__)
+#include <unistd.h>
+#endif
+
+namespace grapnel {
+
+namespace {
+
+// "model name	: AMD EPYC 7B13" (proc(5)); arm64 has none.
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line)) {
+    if (!line.starts_with("model name")) continue;
+    const std::size_t colon = line.find(':');
+    const std::size_t first = line.find_first_not_of(' ', colon + 1);
+    return colon == line.npos || first == line.npos ? std::string() : line.substr(first);
+  }
+  return {};
+}
+
+std::optional<double> find(const Logger::Metrics& metrics, std::string_view name) {
+  for (const auto& [known, value] : metrics) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+struct DeviceMeter::Sources {
+  HostMeter host;
+  std::optional<Nvml> nvml;
+  int64_t index = 0;
+
+  Logger::Metrics gpu() const { return nvml ? nvml->stats(index) : Logger::Metrics(); }
+};
+
+DeviceMeter::DeviceMeter(const c10::Device& device)
+    : device_(device), sources_(std::make_unique<Sources>()) {
+  if (device.is_cpu()) {
+    name_ = processor_name();
+  } else if (device.is_cuda()) {
+    sources_->nvml.emplace();
+    sources_->index = device.has_index() ? device.index() : 0;
+    name_ = sources_->nvml->name(sources_->index);
+  }
+}
+
+DeviceMeter::~DeviceMeter() = default;
+
+std::optional<DeviceMemory> DeviceMeter::memory() const {
+  if (device_.is_cpu()) return host_memory();
+  const Logger::Metrics metrics = sources_->gpu();
+  const auto used = find(metrics, "nvml.memory_used_bytes");
+  const auto total = find(metrics, "nvml.memory_total_bytes");
+  if (!used || !total) return std::nullopt;
+  return DeviceMemory{static_cast<std::uint64_t>(*used), static_cast<std::uint64_t>(*total)};
+}
+
+std::optional<double> DeviceMeter::utilization_percent() {
+  if (!device_.is_cpu()) return find(sources_->gpu(), "nvml.gpu_percent");
+  const std::optional<HostStats> stats = sources_->host.read();
+  if (!stats) return std::nullopt;
+  return stats->cpu_percent;
+}
+
+// "size resident shared ..." in pages (proc(5)).
+std::optional<std::uint64_t> process_resident_bytes() {
+#if defined(__linux__)
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  if (file >> size >> resident) {
+    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  }
+#endif
+  return std::nullopt;
+}
+
+}  // namespace grapnel
