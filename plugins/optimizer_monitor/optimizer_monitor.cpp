@@ -3,6 +3,7 @@
 //   optimizer/<option>         "lr", "momentum", "beta1", "beta2" of the next step, if the optimizer
 //                              has them; with several or named groups optimizer/<group>/<option>,
 //                              unnamed ones as group_<i>; of the second optimizer optimizer_1/...
+//                              lr includes the factors of other plugins, such as warmup's
 //   update_ratio/total         |change of the weights in the step| / |weights before it|, 2-norms
 //                              over all parameters with a gradient; of the second optimizer
 //                              update_ratio/optimizer_1/...
@@ -49,6 +50,10 @@ class OptimizerMonitor final : public Callback {
       : every_n_steps_(params.get("every_n_steps", 0)),
         wanted_(params.find<Names>("options")),
         update_ratio_(params.get("update_ratio", "total")) {}
+
+  void init(Services& services) override {
+    knows_factors_ = services.has_extension(GRAPNEL_EXT_SCHEDULE);
+  }
 
   void setup(StageEvent& event) override {
     if (event.run_kind() != RunKind::fit) return;
@@ -136,7 +141,12 @@ class OptimizerMonitor final : public Callback {
       if (name.empty() && groups.size() > 1) name = "group_" + std::to_string(i);
       if (!name.empty()) name += "/";
       for (const std::string& option : wanted_ ? *wanted_ : usual) {
-        if (const auto value = groups[i].option(option)) event.log(prefix + name + option, *value);
+        auto value = groups[i].option(option);
+        if (!value) continue;
+        if (option == "lr" && knows_factors_) {
+          value = event.schedule().rate(static_cast<std::size_t>(event.optimizer_idx()), i);
+        }
+        event.log(prefix + name + option, *value);
       }
     }
   }
@@ -203,6 +213,7 @@ class OptimizerMonitor final : public Callback {
 
   std::int64_t every_n_steps_;   // optimizer steps; 0: with the loggers
   std::optional<Names> wanted_;  // options to log; none: the usual ones
+  bool knows_factors_ = false;   // of callbacks on learning rates
   std::string update_ratio_;     // "off", "total", "per_parameter"
 
   // Of the step that is being measured: parameters with a gradient, in the model's order.

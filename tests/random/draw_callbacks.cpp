@@ -238,6 +238,24 @@ ConfigValue draw_plugins(Draw& draw, const Surroundings& around) {
   if (draw.chance(0.03)) all.set("run_time_estimator", ConfigValue::object());
   if (draw.chance(0.03)) all.set("data_wait_monitor", ConfigValue::object());
   if (draw.chance(0.03)) all.set("memory_observer", ConfigValue::object());
+  if (draw.chance(0.08)) {
+    ConfigValue parameters;
+    parameters.set("steps", draw.between(1, 12));
+    if (draw.chance(0.5)) parameters.set("shape", "cosine");
+    all.set("warmup", std::move(parameters));
+  }
+  if (draw.chance(0.08)) {
+    ConfigValue parameters;
+    parameters.set("clip_val", 0.1 + draw.share());
+    if (draw.chance(0.5)) parameters.set("noise", 0.1);
+    if (draw.chance(0.3)) parameters.set("algorithm", "value");
+    all.set("gradient_clipping", std::move(parameters));
+  }
+  if (draw.chance(0.08)) {
+    ConfigValue parameters;
+    parameters.set(draw.chance(0.5) ? "l1" : "l2", 0.01);
+    all.set("weight_penalty", std::move(parameters));
+  }
   return all;
 }
 

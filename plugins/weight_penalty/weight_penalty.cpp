@@ -1,0 +1,69 @@
+// weight_penalty: adds penalties on the weights to the loss, so that they take part in its gradients.
+//
+//   loss + l1 * sum |w| + l2 / 2 * sum w^2
+//
+// over the elements of all trainable parameters with at least min_dim dimensions: with 2, biases and
+// the parameters of normalizations are left out. Unlike an optimizer's weight_decay, the l1 part makes
+// weights zero, and both are part of the gradients that clipping and moments see. The loss that is
+// logged stays without them; weight_penalty/<part> is logged next to it, as often as the loggers write.
+// Of a pruned parameter the elements that its mask keeps count.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <grapnel/plugin.hpp>
+
+namespace {
+
+using namespace grapnel::plugin;
+
+class WeightPenalty final : public Callback {
+ public:
+  explicit WeightPenalty(const Params& params)
+      : l1_(params.get("l1", 0.0)),
+        l2_(params.get("l2", 1e-4)),
+        min_dim_(params.get("min_dim", 1)) {
+    if (l1_ == 0 && l2_ == 0)
+      throw Error("l1 and l2 are 0: there is nothing to add; set one of them");
+  }
+
+  void on_before_backward(BackwardEvent& event) override {
+    Tensor l1;
+    Tensor l2;
+    {
+      const Recording recording = event.record();
+      for (const Parameter& parameter : event.parameters()) {
+        if (!parameter.trainable() || parameter.tensor().dim() < min_dim_) continue;
+        const Tensor mask = parameter.mask();
+        const Tensor weight = mask.defined() ? parameter.tensor().call("aten::mul", "Tensor", mask)
+                                             : parameter.tensor();
+        if (l1_ > 0) add(l1, weight.abs().sum());
+        if (l2_ > 0) add(l2, weight.call("aten::square", "").sum());
+      }
+      if (l1.defined()) l1 = l1.call("aten::mul", "Scalar", l1_);
+      if (l2.defined()) l2 = l2.call("aten::mul", "Scalar", l2_ / 2);
+    }
+    use(event, "l1", l1);
+    use(event, "l2", l2);
+  }
+
+ private:
+  static void add(Tensor& sum, const Tensor& part) {
+    sum = sum.defined() ? sum.call("aten::add", "Tensor", part) : part;
+  }
+
+  static void use(const BackwardEvent& event, std::string_view name, const Tensor& term) {
+    if (!term.defined()) return;
+    const std::string full = "weight_penalty/" + std::string(name);
+    event.add_term(full, term);
+    if (event.is_logging_step()) event.log(full, term.item());
+  }
+
+  double l1_;
+  double l2_;
+  std::int64_t min_dim_;
+};
+
+}  // namespace
+
+GRAPNEL_PLUGIN(grapnel::plugin::callback<WeightPenalty>("weight_penalty"))

@@ -1,0 +1,35 @@
+// The plugin load_monitor in a real training.
+#include <memory>
+#include <string>
+
+#include "catch.h"
+#include "grapnel/base/clock.h"
+#include "shipped_plugin.h"
+
+namespace load_monitor_test {
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+TEST_CASE("load_monitor logs the shares of an epoch's time, and samples by the time of training") {
+  ManualClock clock;
+  Toy toy;
+  toy.options.max_epochs = 2;
+  toy.options.clock = &clock;
+  // A second for each training step in the first epoch, three in the second; ten to validate.
+  int batches = 0;
+  toy.module.during_step = [&](const std::string& stage, Batch&) {
+    if (stage != "train") return clock.advance(5);
+    clock.advance(batches++ < 4 ? 1 : 3);
+  };
+  toy.fit({shipped_plugin("load_monitor")});
+  const MetricDict& metrics = toy.trainer->callback_metrics();
+  CHECK(metrics.at("load/forward_share") == Approx(12.0 / 22));
+  CHECK(metrics.at("load/validation_share") == Approx(10.0 / 22));
+  CHECK(metrics.at("load/backward_share") == 0);
+  CHECK(metrics.at("load/samples_per_second") == Approx(8.0 / 12));
+  CHECK(metrics.at("load/process_memory_mib") > 1);
+  CHECK(metrics.at("load/device_memory_mib") > metrics.at("load/process_memory_mib"));
+}
+
+}  // namespace load_monitor_test
