@@ -387,4 +387,34 @@ TEST_CASE("states of generators that are none are refused, and the training's st
   CHECK(at::rand({3}).equal(before));
 }
 
+TEST_CASE("an enumeration that LibTorch takes as a plain integer is checked") {
+  in_hook([](const Caller& caller) {
+    CapturedLog log;
+    std::vector<grapnel_value> made(1), result(1);
+    REQUIRE(caller.call("aten::ones", "", {integers({1, 1, 2, 2})}, made) == GRAPNEL_OK);
+    grapnel_tensor* image = made[0].u.tensor;
+    REQUIRE(caller.call("aten::zeros", "", {integers({1, 2, 2, 2})}, made) == GRAPNEL_OK);
+    grapnel_tensor* grid = made[0].u.tensor;
+    for (const std::int64_t mode : {-1, 3, 99}) {
+      CHECK(caller.call("aten::grid_sampler", "",
+                        {value_of(image), value_of(grid), value_of(mode), value_of(std::int64_t{0}),
+                         value_of(false)},
+                        result) == GRAPNEL_PENDING);
+      CHECK(caller.call("aten::grid_sampler_2d", "",
+                        {value_of(image), value_of(grid), value_of(std::int64_t{0}), value_of(mode),
+                         value_of(false)},
+                        result) == GRAPNEL_PENDING);
+      CHECK(caller.call("aten::l1_loss", "", {value_of(image), value_of(image), value_of(mode)},
+                        result) == GRAPNEL_PENDING);
+    }
+    CHECK(caller.call("aten::grid_sampler", "",
+                      {value_of(image), value_of(grid), value_of(std::int64_t{1}),
+                       value_of(std::int64_t{2}), value_of(false)},
+                      result) == GRAPNEL_OK);
+    for (grapnel_tensor* tensor : {image, grid, result[0].u.tensor}) {
+      caller.tensors().release(caller.host, tensor);
+    }
+  });
+}
+
 }  // namespace aten_test

@@ -390,4 +390,58 @@ TEST_CASE("a prediction's tensors have the names of its tree") {
   CHECK(batches_seen == 2);
 }
 
+TEST_CASE("who replaced a tensor of the batch is named when the step fails") {
+  struct Case {
+    Hook hook;
+    bool is_training;
+    std::vector<float> values;
+    const char* told;
+  };
+  const Case cases[] = {
+      {Hook::on_train_batch_start,
+       true,
+       {1, 2, 3, 4, 5},
+       "on_train_batch_start replaced 'x' (Float [2, 3] by Float [5]) of the batch"},
+      {Hook::on_validation_batch_start,
+       false,
+       {1, 2},
+       "on_validation_batch_start replaced 'x' (Float [2, 3] by Float [2]) of the batch"}};
+  for (const Case& each : cases) {
+    CapturedLog log;
+    InProcessPlugin plugin;
+    plugin.on(each.hook, [&](const Caller& caller, const grapnel_Event* raw) {
+      grapnel_tensor* other = caller.floats(each.values);
+      grapnel_batch* batch = each.is_training
+                                 ? reinterpret_cast<const grapnel_TrainBatchStart*>(raw)->batch
+                                 : reinterpret_cast<const grapnel_EvalBatchStart*>(raw)->batch;
+      CHECK(batches(caller).replace(caller.host, batch, 0, other) == GRAPNEL_OK);
+      return caller.tensors().release(caller.host, other);
+    });
+    ToyModule module;
+    Trainer trainer(quiet(1), {plugin.handle()});
+    CHECK_THROWS(trainer.fit(module, toy_data(2, 1)));
+    CHECK(log.count(std::string("[probe] ") + each.told) == 1);
+  }
+}
+
+TEST_CASE("a batch that was replaced before is not blamed for a later failure") {
+  CapturedLog log;
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    if (event->batch_idx > 0) return GRAPNEL_OK;
+    grapnel_tensor* same = nullptr;
+    REQUIRE(batches(caller).get(caller.host, event->batch, 0, &same) == GRAPNEL_OK);
+    CHECK(batches(caller).replace(caller.host, event->batch, 0, same) == GRAPNEL_OK);
+    return caller.tensors().release(caller.host, same);
+  });
+  Toy toy;
+  toy.module.during_step = [](const std::string&, Batch& batch) {
+    static int steps = 0;
+    if (++steps == 2) batch.replace(0, at::ones({7}));
+  };
+  CHECK_THROWS(toy.fit({plugin.handle()}));
+  CHECK(log.count("of the batch") == 0);
+}
+
 }  // namespace batch_test

@@ -198,6 +198,31 @@ TEST_CASE("values of every ABI type reach an event handler unchanged") {
   CHECK(called == 1);
 }
 
+TEST_CASE(
+    "a handler stays what it was declared as, whatever the plugin writes to its declaration") {
+  InProcessPlugin plugin;
+  Declared declared;
+  declared.attach(plugin);
+  grapnel_event_argument& argument = declared.add("i", GRAPNEL_VALUE_I64);
+  std::vector<std::int64_t> seen;
+  declared.call = [&](const Caller&, const grapnel_value* v) {
+    CHECK(v[0].tag == GRAPNEL_VALUE_I64);
+    seen.push_back(v[0].u.i64);
+    return GRAPNEL_OK;
+  };
+  Fabric fabric({.callbacks = {plugin.handle()}});
+  fabric.call("on_x", 3);
+  argument.type = GRAPNEL_VALUE_STRING;
+  argument.name = {nullptr, 7};
+  fabric.call("on_x", 4);
+  declared.handler.arguments = nullptr;
+  declared.handler.argument_count = 1000;
+  declared.handler.event = {nullptr, 7};
+  declared.handler.call = nullptr;
+  fabric.call("on_x", 5);
+  CHECK(seen == std::vector<std::int64_t>{3, 4, 5});
+}
+
 TEST_CASE("whatever a plugin writes to an event's tensors stays with the plugin") {
   CapturedLog log;
   InProcessPlugin plugin;

@@ -147,4 +147,32 @@ TEST_CASE("changes to the process by create and init are undone and named") {
   CHECK(log.count("[probe] changed the locale") == 1);
 }
 
+#if defined(__x86_64__)
+TEST_CASE("the precision of long double arithmetic is restored, whichever batch changed it") {
+  const auto word = [] {
+    unsigned short now = 0;
+    __asm__ volatile("fnstcw %0" : "=m"(now));
+    return now;
+  };
+  const unsigned short before = word();
+  CapturedLog log;
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_end, [&](const Caller&, const grapnel_Event* raw) {
+    if (reinterpret_cast<const grapnel_TrainBatchEnd*>(raw)->batch_idx != 21) return GRAPNEL_OK;
+    const unsigned short single = static_cast<unsigned short>(before & ~0x0300);
+    __asm__ volatile("fldcw %0" : : "m"(single));
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.train = std::make_shared<ToyLoader>(600);
+  toy.options.max_epochs = 2;
+  bridge::PluginCallbackOptions options;
+  options.links_libtorch = false;  // then a batch's call isn't looked at closely
+  toy.fit({plugin.handle(options)});
+  CHECK(word() == before);
+  INFO(log.text());
+  CHECK(log.count("of the training thread was changed before on_train_batch_end") == 1);
+}
+#endif
+
 }  // namespace guard_test

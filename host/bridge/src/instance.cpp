@@ -168,14 +168,16 @@ std::vector<EventHandler> PluginInstance::event_handlers() {
     status = enter(call, [&] { return table->handler(instance_, i, &declared); });
     if (status != GRAPNEL_OK) refuse(call, status);
     try {
-      EventHandler handler = read_event_handler(declared);
+      EventHandler handler;
+      DeclaredHandler copy = read_event_handler(declared, handler);
       for (const EventHandler& other : handlers) {
         if (other.event == handler.event) {
           throw ContractBreach{fmt::format("two handlers of {}", quote(handler.event))};
         }
       }
-      handler.call = [this, declared](CustomEvent& event, const BoundArguments& arguments) {
-        call_event(*declared, event, arguments);
+      handler.call = [this, copy = std::move(copy)](CustomEvent& event,
+                                                    const BoundArguments& arguments) {
+        call_event(copy, event, arguments);
       };
       handlers.push_back(std::move(handler));
     } catch (const ContractBreach& breach) {
@@ -185,7 +187,7 @@ std::vector<EventHandler> PluginInstance::event_handlers() {
   return handlers;
 }
 
-void PluginInstance::call_event(const grapnel_event_handler& handler, CustomEvent& event,
+void PluginInstance::call_event(const DeclaredHandler& handler, CustomEvent& event,
                                 const BoundArguments& arguments) {
   const EventValues values(host_, handler, arguments);
   const std::string name(event.name);
@@ -196,8 +198,8 @@ void PluginInstance::call_event(const grapnel_event_handler& handler, CustomEven
   call.trainer = &event.trainer;
   call.module = &event.module;
   call.event = &event;
-  throw_failure(call,
-                enter(call, [&] { return handler.call(instance_, &handler, values.data()); }));
+  throw_failure(
+      call, enter(call, [&] { return handler.call(instance_, handler.handler, values.data()); }));
 }
 
 void PluginInstance::destroy() noexcept {

@@ -22,6 +22,7 @@
 #include <grapnel/hook_mask.h>
 #include <grapnel/state_dict.h>
 
+#include "ext/event.h"
 #include "ext/state_io.h"
 #include "guard.h"
 #include "instance_host.h"
@@ -50,8 +51,9 @@ class PluginInstance {
   // Of the hooks that were called.
   std::vector<PluginCallback::HookTime> hook_times() const;
 
-  // The run failed with this message: names the plugin where its writes are the cause.
-  void tell_of_writes(std::string_view message, const Trainer& trainer);
+  // The run failed: names the plugin where what it wrote to the model or put into the batch may be the
+  // cause.
+  void tell_of_part(const ExceptionEvent& event);
 
   // The plugin's handlers of user-defined events. Call once.
   std::vector<EventHandler> event_handlers();
@@ -122,7 +124,7 @@ class PluginInstance {
   void read_hooks();
   const void* own_extension(std::string_view id);
   void find_state_extension();
-  void call_event(const grapnel_event_handler& handler, CustomEvent& event,
+  void call_event(const DeclaredHandler& handler, CustomEvent& event,
                   const BoundArguments& arguments);
   void run_posted(const Call& call);
   void drop_posted(grapnel_instance* instance) noexcept;

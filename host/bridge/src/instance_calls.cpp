@@ -201,15 +201,24 @@ std::vector<PluginCallback::HookTime> PluginInstance::hook_times() const {
   return times;
 }
 
-void PluginInstance::tell_of_writes(std::string_view message, const Trainer& trainer) {
-  if (message.find("modified by an inplace operation") == message.npos) return;
-  const std::string writes = describe_early_writes(host_, trainer);
-  if (writes.empty()) return;
-  host_.log(LogLevel::error,
-            fmt::format("{} between the forward and the backward pass, which is what autograd "
-                        "complains about; write in on_train_batch_start or after the optimizer's "
-                        "step",
-                        writes));
+void PluginInstance::tell_of_part(const ExceptionEvent& event) {
+  if (event.type == "PluginError" || event.type == "Interrupted") return;
+  if (event.message.find("modified by an inplace operation") != std::string::npos) {
+    if (const std::string writes = describe_early_writes(host_, event.trainer); !writes.empty()) {
+      host_.log(LogLevel::error,
+                fmt::format("{} between the forward and the backward pass, which is what autograd "
+                            "complains about; write in on_train_batch_start or after the "
+                            "optimizer's step",
+                            writes));
+      return;
+    }
+  }
+  if (const std::string batch = describe_replacements(host_, event.trainer); !batch.empty()) {
+    host_.log(LogLevel::error,
+              fmt::format("{} that the failure is about; what the model's step, its loss or "
+                          "a metric can't take may be the plugin's",
+                          batch));
+  }
 }
 
 void PluginInstance::end_leases() noexcept {

@@ -37,6 +37,7 @@
 #include "ext/early_writes.h"
 #include "ext/posted_functions.h"
 #include "ext/rate_factors.h"
+#include "ext/replaced_batch.h"
 #include "generators.h"
 #include "guard.h"
 #include "host_block.h"
@@ -189,6 +190,7 @@ class InstanceHost {
   GeneratorStates generators;
   std::unique_ptr<Operators> operators;
   EarlyWrites early_writes;
+  ReplacedBatch replaced_batch;
   std::unique_ptr<ModuleEntries> module_entries;
   std::unique_ptr<LeaseList> leases;
   std::unique_ptr<PluginIdentity> identity;

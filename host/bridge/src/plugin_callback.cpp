@@ -37,7 +37,7 @@ std::string identifying_key(const ParameterTable& table, const Parameters& param
 
 // What the host itself does with an event before the plugin has it.
 void before_hook(PluginInstance& instance, const ExceptionEvent& event) {
-  instance.tell_of_writes(event.message, event.trainer);
+  instance.tell_of_part(event);
 }
 void before_hook(PluginInstance& instance, const StageEvent& event) {
   if (event.run == RunKind::fit && instance.host().asked_for_timing) event.trainer.measure_phases();
@@ -112,8 +112,10 @@ HookMask PluginCallback::hooks() const {
 HookMask PluginCallback::wanted(const HookMask&) const {
   HookMask mask = instance_->hooks();
   // What it wrote there may be why the run fails.
-  if (mask.test(bit(Hook::on_before_backward)) || mask.test(bit(Hook::on_before_zero_grad))) {
-    mask.set(bit(Hook::on_exception));
+  for (const Hook hook :
+       {Hook::on_before_backward, Hook::on_before_zero_grad, Hook::on_train_batch_start,
+        Hook::on_validation_batch_start, Hook::on_test_batch_start, Hook::on_predict_batch_start}) {
+    if (mask.test(bit(hook))) mask.set(bit(Hook::on_exception));
   }
   if (instance_->host().asked_for_timing) mask.set(bit(Hook::setup));
   if (instance_->host().asked_for_thread) {

@@ -63,6 +63,18 @@ TEST_CASE("a crash in a hook says whose it was, where, and how to train without 
   }
 }
 
+TEST_CASE("a command that is too long to be repeated is left out of the line about a crash") {
+  Trainee user;
+  user.drop_in("hook_crashes");
+  user.run({"plugin", "enable", "hook_crashes"});
+  Arguments command = {"fit"};
+  for (int i = 0; i < 200; ++i) {
+    command.insert(command.end(), {"--set", "trainer.max_epochs=1"});
+  }
+  CHECK_THAT(user.run(command).error,
+             Contains("batch 0; to run without it: --no-plugin hook_crashes\n"));
+}
+
 TEST_CASE("what a thread of a plugin's own ends is told as the plugin's") {
   const struct {
     const char* plugin;

@@ -74,6 +74,7 @@ std::int32_t GRAPNEL_CALL replace(const grapnel_host* host, grapnel_batch* batch
         (!to[index].defined() || storage_fault(to[index], /*dense=*/false).empty())) {
       throw ContractBreach{fmt::format("the tensor for {} of the batch {}", index, fault)};
     }
+    note_replacement(self, to, index, given);
     to.replace(index, detached_copy(with_memory(given)).tensor);
     return GRAPNEL_OK;
   });

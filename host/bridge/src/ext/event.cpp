@@ -101,32 +101,36 @@ bool may_be_nothing(const grapnel_event_argument& declared) {
 
 }  // namespace
 
-EventHandler read_event_handler(const grapnel_event_handler* handler) {
+DeclaredHandler read_event_handler(const grapnel_event_handler* handler, EventHandler& read) {
   if (handler == nullptr) throw ContractBreach{"a handler is NULL"};
   if (handler->struct_size < GRAPNEL_END_OF(grapnel_event_handler, call)) {
     throw ContractBreach{fmt::format("a handler of {} bytes", handler->struct_size)};
   }
-  EventHandler read;
-  read.event = checked_name(handler->event, "event's name");
-  if (handler->call == nullptr) {
+  DeclaredHandler declared;
+  declared.handler = handler;
+  declared.call = handler->call;
+  read.event = declared.event = checked_name(handler->event, "event's name");
+  if (declared.call == nullptr) {
     throw ContractBreach{fmt::format("the handler of {} has no function", quote(read.event))};
   }
-  if (handler->argument_count > kMostArguments) {
+  const std::uint32_t count = handler->argument_count;
+  const grapnel_event_argument* const* const arguments = handler->arguments;
+  if (count > kMostArguments) {
     throw ContractBreach{fmt::format("the handler of {} has {} arguments, at most {} are accepted",
-                                     quote(read.event), handler->argument_count, kMostArguments)};
+                                     quote(read.event), count, kMostArguments)};
   }
-  if (handler->argument_count > 0 && handler->arguments == nullptr) {
+  if (count > 0 && arguments == nullptr) {
     throw ContractBreach{
         fmt::format("the handler of {} has argument_count {}, but arguments is NULL",
-                    quote(read.event), handler->argument_count)};
+                    quote(read.event), count)};
   }
-  for (std::uint32_t i = 0; i < handler->argument_count; ++i) {
-    const grapnel_event_argument* argument = handler->arguments[i];
-    if (argument == nullptr ||
-        argument->struct_size < GRAPNEL_END_OF(grapnel_event_argument, default_value)) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (arguments[i] == nullptr ||
+        arguments[i]->struct_size < GRAPNEL_END_OF(grapnel_event_argument, default_value)) {
       throw ContractBreach{
           fmt::format("argument {} of {} is NULL or too short", i, quote(read.event))};
     }
+    const grapnel_event_argument* const argument = arguments[i];
     EventParameter parameter(checked_name(argument->name, "argument's name"));
     const std::string whose = fmt::format("the argument {}", quote(parameter.name));
     if (argument->type < GRAPNEL_VALUE_NONE || argument->type > GRAPNEL_VALUE_F64_LIST) {
@@ -145,24 +149,24 @@ EventHandler read_event_handler(const grapnel_event_handler* handler) {
     if ((argument->flags & GRAPNEL_EVENT_HAS_DEFAULT) != 0) {
       parameter.default_value = default_of(argument->default_value, parameter.name);
     }
+    declared.arguments.push_back({parameter.name, argument->type, may_be_nothing(*argument)});
     read.parameters.push_back(std::move(parameter));
   }
-  return read;
+  return declared;
 }
 
-EventValues::EventValues(InstanceHost& host, const grapnel_event_handler& handler,
+EventValues::EventValues(InstanceHost& host, const DeclaredHandler& handler,
                          const BoundArguments& arguments)
     : host_(host) {
   values_.reserve(arguments.values.size());
   try {
-    // As many as were declared at first; the plugin may have changed its count.
     for (std::size_t i = 0; i < arguments.values.size(); ++i) {
-      const grapnel_event_argument& declared = *handler.arguments[i];
+      const DeclaredHandler::Argument& declared = handler.arguments[i];
       const EventValue& value = arguments.values[i];
-      if (value.is_null() && may_be_nothing(declared)) {
+      if (value.is_null() && declared.may_be_nothing) {
         values_.push_back(tagged_value(GRAPNEL_VALUE_NONE));
       } else {
-        values_.push_back(convert(value, view(handler.event), declared));
+        values_.push_back(convert(value, handler.event, declared));
       }
     }
   } catch (...) {
@@ -180,7 +184,7 @@ void EventValues::end_borrows() noexcept {
 }
 
 grapnel_value EventValues::convert(const EventValue& value, std::string_view event,
-                                   const grapnel_event_argument& declared) {
+                                   const DeclaredHandler::Argument& declared) {
   const bool any = declared.type == GRAPNEL_VALUE_NONE;
   const std::int32_t type = any ? own_type(value) : declared.type;
   std::string_view wanted = "a value that a plugin can take";
@@ -192,7 +196,7 @@ grapnel_value EventValues::convert(const EventValue& value, std::string_view eve
     });
     if (made) return *made;
   }
-  refuse_argument(event, view(declared.name), wanted, value);
+  refuse_argument(event, declared.name, wanted, value);
 }
 
 std::optional<grapnel_value> EventValues::lend(bool value) {

@@ -16,15 +16,28 @@ namespace grapnel::bridge {
 
 class InstanceHost;
 
-// The name and parameters of a handler, without `call`. ContractBreach when it is invalid.
-EventHandler read_event_handler(const grapnel_event_handler* handler);
+// A handler as it was declared: the plugin's memory may say something else later.
+struct DeclaredHandler {
+  struct Argument {
+    std::string name;
+    std::int32_t type = GRAPNEL_VALUE_NONE;
+    bool may_be_nothing = false;
+  };
+  const grapnel_event_handler* handler = nullptr;  // what its function is given
+  decltype(grapnel_event_handler::call) call = nullptr;
+  std::string event;
+  std::vector<Argument> arguments;
+};
+
+// Copies a declaration, and the name and parameters of the handler, without `call`. ContractBreach
+// when it is invalid.
+DeclaredHandler read_event_handler(const grapnel_event_handler* handler, EventHandler& read);
 
 // Values for one call, with their borrowed tensors.
 class EventValues {
  public:
   // ArgumentError naming the argument that has another type.
-  EventValues(InstanceHost& host, const grapnel_event_handler& handler,
-              const BoundArguments& arguments);
+  EventValues(InstanceHost& host, const DeclaredHandler& handler, const BoundArguments& arguments);
   ~EventValues();
   EventValues(const EventValues&) = delete;
   EventValues& operator=(const EventValues&) = delete;
@@ -33,7 +46,7 @@ class EventValues {
 
  private:
   grapnel_value convert(const EventValue& value, std::string_view event,
-                        const grapnel_event_argument& declared);
+                        const DeclaredHandler::Argument& declared);
   // As the ABI's value; empty if the ABI has none (invalid UTF-8, an undefined tensor).
   std::optional<grapnel_value> lend(bool value);
   std::optional<grapnel_value> lend(std::int64_t value);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 
 #include <grapnel/base/text.h>
@@ -57,6 +58,20 @@ std::string name_of_entry(const ModuleEntries& entries, const at::Tensor& tensor
     }
   }
   return "a tensor";
+}
+
+constexpr std::int64_t kAnyInteger = std::numeric_limits<std::int64_t>::max();
+
+// The largest number of an enumeration, by the argument's name: interpolation of grid_sampler
+// (bilinear, nearest, bicubic), its padding (zeros, border, reflection), reduction of losses (none,
+// mean, sum), normalization of FFTs, mode of embedding_bag (sum, mean, max).
+std::int64_t most_of(std::string_view op, std::string_view argument) {
+  for (const std::string_view name :
+       {"interpolation_mode", "padding_mode", "reduction", "normalization"}) {
+    if (argument == name) return 2;
+  }
+  const bool is_bag = op.find("embedding_bag") != op.npos;
+  return is_bag && argument == "mode" ? 2 : kAnyInteger;
 }
 
 // Converts one argument.
@@ -148,6 +163,17 @@ class Conversion {
     }
   }
 
+  // An enumeration that LibTorch declares as a plain integer and takes unchecked.
+  std::int64_t integer() const {
+    const std::int64_t number = value_.u.i64;
+    const std::int64_t most = most_of(op_.name, op_.handle.schema().arguments()[index_].name());
+    if (number >= 0 && number <= most) return number;
+    if (most == kAnyInteger) return number;
+    throw self_.error(fmt::format("{}: the argument {} ({}) is {}; accepted are 0 to {}", op_.name,
+                                  index_, quote(op_.handle.schema().arguments()[index_].name()),
+                                  number, most));
+  }
+
   std::int64_t boolean() const {
     if (value_.u.i64 != 0 && value_.u.i64 != 1) wrong();
     return value_.u.i64;
@@ -159,7 +185,7 @@ class Conversion {
         if (value_.tag == GRAPNEL_VALUE_TENSOR) return tensor(value_.u.tensor);
         break;
       case ArgumentKind::integer:
-        if (value_.tag == GRAPNEL_VALUE_I64) return value_.u.i64;
+        if (value_.tag == GRAPNEL_VALUE_I64) return integer();
         break;
       case ArgumentKind::number:
         if (value_.tag == GRAPNEL_VALUE_F64) return value_.u.f64;
