@@ -26,7 +26,8 @@ struct EnableOptions : PluginOptions {
   [[nodiscard]] host::EnableOptions enabling() const {
     return {.replace = replace ? host::Replace::yes : host::Replace::no,
             .force = force ? host::Force::yes : host::Force::no,
-            .probe = deadline.probe()};
+            .probe = deadline.probe(),
+            .others = discovery()};
   }
 };
 

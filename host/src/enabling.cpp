@@ -40,11 +40,15 @@ constexpr std::size_t few_candidates = 4;
                     {candidate.summary.id, candidate.summary.version, {}, {}});
 }
 
-// "grapnel plugin enable --force ema"; by its path when it is not in the search path.
+// What the command line calls it: by its path when it is not in the search path.
+std::string argument_of(const Candidate& candidate) {
+  return candidate.origin == SearchOrigin::file ? quote(candidate.library.string())
+                                                : candidate.label();
+}
+
+// "grapnel plugin enable --force ema"
 std::string force_command(const Candidate& candidate) {
-  return "grapnel plugin enable --force " + (candidate.origin == SearchOrigin::file
-                                                 ? quote(candidate.library.string())
-                                                 : candidate.label());
+  return "grapnel plugin enable --force " + argument_of(candidate);
 }
 
 bool stands_for(const Manifest& manifest, const std::string& id) {
@@ -103,6 +107,7 @@ class Enabling {
     for (Attempt& attempt : attempts_) take(attempt, [&](Attempt& a) { examine(a); });
     probe();
     copy();
+    check_found();
     if (std::ranges::any_of(attempts_, &Attempt::is_alive)) record();
     std::vector<EnableOutcome> outcomes;
     for (Attempt& attempt : attempts_) outcomes.push_back(std::move(attempt.outcome));
@@ -274,6 +279,34 @@ class Enabling {
         .origin = candidate.library,
         .origin_stamp = file_stamp(candidate.identity),
         .enabled_at = utc_now()};
+  }
+
+  // A plugin that isn't enabled has settings and states too, of runs that named it.
+  void check_found() {
+    std::optional<Discovery> discovery;  // made when a plugin has former ids
+    for (Attempt& attempt : attempts_) {
+      take(attempt, [&](Attempt& a) {
+        if (a.manifest->aliases.empty() || !options_.others || options_.replace == Replace::yes) {
+          return;
+        }
+        if (!discovery) discovery = discover(*options_.others);
+        for (const std::string& alias : a.manifest->aliases) {
+          const auto found = discovery->by_id.find(alias);
+          if (found == discovery->by_id.end()) continue;
+          refuse_to_replace(a, alias, discovery->candidates[found->second]);
+        }
+      });
+    }
+  }
+
+  [[noreturn]] static void refuse_to_replace(const Attempt& attempt, const std::string& alias,
+                                             const Candidate& other) {
+    refuse(
+        *attempt.candidate,
+        fmt::format("it says that '{}' is a former id of its own, and there is plugin {}; remove "
+                    "that one if it is an earlier version, or let this one have its settings and "
+                    "its states in checkpoints: grapnel plugin enable --replace {}",
+                    alias, other.describe(), argument_of(*attempt.candidate)));
   }
 
   void record() {

@@ -128,6 +128,29 @@ TEST_CASE("a plugin doesn't take the place of others by calling their ids former
   CHECK(enabled.plugins[1].id == "grad_norm");
 }
 
+TEST_CASE(
+    "a plugin that is only found keeps its id from one that calls it a former id of its own") {
+  const PluginWorld world;
+  world.add_plugin("nan_guard");
+  const fs::path taker =
+      world.add_plugin("takeover", {.members = R"("aliases": ["moved", "nan_guard"],)"});
+  const auto enable = [&](Replace replace) {
+    return enable_plugins({examine(taker)}, world.directories,
+                          {.replace = replace, .others = world.discovery()})
+        .front();
+  };
+  const EnableOutcome refused = enable(Replace::no);
+  REQUIRE(refused.failure);
+  CHECK_THROWS_WITH(std::rethrow_exception(refused.failure),
+                    Contains("'nan_guard' is a former id of its own, and there is plugin "
+                             "'nan_guard' 1.0.0 (") &&
+                        Contains("enable --replace"));
+  CHECK(read_enabled(world.directories).plugins.empty());
+  CHECK_FALSE(enable(Replace::yes).failure);
+  fs::remove(world.plugins() / "nan_guard.so");
+  CHECK_FALSE(enable(Replace::no).failure);
+}
+
 TEST_CASE("a refused or shadowed plugin is not enabled, with the reason") {
   const PluginWorld world;
   Candidate candidate = examine(world.add_plugin("ema", {.abi_major = 9}));

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,8 @@ struct EnableResult {
 // "enabled", "updated", "unchanged", "repaired"
 [[nodiscard]] std::string_view to_string(EnableResult::Action action) noexcept;
 
-// Whether a plugin may take the place of enabled ones whose ids it calls former ids of its own.
+// Whether a plugin may take the place of others, enabled or found, whose ids it calls former ids of its
+// own: their settings and their states in checkpoints become its own.
 enum class Replace : std::uint8_t { no, yes };
 // Whether a plugin is enabled with which trainings will fail.
 enum class Force : std::uint8_t { no, yes };
@@ -50,6 +52,8 @@ struct EnableOptions {
   Replace replace = Replace::no;
   Force force = Force::no;
   ProbeOptions probe{};  // without a program nothing is tried
+  // Where the plugins are that a plugin with former ids might replace; nullopt: only enabled ones count.
+  std::optional<DiscoveryOptions> others{};
 };
 
 struct EnableOutcome {
