@@ -31,8 +31,8 @@ void use_thread_locale(void* locale) noexcept;
 [[nodiscard]] std::vector<int> blocked_signals();
 void block_exactly(const std::vector<int>& signals);
 
-// Soft limits of the process that decide about a training's files and memory, by their names: "the
-// limit of open files".
+// Soft limits of the process that decide about a training's files, memory, threads and time, by their
+// names: "the limit of open files".
 [[nodiscard]] std::map<std::string, std::uint64_t> read_limits();
 void set_limit(const std::string& name, std::uint64_t limit);
 
@@ -74,6 +74,14 @@ class SignalHandlers {
   struct Table;
   std::unique_ptr<Table> table_;
 };
+
+// The open descriptors of the process and what they stand for, "/var/log/x", "pipe:[42]"; empty where
+// the system doesn't tell.
+[[nodiscard]] std::map<int, std::string> open_descriptors();
+
+// Waits for child processes until one ends with the code; false when there is none, or after so long.
+// Reaps those that end.
+[[nodiscard]] bool wait_for_child(int exit_code, double seconds) noexcept;
 
 // The addresses of a loaded library; both ends the same where the system doesn't tell.
 struct AddressRange {

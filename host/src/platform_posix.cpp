@@ -3,9 +3,6 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#if defined(__linux__)
-#include <link.h>
-#endif
 #include <locale.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -272,9 +269,11 @@ struct Limit {
   const char* name;
   decltype(RLIMIT_NOFILE) number;
 };
-constexpr Limit kLimits[] = {{"the limit of open files", RLIMIT_NOFILE},
-                             {"the limit of a file's size", RLIMIT_FSIZE},
-                             {"the limit of memory", RLIMIT_AS}};
+constexpr Limit kLimits[] = {
+    {"the limit of open files", RLIMIT_NOFILE}, {"the limit of a file's size", RLIMIT_FSIZE},
+    {"the limit of memory", RLIMIT_AS},         {"the limit of data memory", RLIMIT_DATA},
+    {"the limit of the stack", RLIMIT_STACK},   {"the limit of locked memory", RLIMIT_MEMLOCK},
+    {"the limit of processes", RLIMIT_NPROC},   {"the limit of CPU time", RLIMIT_CPU}};
 
 struct StreamOf {
   struct stat info {};
@@ -371,33 +370,6 @@ std::vector<int> SignalHandlers::differing(const SignalHandlers& other) const {
 
 void SignalHandlers::install(int signal) const {
   sigaction(signal, &table_->handlers[signal], nullptr);
-}
-
-AddressRange mapped_range([[maybe_unused]] const void* inside) noexcept {
-#if defined(__linux__)
-  struct Search {
-    std::uintptr_t inside;
-    std::uintptr_t begin = 0, end = 0;
-  } search{reinterpret_cast<std::uintptr_t>(inside)};
-  const auto look = [](dl_phdr_info* library, std::size_t, void* data) {
-    auto& found = *static_cast<Search*>(data);
-    std::uintptr_t begin = UINTPTR_MAX, end = 0;
-    for (int i = 0; i < library->dlpi_phnum; ++i) {
-      const auto& part = library->dlpi_phdr[i];
-      if (part.p_type != PT_LOAD) continue;
-      begin = std::min<std::uintptr_t>(begin, library->dlpi_addr + part.p_vaddr);
-      end = std::max<std::uintptr_t>(end, library->dlpi_addr + part.p_vaddr + part.p_memsz);
-    }
-    if (found.inside < begin || found.inside >= end) return 0;
-    found.begin = begin;
-    found.end = end;
-    return 1;
-  };
-  dl_iterate_phdr(look, &search);
-  return {reinterpret_cast<const void*>(search.begin), reinterpret_cast<const void*>(search.end)};
-#else
-  return {};
-#endif
 }
 
 void confine_this_process([[maybe_unused]] std::uint64_t more_memory) noexcept {

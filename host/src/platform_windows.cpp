@@ -54,6 +54,14 @@ std::string host_name() {
   return name == nullptr ? "this machine" : name;
 }
 
+std::map<int, std::string> open_descriptors() {
+  return {};
+}
+
+bool wait_for_child(int, double) noexcept {
+  return false;
+}
+
 AddressRange mapped_range(const void*) noexcept {
   return {};
 }

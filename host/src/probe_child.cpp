@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -10,6 +12,7 @@
 #include <grapnel/base/digest.h>
 #include <grapnel/base/error.h>
 #include <grapnel/base/files.h>
+#include <grapnel/base/process.h>
 #include <grapnel/base/text.h>
 #include <grapnel/host/instance_check.h>
 #include <grapnel/host/loader.h>
@@ -29,13 +32,48 @@ ProbeHost& keep(std::unique_ptr<ProbeHost> host) {
   return *kept.emplace_back(std::move(host));
 }
 
+// What a plugin leaves changed that is no state to be put back: descriptors that it closed or
+// replaced, and a second process that returned from its function, which ends.
+class Leftovers {
+ public:
+  Leftovers() : process_(process_id()), descriptors_(open_descriptors()) {}
+
+  // After each function of the plugin.
+  void end_forked_child() const noexcept {
+    if (process_id() != process_) std::_Exit(kForked);
+  }
+
+  // Parts of a sentence: "the descriptor 1 (standard output)".
+  [[nodiscard]] std::vector<std::string> find() const {
+    std::vector<std::string> found;
+    const auto now = open_descriptors();
+    for (const auto& [number, target] : descriptors_) {
+      const auto same = now.find(number);
+      if (same != now.end() && same->second == target) continue;
+      const char* const label = number == 0   ? "standard input"
+                                : number == 1 ? "standard output"
+                                : number == 2 ? "standard error"
+                                              : "a file of the program";
+      found.push_back(fmt::format("the descriptor {} ({})", number, label));
+    }
+    if (wait_for_child(kForked, 2)) found.emplace_back("the number of processes (it forked)");
+    return found;
+  }
+
+ private:
+  static constexpr int kForked = 86;
+  std::int64_t process_;
+  std::map<int, std::string> descriptors_;
+};
+
 // Creates one callback as a training would, and destroys it.
 class CallbackTrial {
  public:
   CallbackTrial(const LoadedPlugin& plugin, const CallbackManifest& callback,
-                ProbeReportWriter& report)
+                const Leftovers& leftovers, ProbeReportWriter& report)
       : plugin_(plugin),
         callback_(callback),
+        leftovers_(leftovers),
         report_(report),
         host_(keep(std::make_unique<ProbeHost>(
             PluginSite{plugin.manifest().id, plugin.manifest().version, callback.name, {}},
@@ -81,11 +119,13 @@ class CallbackTrial {
     step("creating");
     grapnel_instance* instance = nullptr;
     const std::int32_t status = factory->create(factory, host_.abi(), &instance);
+    leftovers_.end_forked_child();
     if (status != GRAPNEL_OK) return fail("create", status);
     probe_.failure = instance_fault(instance);
     if (!probe_.failure.empty()) return;  // its layout is unknown, so it can't be destroyed
     step("initializing");
     const std::int32_t init_status = instance->init(instance, host_.abi());
+    leftovers_.end_forked_child();
     if (init_status == GRAPNEL_OK) {
       read_hooks(*instance);
     } else {
@@ -93,6 +133,7 @@ class CallbackTrial {
     }
     step("destroying");
     const std::int32_t destroy_status = instance->destroy(instance);
+    leftovers_.end_forked_child();
     if (destroy_status != GRAPNEL_OK && probe_.failure.empty()) fail("destroy", destroy_status);
   }
 
@@ -115,6 +156,7 @@ class CallbackTrial {
 
   const LoadedPlugin& plugin_;
   const CallbackManifest& callback_;
+  const Leftovers& leftovers_;
   ProbeReportWriter& report_;
   CallbackProbe probe_;  // before host_, whose constructor may set why the callback is skipped
   ProbeHost& host_;
@@ -128,6 +170,7 @@ ProbeFindings try_out(const ProbeChildOptions::Plugin& files, ProbeReportWriter&
     if (const std::string damage = stored_file_damage(files.library, digest); !damage.empty()) {
       throw Error(damage);
     }
+    const Leftovers leftovers;
     report.step("loading it");
     const LoadedPlugin& plugin =
         load_plugin({.manifest = std::make_shared<const Manifest>(parse_manifest(
@@ -137,12 +180,14 @@ ProbeFindings try_out(const ProbeChildOptions::Plugin& files, ProbeReportWriter&
                      .origin = files.origin,
                      .reason = "probe",
                      .order_reason = {}});
+    leftovers.end_forked_child();
     findings.changed = plugin.changed();
     for (const CallbackManifest& callback : plugin.manifest().callbacks) {
       ProcessStateGuard guard;
-      findings.callbacks.push_back(CallbackTrial(plugin, callback, report).run());
+      findings.callbacks.push_back(CallbackTrial(plugin, callback, leftovers, report).run());
       for (std::string& what : guard.restore()) findings.changed.push_back(std::move(what));
     }
+    for (std::string& what : leftovers.find()) findings.changed.push_back(std::move(what));
   } catch (const std::exception& error) {
     findings.failure = error.what();
   }

@@ -123,6 +123,19 @@ TEST_CASE("a plugin that changes the process fails the probe") {
   CHECK_THAT(result.cause, Contains("the handler of SIGTERM"));
 }
 
+TEST_CASE("a probe notices forks, closed and replaced descriptors, limits and blocked signals") {
+  const ProbeResult result = probe_hostile("create_changes_descriptors");
+  INFO(result.error_tail);
+  CHECK(result.end == End::failed);
+  CHECK_FALSE(result.stops_trainings());
+  for (const char* what :
+       {"the descriptor 0 (standard input)", "the descriptor 1 (standard output)",
+        "the number of processes (it forked)", "the limit of processes", "the blocked signals"}) {
+    INFO(what);
+    CHECK_THAT(result.cause, Contains(what));
+  }
+}
+
 TEST_CASE("a probe's result is recorded per library, and another build is probed again") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema");
