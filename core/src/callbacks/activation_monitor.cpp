@@ -21,6 +21,7 @@
 #include "grapnel/layer_observer.h"
 #include "grapnel/trainer.h"
 #include "text/python_format.h"
+#include "values/exception_text.h"
 
 namespace grapnel {
 
@@ -374,7 +375,7 @@ void ActivationMonitor::on_exception(ExceptionEvent& event) {
     evaluate(event.trainer);
   } catch (const std::exception& error) {
     log_debug("ActivationMonitor: the layers' outputs can't be read after a failure: {}",
-              error.what());
+              exception_text(error));
   }
 }
 

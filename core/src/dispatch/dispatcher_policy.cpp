@@ -9,6 +9,7 @@
 #include "grapnel/argument_error.h"
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "values/exception_text.h"
 
 namespace grapnel {
 
@@ -19,7 +20,7 @@ std::string reason_of_current() {
   try {
     throw;
   } catch (const std::exception& error) {
-    return error.what();
+    return exception_text(error);
   } catch (...) {
     return "an exception that is not derived from std::exception";
   }

@@ -15,6 +15,7 @@
 #include "optim/clip_gradients.h"
 #include "run/learning_rates.h"
 #include "run/run.h"
+#include "values/exception_text.h"
 #include "values/rng.h"
 
 namespace grapnel {
@@ -188,7 +189,7 @@ Fabric::~Fabric() {
   try {
     impl_->run.loggers.finalize("success");
   } catch (const std::exception& error) {
-    log_error("a logger failed while its Fabric was ending: {}", error.what());
+    log_error("a logger failed while its Fabric was ending: {}", exception_text(error));
   }
 }
 

@@ -8,6 +8,7 @@
 #include "grapnel/base/options_table.h"
 #include "grapnel/loggers/log_directory.h"
 #include "grapnel/state_dict.h"
+#include "values/exception_text.h"
 
 namespace grapnel {
 
@@ -31,7 +32,7 @@ void write_at_the_end(F* file, bool is_told) noexcept {
   try {
     if (file != nullptr) file->flush();
   } catch (const std::exception& error) {
-    if (!is_told) log_error("metrics are missing from the logs: {}", error.what());
+    if (!is_told) log_error("metrics are missing from the logs: {}", exception_text(error));
   }
 }
 

@@ -14,6 +14,7 @@
 #include "grapnel/loggers/json_lines_logger.h"
 #include "grapnel/loggers/memory_logger.h"
 #include "grapnel/loggers/tensorboard_logger.h"
+#include "values/exception_text.h"
 #include "values/type_name.h"
 
 namespace grapnel {
@@ -36,7 +37,8 @@ void load_back(const std::vector<std::pair<Logger*, StateDict>>& states) noexcep
     try {
       each->first->load_state_dict(each->second);
     } catch (const std::exception& error) {
-      log_error("a logger keeps the state of the checkpoint that is refused: {}", error.what());
+      log_error("a logger keeps the state of the checkpoint that is refused: {}",
+                exception_text(error));
     } catch (...) {
       log_error("a logger keeps the state of the checkpoint that is refused");
     }
@@ -158,7 +160,7 @@ StateList LoggerSet::present_states() {
         log_warning(
             "the position of the logger '{}' can't be saved: {}; the checkpoint has its last known "
             "one",
-            member.logger->name(), error.what());
+            member.logger->name(), exception_text(error));
       }
     }
     states.emplace_back(member.last_state);

@@ -12,6 +12,7 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "grapnel/layer_observer.h"
+#include "values/exception_text.h"
 #include "values/rng.h"
 
 namespace grapnel {
@@ -121,10 +122,8 @@ Summary summarize(Module& module, int64_t max_depth) {
       pass_example(module, example, recorder);
       summary.has_sizes = true;
       summary.total_flops = recorder.total_flops();
-    } catch (const c10::Error& error) {
-      warn_without_sizes(module, error.what_without_backtrace());
     } catch (const std::exception& error) {
-      warn_without_sizes(module, error.what());
+      warn_without_sizes(module, exception_text(error));
     }
   }
 

@@ -8,6 +8,7 @@
 #include "grapnel/base/log.h"
 #include "grapnel/base/text.h"
 #include "run/standard_callbacks.h"
+#include "values/exception_text.h"
 
 namespace grapnel {
 
@@ -73,7 +74,7 @@ void CallbackStates::note_present(const StateDict& states, bool all_give) {
       present.changed = is_built_in && !present.state->empty();
     } catch (const std::exception& error) {
       log_debug("{} has no state to go back to if the checkpoint is refused: {}",
-                callback.type_name(), error.what());
+                callback.type_name(), exception_text(error));
     }
   }
 }
@@ -92,7 +93,7 @@ void CallbackStates::load_back() noexcept {
       const std::string key = callback.state_key();
       if (last_.contains(key)) last_[key] = *each->state;
     } catch (const std::exception& error) {
-      tell_kept(callback, error.what());
+      tell_kept(callback, exception_text(error));
     } catch (...) {
       tell_kept(callback, "an exception that is not derived from std::exception");
     }
@@ -101,7 +102,7 @@ void CallbackStates::load_back() noexcept {
   present_.clear();
 }
 
-void CallbackStates::tell_kept(const Callback& callback, const char* reason) {
+void CallbackStates::tell_kept(const Callback& callback, const std::string& reason) {
   log_warning("{} keeps the state of the checkpoint that was refused: {}",
               callback.name().empty() ? callback.type_name() : callback.name(), reason);
 }

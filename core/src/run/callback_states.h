@@ -41,7 +41,7 @@ class CallbackStates {
     std::optional<StateDict> state;  // nothing: not asked for
     bool changed;                    // by loading
   };
-  static void tell_kept(const Callback& callback, const char* reason);
+  static void tell_kept(const Callback& callback, const std::string& reason);
 
   const std::vector<CallbackHandle>& callbacks_;
   Dispatcher& hooks_;

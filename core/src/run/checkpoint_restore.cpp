@@ -14,6 +14,7 @@
 #include "run/checkpointing.h"
 #include "run/loops.h"
 #include "run/run.h"
+#include "values/exception_text.h"
 #include "values/rng.h"
 #include "values/state_error.h"
 
@@ -55,7 +56,7 @@ void Checkpointing::undo_restored() noexcept {
     callback_states_.load_back();
     undo_data_module();
   } catch (const std::exception& error) {
-    log_error("after the refused checkpoint, not all could be put back: {}", error.what());
+    log_error("after the refused checkpoint, not all could be put back: {}", exception_text(error));
   }
   forget_replaced();
 }

@@ -8,6 +8,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/files.h"
 #include "grapnel/base/log.h"
+#include "values/exception_text.h"
 
 namespace grapnel {
 
@@ -51,7 +52,7 @@ void ProfileReport::finish(const Trainer& trainer) {
     profiler_->write_trace(path);
     log_info("every call of it, for chrome://tracing or ui.perfetto.dev: {}", path.string());
   } catch (const std::exception& error) {
-    log_error("the profile can't be written: {}", error.what());
+    log_error("the profile can't be written: {}", exception_text(error));
   }
   if (profiler_->dropped_calls() > 0) {
     log_warning(

@@ -11,6 +11,7 @@
 #include "grapnel/base/log.h"
 #include "run/loops.h"
 #include "run/run_scope.h"
+#include "values/exception_text.h"
 #include "values/rng.h"
 #include "values/type_name.h"
 
@@ -61,7 +62,7 @@ ExceptionFacts facts_of(const std::exception_ptr& pointer) {
   } catch (const Interrupted& error) {
     return {"Interrupted", error.what(), error.signal_number};
   } catch (const std::exception& error) {
-    return {unqualified_name(typeid(error)), error.what(), 0};
+    return {unqualified_name(typeid(error)), exception_text(error), 0};
   } catch (...) {
     return {};
   }
@@ -298,7 +299,7 @@ void Run::fail(const std::exception_ptr& exception) {
       call();
     } catch (const std::exception& error) {
       log_error("{} failed while the run was ending because of another error: {}", what,
-                error.what());
+                exception_text(error));
     } catch (...) {
       log_error("{} failed while the run was ending because of another error", what);
     }

@@ -6,6 +6,7 @@
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
 #include "run/run.h"
+#include "values/exception_text.h"
 
 namespace grapnel {
 
@@ -67,7 +68,8 @@ RunScope::~RunScope() {
     of_module_->module->set_training_modes(modes_);
     for (const auto& [parameter, gradient] : gradients_) parameter.mutable_grad() = gradient;
   } catch (const std::exception& error) {
-    log_error("after a run within another one, the module could not be put back: {}", error.what());
+    log_error("after a run within another one, the module could not be put back: {}",
+              exception_text(error));
   }
 }
 

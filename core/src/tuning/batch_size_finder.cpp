@@ -10,6 +10,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/trainer.h"
 #include "tuning/batch_size_search.h"
+#include "values/exception_text.h"
 
 namespace grapnel {
 
@@ -130,7 +131,7 @@ void BatchSizeFinder::scale_batch_size(Event& event) {
       try {
         loop_of(run).reload();
       } catch (const std::exception& error) {
-        log_error("after the search, the data could not be loaded: {}", error.what());
+        log_error("after the search, the data could not be loaded: {}", exception_text(error));
       }
       throw;
     }

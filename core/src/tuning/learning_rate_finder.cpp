@@ -14,6 +14,7 @@
 #include "run/optimization.h"
 #include "tuning/trial.h"
 #include "tuning/tuned_attribute.h"
+#include "values/exception_text.h"
 #include "values/float_limits.h"
 
 namespace grapnel {
@@ -220,7 +221,8 @@ void LearningRateFinder::lr_find(Event& event) {
       } catch (const std::exception& error) {
         // Not instead of what the search threw.
         if (std::uncaught_exceptions() == exceptions) throw;
-        log_error("after the search, the training data could not be loaded: {}", error.what());
+        log_error("after the search, the training data could not be loaded: {}",
+                  exception_text(error));
       }
     }
   };

@@ -6,6 +6,7 @@
 
 #include "grapnel/base/log.h"
 #include "run/standard_callbacks.h"
+#include "values/exception_text.h"
 #include "values/rng.h"
 
 namespace grapnel {
@@ -30,7 +31,7 @@ void put_back_part(const char* what, Step&& step) noexcept {
   try {
     step();
   } catch (const std::exception& error) {
-    log_error("after a trial, {} could not be put back: {}", what, error.what());
+    log_error("after a trial, {} could not be put back: {}", what, exception_text(error));
   }
 }
 

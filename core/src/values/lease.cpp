@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "grapnel/base/log.h"
+#include "values/exception_text.h"
 
 namespace grapnel {
 
@@ -16,7 +17,7 @@ void run_undo(const std::string& reason, std::function<void()>& undo) noexcept {
   try {
     once();
   } catch (const std::exception& error) {
-    log_error("cannot undo '{}': {}", reason, error.what());
+    log_error("cannot undo '{}': {}", reason, exception_text(error));
   } catch (...) {
     log_error("cannot undo '{}': an exception that is not a std::exception", reason);
   }

@@ -10,6 +10,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/log.h"
+#include "values/exception_text.h"
 
 namespace grapnel {
 
@@ -110,7 +111,7 @@ GeneratorScope::~GeneratorScope() {
   try {
     set_generator_states(states_);
   } catch (const std::exception& error) {
-    log_error("the random generators could not be restored: {}", error.what());
+    log_error("the random generators could not be restored: {}", exception_text(error));
   }
 }
 

@@ -9,6 +9,8 @@
 
 #include <grapnel/base/log.h>
 
+#include "describe_exception.h"
+
 namespace grapnel::bridge {
 namespace {
 
@@ -42,10 +44,8 @@ std::string generator_state_fault(const std::string& device, const at::Tensor& s
     try {
       at::Generator trial = generator.clone();
       trial.set_state(state);
-    } catch (const c10::Error& error) {
-      return error.what_without_backtrace();
-    } catch (const std::exception& error) {
-      return error.what();
+    } catch (const std::exception&) {
+      return describe_exception(std::current_exception());
     }
     return {};
   }
@@ -75,9 +75,9 @@ OwnGenerators::~OwnGenerators() {
     try {
       const std::lock_guard lock(swapped.generator.mutex());
       own_.states[swapped.device] = swapped.generator.get_state();
-    } catch (const std::exception& error) {
+    } catch (const std::exception&) {
       log_error("cannot keep the random generator of {} of {}: {}", swapped.device, own_.whose,
-                error.what());
+                describe_exception(std::current_exception()));
     }
   }
   put_back();
@@ -88,9 +88,9 @@ void OwnGenerators::put_back() noexcept {
     try {
       const std::lock_guard lock(swapped.generator.mutex());
       swapped.generator.set_state(swapped.training);
-    } catch (const std::exception& error) {
+    } catch (const std::exception&) {
       log_error("cannot put the random generator of {} back after an operator of {}: {}",
-                swapped.device, own_.whose, error.what());
+                swapped.device, own_.whose, describe_exception(std::current_exception()));
     }
   }
 }

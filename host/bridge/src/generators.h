@@ -1,6 +1,10 @@
 // The random numbers of an instance: operators that draw some use its generators, not the training's.
 // So a plugin that draws changes no number of the training, and is itself repeatable: its generators
 // begin with a seed made of the training's and of whose they are.
+//
+// While an operator runs, LibTorch's default generators are the instance's: no lock can be held over it,
+// because the operator takes the same one. Nothing else in this process may draw meanwhile; Grapnel draws
+// on the training thread alone.
 #pragma once
 
 #include <ATen/core/Generator.h>

@@ -6,6 +6,8 @@
 
 #include <grapnel/base/log.h>
 
+#include "describe_exception.h"
+
 namespace grapnel::bridge {
 namespace {
 
@@ -107,8 +109,9 @@ bool ForeignCodeGuard::restore() noexcept {
         driver->exchangeStream(accelerator_->stream);
         driver->setDevice(accelerator_->device);
       }
-    } catch (const std::exception& error) {
-      log_error("cannot put the device back after a plugin's hook: {}", error.what());
+    } catch (const std::exception&) {
+      log_error("cannot put the device back after a plugin's hook: {}",
+                describe_exception(std::current_exception()));
     }
   }
   return left_.grad != entered_.grad || left_.inference != entered_.inference ||

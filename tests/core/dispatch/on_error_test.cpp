@@ -1,4 +1,6 @@
 // A callback under OnError::disable never ends a run; it leaves it, and keeps its last good state.
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 
 #include "../support/recorder.h"
@@ -177,6 +179,36 @@ TEST_CASE("an interrupt by a signal disables no callback") {
   ToyModule module;
   Trainer trainer(quiet(1), {handle});
   CHECK_THROWS_AS(trainer.fit(module, toy_data()), Interrupted);
+}
+
+TEST_CASE("an exception of LibTorch is told without its backtrace") {
+  class Fails final : public Callback {
+   public:
+    void on_train_batch_end(TrainBatchEnd&) override { TORCH_CHECK(false, "broken in LibTorch"); }
+  };
+  class Reads final : public Callback {
+   public:
+    void on_exception(ExceptionEvent& event) override { message = event.message; }
+    std::string message;
+  };
+  for (const OnError on_error : {OnError::disable, OnError::fail}) {
+    CapturedLog log;
+    const auto fails = std::make_shared<Fails>();
+    const auto reads = std::make_shared<Reads>();
+    CallbackHandle handle(fails);
+    handle.on_error = on_error;
+    ToyModule module;
+    Trainer trainer(quiet(1), {handle, reads});
+    if (on_error == OnError::fail) {
+      CHECK_THROWS(trainer.fit(module, toy_data(2, 0)));
+      CHECK(reads->message == "broken in LibTorch");
+    } else {
+      trainer.fit(module, toy_data(2, 0));
+    }
+    CHECK(log.count("broken in LibTorch") == (on_error == OnError::disable ? 1 : 0));
+    CHECK(log.count("Exception raised from") == 0);
+    CHECK(log.count("frame #") == 0);
+  }
 }
 
 }  // namespace on_error_test
