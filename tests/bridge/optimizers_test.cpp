@@ -100,13 +100,21 @@ TEST_CASE("an optimizer option that the optimizer itself would refuse is refused
     CHECK(set("weight_decay", -std::numeric_limits<double>::infinity()) ==
           GRAPNEL_INVALID_ARGUMENT);
     CHECK(set("lr", 0.01) == GRAPNEL_OK);
+    // Each is in its range, but not with the others.
+    CHECK(set("nesterov", 1) == GRAPNEL_OK);
+    CHECK(set("momentum", 0) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(set("dampening", 0.5) == GRAPNEL_INVALID_ARGUMENT);
+    CHECK(set("nesterov", 0) == GRAPNEL_OK);
+    CHECK(set("dampening", 0.5) == GRAPNEL_OK);
+    CHECK(set("nesterov", 1) == GRAPNEL_INVALID_ARGUMENT);
     return GRAPNEL_OK;
   });
   Toy toy;
   toy.fit({plugin.handle()});
   const auto& options = toy.trainer->optimizers()[0]->groups()[0].options;
   CHECK(options.at("lr") == 0.01);
-  CHECK(options.at("momentum") >= 0);
+  CHECK(options.at("momentum") == 0.9);
+  CHECK(options.at("nesterov") == 0);
   CHECK(options.at("weight_decay") >= 0);
   CHECK(log.count("-1 for the option 'lr' of SGD, which must be at least 0") == 1);
 }

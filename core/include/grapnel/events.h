@@ -75,7 +75,7 @@ struct BackwardEvent : Event {
 
 struct ExceptionEvent : Event {
   std::exception_ptr exception;
-  std::string message;  // what()
+  std::string message;  // what(), of LibTorch's exceptions without the backtrace
   std::string type;     // "ConfigError", "PluginError", ...: the unqualified class name
 };
 

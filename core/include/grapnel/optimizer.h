@@ -67,6 +67,10 @@ class GRAPNEL_CORE_API Optimizer {
   virtual StateDict state_dict() const;
   virtual void load_state_dict(const StateDict& state);
 
+  // Throws ConfigError for options that it would have refused when it was made, each by itself and
+  // together. The group may be a copy of its own with other options.
+  void check_options(const ParamGroup& group) const { validate(group); }
+
   // The state kept for one parameter; empty before its first step. "step" is a scalar tensor.
   using ParamState = std::map<std::string, at::Tensor, std::less<>>;
   const std::map<c10::TensorImpl*, ParamState>& state() const { return state_; }

@@ -67,6 +67,19 @@ void check_value(const Optimizer& optimizer, std::string_view option, double val
   if (too_small || too_large) refuse(spec->range_text());
 }
 
+// Options that don't go together, as nesterov without momentum.
+void check_together(const Optimizer& optimizer, const ParamGroup& group, std::string_view option,
+                    double value) {
+  ParamGroup changed{.name = group.name, .options = group.options};
+  changed.options.find(option)->second = value;
+  try {
+    optimizer.check_options(changed);
+  } catch (const ConfigError& error) {
+    throw ContractBreach{
+        fmt::format("{} for the option {}: {}", value, quote(option), error.what())};
+  }
+}
+
 std::int32_t GRAPNEL_CALL optimizer_count(const grapnel_host* host,
                                           std::uint64_t* result) noexcept {
   return service<NoTensors>(host, "optimizers.count", [&](InstanceHost& self) {
@@ -151,6 +164,7 @@ std::int32_t GRAPNEL_CALL set_option(const grapnel_host* host, std::uint64_t opt
       const auto entry = found.options.find(wanted);
       if (entry == found.options.end()) return GRAPNEL_NOT_FOUND;
       check_value(owner_of(self, optimizer), wanted, value);
+      check_together(owner_of(self, optimizer), found, wanted, value);
       entry->second = value;
       return GRAPNEL_OK;
     });

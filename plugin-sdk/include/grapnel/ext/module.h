@@ -51,7 +51,9 @@ typedef struct grapnel_module {
    * of the parameters with the given indices, then those of the buffers. The host keeps the
    * tensors, the plugin its handles of them; they share no memory with the model. reason: for
    * people, "validate the average". GRAPNEL_NOT_NOW from on_before_zero_grad to
-   * on_before_optimizer_step, in on_save_checkpoint, on_exception and on_run_end. Of several
+   * on_before_optimizer_step, in on_save_checkpoint, on_exception, on_signal and on_run_end; in
+   * an event of a loop of the user's own (ext/event.h) the host can't see whether a backward pass or
+   * a step is still to come: lease where the loop's author says that none is. Of several
    * leases of one entry, also of different plugins, the last taken counts; they may end in any
    * order. Masks apply on top of leases. */
   int32_t(GRAPNEL_CALL* lease_weights)(const grapnel_host* host, const uint64_t* parameters,

@@ -40,7 +40,8 @@ typedef struct grapnel_optimizers {
                                     grapnel_string name, double* value);
   /* Takes effect with the next step; a scheduler may overwrite it. GRAPNEL_NOT_FOUND for an option
    * that the group doesn't have, GRAPNEL_INVALID_ARGUMENT for a value that the optimizer itself would
-   * refuse (a negative learning rate) or that is no finite number of 32 bits. */
+   * refuse, by itself (a negative learning rate) or together with the group's others (nesterov without
+   * momentum), or that is no finite number of 32 bits. */
   int32_t(GRAPNEL_CALL* set_option)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
                                     grapnel_string name, double value);
   /* flag: gradients have their true scale, without loss scaling. With loss scaling this is so only

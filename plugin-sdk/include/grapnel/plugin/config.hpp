@@ -12,7 +12,7 @@
 
 #include <grapnel/abi.h>
 
-// v0_3 for ABI 0.3.
+// v1_2 for ABI 1.2: one per ABI, so that a library that includes two of them has no clash.
 #define GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_NAMESPACE_OF(GRAPNEL_ABI_MAJOR, GRAPNEL_ABI_MINOR)
 #define GRAPNEL_PLUGIN_NAMESPACE_OF(major, minor) GRAPNEL_PLUGIN_JOIN(major, minor)
 #define GRAPNEL_PLUGIN_JOIN(major, minor) v##major##_##minor

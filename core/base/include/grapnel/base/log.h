@@ -45,7 +45,8 @@ class GRAPNEL_BASE_API ScopedLogSink {
   std::shared_ptr<LogSink> previous_;
 };
 
-// Logs the text unchanged (it is not a format string).
+// Logs the text, which is no format string. Like every message it is printable when a sink gets it:
+// bytes that would drive a terminal are escaped.
 GRAPNEL_BASE_API void log_text(LogLevel level, std::string_view text) noexcept;
 GRAPNEL_BASE_API void log_format(LogLevel level, fmt::string_view format,
                                  fmt::format_args arguments) noexcept;

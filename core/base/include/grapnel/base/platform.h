@@ -146,7 +146,8 @@ class GRAPNEL_BASE_API MappedFile {
 
 enum class LockKind : std::uint8_t { shared, exclusive };
 
-// An advisory lock on a file that is created if needed and stays. Between processes and between
+// An advisory lock on a file that is created if needed and stays; a symbolic link is refused (IoError), so
+// that no lock touches the file that it leads to. Between processes and between
 // objects of one process; released by the destructor or the end of the process.
 class GRAPNEL_BASE_API FileLock {
  public:
