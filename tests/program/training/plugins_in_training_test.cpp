@@ -141,6 +141,8 @@ TEST_CASE("a plugin that asks for a place among the built-in callbacks gets it, 
                       "after it: plugins are called after the callbacks of run.json") &&
                  Contains("plugin 'fits_not' asks to come after 'model_checkpoint'") &&
                  !Contains("'fits' asks") && !Contains("'absent' asks"));
+  const std::string once = "'fits_not' asks to come before";
+  CHECK(fit.error.find(once) == fit.error.rfind(once));
   Arguments explain = stopping;
   explain.push_back("--explain");
   CHECK_THAT(user.fit(1, explain).output,
