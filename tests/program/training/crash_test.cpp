@@ -192,6 +192,23 @@ TEST_CASE("the next start and the list name the suspect, until a run with it end
   CHECK_THAT(crash.user.run({"plugin", "list"}).output, !Contains("crashed"));
 }
 
+TEST_CASE("a later run that fails without a crash takes back what is said of one") {
+  Trainee user;
+  for (const char* plugin : {"hook_fails", "hook_crashes"}) {
+    user.drop_in(plugin);
+    user.run({"plugin", "enable", plugin});
+  }
+  const std::string said = "it crashed (SIGSEGV)";
+  CHECK(user.fit(1, {"--no-plugin", "hook_fails"}).end == ProcessResult::End::signalled);
+  CHECK_THAT(user.run({"plugin", "list"}).output, Contains(said));
+  // It runs, but its hook isn't called yet when the other's fails.
+  const ProcessResult fit =
+      user.fit(1, {"--set", R"(callbacks.hook_crashes.every={"steps": 1000})"});
+  CHECK(fit.exit_code == 1);
+  CHECK_THAT(fit.error, Contains("I don't like this batch"));
+  CHECK_THAT(user.run({"plugin", "list"}).output, !Contains(said));
+}
+
 TEST_CASE("a plugin's destructors cannot spoil a finished training") {
   for (const char* plugin : {"destructor_crashes", "destructor_hangs"}) {
     INFO(plugin);
