@@ -17,6 +17,7 @@
 #include "ext/module_entries.h"
 #include "ext/operators.h"
 #include "ext/plugin_identity.h"
+#include "ext/trainer_state.h"
 
 namespace grapnel::bridge {
 
@@ -40,6 +41,7 @@ InstanceHost::InstanceHost(PluginSite site, Parameters parameters, PluginCallbac
 }
 
 InstanceHost::~InstanceHost() {
+  want_no_trainer_state(*this);
   tell_of_left_out(log_limit_.take_left_out());
   block_.close();
 }

@@ -7,5 +7,7 @@ namespace grapnel::bridge {
 
 // Copies the state of the run into the struct that the plugin reads.
 void update_trainer_state(InstanceHost& self);
+// The instance ends.
+void want_no_trainer_state(InstanceHost& self) noexcept;
 
 }  // namespace grapnel::bridge
