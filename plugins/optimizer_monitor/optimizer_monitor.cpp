@@ -13,8 +13,8 @@
 //
 // Around 1e-3 is usual (A. Karpathy, "makemore", part 3); far above, the learning rate is too high;
 // far below, it is too low or the parameter does not learn. Weights that are all zero have no ratio.
-// A measured step costs a copy of the trainable weights (its memory is reused), two norms and two
-// transfers; other steps cost a comparison. A checkpoint that is written while a step is measured holds
+// A measured step costs a copy of the trainable weights (its memory is reused) and two norms, on
+// other devices than the CPU also two transfers; other steps cost a comparison. A checkpoint that is written while a step is measured holds
 // that copy, so that a run that is resumed there logs the same ratio.
 #include <algorithm>
 #include <cmath>
@@ -93,8 +93,9 @@ class OptimizerMonitor final : public Callback {
     if (!std::exchange(measuring_, false)) return;
     foreach_sub_(snapshot_, live_);  // the change, but for its sign
     mask_snapshot();                 // the host may have masked the weights again or not
-    const std::vector<double> changes = stack(foreach_norm(snapshot_)).to_vector();
-    const std::vector<double> weights = stack(weight_norms_).to_vector();
+    Norms change_norms(snapshot_);
+    const std::vector<double>& changes = change_norms.values();
+    const std::vector<double>& weights = weight_norms_.values();
     std::string prefix = "update_ratio/";
     if (event.optimizer_idx() > 0) {
       prefix += "optimizer_" + std::to_string(event.optimizer_idx()) + "/";
@@ -187,7 +188,7 @@ class OptimizerMonitor final : public Callback {
 
   void begin_measuring() {
     mask_snapshot();
-    weight_norms_ = foreach_norm(snapshot_);
+    weight_norms_ = Norms(snapshot_);
     measuring_ = true;
   }
 
@@ -223,7 +224,7 @@ class OptimizerMonitor final : public Callback {
   Names names_;
   TensorList live_;                       // only while measuring
   TensorList snapshot_;                   // the weights before the step, then its change
-  TensorList weight_norms_;               // before the step
+  Norms weight_norms_;                    // before the step
   std::map<std::string, Tensor> loaded_;  // weights before the step, by name, from a checkpoint
   std::vector<std::pair<std::size_t, Tensor>> masks_;  // by the place of the pruned in snapshot_
 };

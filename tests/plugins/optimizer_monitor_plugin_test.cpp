@@ -119,9 +119,22 @@ TEST_CASE("optimizer_monitor names the ratios of later optimizers by their numbe
   CHECK(run.step(monitor, 1)[1].first == "update_ratio/optimizer_1/total");
 }
 
+TEST_CASE("optimizer_monitor reads the norms of weights on the CPU where they lie") {
+  Monitored run("total");
+  RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
+  run.step(monitor);
+  run.host.calls.clear();
+  CHECK(run.step(monitor).back().second == Approx(std::sqrt(50.0 / 125)));
+  CHECK(run.host.calls ==
+        std::vector<std::string>{"aten::_foreach_copy_", "aten::_foreach_sub_.List"});
+}
+
 TEST_CASE(
     "optimizer_monitor copies the weights once per measured step, in one call after the first") {
   Monitored run("total");
+  for (FakeParameter& parameter : run.host.parameters) {
+    parameter.tensor->device_type = GRAPNEL_DEVICE_CUDA;
+  }
   RunningCallback monitor(run.host, run.plugin.entry(), "optimizer_monitor");
   run.step(monitor);
   run.host.calls.clear();

@@ -59,8 +59,14 @@ std::int32_t GRAPNEL_CALL to_f64(const grapnel_host* host, const grapnel_tensor*
   });
 }
 
+bool is_row_major(const at::Tensor& tensor) {
+  return tensor.layout() == c10::kStrided && tensor.device().is_cpu() && tensor.is_contiguous() &&
+         !tensor.is_conj() && !tensor.is_neg() && !tensor._is_zerotensor();
+}
+
 // Row-major on the CPU; the tensor's own memory if it already is.
 at::Tensor row_major(const at::Tensor& tensor) {
+  if (is_row_major(tensor)) return tensor;
   return with_memory(tensor.detach()).cpu().to_dense().resolve_conj().resolve_neg().contiguous();
 }
 
@@ -95,9 +101,7 @@ std::int32_t GRAPNEL_CALL begin_write(const grapnel_host* host, grapnel_tensor* 
     }
     if (handle.writing) throw ContractBreach{"begin_write while another begin_write is open"};
     const at::Tensor& target = handle.tensor;
-    const bool direct = target.layout() == c10::kStrided && target.device().is_cpu() &&
-                        target.is_contiguous() && !target.is_conj() && !target.is_neg() &&
-                        !target._is_zerotensor();
+    const bool direct = is_row_major(target);
     if (!direct) {
       handle.staging = at::empty(target.sizes(), target.options().device(c10::kCPU));
       handle.staging.copy_(target);

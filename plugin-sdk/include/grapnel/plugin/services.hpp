@@ -18,6 +18,7 @@
 #include <grapnel/plugin/foreach.hpp>
 #include <grapnel/plugin/measurements.hpp>
 #include <grapnel/plugin/module.hpp>
+#include <grapnel/plugin/norms.hpp>
 #include <grapnel/plugin/optimizers.hpp>
 #include <grapnel/plugin/params.hpp>
 #include <grapnel/plugin/schedule.hpp>
