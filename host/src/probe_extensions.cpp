@@ -167,6 +167,7 @@ struct Tables {
   grapnel_timing timing{};
   grapnel_trainer trainer{};
   grapnel_event_support event{sizeof(grapnel_event_support), 0};
+  grapnel_metrics_sink_support metrics_sink{sizeof(grapnel_metrics_sink_support), 0};
   grapnel_state_support state{sizeof(grapnel_state_support), 0};
 
   Tables() {
@@ -189,7 +190,7 @@ struct Tables {
     refuse_all(metrics.log_f64, metrics.log_tensor, metrics.get, metrics.count, metrics.name);
     module.struct_size = sizeof module;
     refuse_all(module.generation, module.count, module.entry, module.grad, module.lease_weights,
-               module.end_lease, module.flops_per_batch, module.freeze);
+               module.end_lease, module.flops_per_batch, module.freeze, module.forward);
     optimizers.struct_size = sizeof optimizers;
     refuse_all(optimizers.count, optimizers.name, optimizers.group_count, optimizers.group,
                optimizers.option_name, optimizers.get_option, optimizers.set_option,
@@ -245,6 +246,7 @@ const void* probe_extension(std::string_view id) noexcept {
       {GRAPNEL_EXT_TENSORS, &tables.tensors},
       {GRAPNEL_EXT_TRAINER, &tables.trainer},
       {GRAPNEL_EXT_EVENT, &tables.event},
+      {GRAPNEL_EXT_METRICS_SINK, &tables.metrics_sink},
       {GRAPNEL_EXT_STATE, &tables.state},
       {GRAPNEL_EXT_PLUGIN, &tables.plugin},
       {GRAPNEL_EXT_AUTOGRAD, &tables.autograd},

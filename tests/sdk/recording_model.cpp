@@ -100,6 +100,7 @@ const grapnel_module module_table = {GRAPNEL_END_OF(grapnel_module, flops_per_ba
                                      lease_weights,
                                      end_lease,
                                      flops,
+                                     nullptr,
                                      nullptr};
 
 // ---- optimizers

@@ -50,6 +50,18 @@ class GRAPNEL_CORE_API LayerObserver {
     LayerObserver& observer_;
     Scope* before_;
   };
+
+  // Nobody watches this thread for a scope; no observer begins or ends in it.
+  class GRAPNEL_CORE_API Pause {
+   public:
+    Pause();
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    Scope* watching_;
+  };
 };
 
 // A layer's forward while somebody watches: leaves also when it throws.

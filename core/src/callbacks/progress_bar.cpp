@@ -34,13 +34,16 @@ std::optional<std::int64_t> version_number(std::string_view version) {
 }
 
 // Of one logger the number of its version; of a text, and of the versions of several, the last four
-// characters. Nothing for loggers without a version.
+// characters. Loggers without a version don't count.
 std::optional<PostfixValue> short_version(const std::vector<std::shared_ptr<Logger>>& loggers) {
   std::vector<std::string> versions;
+  const auto has_version = [](const auto& logger) { return !logger->version().empty(); };
+  const bool is_only_one = std::count_if(loggers.begin(), loggers.end(), has_version) == 1;
   for (const auto& logger : loggers) {
     std::string version = logger->version();
+    if (version.empty()) continue;
     if (const auto number = version_number(version)) {
-      if (loggers.size() == 1) return *number;
+      if (is_only_one) return *number;
       version = std::to_string(*number);
     }
     if (std::find(versions.begin(), versions.end(), version) == versions.end())

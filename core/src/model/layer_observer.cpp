@@ -1,5 +1,7 @@
 #include "grapnel/layer_observer.h"
 
+#include <utility>
+
 namespace grapnel {
 
 namespace {
@@ -23,6 +25,12 @@ LayerObserver::Scope::~Scope() {
   Scope** link = &newest_scope;
   while (*link != this && *link != nullptr) link = &(*link)->before_;
   if (*link == this) *link = before_;
+}
+
+LayerObserver::Pause::Pause() : watching_(std::exchange(newest_scope, nullptr)) {}
+
+LayerObserver::Pause::~Pause() {
+  newest_scope = watching_;
 }
 
 LayerCall::LayerCall(const void* layer) : layer_(layer) {

@@ -127,7 +127,9 @@ StepOutput supervised_step(Module& module, Batch& batch, std::string_view stage,
     const at::Tensor right = output.argmax(1).eq(batch[1]).to(at::kFloat).mean();
     module.log(fmt::format("{}_acc", stage), right, options);
   }
-  return value;
+  StepOutput result = value;
+  result.extras.emplace_back("predictions", output.detach());  // the same memory
+  return result;
 }
 
 std::vector<std::string> supervised_metric_names(const Trainer& trainer, Loss loss) {

@@ -3,7 +3,10 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "grapnel/base/error.h"
+#include "grapnel/logger_source.h"
 #include "grapnel/version.h"
 #include "run/learning_rates.h"
 #include "run/loops.h"
@@ -16,9 +19,24 @@ std::string_view version_string() {
   return GRAPNEL_VERSION;
 }
 
+namespace {
+
+void add_loggers_of(const std::vector<CallbackHandle>& callbacks, Trainer& trainer,
+                    TrainerOptions& options) {
+  if (options.fast_dev_run != 0 || options.barebones) return;
+  for (const CallbackHandle& handle : callbacks) {
+    auto* source = dynamic_cast<LoggerSource*>(handle.callback.get());
+    if (source == nullptr) continue;
+    if (auto logger = source->make_logger(trainer)) options.loggers.push_back(std::move(logger));
+  }
+}
+
+}  // namespace
+
 Trainer::Trainer(TrainerOptions options, std::vector<CallbackHandle> callbacks) {
   validate_options(options);
   add_default_callbacks(options, callbacks);
+  add_loggers_of(callbacks, *this, options);
   run_ = std::make_unique<Run>(*this, std::move(options), std::move(callbacks));
   InitEvent event{*this};
   run_->hooks.on_init_start(event);

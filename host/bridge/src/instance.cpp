@@ -38,6 +38,7 @@ PluginInstance::PluginInstance(PluginSite site, Parameters parameters,
     init();
     read_hooks();
     find_state_extension();
+    find_metrics_sink();
   } catch (...) {
     destroy();
     throw;
@@ -142,6 +143,24 @@ void PluginInstance::find_state_extension() {
   }
   refuse_reserved("its extension grapnel.state/1", state->reserved);
   state_ = state;
+}
+
+void PluginInstance::find_metrics_sink() {
+  const auto* sink =
+      static_cast<const grapnel_metrics_sink*>(own_extension(GRAPNEL_EXT_METRICS_SINK));
+  if (sink == nullptr) return;
+  if (sink->struct_size < GRAPNEL_END_OF(grapnel_metrics_sink, end) || sink->write == nullptr) {
+    refuse("its extension grapnel.metrics_sink/1 lacks write");
+  }
+  refuse_reserved("its extension grapnel.metrics_sink/1", sink->reserved);
+  sink_ = sink;
+}
+
+void PluginInstance::call_extension(const char* name, Trainer& trainer,
+                                    c10::function_ref<std::int32_t(grapnel_instance*)> function) {
+  Call call = call_of(name);
+  call.trainer = &trainer;
+  throw_failure(call, enter(call, [&] { return function(instance_); }));
 }
 
 // ---- User-defined events

@@ -18,6 +18,7 @@
 #include <grapnel/bridge/plugin_callback.h>
 #include <grapnel/event_handlers.h>
 #include <grapnel/ext/event.h>
+#include <grapnel/ext/metrics_sink.h>
 #include <grapnel/ext/state.h>
 #include <grapnel/hook_mask.h>
 #include <grapnel/state_dict.h>
@@ -47,6 +48,13 @@ class PluginInstance {
   // One hook. `event` starts with grapnel_Event. Throws PluginError when the plugin fails, or the
   // exception of a host's service that it passes on.
   void fire(const Call& call, const grapnel_Event* event);
+
+  // A function of an extension that the plugin implements, while no hook runs; throws as fire() does.
+  // name: "metrics_sink.write".
+  void call_extension(const char* name, Trainer& trainer,
+                      c10::function_ref<std::int32_t(grapnel_instance*)> function);
+  // The plugin's metrics sink; nullptr: none.
+  const grapnel_metrics_sink* metrics_sink() const noexcept { return sink_; }
 
   // Of the hooks that were called.
   std::vector<PluginCallback::HookTime> hook_times() const;
@@ -124,6 +132,7 @@ class PluginInstance {
   void read_hooks();
   const void* own_extension(std::string_view id);
   void find_state_extension();
+  void find_metrics_sink();
   void call_event(const DeclaredHandler& handler, CustomEvent& event,
                   const BoundArguments& arguments);
   void run_posted(const Call& call);
@@ -142,6 +151,7 @@ class PluginInstance {
   Slot other_;                            // all other functions
   HookMask mask_;
   const grapnel_state* state_ = nullptr;
+  const grapnel_metrics_sink* sink_ = nullptr;
   bool guards_whole_thread_;  // always: it links LibTorch, or has changed the thread's modes
   std::chrono::steady_clock::time_point looked_at_process_;
   std::string thrown_;    // text of the exception that crossed the ABI

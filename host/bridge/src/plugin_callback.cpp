@@ -7,8 +7,10 @@
 
 #include <grapnel/base/error.h>
 #include <grapnel/base/text.h>
+#include <grapnel/trainer.h>
 
 #include "events.h"
+#include "ext/plugin_logger.h"
 #include "instance.h"
 
 namespace grapnel::bridge {
@@ -36,14 +38,20 @@ std::string identifying_key(const ParameterTable& table, const Parameters& param
 }
 
 // What the host itself does with an event before the plugin has it.
-void before_hook(PluginInstance& instance, const ExceptionEvent& event) {
+void before_hook(PluginInstance& instance, const ExceptionEvent& event,
+                 const std::vector<std::weak_ptr<PluginLogger>>& loggers) {
   instance.tell_of_part(event);
+  for (const auto& each : loggers) {
+    if (const auto logger = each.lock()) logger->note_exception(event);
+  }
 }
-void before_hook(PluginInstance& instance, const StageEvent& event) {
+void before_hook(PluginInstance& instance, const StageEvent& event,
+                 const std::vector<std::weak_ptr<PluginLogger>>&) {
   if (event.run == RunKind::fit && instance.host().asked_for_timing) event.trainer.measure_phases();
 }
 template <class EventType>
-void before_hook(PluginInstance&, const EventType&) {}
+void before_hook(PluginInstance&, const EventType&,
+                 const std::vector<std::weak_ptr<PluginLogger>>&) {}
 
 constexpr std::size_t bit(Hook hook) {
   return static_cast<std::size_t>(hook);
@@ -86,11 +94,13 @@ PluginCallback::PluginCallback(const host::Manifest& manifest, const std::string
   }
 }
 
-PluginCallback::~PluginCallback() = default;
+PluginCallback::~PluginCallback() {
+  detach_loggers();
+}
 
 #define GRAPNEL_HOOK(id, hook, EventType, stage, module)                                         \
   void PluginCallback::hook(EventType& event) {                                                  \
-    before_hook(*instance_, event);                                                              \
+    before_hook(*instance_, event, loggers_);                                                    \
     const Translated<grapnel_##EventType, EventType> made(instance_->host(), Hook::hook, event); \
     instance_->fire(call_of(Hook::hook, event), made.abi());                                     \
   }
@@ -121,6 +131,7 @@ HookMask PluginCallback::wanted(const HookMask&) const {
   if (instance_->host().asked_for_thread) {
     for (const Hook hook : kPostingHooks) mask.set(bit(hook));
   }
+  if (instance_->metrics_sink() != nullptr) mask.set(bit(Hook::on_exception));  // how it ends
   return mask;
 }
 std::vector<PluginCallback::HookTime> PluginCallback::hook_times() const {
@@ -133,11 +144,25 @@ const Parameters& PluginCallback::parameters() const {
   return instance_->host().parameters();
 }
 void PluginCallback::on_disabled() {
+  detach_loggers();
   instance_->end_leases();
   instance_->host().rate_factors.clear();
 }
 double PluginCallback::learning_rate_factor(std::size_t optimizer_idx, std::size_t group) const {
   return instance_->host().rate_factors.get(optimizer_idx, group);
+}
+
+std::shared_ptr<Logger> PluginCallback::make_logger(Trainer& trainer) {
+  if (instance_->metrics_sink() == nullptr) return nullptr;
+  auto logger = std::make_shared<PluginLogger>(*instance_, trainer);
+  loggers_.push_back(logger);
+  return logger;
+}
+void PluginCallback::detach_loggers() noexcept {
+  for (const auto& each : loggers_) {
+    if (const auto logger = each.lock()) logger->detach();
+  }
+  loggers_.clear();
 }
 
 StateDict PluginCallback::state_dict() const {

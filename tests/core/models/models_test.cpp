@@ -221,4 +221,32 @@ TEST_CASE("supervised losses are LibTorch's with mean reduction") {
         Approx(std::log(2)));
 }
 
+TEST_CASE(
+    "a step of a ready model returns its output as predictions, without a copy or gradients") {
+  struct Watcher final : Callback {
+    void on_train_batch_end(TrainBatchEnd& event) override { look(event.outputs, event.batch); }
+    void on_validation_batch_end(EvalBatchEnd& event) override { look(event.outputs, event.batch); }
+    void look(const StepOutput& outputs, const Batch& batch) {
+      REQUIRE(outputs.extras.size() == 1);
+      const auto& [name, predictions] = outputs.extras.front();
+      CHECK(name == "predictions");
+      CHECK(predictions.sizes() == at::IntArrayRef({batch.batch_size(), 10}));
+      CHECK_FALSE(predictions.requires_grad());
+      ++seen;
+    }
+    int seen = 0;
+  };
+  auto watcher = std::make_shared<Watcher>();
+  DigitsDataModule data({.batch_size = 64});
+  MLP mlp;
+  Trainer trainer({.max_epochs = 1,
+                   .limit_train_batches = 2,
+                   .limit_val_batches = 1,
+                   .num_sanity_val_steps = 0,
+                   .enable_checkpointing = false},
+                  {watcher});
+  trainer.fit(mlp, data);
+  CHECK(watcher->seen == 3);
+}
+
 }  // namespace models_test

@@ -29,7 +29,8 @@ GRAPNEL_CORE_API at::Tensor compute_loss(Loss loss, const at::Tensor& output,
 
 // One step of a stage, "train", "val" or "test": forward of the batch's first tensor, loss against
 // its second, and the logs "train_loss" (in the progress bar), "val_loss" and "val_acc" (for cross
-// entropy), and so on. Throws DataError when the batch has fewer than two tensors.
+// entropy), and so on. Next to the loss it returns "predictions": the model's output, detached. Throws
+// DataError when the batch has fewer than two tensors.
 GRAPNEL_CORE_API StepOutput supervised_step(Module& module, Batch& batch, std::string_view stage,
                                             Loss loss);
 

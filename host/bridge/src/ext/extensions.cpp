@@ -12,6 +12,9 @@ struct Extension {
 constexpr grapnel_event_support kEventSupport = {sizeof(grapnel_event_support), 0};
 constexpr grapnel_state_support kStateSupport = {sizeof(grapnel_state_support), 0};
 
+constexpr grapnel_metrics_sink_support kMetricsSinkSupport = {sizeof(grapnel_metrics_sink_support),
+                                                              0};
+
 constexpr Extension kExtensions[] = {
     {GRAPNEL_EXT_ATEN, &kAten},
     {GRAPNEL_EXT_AUTOGRAD, &kAutograd},
@@ -21,6 +24,7 @@ constexpr Extension kExtensions[] = {
     {GRAPNEL_EXT_EVENT, &kEventSupport},
     {GRAPNEL_EXT_LOG, &kLog},
     {GRAPNEL_EXT_METRICS, &kMetrics},
+    {GRAPNEL_EXT_METRICS_SINK, &kMetricsSinkSupport},
     {GRAPNEL_EXT_MODULE, &kModule},
     {GRAPNEL_EXT_OPTIMIZERS, &kOptimizers},
     {GRAPNEL_EXT_OUTPUTS, &kOutputs},

@@ -18,6 +18,7 @@
 #include "extensions.h"
 #include "frozen_parameters.h"
 #include "lease_list.h"
+#include "model_forward.h"
 #include "module_entries.h"
 
 namespace grapnel::bridge {
@@ -242,6 +243,31 @@ std::int32_t GRAPNEL_CALL flops_per_batch(const grapnel_host* host, double* flop
   });
 }
 
+std::int32_t GRAPNEL_CALL run_forward(const grapnel_host* host, std::int32_t mode,
+                                      grapnel_tensor* const* inputs, std::uint64_t input_count,
+                                      grapnel_tensor** outputs,
+                                      std::uint64_t output_count) noexcept {
+  return service(host, "module.forward", [&](InstanceHost& self) {
+    if (mode != GRAPNEL_FORWARD_AS_IS && mode != GRAPNEL_FORWARD_EVAL) {
+      throw NotSupported{fmt::format("there is no mode {} of a forward pass", mode)};
+    }
+    if (input_count != 1) {
+      throw NotSupported{fmt::format("{} inputs, but the model takes 1", input_count)};
+    }
+    if (output_count > 1) {
+      throw ContractBreach{fmt::format("{} outputs, but the model returns 1", output_count)};
+    }
+    if (inputs == nullptr || (output_count > 0 && outputs == nullptr)) {
+      throw ContractBreach{"a list is NULL"};
+    }
+    const at::Tensor& input = checked_tensor(self, inputs[0]).tensor;
+    if (self.module() == nullptr || self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
+    at::Tensor output = forward_undisturbed(self, input, mode == GRAPNEL_FORWARD_EVAL);
+    if (output_count == 1) outputs[0] = self.tensors.own(std::move(output));
+    return GRAPNEL_OK;
+  });
+}
+
 }  // namespace
 
 const grapnel_module kModule = {sizeof(grapnel_module),
@@ -253,6 +279,7 @@ const grapnel_module kModule = {sizeof(grapnel_module),
                                 &lease_weights,
                                 &end_lease,
                                 &flops_per_batch,
-                                &freeze_parameters};
+                                &freeze_parameters,
+                                &run_forward};
 
 }  // namespace grapnel::bridge

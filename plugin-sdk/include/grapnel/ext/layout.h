@@ -12,6 +12,7 @@
 #include "event.h"
 #include "log.h"
 #include "metrics.h"
+#include "metrics_sink.h"
 #include "module.h"
 #include "optimizers.h"
 #include "outputs.h"
@@ -131,13 +132,37 @@ GRAPNEL_LAYOUT(grapnel_metrics, get, 24);
 GRAPNEL_LAYOUT(grapnel_metrics, count, 32);
 GRAPNEL_LAYOUT(grapnel_metrics, name, 40);
 
+/* metrics_sink.h */
+GRAPNEL_SIZE(grapnel_metric_record, 56);
+GRAPNEL_LAYOUT(grapnel_metric_record, flags, 4);
+GRAPNEL_LAYOUT(grapnel_metric_record, name, 8);
+GRAPNEL_LAYOUT(grapnel_metric_record, value, 24);
+GRAPNEL_LAYOUT(grapnel_metric_record, step, 32);
+GRAPNEL_LAYOUT(grapnel_metric_record, epoch, 40);
+GRAPNEL_LAYOUT(grapnel_metric_record, time, 48);
+GRAPNEL_SIZE(grapnel_hyperparameter, 48);
+GRAPNEL_LAYOUT(grapnel_hyperparameter, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_hyperparameter, name, 8);
+GRAPNEL_LAYOUT(grapnel_hyperparameter, value, 24);
+GRAPNEL_SIZE(grapnel_metrics_sink, 40);
+GRAPNEL_LAYOUT(grapnel_metrics_sink, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_metrics_sink, begin, 8);
+GRAPNEL_LAYOUT(grapnel_metrics_sink, hyperparameters, 16);
+GRAPNEL_LAYOUT(grapnel_metrics_sink, write, 24);
+GRAPNEL_LAYOUT(grapnel_metrics_sink, end, 32);
+GRAPNEL_SIZE(grapnel_metrics_sink_support, 8);
+
 /* module.h */
 GRAPNEL_SIZE(grapnel_module_entry, 40);
 GRAPNEL_LAYOUT(grapnel_module_entry, trainable, 4);
 GRAPNEL_LAYOUT(grapnel_module_entry, name, 8);
 GRAPNEL_LAYOUT(grapnel_module_entry, tensor, 24);
 GRAPNEL_LAYOUT(grapnel_module_entry, mask, 32);
+#if GRAPNEL_ABI_TARGET >= 5
+GRAPNEL_SIZE(grapnel_module, 80);
+#else
 GRAPNEL_SIZE(grapnel_module, 72);
+#endif
 GRAPNEL_LAYOUT(grapnel_module, reserved, 4);
 GRAPNEL_LAYOUT(grapnel_module, generation, 8);
 GRAPNEL_LAYOUT(grapnel_module, count, 16);
@@ -147,6 +172,9 @@ GRAPNEL_LAYOUT(grapnel_module, lease_weights, 40);
 GRAPNEL_LAYOUT(grapnel_module, end_lease, 48);
 GRAPNEL_LAYOUT(grapnel_module, flops_per_batch, 56);
 GRAPNEL_LAYOUT(grapnel_module, freeze, 64);
+#if GRAPNEL_ABI_TARGET >= 5
+GRAPNEL_LAYOUT(grapnel_module, forward, 72);
+#endif
 
 /* optimizers.h */
 GRAPNEL_SIZE(grapnel_optimizer_group, 40);

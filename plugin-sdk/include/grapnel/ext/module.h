@@ -20,6 +20,12 @@ extern "C" {
 #define GRAPNEL_MODULE_PARAMETERS 0
 #define GRAPNEL_MODULE_BUFFERS 1
 
+#if GRAPNEL_ABI_TARGET >= 5
+/* How layers such as dropout behave in forward. */
+#define GRAPNEL_FORWARD_AS_IS 0 /* each in the mode that it has now */
+#define GRAPNEL_FORWARD_EVAL 1  /* all in eval mode */
+#endif
+
 /* Growable, the host's, valid until the generation changes; within the call that notices it, until
  * that call returns. */
 typedef struct grapnel_module_entry {
@@ -72,6 +78,19 @@ typedef struct grapnel_module {
   int32_t(GRAPNEL_CALL* freeze)(const grapnel_host* host, const uint64_t* parameters,
                                 uint64_t parameter_count, grapnel_string reason,
                                 grapnel_lease** lease);
+#if GRAPNEL_ABI_TARGET >= 5
+  /* Runs the model on inputs, whose device and, for a "-true" precision, type the host adapts to the
+   * model's. No gradients are recorded, no hooks are called and no observers of layers told; what it
+   * changes is undone: buffers (running statistics), the modes of layers, the random generators.
+   * Layers that draw random numbers use the plugin's, as its operators do. mode:
+   * GRAPNEL_FORWARD_.... Writes output_count outputs, the caller's to release and no part of the model;
+   * fewer than the model returns are allowed, more are GRAPNEL_INVALID_ARGUMENT. GRAPNEL_UNSUPPORTED
+   * for another number of inputs than this host's models take, which is 1. GRAPNEL_NOT_NOW in hooks
+   * without a model. What the model throws is GRAPNEL_PENDING. */
+  int32_t(GRAPNEL_CALL* forward)(const grapnel_host* host, int32_t mode,
+                                 grapnel_tensor* const* inputs, uint64_t input_count,
+                                 grapnel_tensor** outputs, uint64_t output_count);
+#endif
 } grapnel_module;
 
 #ifdef __cplusplus

@@ -15,6 +15,7 @@
 
 #include <grapnel/note.h>
 #include <grapnel/plugin/callback.hpp>
+#include <grapnel/plugin/metrics_sink.hpp>
 
 namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
@@ -146,6 +147,61 @@ std::int32_t GRAPNEL_CALL load_state(grapnel_instance* abi,
   }
 }
 
+// ---- A metrics sink
+
+template <class T, class F>
+std::int32_t call_sink(grapnel_instance* abi, F&& function) noexcept {
+  Instance<T>& instance = Instance<T>::of(abi);
+  try {
+    Services services(instance.context);
+    function(static_cast<MetricsSink&>(instance.callback), services);
+    return GRAPNEL_OK;
+  } catch (...) {
+    return caught(instance.context.host());
+  }
+}
+
+template <class T>
+std::int32_t GRAPNEL_CALL begin_metrics(grapnel_instance* abi) noexcept {
+  return call_sink<T>(abi,
+                      [](MetricsSink& sink, Services& services) { sink.begin_metrics(services); });
+}
+
+template <class T>
+std::int32_t GRAPNEL_CALL write_hyperparameters(grapnel_instance* abi,
+                                                const grapnel_hyperparameter* const* parameters,
+                                                std::uint64_t count) noexcept {
+  return call_sink<T>(abi, [&](MetricsSink& sink, Services& services) {
+    sink.write_hyperparameters(services, {parameters, count});
+  });
+}
+
+template <class T>
+std::int32_t GRAPNEL_CALL write_metrics(grapnel_instance* abi,
+                                        const grapnel_metric_record* const* records,
+                                        std::uint64_t count) noexcept {
+  return call_sink<T>(abi, [&](MetricsSink& sink, Services& services) {
+    sink.write_metrics(services, {records, count});
+  });
+}
+
+template <class T>
+std::int32_t GRAPNEL_CALL end_metrics(grapnel_instance* abi, std::int32_t outcome,
+                                      grapnel_string reason) noexcept {
+  return call_sink<T>(abi, [&](MetricsSink& sink, Services& services) {
+    sink.end_metrics(services, static_cast<Outcome>(outcome), from_abi(reason));
+  });
+}
+
+/// The table of a class that is a MetricsSink.
+template <class T>
+inline constexpr grapnel_metrics_sink metrics_sink_table{sizeof(grapnel_metrics_sink),
+                                                         0,
+                                                         &begin_metrics<T>,
+                                                         &write_hyperparameters<T>,
+                                                         &write_metrics<T>,
+                                                         &end_metrics<T>};
+
 // ---- User-defined events
 
 template <class T>
@@ -223,6 +279,12 @@ std::int32_t GRAPNEL_CALL get_extension(grapnel_instance* abi, grapnel_string id
   if (Tables<T>::has_state && from_abi(id) == GRAPNEL_EXT_STATE) {
     *table = &Tables<T>::state;
     return GRAPNEL_OK;
+  }
+  if constexpr (std::is_base_of_v<MetricsSink, T>) {
+    if (from_abi(id) == GRAPNEL_EXT_METRICS_SINK) {
+      *table = &metrics_sink_table<T>;
+      return GRAPNEL_OK;
+    }
   }
   if (from_abi(id) == GRAPNEL_EXT_EVENT && !Instance<T>::of(abi).base().event_handlers().empty()) {
     *table = &Tables<T>::events;

@@ -19,6 +19,20 @@
 namespace grapnel::plugin {
 inline namespace GRAPNEL_PLUGIN_NAMESPACE GRAPNEL_PLUGIN_HIDDEN {
 
+#if GRAPNEL_ABI_TARGET >= 5
+/// How layers such as dropout behave in Services::forward.
+enum class ForwardMode : std::int32_t {
+  as_is = GRAPNEL_FORWARD_AS_IS,  ///< each in the mode that it has now
+  eval = GRAPNEL_FORWARD_EVAL,    ///< all in eval mode
+};
+namespace detail {
+template <>
+struct Appended<&grapnel_module::forward> {
+  static constexpr int minor = 5;
+};
+}  // namespace detail
+#endif
+
 /// One parameter or buffer; valid until the module's generation changes.
 class Parameter {
  public:

@@ -248,6 +248,20 @@ class Services {
     return flops;
   }
 
+#if GRAPNEL_ABI_TARGET >= 5
+  /// Runs the model without gradients and hooks; what it changes is undone (ext/module.h).
+  Tensor forward(const Tensor& input, ForwardMode mode = ForwardMode::eval) const {
+    input.context();
+    grapnel_tensor* handle = input.handle();
+    grapnel_tensor* owned = nullptr;
+    detail::check(
+        context_->call<&grapnel_module::forward>(static_cast<std::int32_t>(mode), &handle,
+                                                 std::uint64_t{1}, &owned, std::uint64_t{1}),
+        "running the model");
+    return Tensor::adopt(*context_, owned);
+  }
+#endif
+
   // ---- Optimizers
   std::vector<Optimizer> optimizers() const {
     std::uint64_t count = 0;
@@ -319,7 +333,9 @@ class Services {
     }
     detail::check(status, "this request");
   }
-  detail::Context& context() const noexcept { return *context_; }
+  detail::Context& context() const noexcept {
+    return *context_;
+  }
 
  private:
   template <auto Field>

@@ -22,11 +22,13 @@
 #include <grapnel/callback.h>
 #include <grapnel/event_handlers.h>
 #include <grapnel/host/manifest.h>
+#include <grapnel/logger_source.h>
 
 namespace grapnel::bridge {
 
 class PluginInstance;
 class InstanceHost;
+class PluginLogger;
 
 struct PluginCallbackOptions {
   ConfigValue parameters = {};  // as run.json gives them; null: all defaults
@@ -37,8 +39,9 @@ struct PluginCallbackOptions {
   std::filesystem::path origin_directory = {};  // where the user keeps the library; empty: nowhere
 };
 
-// Its EventHandlers are the plugin's handlers of user-defined events (Fabric).
-class PluginCallback final : public Callback, public EventHandlers {
+// Its EventHandlers are the plugin's handlers of user-defined events (Fabric), its logger is the
+// plugin's metrics sink.
+class PluginCallback final : public Callback, public EventHandlers, public LoggerSource {
  public:
   // Makes and initializes the instance. `callback` is one of the manifest's; `factory` must outlive
   // the object (libraries are never unloaded). ConfigError for invalid parameters, PluginError when
@@ -73,6 +76,8 @@ class PluginCallback final : public Callback, public EventHandlers {
   void on_disabled() override;
   double learning_rate_factor(std::size_t optimizer_idx, std::size_t group) const override;
 
+  std::shared_ptr<Logger> make_logger(Trainer& trainer) override;
+
   // What a hook has cost since the instance was made, estimated from the calls that were timed.
   struct HookTime {
     std::string_view hook;
@@ -98,6 +103,8 @@ class PluginCallback final : public Callback, public EventHandlers {
   std::string state_key_;
   std::vector<std::string> former_state_keys_;
   std::unique_ptr<PluginInstance> instance_;
+  std::vector<std::weak_ptr<PluginLogger>> loggers_;  // of each trainer
+  void detach_loggers() noexcept;
 };
 
 }  // namespace grapnel::bridge

@@ -1,0 +1,7 @@
+#include "grapnel/logger_source.h"
+
+namespace grapnel {
+
+LoggerSource::~LoggerSource() = default;
+
+}  // namespace grapnel

@@ -1,0 +1,123 @@
+// class_accuracy: how well each class is recognized, in validation and test.
+//
+//   val_class_acc/<class>   samples of the class that were predicted as it, of all of the class
+//   val_class_acc/mean      their mean over the classes that have samples (balanced accuracy)
+//
+// and the confusion matrix, in confusion_matrix_val.csv and .json of the run's directory, replaced by
+// each validation; of a test all are called "test". The predicted class is the largest score. Counts
+// stay on the model's device until the epoch ends. Of a second data loader "val_1", and so on. Samples
+// whose target is no class (-100, as cross entropy ignores it) are not counted.
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+
+#include <grapnel/plugin.hpp>
+
+#include "confusion_matrix.h"
+
+namespace {
+
+using namespace grapnel::plugin;
+
+class ClassAccuracy final : public Callback {
+ public:
+  explicit ClassAccuracy(const Params& params)
+      : output_(params.get("output", "predictions")),
+        target_(static_cast<std::size_t>(params.get("target", 1))),
+        per_class_(params.get("per_class", true)),
+        max_classes_(params.get("max_classes", 1000)),
+        files_(params.get("files", true)) {}
+
+  void on_validation_epoch_start(Event&) override { loaders_.clear(); }
+  void on_validation_batch_end(EvalBatchEnd& event) override { count(event); }
+  void on_validation_epoch_end(Event& event) override { report(event, "val"); }
+  void on_test_epoch_start(Event&) override { loaders_.clear(); }
+  void on_test_batch_end(EvalBatchEnd& event) override { count(event); }
+  void on_test_epoch_end(Event& event) override { report(event, "test"); }
+
+ private:
+  struct Counts {
+    std::int64_t classes = 0;
+    Tensor counts;  // [classes * classes]
+  };
+
+  Tensor scores_of(const Outputs& outputs) const {
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs.name(i) == output_) return outputs[i];
+    }
+    return {};
+  }
+
+  void count(const EvalBatchEnd& event) {
+    if (event.sanity_checking()) return;
+    const Tensor scores = scores_of(event.outputs());
+    if (!scores.defined()) {
+      return idle(event, "the step has no output '" + output_ + "'");
+    }
+    if (event.batch().size() <= target_) {
+      return idle(event, "the batch has no tensor " + std::to_string(target_));
+    }
+    const Tensor target = event.batch()[target_];
+    if (scores.dim() != 2 || target.dim() != 1 || target.is_floating_point() ||
+        scores.sizes()[0] != target.sizes()[0]) {
+      return idle(event,
+                  "scores [N, C] and whole classes [N] are needed, these are of another shape");
+    }
+    const std::int64_t classes = scores.sizes()[1];
+    if (classes > max_classes_) {
+      return idle(event, std::to_string(classes) +
+                             " classes are more than max_classes=" + std::to_string(max_classes_));
+    }
+    // Class t predicted as p is number t * classes + p.
+    const Tensor known =
+        target.call("aten::ge", "Scalar", 0)
+            .call("aten::logical_and", "", target.call("aten::lt", "Scalar", classes));
+    const Tensor number = target.call("aten::mul", "Scalar", classes)
+                              .call("aten::add", "Tensor", scores.call("aten::argmax", "", 1));
+    const Tensor counted = event.call_named(
+        "aten::bincount", "", arg("self", number.call("aten::masked_select", "", known)),
+        arg("minlength", classes * classes));
+    Counts& loader = loaders_[event.dataloader_idx()];
+    if (loader.classes == classes) {
+      loader.counts.add_(counted);
+    } else {
+      loader = {classes, counted};
+    }
+  }
+
+  void report(const Event& event, const std::string& stage) {
+    if (event.sanity_checking()) return;
+    for (const auto& [index, loader] : std::exchange(loaders_, {})) {
+      const confusion::Matrix matrix{loader.classes, loader.counts.to_integers()};
+      const std::string name = stage + (index == 0 ? "" : "_" + std::to_string(index));
+      if (const auto mean = matrix.mean_accuracy()) event.log(name + "_class_acc/mean", *mean);
+      for (std::int64_t c = 0; per_class_ && c < matrix.classes; ++c) {
+        const auto accuracy = matrix.accuracy(c);
+        if (accuracy) event.log(name + "_class_acc/" + std::to_string(c), *accuracy);
+      }
+      if (!files_) continue;
+      const std::filesystem::path base =
+          std::filesystem::path(event.run_directory()) / ("confusion_matrix_" + name);
+      confusion::write_file(base.string() + ".csv", confusion::as_csv(matrix));
+      confusion::write_file(base.string() + ".json",
+                            confusion::as_json(matrix, event.current_epoch(), event.global_step()));
+    }
+  }
+
+  static void idle(const Event& event, const std::string& why) {
+    event.logger().warning_once(why, "no class is counted: " + why);
+  }
+
+  std::string output_;
+  std::size_t target_;  // in the batch
+  bool per_class_;
+  std::int64_t max_classes_;
+  bool files_;
+  std::map<std::int64_t, Counts> loaders_;  // of the running epoch, by data loader
+};
+
+}  // namespace
+
+GRAPNEL_PLUGIN(grapnel::plugin::callback<ClassAccuracy>("class_accuracy"))

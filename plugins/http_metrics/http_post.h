@@ -1,0 +1,94 @@
+// One HTTP POST through libcurl, which another thread can cancel.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <atomic>
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace http {
+
+struct Answer {
+  long status = 0;    // of HTTP; 0: there was none
+  std::string error;  // why there was none
+
+  bool delivered() const { return status >= 200 && status < 300; }
+  /// The server won't take it later either.
+  bool refused() const {
+    return status >= 300 && status < 500 && status != 408 && status != 425 && status != 429;
+  }
+  std::string in_words() const {
+    return status == 0 ? error : "the server answered HTTP " + std::to_string(status);
+  }
+};
+
+/// Not thread-safe, but for cancel().
+class Client {
+ public:
+  /// header: lines, without line breaks. timeout: seconds of one request. Throws std::runtime_error.
+  Client(const std::string& url, const std::vector<std::string>& header, double timeout) {
+    static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl_ = global == CURLE_OK ? curl_easy_init() : nullptr;
+    if (curl_ == nullptr) throw std::runtime_error("libcurl can't be used");
+    for (const std::string& line : header) add(line);
+    add("Content-Type: application/x-ndjson");
+    curl_easy_setopt(curl_, CURLOPT_URL, url.c_str());
+    curl_easy_setopt(curl_, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);  // signals are the training's
+    curl_easy_setopt(curl_, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout * 1000) + 1);
+    curl_easy_setopt(curl_, CURLOPT_ERRORBUFFER, error_);
+    curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, &ignore);
+    curl_easy_setopt(curl_, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl_, CURLOPT_XFERINFOFUNCTION, &is_cancelled);
+    curl_easy_setopt(curl_, CURLOPT_XFERINFODATA, this);
+  }
+  ~Client() {
+    curl_slist_free_all(header_);
+    curl_easy_cleanup(curl_);
+  }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// line: one more of the header.
+  Answer post(const std::string& body, const std::string& line) {
+    curl_slist own{const_cast<char*>(line.c_str()), header_};
+    curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, &own);
+    curl_easy_setopt(curl_, CURLOPT_POSTFIELDS, body.data());
+    curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    error_[0] = '\0';
+    const CURLcode code = curl_easy_perform(curl_);
+    Answer answer;
+    if (code == CURLE_OK) {
+      curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &answer.status);
+    } else {
+      answer.error = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
+    }
+    return answer;
+  }
+
+  /// Ends the running request, and all later ones at once. [any-thread]
+  void cancel() noexcept { cancelled_ = true; }
+
+ private:
+  void add(const std::string& line) {
+    curl_slist* longer = curl_slist_append(header_, line.c_str());
+    if (longer == nullptr) throw std::runtime_error("no memory for the header of a request");
+    header_ = longer;
+  }
+  static std::size_t ignore(char*, std::size_t size, std::size_t count, void*) {
+    return size * count;
+  }
+  static int is_cancelled(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return static_cast<Client*>(self)->cancelled_ ? 1 : 0;
+  }
+
+  CURL* curl_ = nullptr;
+  curl_slist* header_ = nullptr;
+  char error_[CURL_ERROR_SIZE] = {};
+  std::atomic<bool> cancelled_{false};
+};
+
+}  // namespace http
