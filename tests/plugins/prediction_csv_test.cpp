@@ -1,0 +1,100 @@
+// prediction_csv in real evaluations.
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "captured_log.h"
+#include "catch.h"
+#include "shipped_plugin.h"
+
+namespace prediction_csv_test {
+
+using namespace grapnel;
+using namespace grapnel::test;
+
+namespace {
+
+// Gives back the batch's "y" in validation, and nothing in a test.
+class Echo final : public ToyModule {
+ public:
+  StepOutput validation_step(Batch& batch, std::int64_t, std::int64_t) override {
+    StepOutput output;
+    output.extras = {{"other", batch[0]}, {"predictions", batch[1].mul(2)}};
+    return output;
+  }
+  StepOutput test_step(Batch&, std::int64_t, std::int64_t) override { return {}; }
+  TensorTree predict_step(Batch& batch, std::int64_t, std::int64_t) override { return {batch[0]}; }
+};
+
+struct Evaluation {
+  explicit Evaluation(const std::string& parameters = "{}")
+      : trainer(options(), plugin(parameters)) {}
+  TrainerOptions options() const {
+    TrainerOptions made = quiet(1);
+    made.default_root_dir = directory.path();
+    return made;
+  }
+  static std::vector<CallbackHandle> plugin(const std::string& parameters) {
+    return {shipped_plugin("prediction_csv", parameters)};
+  }
+  Data data() const { return Data(DataLoaders{loader}); }
+  bool exists(const char* name) const { return std::filesystem::exists(directory / name); }
+
+  TempDir directory;
+  std::shared_ptr<ToyLoader> loader = std::make_shared<ToyLoader>(2);
+  Echo module;
+  Trainer trainer;
+};
+
+std::string first_lines(const std::string& text, int count) {
+  std::size_t end = 0;
+  while (count-- > 0 && end != text.npos) end = text.find('\n', end + 1);
+  return text.substr(0, end);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "prediction_csv writes a line with its place and values for each sample of a prediction") {
+  Evaluation run;
+  run.trainer.predict(run.module, run.data());
+  const std::string text = read_file(run.directory / "predictions_predict.csv");
+  CHECK(std::count(text.begin(), text.end(), '\n') == 5);
+  char expected[200];
+  const at::Tensor& x = run.loader->x;
+  std::snprintf(expected, sizeof expected,
+                "dataloader,batch,sample,0,1,2\n0,0,0,%.9g,%.9g,%.9g\n0,0,1,",
+                x[0][0].item<double>(), x[0][1].item<double>(), x[0][2].item<double>());
+  CHECK_THAT(text, Catch::StartsWith(expected));
+  CHECK_THAT(text, Catch::Contains("\n0,1,3,"));
+  CHECK_FALSE(run.exists("predictions_predict.csv.unfinished"));
+}
+
+TEST_CASE("prediction_csv writes validations only if asked, and takes the output by its name") {
+  Evaluation without;
+  without.trainer.validate(without.module, without.data());
+  CHECK_FALSE(without.exists("predictions_val.csv"));
+
+  Evaluation run(R"({"validation": true})");
+  run.loader->indices = false;
+  run.trainer.validate(run.module, run.data());
+  char expected[100];
+  std::snprintf(expected, sizeof expected, "dataloader,batch,sample,0\n0,0,,%.9g",
+                2 * run.loader->y[0][0].item<float>());
+  CHECK(first_lines(read_file(run.directory / "predictions_val.csv"), 2) == expected);
+}
+
+TEST_CASE("prediction_csv says once that a step has nothing to write, or too much") {
+  const CapturedLog log;
+  Evaluation run;
+  run.trainer.test(run.module, run.data());
+  CHECK_FALSE(run.exists("predictions_test.csv"));
+  CHECK_THAT(log.text(), Catch::Contains("the step has no output 'predictions'"));
+
+  Evaluation wide(R"({"max_columns": 2})");
+  wide.trainer.predict(wide.module, wide.data());
+  CHECK_FALSE(wide.exists("predictions_predict.csv"));
+  CHECK_THAT(log.text(), Catch::Contains("3 values for each sample are more than max_columns=2"));
+}
+
+}  // namespace prediction_csv_test
