@@ -280,12 +280,20 @@ class Services {
   }
 
   /// Factors on learning rates.
-  Schedule schedule() const { return Schedule(*context_); }
+  Schedule schedule() const {
+    return Schedule(*context_);
+  }
 
   // ---- The process
-  TrainingDevice device() const { return TrainingDevice(*context_); }
-  Timing timing() const { return Timing(*context_); }
-  Distributed distributed() const { return Distributed(*context_); }
+  TrainingDevice device() const {
+    return TrainingDevice(*context_);
+  }
+  Timing timing() const {
+    return Timing(*context_);
+  }
+  Distributed distributed() const {
+    return Distributed(*context_);
+  }
   /// For threads of the plugin; see thread.hpp.
   TrainingThread training_thread() const;
 
