@@ -8,8 +8,8 @@
 // much of it passed within its hooks; the rest is what they push out of the caches. "none again" is no
 // plugin at all: the noise. The time is the thread's own, without the start and the end of a run.
 //
-// --batch-size sets the speed (default 64), --log-every the steps between two that are logged (50). "lerp in C++" is what LibTorch takes for the update of ema,
-// called by a callback of the library's own.
+// --batch-size sets the speed (default 64), --log-every the steps between two that are logged (50).
+// "lerp in C++" is what LibTorch takes for the update of ema, called by a callback of the library's own.
 #include <fmt/format.h>
 #include <time.h>
 #include <unistd.h>
