@@ -1,15 +1,12 @@
 #include "grapnel/device_info.h"
 
 #include <fstream>
+#include <limits>
 #include <string>
 #include <string_view>
 
 #include "stats/host_stats.h"
 #include "stats/nvml.h"
-
-#if defined(__linux__)
-#include <unistd.h>
-#endif
 
 namespace grapnel {
 
@@ -74,16 +71,16 @@ std::optional<double> DeviceMeter::utilization_percent() {
   return stats->cpu_percent;
 }
 
-// "size resident shared ..." in pages (proc(5)).
+// "VmRSS:     1234 kB" (proc(5)); other systems have no such file.
 std::optional<std::uint64_t> process_resident_bytes() {
-#if defined(__linux__)
-  std::ifstream file("/proc/self/statm");
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  if (file >> size >> resident) {
-    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  constexpr std::uint64_t kKibibyte = 1024;
+  std::ifstream file("/proc/self/status");
+  std::string key;
+  while (file >> key) {
+    std::uint64_t amount = 0;
+    if (key == "VmRSS:" && file >> amount) return amount * kKibibyte;
+    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
   }
-#endif
   return std::nullopt;
 }
 
