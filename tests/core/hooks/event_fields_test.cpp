@@ -22,6 +22,12 @@ struct Any {
 template <class Field>
 using Another = Any;
 
+// Members that no list has, the last ones: what only the library's own loop can offer.
+template <class E>
+constexpr bool kOffers = false;
+template <>
+constexpr bool kOffers<BackwardEvent> = true;  // terms
+
 // An event has as many members, beside those of Event, as its list has fields.
 template <class E, class... Fields>
 constexpr bool lists_all(event_field::List<Fields...>) {
@@ -31,7 +37,10 @@ constexpr bool lists_all(event_field::List<Fields...>) {
   constexpr bool more = requires {
     E{std::declval<Event>(), std::declval<Another<Fields>>()..., Any()};
   };
-  return enough && !more;
+  constexpr bool too_many = requires {
+    E{std::declval<Event>(), std::declval<Another<Fields>>()..., Any(), Any()};
+  };
+  return enough && (kOffers<E> ? more && !too_many : !more);
 }
 
 template <class E>
