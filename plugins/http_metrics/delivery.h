@@ -83,11 +83,12 @@ class Delivery {
 
  private:
   void work() {
-    // A connection that breaks must not end the training.
+#if defined(SIGPIPE)  // a connection that breaks must not end the training
     sigset_t pipe;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+#endif
 
     std::unique_lock lock(mutex_);
     double pause = kFirstPause;

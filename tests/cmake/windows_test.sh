@@ -10,7 +10,7 @@ command -v "$compiler" >/dev/null || { echo "skipped: $compiler is not installed
 # /usr/include.
 headers() {
   mkdir -p headers
-  ln -sf /usr/include/{boost,fmt,CLI,xxhash.h,xxh3.h} headers/
+  ln -sf /usr/include/{boost,fmt,CLI,xxhash.h,xxh3.h} /usr/include/*-linux-gnu/curl headers/
 }
 
 # compiles NAME SOURCE...: checks the sources as one, which takes a fifth of the time.
@@ -19,7 +19,7 @@ compiles() {
   shift
   for source in "$@"; do echo "#include \"$source\""; done >"$name.cpp"
   "$compiler" -std=c++20 -fsyntax-only -Wall -Wextra -Werror -DFMT_HEADER_ONLY \
-    -DGRAPNEL_VERSION='"0"' -DGRAPNEL_INSTALLED_PLUGINS='"plugins"' -isystem headers \
+    -DGRAPNEL_ABI_TARGET=GRAPNEL_ABI_MINOR -DGRAPNEL_VERSION='"0"' -DGRAPNEL_INSTALLED_PLUGINS='"plugins"' -isystem headers \
     -I"$sources/core/base/include" -I"$sources/core/base/internal" -I"$sources/core/base/src" \
     -I"$sources/host/include" -I"$sources/host/src" -I"$sources/host/program" \
     -I"$sources/plugin-sdk/include" "$name.cpp"
