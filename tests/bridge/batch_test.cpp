@@ -154,6 +154,31 @@ TEST_CASE("a batch tells what a tensor is, without its elements and only in its 
   CHECK(hooks == 4);
 }
 
+TEST_CASE("what a batch told of a tensor stays readable after the tensor is replaced") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {
+    const auto* event = reinterpret_cast<const grapnel_TrainBatchStart*>(raw);
+    const grapnel_batches& table = batches(caller);
+    grapnel_tensor* x = nullptr;
+    REQUIRE(table.get(caller.host, event->batch, 0, &x) == GRAPNEL_OK);
+    const grapnel_tensor_info* info = nullptr;
+    // The first replacement makes the batch the only owner of its tensor.
+    REQUIRE(table.replace(caller.host, event->batch, 0, x) == GRAPNEL_OK);
+    REQUIRE(table.describe(caller.host, event->batch, 0, &info) == GRAPNEL_OK);
+    REQUIRE(table.replace(caller.host, event->batch, 0, x) == GRAPNEL_OK);
+    std::vector<grapnel_tensor*> others;  // in the memory that became free
+    for (int i = 0; i < 64; ++i) others.push_back(caller.floats({9, 9, 9, 9, 9}));
+    CHECK(info->sizes[0] == 2);
+    CHECK(info->sizes[1] == 3);
+    CHECK(info->strides[0] == 3);
+    for (grapnel_tensor* each : others) caller.tensors().release(caller.host, each);
+    caller.tensors().release(caller.host, x);
+    return GRAPNEL_OK;
+  });
+  Toy toy;
+  toy.fit({plugin.handle()});
+}
+
 TEST_CASE("a replaced tensor is what the step sees; the data set stays as it was") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_train_batch_start, [](const Caller& caller, const grapnel_Event* raw) {

@@ -183,6 +183,7 @@ class InstanceHost {
   Lent<Batch, grapnel_batch> batch;
   bool batch_is_replaceable = false;  // in ..._batch_start hooks
   grapnel_tensor_info batch_info{};   // of the tensor that batch.describe was asked for last
+  c10::DimVector batch_sizes, batch_strides;
   Lent<StepOutput, grapnel_outputs> outputs;
   grapnel_trainer_state trainer_state{};
   bool trainer_state_wanted = false;  // the plugin holds the pointer: keep it up to date

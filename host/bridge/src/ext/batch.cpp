@@ -55,8 +55,16 @@ std::int32_t GRAPNEL_CALL describe_tensor(const grapnel_host* host, const grapne
     check_output(info);
     const Batch& from = checked_batch(self, batch);
     if (index >= from.size() || !from[index].defined()) return GRAPNEL_NOT_FOUND;
-    describe(from[index], self.batch_info);
+    const at::Tensor& tensor = from[index];
+    describe(tensor, self.batch_info);
     self.batch_info.data = nullptr;  // which may be the data set's
+    // Copies: the tensor may be replaced while the plugin still reads them.
+    self.batch_sizes = c10::DimVector(tensor.sizes());
+    self.batch_info.sizes = self.batch_sizes.data();
+    if (self.batch_info.strides != nullptr) {
+      self.batch_strides = c10::DimVector(tensor.strides());
+      self.batch_info.strides = self.batch_strides.data();
+    }
     *info = &self.batch_info;
     return GRAPNEL_OK;
   });
