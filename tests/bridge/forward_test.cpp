@@ -28,6 +28,7 @@ class ModedModule final : public ToyModule {
     grad_was_recorded = grad_was_recorded || (in_plugin && c10::GradMode::is_enabled());
     watched = watched || (in_plugin && LayerObserver::watching());
     if (throws && in_plugin) throw std::runtime_error("no forward today");
+    if (grows && in_plugin) calls.resize_({4}).fill_(3);
     if (training) calls.add_(1);
     return ToyModule::forward(training ? at::dropout(x, 0.5, true) : x);
   }
@@ -36,11 +37,12 @@ class ModedModule final : public ToyModule {
     return {{"", training}};
   }
   void set_training_modes(const std::vector<std::pair<std::string, bool>>& modes) override {
+    if (forgets_modes) throw std::runtime_error("which modes?");
     for (const auto& [name, mode] : modes) training = mode;
   }
 
   at::Tensor calls;
-  bool training = true, in_plugin = false, throws = false;
+  bool training = true, in_plugin = false, throws = false, grows = false, forgets_modes = false;
   bool grad_was_recorded = false, watched = false;
 };
 
@@ -124,6 +126,33 @@ TEST_CASE("a forward pass of a plugin leaves weights, buffers, modes and random 
       CHECK_FALSE(run.module.watched);
     }
   }
+}
+
+TEST_CASE("a buffer that a forward pass resizes has its former size and values again") {
+  const auto calls_of = [](bool grows) {
+    Run run;
+    run.module.grows = grows;
+    run.fit(Hook::on_train_batch_end, [&](const Caller& caller, const grapnel_Event*) {
+      return run.forward(caller, GRAPNEL_FORWARD_EVAL);
+    });
+    REQUIRE_FALSE(run.statuses.empty());
+    for (const std::int32_t status : run.statuses) CHECK(status == GRAPNEL_OK);
+    return run.module.calls;
+  };
+  const at::Tensor calls = calls_of(true);
+  CHECK(calls.dim() == 0);
+  CHECK(calls.equal(calls_of(false)));
+}
+
+TEST_CASE("a model that can't take its modes back after a forward pass doesn't end the process") {
+  const CapturedLog log;
+  Run run;
+  run.module.forgets_modes = true;
+  run.fit(Hook::on_train_batch_end, [&](const Caller& caller, const grapnel_Event*) {
+    return run.forward(caller, GRAPNEL_FORWARD_AS_IS);
+  });
+  CHECK(run.statuses.front() == GRAPNEL_OK);
+  CHECK_THAT(log.text(), Catch::Contains("module.forward") && Catch::Contains("which modes?"));
 }
 
 TEST_CASE("a forward pass in eval mode gives what the model computes with its weights") {

@@ -3,27 +3,43 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <grapnel/base/log.h>
 #include <grapnel/base/text.h>
 #include <grapnel/layer_observer.h>
 #include <grapnel/module.h>
 #include <grapnel/precision.h>
 #include <grapnel/trainer.h>
 
+#include "../describe_exception.h"
 #include "../generators.h"
 #include "../instance_host.h"
 
 namespace grapnel::bridge {
 namespace {
 
+// What can't be put back is told: the forward pass has its result, or a failure of its own.
+template <class F>
+void put_back(const char* what, F&& act) noexcept {
+  try {
+    act();
+  } catch (...) {
+    log_error("module.forward: {} can't be put back: {}", what,
+              describe_exception(std::current_exception()));
+  }
+}
+
 // The modes of all layers, put back at the end.
 class KeptModes {
  public:
   explicit KeptModes(Module& module) : module_(module), modes_(module.training_modes()) {}
-  ~KeptModes() { module_.set_training_modes(modes_); }
+  ~KeptModes() {
+    put_back("the modes of the model's layers", [&] { module_.set_training_modes(modes_); });
+  }
   KeptModes(const KeptModes&) = delete;
   KeptModes& operator=(const KeptModes&) = delete;
 
@@ -43,7 +59,12 @@ class KeptBuffers {
     }
   }
   ~KeptBuffers() {
-    for (const auto& [live, before] : kept_) live.variable_data().copy_(before);
+    for (const auto& [live, before] : kept_) {
+      put_back("a buffer of the model", [&] {
+        if (live.sizes() != before.sizes()) live.resize_(before.sizes());
+        live.variable_data().copy_(before);
+      });
+    }
   }
   KeptBuffers(const KeptBuffers&) = delete;
   KeptBuffers& operator=(const KeptBuffers&) = delete;
