@@ -38,7 +38,7 @@ struct Sink {
   std::vector<Row> rows;
   std::map<std::string, std::string> hyper;
   int failing_writes = 0;  // that many fail
-  bool begin_fails = false;
+  bool begin_fails = false, hyperparameters_fail = false;
   static Sink*& current() {
     static Sink* sink = nullptr;
     return sink;
@@ -53,8 +53,13 @@ struct Sink {
       InProcessPlugin::caller_of(instance).fail("no server");
       return GRAPNEL_ERROR;
     };
-    table.hyperparameters = [](grapnel_instance*, const grapnel_hyperparameter* const* list,
-                               std::uint64_t count) {
+    table.hyperparameters = [](grapnel_instance* instance,
+                               const grapnel_hyperparameter* const* list, std::uint64_t count) {
+      current()->calls.emplace_back("hyperparameters");
+      if (current()->hyperparameters_fail) {
+        InProcessPlugin::caller_of(instance).fail("too many");
+        return GRAPNEL_ERROR;
+      }
       for (std::uint64_t i = 0; i < count; ++i) {
         const grapnel_value& value = list[i]->value;
         std::string shown = std::to_string(value.tag) + ":";
@@ -179,6 +184,36 @@ TEST_CASE("a sink that fails is told once, and the training goes on without its 
   other.fit({sink.plugin.handle()});
   CHECK(other.trainer->global_step() == 4);
   CHECK_THAT(log.text(), Contains("the logs are incomplete"));
+}
+
+TEST_CASE("hyperparameters that a sink doesn't take are told at the end, and not given again") {
+  const CapturedLog log;
+  Sink sink;
+  sink.hyperparameters_fail = true;
+  Toy toy;
+  toy.module.hyper_parameters = {{"lr", 0.05}};
+  toy.options.log_every_n_steps = 1;
+  toy.fit({sink.plugin.handle()});
+  CHECK(toy.trainer->global_step() == 4);
+  CHECK(sink.count("hyperparameters") == 1);
+  CHECK_THAT(log.text(), Contains("hyperparameters were not taken") && Contains("too many"));
+  CHECK_THAT(log.text(), !Contains("what was logged since"));
+}
+
+TEST_CASE("the sink of a plugin that is disabled gets its end, and nothing after it") {
+  Sink sink;
+  sink.plugin.on(Hook::on_train_batch_end, [](const Caller& caller, const grapnel_Event*) {
+    caller.fail("broken");
+    return GRAPNEL_ERROR;
+  });
+  Toy toy;
+  toy.options.log_every_n_steps = 1;
+  CallbackHandle handle = sink.plugin.handle();
+  handle.on_error = OnError::disable;
+  toy.fit({handle});
+  CHECK(toy.trainer->global_step() == 4);
+  CHECK(sink.count("end") == 1);
+  CHECK_THAT(sink.calls.back(), Catch::StartsWith("end 3 ") && Contains("disabled"));
 }
 
 TEST_CASE("a sink whose begin fails refuses the run before it trains, and gets no end") {

@@ -144,6 +144,9 @@ const Parameters& PluginCallback::parameters() const {
   return instance_->host().parameters();
 }
 void PluginCallback::on_disabled() {
+  for (const auto& each : loggers_) {
+    if (const auto logger = each.lock()) logger->give_up();
+  }
   detach_loggers();
   instance_->end_leases();
   instance_->host().rate_factors.clear();

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include <grapnel/base/log.h>
 #include <grapnel/base/utf8.h>
 #include <grapnel/trainer.h>
 
@@ -111,6 +112,7 @@ bool PluginLogger::is_evaluation() const {
 void PluginLogger::start() {
   waiting_.clear();
   lost_ = 0;
+  lost_hyper_parameters_.clear();
   failure_ = GRAPNEL_OUTCOME_FAILED;
   reason_.clear();
   if (instance_ == nullptr) return;
@@ -139,14 +141,19 @@ void PluginLogger::log_metrics(const Metrics& metrics, std::int64_t step) {
 }
 
 void PluginLogger::log_hyperparams(const StateDict& hyper_parameters) {
-  if (instance_ == nullptr || !begun_) return;
+  if (instance_ == nullptr || !begun_ || !lost_hyper_parameters_.empty()) return;
   const grapnel_metrics_sink& sink = *instance_->metrics_sink();
   if (sink.hyperparameters == nullptr) return;
   const FlatParameters flat(hyper_parameters);
   if (flat.pointers().empty()) return;
-  attempt("metrics_sink.hyperparameters", [&](grapnel_instance* instance) {
-    return sink.hyperparameters(instance, flat.pointers().data(), flat.pointers().size());
-  });
+  try {
+    attempt("metrics_sink.hyperparameters", [&](grapnel_instance* instance) {
+      return sink.hyperparameters(instance, flat.pointers().data(), flat.pointers().size());
+    });
+  } catch (const SinkFailure& failure) {  // loggers are given them again, a sink isn't
+    lost_hyper_parameters_ = failure.what();
+    log_warning("{}; the run continues without its hyperparameters there", failure.what());
+  }
 }
 
 void PluginLogger::save() {
@@ -175,7 +182,6 @@ void PluginLogger::finalize(const std::string& status) {
     save();
   } catch (const SinkFailure&) {  // told below
   }
-  begun_ = false;
   std::int32_t outcome = failure_;
   if (status == "success") {
     const bool stopped = trainer_.state().kind == RunKind::fit && trainer_.should_stop();
@@ -184,13 +190,34 @@ void PluginLogger::finalize(const std::string& status) {
       if (stopped && request.kind == RequestKind::stop) reason_ = to_utf8(request.reason);
     }
   }
-  const grapnel_metrics_sink& sink = *instance_->metrics_sink();
-  if (sink.end != nullptr) {
-    attempt("metrics_sink.end", [&](grapnel_instance* instance) {
-      return sink.end(instance, outcome, to_abi(reason_));
-    });
-  }
+  end(outcome);
   if (lost_ > 0) throw SinkFailure(fmt::format("{} records were not taken: {}", lost_, loss_));
+  if (!lost_hyper_parameters_.empty()) {
+    throw SinkFailure(
+        fmt::format("the hyperparameters were not taken: {}", lost_hyper_parameters_));
+  }
+}
+
+void PluginLogger::end(std::int32_t outcome) {
+  begun_ = false;
+  const grapnel_metrics_sink& sink = *instance_->metrics_sink();
+  if (sink.end == nullptr) return;
+  attempt("metrics_sink.end",
+          [&](grapnel_instance* instance) { return sink.end(instance, outcome, to_abi(reason_)); });
+}
+
+void PluginLogger::give_up() noexcept {
+  if (instance_ == nullptr || !begun_) return;
+  try {
+    reason_ = "the plugin is disabled";
+    try {
+      save();
+    } catch (const SinkFailure&) {  // that it failed is why it is disabled, or told by its end
+    }
+    end(GRAPNEL_OUTCOME_FAILED);
+  } catch (const std::exception& failure) {
+    log_warning("the logs are incomplete: {}", failure.what());
+  }
 }
 
 }  // namespace grapnel::bridge

@@ -2,7 +2,7 @@
 //
 // It has no directory, name or version, so that those of the user's loggers stay what they are. What is
 // logged is kept until save(), which the run calls for every logged step, and given to the plugin in one
-// call. A failure of the plugin is an IoError, with which a run continues.
+// call. A failure of the plugin is a std::system_error, with which a run continues.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,8 @@ class PluginLogger final : public Logger {
   PluginLogger(PluginInstance& instance, Trainer& trainer)
       : instance_(&instance), trainer_(trainer) {}
 
+  // The plugin is disabled: its sink gets what waits, and its end.
+  void give_up() noexcept;
   // The instance ends or is disabled: nothing more is logged to it.
   void detach() noexcept { instance_ = nullptr; }
   void note_exception(const ExceptionEvent& event);
@@ -45,13 +47,15 @@ class PluginLogger final : public Logger {
   template <class F>
   void attempt(const char* function, F&& call);
   bool is_evaluation() const;
+  void end(std::int32_t outcome);
 
   PluginInstance* instance_;
   Trainer& trainer_;
   bool begun_ = false;  // and has not ended
   std::vector<Record> waiting_;
-  std::size_t lost_ = 0;  // records of this run that the plugin didn't take
-  std::string loss_;      // why, the last time
+  std::size_t lost_ = 0;               // records of this run that the plugin didn't take
+  std::string loss_;                   // why, the last time
+  std::string lost_hyper_parameters_;  // why they weren't taken; empty: they were
   std::int32_t failure_ = GRAPNEL_OUTCOME_FAILED;  // the outcome, if it isn't a success
   std::string reason_;
 };
