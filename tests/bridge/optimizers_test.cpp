@@ -119,6 +119,28 @@ TEST_CASE("an optimizer option that the optimizer itself would refuse is refused
   CHECK(log.count("-1 for the option 'lr' of SGD, which must be at least 0") == 1);
 }
 
+TEST_CASE("an option can be set where others of its group don't go together already") {
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_start, [](const Caller& caller, const grapnel_Event*) {
+    CHECK(optimizers(caller).set_option(caller.host, 0, 0, name("weight_decay"), 0.1) ==
+          GRAPNEL_OK);
+    return GRAPNEL_OK;
+  });
+  struct Unfitting final : Callback {
+    void on_fit_start(Event& event) override {
+      ParamGroup& group = event.trainer.optimizers()[0]->groups()[0];
+      group.options["nesterov"] = 1;
+      group.options["momentum"] = 0;
+    }
+    void on_train_batch_start(TrainBatchStart& event) override {
+      event.trainer.optimizers()[0]->groups()[0].options["nesterov"] = 0;
+    }
+  };
+  Toy toy;
+  toy.fit({std::make_shared<Unfitting>(), plugin.handle()});
+  CHECK(toy.trainer->optimizers()[0]->groups()[0].options.at("weight_decay") == 0.1);
+}
+
 TEST_CASE("with loss scaling gradients are unscaled right before the step, unless one overflowed") {
   GradScaler scaler(at::kCPU, {.init_scale = 8});
   bridge::Call before_step, after_backward, custom;

@@ -67,7 +67,17 @@ void check_value(const Optimizer& optimizer, std::string_view option, double val
   if (too_small || too_large) refuse(spec->range_text());
 }
 
-// Options that don't go together, as nesterov without momentum.
+bool go_together(const Optimizer& optimizer, const ParamGroup& group) {
+  try {
+    optimizer.check_options(group);
+    return true;
+  } catch (const ConfigError&) {
+    return false;
+  }
+}
+
+// Options that don't go together, as nesterov without momentum; that they didn't before is not this
+// change's fault.
 void check_together(const Optimizer& optimizer, const ParamGroup& group, std::string_view option,
                     double value) {
   ParamGroup changed{.name = group.name, .options = group.options};
@@ -75,6 +85,7 @@ void check_together(const Optimizer& optimizer, const ParamGroup& group, std::st
   try {
     optimizer.check_options(changed);
   } catch (const ConfigError& error) {
+    if (!go_together(optimizer, group)) return;
     throw ContractBreach{
         fmt::format("{} for the option {}: {}", value, quote(option), error.what())};
   }
