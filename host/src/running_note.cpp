@@ -66,9 +66,12 @@ std::optional<Suspect> suspect_of(std::string_view note) {
   return suspect;
 }
 
+// A process of a container may have had the number of this one. Writable, since a lock on NFS asks for
+// that.
 bool has_ended(const fs::path& note) {
-  return !process_exists(process_of(note.filename().string())) &&
-         File::open(note, OpenMode::read, Links::refuse).try_lock();
+  const std::int64_t process = process_of(note.filename().string());
+  return (process == process_id() || !process_exists(process)) &&
+         File::open(note, OpenMode::read_write, Links::refuse).try_lock();
 }
 
 void read_running_note(const fs::path& note, const fs::path& directory) {
