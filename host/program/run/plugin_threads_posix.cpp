@@ -1,7 +1,6 @@
 #include "plugin_threads.h"
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <new>
 
@@ -63,18 +62,22 @@ extern "C" void* run_plugin_thread(void* data) {
   return start.function(start.argument);
 }
 
-// std::thread's function is the runtime's; its argument is an object of the caller's class.
+// By the class of its argument.
 const host::PluginCode* owner_of_std_thread(const void* function, void* argument) noexcept {
-  Dl_info library{};
-  if (argument == nullptr || ::dladdr(function, &library) == 0 || library.dli_fname == nullptr ||
-      std::strstr(library.dli_fname, "libstdc++") == nullptr) {
-    return nullptr;
-  }
+  if (argument == nullptr || !host::starts_std_threads(function)) return nullptr;
   return host::plugin_at(*static_cast<void**>(argument));
 }
 
+// Of a library that is being loaded. nullptr: there is no memory for it.
+const host::PluginCode* being_loaded(const bridge::RunningPlugin& running) noexcept try {
+  return new host::PluginCode{running.plugin, running.version};
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
 // nullptr: not a plugin's.
-const host::PluginCode* owner_of_new_thread(const void* caller, Function function, void* argument) {
+const host::PluginCode* owner_of_new_thread(const void* caller, Function function,
+                                            void* argument) noexcept {
   const auto code = reinterpret_cast<const void*>(function);
   if (owner != nullptr) return owner;
   if (const auto* found = host::plugin_at(caller)) return found;
@@ -82,7 +85,7 @@ const host::PluginCode* owner_of_new_thread(const void* caller, Function functio
   if (const auto* found = owner_of_std_thread(code, argument)) return found;
   const bridge::RunningPlugin* const running = bridge::running_plugin();
   if (running == nullptr || *running->callback != '\0') return nullptr;
-  return new host::PluginCode{running->plugin, running->version};  // while it is loaded
+  return being_loaded(*running);
 }
 
 }  // namespace
