@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 
 #include <grapnel/host/crash_note.h>
@@ -75,7 +76,7 @@ void start_blaming(const std::string& command) {
 
 void stop_blaming() noexcept {
   is_watching = false;
-  remove_running_note();
+  if (::getpid() == watching_process) remove_running_note();
 }
 
 bool is_blaming() noexcept {
@@ -127,13 +128,21 @@ void blame(const Culprit& culprit, const char* what) noexcept {
 
 void tell_of_crash(int number, const void* address) noexcept {
   static std::atomic<bool> is_crashing = false;
-  if (!is_blaming() || is_crashing.exchange(true)) return;
+  static std::atomic<bool> is_told = false;
+  if (!is_blaming()) return;
+  if (is_crashing.exchange(true)) {  // another thread tells, and a return ends the process
+    const timespec pause{0, 10'000'000};
+    for (int i = 0; i < 100 && !is_told; ++i) ::nanosleep(&pause, nullptr);
+    return;
+  }
   remove_running_note();  // what it would say is known better now
   const Culprit culprit = find_culprit(address);
-  if (culprit.plugin == nullptr) return;
-  SignalLine what;
-  what.add("crashed (").add(name_of(number)).add(")");
-  blame(culprit, what.text());
+  if (culprit.plugin != nullptr) {
+    SignalLine what;
+    what.add("crashed (").add(name_of(number)).add(")");
+    blame(culprit, what.text());
+  }
+  is_told = true;
 }
 
 void refuse_end(const char* what, const void* caller) noexcept {

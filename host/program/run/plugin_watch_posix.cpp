@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -59,11 +60,11 @@ const void* address_of(const void* context) noexcept {
 }
 
 extern "C" void on_fatal_signal(int number, siginfo_t* info, void* context) {
-  ::signal(number, SIG_DFL);
   // Another process's signal has nothing to do with the function that runs.
   const bool is_sent = info->si_code == SI_USER || info->si_code == SI_QUEUE;
   if (!is_sent || info->si_pid == ::getpid()) tell_of_crash(number, address_of(context));
-  ::raise(number);  // its default action, when this returns
+  ::signal(number, SIG_DFL);  // not before: another thread's same signal would end the process
+  ::raise(number);            // its default action, when this returns
 }
 
 // Every second from the first Ctrl-C to the run's end. A call that was there a second ago is told,
@@ -74,6 +75,7 @@ extern "C" void on_alarm(int number) {
     ::raise(number);
     return;
   }
+  const int error = errno;  // of what is interrupted
   const bridge::RunningPlugin* const running = bridge::running_plugin();
   const std::uint64_t call = running == nullptr ? 0 : running->number;
   if (running != nullptr && running == hanging_plugin && call == hanging_call && !is_told) {
@@ -88,6 +90,7 @@ extern "C" void on_alarm(int number) {
   hanging_plugin = running;
   hanging_call = call;
   ::alarm(1);
+  errno = error;
 }
 
 std::string quoted_for_shell(const std::string& argument) {

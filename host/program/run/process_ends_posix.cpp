@@ -35,13 +35,23 @@ Type next(const char* name) noexcept {
   return reinterpret_cast<Type>(::dlsym(RTLD_NEXT, name));
 }
 
-// Found before any process is forked, in which a lock of the dynamic loader may be held.
-struct Exec {
+struct Libc {
   int (*execve)(const char*, char* const*, char* const*) = next<decltype(execve)>("execve");
   int (*execvpe)(const char*, char* const*, char* const*) = next<decltype(execvpe)>("execvpe");
   int (*fexecve)(int, char* const*, char* const*) = next<decltype(fexecve)>("fexecve");
+  int (*execveat)(int, const char*, char* const*, char* const*,
+                  int) = next<decltype(execveat)>("execveat");
+  void (*exit)(int) = next<decltype(exit)>("exit");
+  void (*quick_exit)(int) = next<decltype(quick_exit)>("quick_exit");
 };
-const Exec libc_exec;
+
+// Found before any process is forked, in which a lock of the dynamic loader may be held; or by the first
+// call, of a library's initializer that runs before this program's.
+const Libc& libc() noexcept {
+  static const Libc found;
+  return found;
+}
+const Libc& found_early = libc();
 
 }  // namespace
 }  // namespace grapnel::program
@@ -50,14 +60,16 @@ const Exec libc_exec;
 
 namespace program = grapnel::program;
 
-// Told also where SIGABRT is ignored.
+// Told also where SIGABRT is ignored. As the C library's: first a handler that somebody installed, then
+// the default action.
 GRAPNEL_IN_PLACE_OF_LIBC void abort() noexcept {
   program::tell_of_crash(SIGABRT, __builtin_return_address(0));
-  ::signal(SIGABRT, SIG_DFL);
   sigset_t aborts;
   sigemptyset(&aborts);
   sigaddset(&aborts, SIGABRT);
   pthread_sigmask(SIG_UNBLOCK, &aborts, nullptr);
+  ::raise(SIGABRT);
+  ::signal(SIGABRT, SIG_DFL);
   ::raise(SIGABRT);
   program::end_at_once(128 + SIGABRT);
 }
@@ -74,13 +86,13 @@ GRAPNEL_IN_PLACE_OF_LIBC void _Exit(int code) noexcept {
 
 GRAPNEL_IN_PLACE_OF_LIBC void exit(int code) noexcept {
   program::refuse_exit("exit", code, __builtin_return_address(0));
-  if (const auto next = program::next<void (*)(int)>("exit")) next(code);
+  if (program::libc().exit != nullptr) program::libc().exit(code);
   program::end_at_once(code);
 }
 
 GRAPNEL_IN_PLACE_OF_LIBC void quick_exit(int code) noexcept {
   program::refuse_exit("quick_exit", code, __builtin_return_address(0));
-  if (const auto next = program::next<void (*)(int)>("quick_exit")) next(code);
+  if (program::libc().quick_exit != nullptr) program::libc().quick_exit(code);
   program::end_at_once(code);
 }
 
@@ -91,29 +103,35 @@ GRAPNEL_IN_PLACE_OF_LIBC void quick_exit(int code) noexcept {
 GRAPNEL_IN_PLACE_OF_LIBC int execve(const char* path, char* const* arguments,
                                     char* const* variables) noexcept {
   GRAPNEL_REFUSE_EXEC();
-  return program::libc_exec.execve(path, arguments, variables);
+  return program::libc().execve(path, arguments, variables);
 }
 
 GRAPNEL_IN_PLACE_OF_LIBC int execv(const char* path, char* const* arguments) noexcept {
   GRAPNEL_REFUSE_EXEC();
-  return program::libc_exec.execve(path, arguments, environ);
+  return program::libc().execve(path, arguments, environ);
 }
 
 GRAPNEL_IN_PLACE_OF_LIBC int execvpe(const char* file, char* const* arguments,
                                      char* const* variables) noexcept {
   GRAPNEL_REFUSE_EXEC();
-  return program::libc_exec.execvpe(file, arguments, variables);
+  return program::libc().execvpe(file, arguments, variables);
 }
 
 GRAPNEL_IN_PLACE_OF_LIBC int execvp(const char* file, char* const* arguments) noexcept {
   GRAPNEL_REFUSE_EXEC();
-  return program::libc_exec.execvpe(file, arguments, environ);
+  return program::libc().execvpe(file, arguments, environ);
 }
 
 GRAPNEL_IN_PLACE_OF_LIBC int fexecve(int file, char* const* arguments,
                                      char* const* variables) noexcept {
   GRAPNEL_REFUSE_EXEC();
-  return program::libc_exec.fexecve(file, arguments, variables);
+  return program::libc().fexecve(file, arguments, variables);
+}
+
+GRAPNEL_IN_PLACE_OF_LIBC int execveat(int directory, const char* path, char* const* arguments,
+                                      char* const* variables, int flags) noexcept {
+  GRAPNEL_REFUSE_EXEC();
+  return program::libc().execveat(directory, path, arguments, variables, flags);
 }
 
 // A function whose arguments are a list that ends with NULL; after it comes what `last` reads.
@@ -133,15 +151,15 @@ GRAPNEL_IN_PLACE_OF_LIBC int fexecve(int file, char* const* arguments,
   return result
 
 GRAPNEL_IN_PLACE_OF_LIBC int execl(const char* path, const char* first, ...) noexcept {
-  GRAPNEL_EXEC_OF_LIST(program::libc_exec.execve(path, arguments, environ));
+  GRAPNEL_EXEC_OF_LIST(program::libc().execve(path, arguments, environ));
 }
 
 GRAPNEL_IN_PLACE_OF_LIBC int execlp(const char* file, const char* first, ...) noexcept {
-  GRAPNEL_EXEC_OF_LIST(program::libc_exec.execvpe(file, arguments, environ));
+  GRAPNEL_EXEC_OF_LIST(program::libc().execvpe(file, arguments, environ));
 }
 
 GRAPNEL_IN_PLACE_OF_LIBC int execle(const char* path, const char* first, ...) noexcept {
-  GRAPNEL_EXEC_OF_LIST(program::libc_exec.execve(path, arguments, va_arg(list, char* const*)));
+  GRAPNEL_EXEC_OF_LIST(program::libc().execve(path, arguments, va_arg(list, char* const*)));
 }
 
 #if defined(__x86_64__)

@@ -1,5 +1,7 @@
 #include "signal_line.h"
 
+#include <cerrno>
+
 #include <unistd.h>
 
 namespace grapnel::program {
@@ -31,6 +33,7 @@ void SignalLine::write_to(int file) noexcept {
   std::size_t done = 0;
   while (done < used_) {
     const ssize_t count = ::write(file, text_ + done, used_ - done);
+    if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;
     done += static_cast<std::size_t>(count);
   }
