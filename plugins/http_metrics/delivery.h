@@ -2,8 +2,8 @@
 //
 // What the server doesn't take for now (it can't be reached, HTTP 5xx, 408, 425, 429) is repeated after
 // half a second, then after twice as long each time, 10 seconds at most. What it refuses is dropped.
-// A request carries "Grapnel-Batch: <run>/<number>"; one that is repeated, the same: a server that has
-// it may drop it. add() never waits for the network.
+// A request carries "Grapnel-Batch: <sender>/<number>"; one that is repeated has the same and the same
+// lines: a server that has it may drop it. add() never waits for the network.
 #pragma once
 
 #include <pthread.h>
@@ -38,10 +38,11 @@ class Delivery {
     std::string error;          // the last one
   };
 
-  /// warn: called from the thread, once per kind of trouble.
-  Delivery(std::string run, Client& client, Limits limits,
+  /// sender: of this object alone, also among those of other processes. warn: called from the thread,
+  /// once per kind of trouble.
+  Delivery(std::string sender, Client& client, Limits limits,
            std::function<void(const std::string&)> warn)
-      : run_(std::move(run)), client_(client), limits_(limits), warn_(std::move(warn)) {
+      : sender_(std::move(sender)), client_(client), limits_(limits), warn_(std::move(warn)) {
     thread_ = std::thread([this] { work(); });
   }
   /// Drops what is not delivered.
@@ -93,13 +94,14 @@ class Delivery {
     std::unique_lock lock(mutex_);
     double pause = kFirstPause;
     std::uint64_t number = 0;
+    std::size_t count = 0;  // lines of the request that is being delivered
     for (;;) {
       changed_.wait(lock, [this] { return ending_ || !lines_.empty(); });
       if (ending_) return;
-      const std::size_t count = std::min(lines_.size(), limits_.batch);
+      if (count == 0) count = std::min(lines_.size(), limits_.batch);
       std::string body;
       for (std::size_t i = 0; i < count; ++i) body += lines_[i] + '\n';
-      const std::string header = "Grapnel-Batch: " + run_ + "/" + std::to_string(number);
+      const std::string header = "Grapnel-Batch: " + sender_ + "/" + std::to_string(number);
       lock.unlock();
       const Answer answer = client_.post(body, header);
       lock.lock();
@@ -108,6 +110,7 @@ class Delivery {
       if (answer.delivered() || answer.refused()) {
         (answer.delivered() ? report_.delivered : report_.dropped) += count;
         lines_.erase(lines_.begin(), lines_.begin() + static_cast<std::ptrdiff_t>(count));
+        count = 0;
         ++number;
         pause = kFirstPause;
         changed_.notify_all();
@@ -146,7 +149,7 @@ class Delivery {
     std::deque<long> statuses;
   };
 
-  const std::string run_;
+  const std::string sender_;
   Client& client_;
   const Limits limits_;
   const std::function<void(const std::string&)> warn_;

@@ -82,6 +82,9 @@ class HttpMetrics final : public Callback, public MetricsSink {
     if (url_ && url_->rfind("http://", 0) != 0 && url_->rfind("https://", 0) != 0) {
       throw Error("url is '" + shown(*url_) + "', but must begin with http:// or https://");
     }
+    if (name_ && name_->find_first_of("\r\n") != name_->npos) {
+      throw Error("run must be one line: it is sent in a header of HTTP");
+    }
     for (const std::string& line : headers_) {
       if (line.find_first_of("\r\n") == line.npos && line.find(':') != line.npos) continue;
       throw Error("a header is not one line of the form 'Name: value'");  // it may be a secret
@@ -93,12 +96,14 @@ class HttpMetrics final : public Callback, public MetricsSink {
       services.log_info("no url is set, so no metrics are sent");
       return;
     }
-    run_ = name_ ? *name_ : new_run_name();
+    const std::string unique = new_run_name();
+    run_ = name_ ? *name_ : unique;
     delivery_.reset();
     client_ = std::make_unique<http::Client>(*url_, headers_, timeout_);
     const Logger logger = services.logger();
     delivery_ = std::make_unique<http::Delivery>(
-        run_, *client_, limits_, [logger](const std::string& text) { logger.warning(text); });
+        name_ ? *name_ + "/" + unique : unique, *client_, limits_,
+        [logger](const std::string& text) { logger.warning(text); });
     json::Line begin = line("begin");
     if (services.has_extension(GRAPNEL_EXT_PLUGIN)) {
       begin.add("plugin", services.plugin_info().version);

@@ -1,6 +1,7 @@
 // One JSON object on one line, built from its fields in order.
 #pragma once
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -30,9 +31,8 @@ inline std::string quoted(std::string_view text) {
 inline std::string number(double value) {
   if (std::isnan(value)) return "\"NaN\"";
   if (std::isinf(value)) return value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-  char digits[40];
-  std::snprintf(digits, sizeof digits, "%.17g", value);
-  return digits;
+  char digits[40];  // std::to_chars: printf would write a locale's decimal comma
+  return std::string(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 
 class Line {

@@ -1,7 +1,8 @@
 """A server for http_metrics: http_metrics_server.py DIRECTORY FAIL_FIRST [STATUS]
 
 Writes its port to DIRECTORY/port, and each accepted request's body to DIRECTORY/body_N, with its
-Grapnel-Batch and Authorization in DIRECTORY/head_N. Answers the first FAIL_FIRST requests, or all with a
+Grapnel-Batch and Authorization in DIRECTORY/head_N. Each request is DIRECTORY/try_N, its Grapnel-Batch
+before it. Answers the first FAIL_FIRST requests, or all with a
 negative number, with STATUS (503); "hang" as STATUS: not at all.
 """
 import http.server
@@ -27,6 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         seen += 1
         write("seen", str(seen).encode())
+        write("try_%d" % (seen - 1), (self.headers.get("Grapnel-Batch") + "\n").encode() + body)
         if fail_first < 0 or seen <= fail_first:
             if status == "hang":
                 time.sleep(600)

@@ -41,6 +41,7 @@ class Server {
     waitpid(process_, nullptr, 0);
   }
 
+  std::filesystem::path path(const std::string& name) const { return directory_ / name; }
   std::string url() const { return "http://127.0.0.1:" + read_file(directory_ / "port") + "/log"; }
   // Of the accepted requests, in order.
   std::vector<ConfigValue> lines() const {
@@ -53,6 +54,8 @@ class Server {
     }
     return all;
   }
+  // The request of that number, accepted or not: its Grapnel-Batch, a line break and its body.
+  std::string attempt(int i) const { return read_file(directory_ / ("try_" + std::to_string(i))); }
   std::string head(int i) const { return read_file(directory_ / ("head_" + std::to_string(i))); }
 
  private:
@@ -101,7 +104,8 @@ TEST_CASE("http_metrics posts a run in order, from its begin to its outcome") {
   CHECK(has_text);
   CHECK(has_validation);
   CHECK(steps == std::vector<std::int64_t>{0, 1, 2, 3});
-  CHECK_THAT(server.head(0), Catch::StartsWith("r1/0\nBearer x\napplication/x-ndjson"));
+  CHECK_THAT(server.head(0),
+             Catch::StartsWith("r1/") && Contains("/0\nBearer x\napplication/x-ndjson"));
 }
 
 TEST_CASE("http_metrics repeats what a server doesn't take for now, in the same batches") {
@@ -112,9 +116,24 @@ TEST_CASE("http_metrics repeats what a server doesn't take for now, in the same 
   REQUIRE_FALSE(lines.empty());
   CHECK(text_of(lines.front(), "event") == "begin");
   CHECK(text_of(lines.back(), "event") == "end");
-  CHECK_THAT(server.head(0), Catch::StartsWith("r1/0\n"));
+  CHECK(server.attempt(1) == server.attempt(0));  // whatever was logged meanwhile
+  CHECK(server.attempt(2) == server.attempt(0));
+  CHECK_THAT(server.head(0),
+             Catch::StartsWith(server.attempt(0).substr(0, server.attempt(0).find('\n'))));
   CHECK_THAT(log.text(), Contains("HTTP 503; it is tried again"));
   CHECK_THAT(log.text(), !Contains("not delivered"));
+}
+
+TEST_CASE(
+    "http_metrics numbers the requests of each run anew, also of one that has a former's name") {
+  const Server server;
+  train(parameters(server.url()));
+  const std::string of_first = server.head(0);
+  int requests = 0;
+  while (std::filesystem::exists(server.path("head_" + std::to_string(requests)))) ++requests;
+  train(parameters(server.url()));
+  CHECK_THAT(server.head(requests), Catch::StartsWith("r1/") && Contains("/0\n"));
+  CHECK(server.head(requests) != of_first);
 }
 
 TEST_CASE("http_metrics tells what a server refused, and the training ends as without it") {
@@ -155,6 +174,8 @@ TEST_CASE("http_metrics sends nothing without a url, and refuses one that it can
                     Contains("must begin with http:// or https://"));
   CHECK_THROWS_WITH(shipped_plugin("http_metrics", R"({"url": "http://x", "headers": ["secret"]})"),
                     Contains("not one line of the form 'Name: value'") && !Contains("secret"));
+  CHECK_THROWS_WITH(shipped_plugin("http_metrics", R"({"url": "http://x", "run": "a\r\nB: c"})"),
+                    Contains("run") && Contains("one line"));
 }
 
 }  // namespace http_metrics_test
