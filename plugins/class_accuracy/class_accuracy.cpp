@@ -71,10 +71,11 @@ class ClassAccuracy final : public Callback {
                              " classes are more than max_classes=" + std::to_string(max_classes_));
     }
     // Class t predicted as p is number t * classes + p.
+    const Tensor wide = target.to(Dtype::i64);  // a product of narrow integers wraps
     const Tensor known =
-        target.call("aten::ge", "Scalar", 0)
-            .call("aten::logical_and", "", target.call("aten::lt", "Scalar", classes));
-    const Tensor number = target.call("aten::mul", "Scalar", classes)
+        wide.call("aten::ge", "Scalar", 0)
+            .call("aten::logical_and", "", wide.call("aten::lt", "Scalar", classes));
+    const Tensor number = wide.call("aten::mul", "Scalar", classes)
                               .call("aten::add", "Tensor", scores.call("aten::argmax", "", 1));
     const Tensor counted = event.call_named(
         "aten::bincount", "", arg("self", number.call("aten::masked_select", "", known)),

@@ -1,6 +1,7 @@
 // Counts of predicted against true classes, and the files that hold them.
 #pragma once
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -64,11 +65,14 @@ inline std::string as_json(const Matrix& matrix, std::int64_t epoch, std::int64_
       rows += (p == 0 ? "" : ", ") + std::to_string(matrix.at(t, p));
     }
     rows += ']';
-    char number[32] = "null";
+    std::string number = "null";
     if (const auto value = matrix.accuracy(t)) {
-      std::snprintf(number, sizeof number, "%.6g", *value);
+      char digits[32];  // not printf(), which would write a locale's decimal comma
+      number.assign(
+          digits,
+          std::to_chars(digits, digits + sizeof digits, *value, std::chars_format::general, 6).ptr);
     }
-    accuracy += (t == 0 ? "" : ", ") + std::string(number);
+    accuracy += (t == 0 ? "" : ", ") + number;
   }
   return "{\n  \"epoch\": " + std::to_string(epoch) +
          ",\n  \"global_step\": " + std::to_string(global_step) + ",\n  \"accuracy\": [" +

@@ -82,13 +82,22 @@ class Mixup final : public Callback {
     if (target.dtype() != Dtype::i64 || target.dim() != 1) {
       return "the target is neither of floating-point numbers nor a list of class indices";
     }
-    return num_classes_ ? nullptr
-                        : "the targets are class indices; set num_classes to how many there are";
+    if (!num_classes_)
+      return "the targets are class indices; set num_classes to how many there are";
+    if (target.call("aten::max", "").item() >= static_cast<double>(*num_classes_)) {
+      return "a class index is not below num_classes";
+    }
+    return nullptr;
   }
 
   Tensor probabilities(const Tensor& target, const Tensor& input) const {
     if (target.is_floating_point()) return target;
-    return target.call("aten::one_hot", "", *num_classes_).to(input.dtype());
+    // A negative one stands for no class (cross entropy's ignore_index is -100): a row of zeros.
+    const Tensor any = target.call("aten::clamp_min", "", 0);
+    const Tensor is_known = target.call("aten::ge", "Scalar", 0).call("aten::unsqueeze", "", 1);
+    return any.call("aten::one_hot", "", *num_classes_)
+        .call("aten::mul", "Tensor", is_known)
+        .to(input.dtype());
   }
 
   double alpha_;

@@ -6,6 +6,7 @@
 // [N, ...] for it, row-major, with 9 digits, from which a float32 can be read back. Lines are written
 // batch by batch into FILE.unfinished, which becomes FILE when the epoch ends; one that fails leaves the
 // old file, and what there is of the new one under that name.
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -66,6 +67,7 @@ class PredictionCsv final : public Callback {
     if (!file_.is_open()) open(event, stage, columns);
     const std::vector<double> numbers = values.to_vector();
     const std::vector<std::int64_t> samples = event.batch().sample_indices();
+    const int digits = values.is_floating_point() ? 9 : 17;  // whole numbers are written whole
     std::string text;
     for (std::int64_t row = 0; row < rows; ++row) {
       const auto place = static_cast<std::size_t>(row);
@@ -73,10 +75,12 @@ class PredictionCsv final : public Callback {
           std::to_string(event.dataloader_idx()) + "," + std::to_string(event.batch_idx()) + ",";
       if (place < samples.size()) text += std::to_string(samples[place]);
       for (std::int64_t column = 0; column < columns; ++column) {
+        // Not printf(), which would write a locale's decimal comma.
         char number[40];
-        std::snprintf(number, sizeof number, ",%.9g",
-                      numbers[static_cast<std::size_t>(row * columns + column)]);
-        text += number;
+        const double value = numbers[static_cast<std::size_t>(row * columns + column)];
+        const auto end = std::to_chars(number, number + sizeof number, value,
+                                       std::chars_format::general, digits);
+        text.append(1, ',').append(number, end.ptr);
       }
       text += '\n';
     }

@@ -95,6 +95,22 @@ TEST_CASE(
   CHECK_THAT(log.text(), Catch::Contains("3 classes are more than max_classes=2"));
 }
 
+TEST_CASE("class_accuracy counts targets of narrow integers like wide ones") {
+  KnownScores module;
+  module.scores = at::zeros({4, 200});
+  const std::vector<std::int64_t> classes = {0, 120, 120, 199};
+  for (std::size_t i = 0; i < 4; ++i) module.scores[static_cast<std::int64_t>(i)][classes[i]] = 1;
+  for (const at::ScalarType type : {at::kByte, at::kShort, at::kInt}) {
+    INFO(type);
+    const TempDir directory;
+    const MetricDict metrics =
+        validated(module, directory, at::tensor(classes, at::kLong).to(type));
+    CHECK(metrics.at("val_class_acc/0") == 1.0);
+    CHECK(metrics.at("val_class_acc/120") == 1.0);
+    CHECK(metrics.at("val_class_acc/199") == 1.0);
+  }
+}
+
 TEST_CASE("class_accuracy says once why it counts nothing") {
   const TempDir directory;
   KnownScores module;

@@ -46,10 +46,12 @@ struct Classes final : DataLoader {
   std::optional<Batch> next() override {
     if (next_ == 3) return {};
     ++next_;
-    const at::Tensor y = at::arange(8, at::kLong).remainder(4);
+    at::Tensor y = at::arange(8, at::kLong).remainder(4);
+    y[3] = last;
     return Batch({at::stack({y.to(at::kFloat), -y.to(at::kFloat)}, 1), y}, {"x", "y"});
   }
   void skip(std::int64_t batches) override { next_ += batches; }
+  std::int64_t last = 3;  // the class of the fourth sample
 
  private:
   std::int64_t next_ = 0;
@@ -119,6 +121,25 @@ TEST_CASE("mixup makes probabilities of class indices, which cross entropy takes
     CHECK(at::allclose(module.inputs[i].select(1, 0), target.mm(classes).select(1, 0), 1e-4, 1e-5));
   }
   CHECK_FALSE(module.targets[0].equal(module.targets[1]));
+}
+
+TEST_CASE(
+    "mixup gives samples that are to be ignored no class, and mixes no class it doesn't know") {
+  const CapturedLog log;
+  const auto targets_with = [](std::int64_t last) {
+    Classifying module;
+    auto data = std::make_shared<Classes>();
+    data->last = last;
+    TrainerOptions options = quiet(1);
+    options.seed = 5;
+    Trainer(options, {shipped_plugin("mixup", R"({"alpha": 1, "num_classes": 4})")})
+        .fit(module, data);
+    return module.targets.at(0);
+  };
+  // -100 is cross entropy's ignore_index.
+  CHECK(targets_with(-100).sum().item<float>() == Approx(7));
+  CHECK_THROWS_AS(targets_with(4), std::exception);  // the loss refuses it, as without the plugin
+  CHECK(log.count("batches are not mixed: a class index is not below num_classes") == 1);
 }
 
 TEST_CASE("mixup leaves batches that it can't mix alone, and says once why") {
