@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "callbacks/checkpoint_name.h"
@@ -169,6 +170,16 @@ bool ModelCheckpoint::saves_at_epoch_end(const Trainer& trainer) const {
 }
 
 void ModelCheckpoint::on_train_batch_end(TrainBatchEnd& event) {
+  const auto due = std::pair(due_step_, last_time_);
+  try {
+    save_if_due(event);
+  } catch (...) {  // a resumed run has this call again, and what is due is due then
+    std::tie(due_step_, last_time_) = due;
+    throw;
+  }
+}
+
+void ModelCheckpoint::save_if_due(TrainBatchEnd& event) {
   Trainer& trainer = event.trainer;
   const bool step = step_is_due(trainer);
   const bool time = time_is_due(trainer);
@@ -212,6 +223,8 @@ void ModelCheckpoint::on_validation_end(Event& event) {
     } else {
       save_epoch(trainer);
     }
+  } else if (validation_has_run_ && records_->newest_step == trainer.global_step()) {
+    deferred_ = false;  // a run that failed after this step's file and is resumed has it saved
   }
 }
 

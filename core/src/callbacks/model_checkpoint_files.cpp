@@ -317,7 +317,9 @@ void ModelCheckpoint::take_over(Trainer& trainer) {
     const std::string path = name_of_last(trainer, candidates(trainer));
     const int64_t step = step_of_checkpoint(path).value_or(-1);
     records_->move_last(path, std::max(step, records_->newest_step));
-    if (step < records_->newest_step) unsettled_.last_from = records_->newest;
+    if (step >= records_->newest_step) return;
+    unsettled_.last_from = records_->newest;
+    if (options_.save_last == SaveLast::copy) records_->newest = path;
   });
 }
 

@@ -163,6 +163,44 @@ TEST_CASE("every_n_train_steps counts from the last time where a batch makes sev
   }
 }
 
+TEST_CASE(
+    "a checkpoint whose saving another callback's failure ended is saved by the resumed run") {
+  for (const bool by_time : {false, true}) {
+    INFO("by time " << by_time);
+    const TempDir directory;
+    ManualClock clock;
+    const auto train = [&](const std::string& name, int fails_at, const std::string& from) {
+      ModelCheckpointOptions options{.dirpath = directory / name};
+      if (by_time) {
+        options.train_time_interval = 3;
+      } else {
+        options.every_n_train_steps = 3;
+      }
+      Trace trace;
+      auto failing = std::make_shared<Recorder>(trace);
+      int saves = 0;
+      failing->script = [&](const std::string& now, Trainer& trainer) {
+        if (now == "on_train_batch_start") clock.advance(1);
+        if (now == "on_save_checkpoint" && ++saves == fails_at) throw std::runtime_error("broken");
+        if (now == "on_exception") trainer.save_checkpoint(directory / "kept.ckpt");
+      };
+      TrainerOptions trainer_options = saving(2);
+      trainer_options.clock = &clock;
+      ScriptedModule module({});
+      Trainer trainer(trainer_options, {std::make_shared<ModelCheckpoint>(options), failing});
+      try {
+        trainer.fit(module, toy_data(4, 1), {.ckpt_path = from});
+      } catch (const std::runtime_error&) {
+      }
+      return files_below(directory / name);
+    };
+    const Names whole = train("whole", 0, "");
+    REQUIRE(whole == Names{"epoch=1-step=6.ckpt"});
+    CHECK(train("killed", 2, "") == Names{"epoch=0-step=3.ckpt"});
+    CHECK(train("killed", 0, (directory / "kept.ckpt").string()) == whole);
+  }
+}
+
 TEST_CASE("a resumed run waits for the rest of train_time_interval") {
   const TempDir directory;
   static ManualClock clock;

@@ -66,6 +66,63 @@ TEST_CASE("last.ckpt moves on with the epochs of a training whose batches make n
   CHECK(epoch() == first + 1);
 }
 
+TEST_CASE("a last.ckpt that a failure put off is the newest file of the resumed run") {
+  const TempDir directory;
+  const auto train = [&](const std::string& name, int fails_at, const std::string& from) {
+    ModelCheckpointOptions options{.dirpath = directory / name, .save_last = SaveLast::copy};
+    auto checkpoint = std::make_shared<ModelCheckpoint>(options);
+    Trace trace;
+    auto failing = std::make_shared<Recorder>(trace);
+    int saves = 0;
+    failing->script = [&](const std::string& now, Trainer& trainer) {
+      if (now == "on_save_checkpoint" && ++saves == fails_at) throw std::runtime_error("broken");
+      if (now == "on_exception") trainer.save_checkpoint(directory / "kept.ckpt");
+    };
+    ScriptedModule module({});
+    Trainer trainer(saving(1), {checkpoint, failing});
+    try {
+      trainer.fit(module, toy_data(2, 1), {.ckpt_path = from});
+    } catch (const std::runtime_error&) {
+    }
+    return fs::path(checkpoint->newest_model_path()).filename().string();
+  };
+  const std::string undisturbed = train("whole", 0, "");
+  REQUIRE(undisturbed == "last.ckpt");
+  CHECK(train("killed", 2, "") == "epoch=0-step=2.ckpt");  // the failure is that of last.ckpt
+  CHECK(train("killed", 0, (directory / "kept.ckpt").string()) == undisturbed);
+  CHECK(files_below(directory / "killed") == files_below(directory / "whole"));
+}
+
+TEST_CASE(
+    "a save that waited for the validation, and failed after its first file, waits no longer") {
+  const TempDir directory;
+  const auto train = [&](const std::string& name, int fails_at, const std::string& from) {
+    ModelCheckpointOptions options{.dirpath = directory / name,
+                                   .monitor = "val_loss",
+                                   .save_last = SaveLast::copy,
+                                   .every_n_train_steps = 2,
+                                   .save_on_train_epoch_end = false};
+    auto checkpoint = std::make_shared<ModelCheckpoint>(options);
+    Trace trace;
+    auto failing = std::make_shared<Recorder>(trace);
+    int saves = 0;
+    failing->script = [&](const std::string& now, Trainer& trainer) {
+      if (now == "on_save_checkpoint" && ++saves == fails_at) throw std::runtime_error("broken");
+      if (now == "on_exception") trainer.save_checkpoint(directory / "kept.ckpt");
+    };
+    ScriptedModule module({1});
+    Trainer trainer(saving(1), {checkpoint, failing});
+    try {
+      trainer.fit(module, toy_data(2, 1), {.ckpt_path = from});
+    } catch (const std::runtime_error&) {
+    }
+    return checkpoint->state_dict().at("resume").to_dict().at("deferred").to_bool();
+  };
+  CHECK_FALSE(train("whole", 0, ""));
+  CHECK(train("killed", 2, ""));
+  CHECK_FALSE(train("killed", 0, (directory / "kept.ckpt").string()));
+}
+
 TEST_CASE("a run that is resumed with nothing left to do makes last.ckpt the newest state") {
   const TempDir directory;
   for (const SaveLast kind : {SaveLast::link, SaveLast::copy}) {

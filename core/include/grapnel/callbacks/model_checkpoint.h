@@ -157,6 +157,7 @@ class GRAPNEL_CORE_API ModelCheckpoint : public Checkpoint, public MetricMonitor
   std::vector<std::filesystem::path> files_of_last(const std::filesystem::path& directory) const;
   bool nothing_to_save(const Trainer& trainer) const;
   bool saves_at_epoch_end(const Trainer& trainer) const;
+  void save_if_due(TrainBatchEnd& event);
   bool step_is_due(const Trainer& trainer);
   bool time_is_due(const Trainer& trainer);
   // ---- Files (model_checkpoint_files.cpp)
