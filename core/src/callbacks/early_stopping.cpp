@@ -40,6 +40,10 @@ StateDict copy_weights(const Event& event) {
   return snapshot(weights);
 }
 
+// The weights of a validation that is over, or of one that isn't.
+constexpr const char* kMeasured = "measured";
+constexpr const char* kMeasuring = "measuring";
+
 // Whether a number decided that the training stops.
 bool stopped_by_number(EarlyStopping::Reason reason) {
   return reason != EarlyStopping::Reason::not_stopped &&
@@ -128,10 +132,13 @@ StateDict EarlyStopping::state_dict() const {
   };
   if (stopped_by_number(reason_)) state["stopped_at"] = stopped_at_;
   if (!best_weights_.empty()) state["best_weights"] = best_weights_;
-  if (measured_.is_over) {
-    state["measured"] = StateDict{{"weights", measured_.weights},
-                                  {"step", measured_.metric->first},
-                                  {"value", measured_.metric->second}};
+  if (!measured_.weights.empty()) {
+    StateDict measured{{"weights", measured_.weights}};
+    if (measured_.metric.has_value()) {
+      measured["step"] = measured_.metric->first;
+      measured["value"] = measured_.metric->second;
+    }
+    state[measured_.is_over ? kMeasured : kMeasuring] = std::move(measured);
   }
   return state;
 }
@@ -154,11 +161,14 @@ void EarlyStopping::load_state_dict(const StateDict& state) {
   const StateValue* saved = state.find("best_weights");
   StateDict weights = saved == nullptr ? StateDict() : snapshot(saved->to_dict());
   Measured measured;
-  if (const StateValue* own = state.find("measured")) {
+  for (const char* key : {kMeasured, kMeasuring}) {
+    const StateValue* own = state.find(key);
+    if (own == nullptr) continue;
     const StateDict& parts = own->to_dict();
-    measured = {.weights = snapshot(parts.at("weights").to_dict()),
-                .metric = std::pair(parts.at("step").to_int(), parts.at("value").to_double()),
-                .is_over = true};
+    measured = {.weights = snapshot(parts.at("weights").to_dict()), .is_over = key == kMeasured};
+    if (measured.is_over || parts.contains("step")) {
+      measured.metric = std::pair(parts.at("step").to_int(), parts.at("value").to_double());
+    }
   }
   const StateValue* stopped_at = state.find("stopped_at");
 

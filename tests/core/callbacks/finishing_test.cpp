@@ -202,6 +202,33 @@ TEST_CASE("restore_best_weights takes the weights of the validation, not those o
   CHECK(at::equal(module.net().backbone->linear->weight, module.seen.at(scores->best())));
 }
 
+TEST_CASE("restore_best_weights has the validated weights after a failure behind the validation") {
+  const TempDir directory;
+  const auto file = directory / "failed.ckpt";
+  // Fails before EarlyStopping has seen the end of the best validation, when the averaged weights that
+  // were validated are no longer in the model.
+  const auto train = [&](bool fails, bool resumes) {
+    Trace trace;
+    auto killer = std::make_shared<Recorder>(trace);
+    killer->script = [&](const std::string& now, Trainer& trainer) {
+      if (!fails || now != "on_validation_end" || trainer.current_epoch() != 1) return;
+      trainer.save_checkpoint(file);
+      throw std::runtime_error("failed");
+    };
+    at::manual_seed(3);
+    BackboneModule module;
+    Trainer trainer(quiet(3), {averaging(), killer, restoring()});
+    try {
+      trainer.fit(module, toy_data(3, 1), {.ckpt_path = resumes ? file.string() : ""});
+    } catch (const std::runtime_error&) {
+    }
+    return module.net().backbone->linear->weight.detach().clone();
+  };
+  const at::Tensor whole = train(false, false);
+  train(true, false);
+  CHECK(at::equal(train(false, true), whole));
+}
+
 TEST_CASE("EarlyStopping that is used for a second model begins anew") {
   auto stopping = std::make_shared<EarlyStopping>(
       "val_loss", EarlyStoppingOptions{.patience = 2, .restore_best_weights = true});
