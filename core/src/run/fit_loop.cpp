@@ -19,7 +19,7 @@ void FitLoop::begin() {
   point_ = {};
   resumes_ = false;
   no_data_ = false;
-  continues_cut_epoch_ = false;
+  continues_cut_epoch_ = stop_is_put_off_ = false;
   marked_.reset();
   gradients_of_batch_ = false;
   output_ = {};
@@ -366,6 +366,7 @@ void FitLoop::end_epoch(EpochMetrics& metrics) {
   run_.requests.enter(Requests::Place::epoch_end);
   run_.requests.drop({RequestKind::end_epoch, RequestKind::evaluate});
   if (phase() < FitPhase::epoch_end) {
+    stop_is_put_off_ = state.should_stop && !can_stop_early();
     state.epoch.processed();
     point_.epoch_cut_short = !num_ready_batches_reached();
     if (point_.epoch_cut_short) {

@@ -184,6 +184,7 @@ class FitLoop final : public Loop {
   Progress val_batch_of_beginning_;
   StateDict generators_;  // before what came only because the run ended within the epoch
   bool continues_cut_epoch_ = false;
+  bool stop_is_put_off_ = false;  // at the epoch's end, by min_epochs or min_steps
   bool skip_backward_ = false;
   bool gradients_of_batch_ = false;
 };

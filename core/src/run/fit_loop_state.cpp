@@ -113,12 +113,13 @@ bool FitLoop::keeps_gradients() const {
   return progress_to_save().window_start >= 0;
 }
 
-// Whether a stop that was requested is still to be carried out. Ending an epoch in its middle is
-// that; a resumed run is to train the rest.
+// Whether a stop that was requested is still to be carried out. Ending an epoch in its middle is that,
+// unless a limit ended it while min_epochs or min_steps put the stop off; a resumed run is to train the
+// rest.
 bool FitLoop::keeps_stop() const {
-  if (phase() >= FitPhase::train_end) return false;
   if (!can_stop_early()) return true;
-  return is_inside_epoch() || !point_.epoch_cut_short;
+  if (point_.epoch_cut_short && !is_inside_epoch()) return stop_is_put_off_;
+  return phase() < FitPhase::train_end;
 }
 
 bool FitLoop::restores_stop_of(const std::string& author) const {

@@ -252,4 +252,42 @@ TEST_CASE("a stop that is not carried out yet is part of the checkpoint") {
   }
 }
 
+TEST_CASE("a stop that min_epochs puts off is kept when a limit ends the run before") {
+  const TempDir directory;
+  const auto file = directory / "ended.ckpt";
+  const auto stopper = [] {
+    return actor_at("on_train_batch_end", 1,
+                    [](Trainer& trainer) { trainer.request_stop("good enough"); });
+  };
+  struct Case {
+    int64_t min_epochs;
+    int64_t max_steps;  // of 4 an epoch
+  };
+  for (const Case& each : {Case{1, 3}, Case{2, 3}, Case{2, 4}, Case{2, 7}}) {
+    TracedSetup setup{.options = quiet(5), .batches = 4};
+    setup.options.min_epochs = each.min_epochs;
+    TracedRun whole;
+    whole.fit(setup, stopper());
+    REQUIRE(whole.epoch == each.min_epochs);
+    for (const std::string place : {"on_train_epoch_end", "on_train_end"}) {
+      INFO("min_epochs " << each.min_epochs << ", saved after step " << each.max_steps << " "
+                         << place);
+      auto saver = stopper();
+      saver->script = [&, script = saver->script](const std::string& now, Trainer& trainer) {
+        script(now, trainer);
+        if (now == place) trainer.save_checkpoint(file);
+      };
+      TracedSetup limited = setup;
+      limited.options.max_steps = each.max_steps;
+      TracedRun first;
+      CHECK(first.fit(limited, saver) == "");
+      CHECK(first.global_step == each.max_steps);
+      TracedRun resumed;
+      CHECK(resumed.fit(setup, actor_at("", 0, {}), file) == "");
+      CHECK(resumed.global_step == whole.global_step);
+      CHECK(resumed.epoch == whole.epoch);
+    }
+  }
+}
+
 }  // namespace cut_epoch_test
