@@ -50,6 +50,11 @@ bool stopped_by_number(EarlyStopping::Reason reason) {
          reason != EarlyStopping::Reason::non_finite_metric;
 }
 
+// Whether a resumed run has no such validation, and no such end of an epoch.
+bool comes_of_a_stop(const Trainer& trainer) {
+  return Run::of(trainer).loops->fit.ends_within_epoch();
+}
+
 // Gives the entry the saved values, and the saved mask if it is pruned too. What was pruned since
 // keeps its mask; what was made permanent since gets the masked values. False: another shape.
 bool restore(const StateEntry& entry, const StateDict& weights) {
@@ -273,13 +278,14 @@ void EarlyStopping::on_validation_end(Event& event) {
 void EarlyStopping::on_validation_batch_start(EvalBatchStart& event) {
   const Trainer& trainer = event.trainer;
   if (trainer.state().kind != RunKind::fit || trainer.sanity_checking()) return;
-  if (event.batch_idx != 0 || event.dataloader_idx != 0) return;
+  if (event.batch_idx != 0 || event.dataloader_idx != 0 || comes_of_a_stop(trainer)) return;
   measured_ = {.weights = copy_weights(event), .metric = metric_now(trainer)};
 }
 
 // Keeps the weights if the validation has logged the metric.
 void EarlyStopping::end_measuring(Event& event) {
   if (measured_.weights.empty() || measured_.is_over || event.trainer.sanity_checking()) return;
+  if (comes_of_a_stop(event.trainer)) return;
   const auto before = std::exchange(measured_.metric, metric_now(event.trainer));
   measured_.is_over = measured_.metric.has_value() && measured_.metric != before;
   if (!measured_.is_over) measured_ = {};
@@ -319,10 +325,7 @@ void EarlyStopping::check(Event& event) {
   if (trainer.state().kind != RunKind::fit || trainer.sanity_checking()) return;
   if (trainer.options().fast_dev_run != 0) return;
   if (trainer.current_epoch() < options_.start_from_epoch) return;
-  if (Run::of(trainer).loops->fit.ends_within_epoch()) {
-    measured_ = {};
-    return;
-  }
+  if (comes_of_a_stop(trainer)) return;
 
   const MetricDict& metrics = trainer.callback_metrics();
   const MetricDict::Entry* entry = metrics.find(monitor_);

@@ -229,6 +229,37 @@ TEST_CASE("restore_best_weights has the validated weights after a failure behind
   CHECK(at::equal(train(false, true), whole));
 }
 
+TEST_CASE("restore_best_weights has the validated weights after a limit within the epoch") {
+  // Validated after the third of four batches, checked at the epoch's end; the first check is the best.
+  const auto train = [](const fs::path& directory, int64_t max_steps, bool resumes) {
+    TrainerOptions options = saving(3);
+    options.val_check_interval = int64_t{3};
+    options.max_steps = max_steps;
+    at::manual_seed(3);
+    BackboneModule module;
+    Trainer trainer(
+        options,
+        {std::make_shared<EarlyStopping>("val_loss",
+                                         EarlyStoppingOptions{.min_delta = 1000,
+                                                              .patience = 100,
+                                                              .check_on_train_epoch_end = true,
+                                                              .restore_best_weights = true}),
+         std::make_shared<ModelCheckpoint>(ModelCheckpointOptions{
+             .dirpath = directory, .save_last = SaveLast::copy, .save_on_train_epoch_end = true})});
+    trainer.fit(module, toy_data(4, 1),
+                {.ckpt_path = resumes ? (directory / "last.ckpt").string() : ""});
+    return module.net().backbone->linear->weight.detach().clone();
+  };
+  const TempDir undisturbed;
+  const at::Tensor whole = train(undisturbed.path(), -1, false);
+  for (const int64_t max_steps : {2, 3}) {
+    INFO("ended after step " << max_steps);
+    const TempDir directory;
+    train(directory.path(), max_steps, false);
+    CHECK(at::equal(train(directory.path(), -1, true), whole));
+  }
+}
+
 TEST_CASE("EarlyStopping that is used for a second model begins anew") {
   auto stopping = std::make_shared<EarlyStopping>(
       "val_loss", EarlyStoppingOptions{.patience = 2, .restore_best_weights = true});
