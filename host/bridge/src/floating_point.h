@@ -21,6 +21,8 @@ class FloatingPoint {
   // Only what compiled code uses and -ffast-math changes, for a comparison around every hook; the
   // rest is zero.
   static FloatingPoint current_fast() noexcept;
+  // Whether current_fast() would still read what it read here.
+  bool is_still_fast() const noexcept;
   void apply() const noexcept;
   // This one, with what current_fast() reads taken from `fast`.
   FloatingPoint with_fast(const FloatingPoint& fast) const noexcept;
@@ -57,6 +59,10 @@ inline FloatingPoint FloatingPoint::current_fast() noexcept {
   return state;
 }
 
+inline bool FloatingPoint::is_still_fast() const noexcept {
+  return ((_mm_getcsr() ^ sse_) & ~detail::kSseFlags) == 0;
+}
+
 inline FloatingPoint FloatingPoint::with_fast(const FloatingPoint& fast) const noexcept {
   FloatingPoint state = *this;
   state.sse_ = fast.sse_;
@@ -80,6 +86,10 @@ inline FloatingPoint FloatingPoint::current_fast() noexcept {
   return current();
 }
 
+inline bool FloatingPoint::is_still_fast() const noexcept {
+  return current_fast() == *this;
+}
+
 inline void FloatingPoint::apply() const noexcept {
   __asm__ __volatile__("msr fpcr, %0" : : "r"(fpcr_));
 }
@@ -96,6 +106,10 @@ inline FloatingPoint FloatingPoint::current() noexcept {
 
 inline FloatingPoint FloatingPoint::current_fast() noexcept {
   return current();
+}
+
+inline bool FloatingPoint::is_still_fast() const noexcept {
+  return current_fast() == *this;
 }
 
 inline void FloatingPoint::apply() const noexcept {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <grapnel/abi.h>
+#include <grapnel/bridge/hook_thread_local.h>
 
 namespace grapnel::bridge {
 
@@ -62,7 +63,7 @@ class HostBlock {
  private:
   HostBlock(InstanceHost& host, const grapnel_host& table) : abi_{table, this}, host_(&host) {}
   static const void* this_thread() noexcept {
-    static thread_local const char mark = 0;
+    GRAPNEL_HOOK_THREAD_LOCAL static thread_local const char mark = 0;
     return &mark;
   }
 

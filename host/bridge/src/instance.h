@@ -25,8 +25,11 @@
 
 #include "ext/event.h"
 #include "ext/state_io.h"
+#include "ext/trainer_state.h"
+#include "forks.h"
 #include "guard.h"
 #include "instance_host.h"
+#include "known_floating_point.h"
 
 namespace grapnel::bridge {
 
@@ -48,6 +51,16 @@ class PluginInstance {
   // One hook. `event` starts with grapnel_Event. Throws PluginError when the plugin fails, or the
   // exception of a host's service that it passes on.
   void fire(const Call& call, const grapnel_Event* event);
+  // The same for one that recurs with every batch, made for speed.
+  template <Hook hook>
+  [[gnu::always_inline]] inline void fire_recurring(const Call& call, const grapnel_Event* event) {
+    Slot& slot = slots_[static_cast<std::size_t>(hook)];
+    if (is_quick(call, slot)) [[likely]] {
+      fire_quickly(call, slot, event);
+    } else {
+      fire(call, event);
+    }
+  }
 
   // A function of an extension that the plugin implements, while no hook runs; throws as fire() does.
   // name: "metrics_sink.write".
@@ -95,10 +108,10 @@ class PluginInstance {
   // ABI.
   std::int32_t enter(const Call& call, Slot& slot, Function function);
   std::int32_t enter(const Call& call, Function function) { return enter(call, other_, function); }
-  // The same for a hook that has been looked at not long ago: only what -ffast-math changes is
-  // compared.
-  std::int32_t enter_quickly(const Call& call, Slot& slot, const grapnel_Event* event);
-  bool is_quick(const Call& call, const Slot& slot) const noexcept;
+  // A recurring hook that has been looked at not long ago: only what -ffast-math changes is compared.
+  [[gnu::always_inline]] inline bool is_quick(const Call& call, const Slot& slot) const noexcept;
+  [[gnu::always_inline]] inline void fire_quickly(const Call& call, Slot& slot,
+                                                  const grapnel_Event* event);
   enum class Look : std::uint8_t { quick, thread, process };  // each with what those before compare
   Look next_look(const Call& call, Slot& slot) noexcept;
   std::int32_t guard_thread(const Call& call, Look look, Function function);
@@ -107,9 +120,10 @@ class PluginInstance {
   [[gnu::cold]] void restore_floating_point(const Call& call);
   // The call itself; the text of an exception is kept.
   template <class F>
-  std::int32_t call_plugin(F&& function) noexcept;
+  [[gnu::always_inline]] inline std::int32_t call_plugin(F&& function) noexcept;
+  static constexpr std::int32_t kThrew = INT32_MIN;  // not a status that a plugin may return
   // After a call that returned `status`: throws as fire() does.
-  void throw_failure(const Call& call, std::int32_t status) {
+  [[gnu::always_inline]] void throw_failure(const Call& call, std::int32_t status) {
     const bool fine = status == GRAPNEL_OK && !host_.has_pending() && !host_.has_failure();
     if (!fine) [[unlikely]]
       throw_failure_of(call, status);
@@ -157,5 +171,42 @@ class PluginInstance {
   std::string thrown_;    // text of the exception that crossed the ABI
   StateDict kept_state_;  // without the state extension: for the next checkpoint
 };
+
+template <class F>
+std::int32_t PluginInstance::call_plugin(F&& function) noexcept {
+  std::int32_t status = kThrew;
+  try {
+    status = function();
+  } catch (const std::exception& error) {
+    thrown_ = error.what();
+  } catch (...) {  // of another C++ runtime, or no std::exception: can't be inspected
+    thrown_ = "an exception of a type unknown to the host";
+  }
+  if (is_forked_child()) [[unlikely]]
+    end_forked_child();
+  return status;
+}
+
+inline bool PluginInstance::is_quick(const Call& call, const Slot& slot) const noexcept {
+  // A hook without a batch has a smaller number than any; so has the first of an epoch. Where the
+  // plugin has no such hook, no call ever starts a count.
+  return call.batch_idx >= host_.last_batch_idx() && slot.until_look > 1 && !guards_whole_thread_ &&
+         host_.call() == nullptr && host_.posted.waiting() == 0 && known_floating_point.is_known;
+}
+
+inline void PluginInstance::fire_quickly(const Call& call, Slot& slot, const grapnel_Event* event) {
+  --slot.until_look;
+  std::int32_t status = GRAPNEL_OK;
+  {
+    const InstanceHost::LoneCallScope scope(host_, call);
+    if (host_.trainer_state_wanted) update_trainer_state(host_);
+    status = call_plugin([&]() __attribute__((always_inline)) {
+      return slot.function(instance_, event);
+    });
+    if (!known_floating_point.fast.is_still_fast()) [[unlikely]]
+      restore_floating_point(call);
+  }
+  throw_failure(call, status);
+}
 
 }  // namespace grapnel::bridge

@@ -18,28 +18,19 @@
 #include "ext/early_writes.h"
 #include "ext/lease_list.h"
 #include "ext/trainer_state.h"
-#include "forks.h"
 #include "instance.h"
 #include "process_watch.h"
 
 namespace grapnel::bridge {
 namespace {
 
-constexpr std::int32_t kThrew = INT32_MIN;  // not a status that a plugin may return
-constexpr std::uint32_t kLookEvery = 256;   // recurring calls of a hook, at most
+constexpr std::uint32_t kLookEvery = 256;  // recurring calls of a hook, at most
 // And the process, where the calls are frequent: a look takes some tens of microseconds.
 constexpr auto kLookAtProcessEvery = std::chrono::milliseconds(100);
 
-// The thread's floating-point environment as it was when it was read last. Between two batches the
-// program's own code leaves it alone.
-struct KnownFloatingPoint {
-  FloatingPoint value;
-  FloatingPoint fast;  // what current_fast() would read
-  bool is_known = false;
-};
-constinit thread_local KnownFloatingPoint known;
-
 }  // namespace
+
+constinit thread_local KnownFloatingPoint known_floating_point;
 
 std::string PluginInstance::name() const {
   const PluginSite& site = host_.site();
@@ -48,28 +39,6 @@ std::string PluginInstance::name() const {
 }
 
 // ---- Guards
-
-template <class F>
-std::int32_t PluginInstance::call_plugin(F&& function) noexcept {
-  std::int32_t status = kThrew;
-  try {
-    status = function();
-  } catch (const std::exception& error) {
-    thrown_ = error.what();
-  } catch (...) {  // of another C++ runtime, or no std::exception: can't be inspected
-    thrown_ = "an exception of a type unknown to the host";
-  }
-  if (is_forked_child()) [[unlikely]]
-    end_forked_child();
-  return status;
-}
-
-bool PluginInstance::is_quick(const Call& call, const Slot& slot) const noexcept {
-  // A hook without a batch has a smaller number than any; so has the first of an epoch. Where the
-  // plugin has no such hook, no call ever starts a count.
-  return call.batch_idx >= host_.last_batch_idx() && slot.until_look > 1 && !guards_whole_thread_ &&
-         known.is_known;
-}
 
 PluginInstance::Look PluginInstance::next_look(const Call& call, Slot& slot) noexcept {
   const bool is_new_epoch = call.batch_idx >= 0 && call.batch_idx < host_.last_batch_idx();
@@ -92,11 +61,12 @@ std::int32_t PluginInstance::guard_thread(const Call& call, Look look, Function 
     if (guard.restore()) report_changes(call, guard.changes());
     return status;
   }
-  if (look != Look::quick || !known.is_known) read_floating_point(call);
-  known.fast = FloatingPoint::current_fast();
+  if (look != Look::quick || !known_floating_point.is_known) read_floating_point(call);
+  known_floating_point.fast = FloatingPoint::current_fast();
   const std::int32_t status = call_plugin(function);
-  const bool changed = look == Look::quick ? FloatingPoint::current_fast() != known.fast
-                                           : FloatingPoint::current() != known.value;
+  const bool changed = look == Look::quick
+                           ? FloatingPoint::current_fast() != known_floating_point.fast
+                           : FloatingPoint::current() != known_floating_point.value;
   if (changed) restore_floating_point(call);
   return status;
 }
@@ -105,8 +75,9 @@ std::int32_t PluginInstance::guard_thread(const Call& call, Look look, Function 
 // was not looked at; the program's own code changes that part too (fesetround).
 void PluginInstance::read_floating_point(const Call& call) {
   const FloatingPoint now = FloatingPoint::current();
-  const FloatingPoint before = known.value.with_fast(known.fast);
-  if (known.is_known && FloatingPoint::current_fast() == known.fast && now != before) {
+  const FloatingPoint before = known_floating_point.value.with_fast(known_floating_point.fast);
+  if (known_floating_point.is_known && FloatingPoint::current_fast() == known_floating_point.fast &&
+      now != before) {
     before.apply();
     const std::string line = fmt::format(
         "{} of the training thread was changed before {}, by this plugin or another one; restored",
@@ -114,8 +85,8 @@ void PluginInstance::read_floating_point(const Call& call) {
     host_.log_once(LogLevel::warning, line, line);
     return;
   }
-  known.value = now;
-  known.is_known = true;
+  known_floating_point.value = now;
+  known_floating_point.is_known = true;
 }
 
 std::int32_t PluginInstance::enter(const Call& call, Slot& slot, Function function) {
@@ -138,20 +109,10 @@ std::int32_t PluginInstance::enter(const Call& call, Slot& slot, Function functi
   return status;
 }
 
-[[gnu::always_inline]] inline std::int32_t PluginInstance::enter_quickly(
-    const Call& call, Slot& slot, const grapnel_Event* event) {
-  --slot.until_look;
-  const InstanceHost::CallScope scope(host_, call);
-  if (host_.trainer_state_wanted) update_trainer_state(host_);
-  const std::int32_t status = call_plugin([&] { return slot.function(instance_, event); });
-  if (FloatingPoint::current_fast() != known.fast) [[unlikely]]
-    restore_floating_point(call);
-  return status;
-}
-
 void PluginInstance::restore_floating_point(const Call& call) {
   guards_whole_thread_ = true;
-  known.value.with_fast(known.fast).apply();  // a change of one part seldom comes alone
+  known_floating_point.value.with_fast(known_floating_point.fast)
+      .apply();  // a change of one part seldom comes alone
   report_changes(call, {std::string(kFloatingPointChange)});
 }
 
@@ -169,11 +130,8 @@ void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
   Slot& slot = slots_[static_cast<std::size_t>(call.hook)];
   if (host_.posted.waiting() > 0) [[unlikely]]
     run_posted(call);
-  if (is_quick(call, slot)) [[likely]] {
-    throw_failure(call, enter_quickly(call, slot, event));
-  } else if (slot.function != nullptr) {
-    throw_failure(call, enter(call, slot, [&] { return slot.function(instance_, event); }));
-  }
+  if (slot.function == nullptr) return;
+  throw_failure(call, enter(call, slot, [&] { return slot.function(instance_, event); }));
 }
 
 // Those that wait now; what they post themselves waits for the next hook. After a failure so do the

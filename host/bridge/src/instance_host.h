@@ -96,9 +96,11 @@ struct Call {
   Hook hook = Hook::on_init_start;
   bool custom = false;  // a user-defined event; hook is meaningless then
   bool recurs = false;  // with every batch or step
+  // Not in the order of an Event's: copied as one, just after they were written one by one, they would
+  // have to wait for the memory.
   Trainer* trainer = nullptr;
-  Module* module = nullptr;
   Event* event = nullptr;
+  Module* module = nullptr;
   std::int64_t batch_idx = kNoBatchIdx;  // of the event, if it has one
 };
 
@@ -131,12 +133,8 @@ class InstanceHost {
    public:
     CallScope(InstanceHost& host, const Call& call) noexcept
         : host_(host), outer_(host.call_), running_scope_(host.running_) {
-      host.call_ = &call;
-      ++host.running_.number;
-      host.describe(call);
+      host.begin(call);
       if (host.has_failure()) host.failure_.clear();  // of a call that returned OK all the same
-      host.tensors.next_call();
-      host.block_.set_thread();
     }
     ~CallScope() {
       host_.call_ = outer_;
@@ -149,6 +147,21 @@ class InstanceHost {
    private:
     InstanceHost& host_;
     const Call* outer_;
+    RunningPluginScope running_scope_;
+  };
+  // The same where no call of the instance runs yet, and the last one's failure was taken.
+  class LoneCallScope {
+   public:
+    [[gnu::always_inline]] LoneCallScope(InstanceHost& host, const Call& call) noexcept
+        : host_(host), running_scope_(host.running_) {
+      host.begin(call);
+    }
+    [[gnu::always_inline]] ~LoneCallScope() { host_.call_ = nullptr; }
+    LoneCallScope(const LoneCallScope&) = delete;
+    LoneCallScope& operator=(const LoneCallScope&) = delete;
+
+   private:
+    InstanceHost& host_;
     RunningPluginScope running_scope_;
   };
   // Counts calls; data that is valid "until the hook returns" stores this number.
@@ -228,6 +241,13 @@ class InstanceHost {
   void describe(const Call& call) noexcept {
     running_.function = call.name;
     running_.batch_idx = std::max<std::int64_t>(call.batch_idx, -1);
+  }
+  [[gnu::always_inline]] void begin(const Call& call) noexcept {
+    call_ = &call;
+    ++running_.number;
+    describe(call);
+    tensors.next_call();
+    block_.set_thread();
   }
   std::exception_ptr pending_;
   std::string failure_;

@@ -102,7 +102,11 @@ PluginCallback::~PluginCallback() {
   void PluginCallback::hook(EventType& event) {                                                  \
     before_hook(*instance_, event, loggers_);                                                    \
     const Translated<grapnel_##EventType, EventType> made(instance_->host(), Hook::hook, event); \
-    instance_->fire(call_of(Hook::hook, event), made.abi());                                     \
+    if constexpr (recurs(Hook::hook)) {                                                          \
+      instance_->fire_recurring<Hook::hook>(call_of(Hook::hook, event), made.abi());             \
+    } else {                                                                                     \
+      instance_->fire(call_of(Hook::hook, event), made.abi());                                   \
+    }                                                                                            \
   }
 #include "grapnel/hooks.def"
 #undef GRAPNEL_HOOK

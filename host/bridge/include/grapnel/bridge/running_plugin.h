@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include <grapnel/bridge/hook_thread_local.h>
+
 namespace grapnel::bridge {
 
 // Points into objects that live as long as the call.
@@ -26,7 +28,7 @@ struct RunningPlace {
 
   std::atomic<const RunningPlugin*>& get() noexcept { return kept != nullptr ? *kept : own; }
 };
-extern constinit thread_local RunningPlace running_place;
+GRAPNEL_HOOK_THREAD_LOCAL extern constinit thread_local RunningPlace running_place;
 static_assert(std::atomic<const RunningPlugin*>::is_always_lock_free);
 extern std::atomic<bool> is_forked_child;
 }  // namespace detail
@@ -52,7 +54,7 @@ void note_running_plugin(const RunningPlugin& of) noexcept;
 // Says so for a scope; scopes nest.
 class RunningPluginScope {
  public:
-  explicit RunningPluginScope(const RunningPlugin& running) noexcept
+  [[gnu::always_inline]] explicit RunningPluginScope(const RunningPlugin& running) noexcept
       : place_(detail::running_place.get()), outer_(place_.load(std::memory_order_relaxed)) {
     place_.store(&running, std::memory_order_relaxed);
   }
