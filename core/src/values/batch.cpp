@@ -6,6 +6,7 @@
 
 #include "grapnel/base/error.h"
 #include "grapnel/base/text.h"
+#include "values/plain_tensor.h"
 
 namespace grapnel {
 
@@ -70,7 +71,9 @@ int64_t Batch::batch_size() const {
 }
 
 std::optional<double> StepOutput::loss_value() {
-  if (!loss_value_ && loss.defined()) loss_value_ = loss.item().toDouble();
+  if (loss_value_ || !loss.defined()) return loss_value_;
+  const bool is_in_memory = loss.scalar_type() == at::kFloat && loss.numel() == 1 && is_plain(loss);
+  loss_value_ = is_in_memory ? *loss.const_data_ptr<float>() : loss.item().toDouble();
   return loss_value_;
 }
 

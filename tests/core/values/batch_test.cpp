@@ -1,6 +1,9 @@
 #include "grapnel/batch.h"
 
+#include <ATen/ops/_neg_view.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include "catch.h"
@@ -62,6 +65,13 @@ TEST_CASE("StepOutput's loss value is fetched once and then kept") {
   output.loss.fill_(5.0);
   CHECK(output.loss_value() == 1.0);
   CHECK_FALSE(StepOutput(std::nullopt).loss_value().has_value());
+  for (const at::Tensor& two :
+       {at::full({}, 2.0f), at::full({1, 1}, 2.0), at::full({}, 2, at::kLong),
+        at::full({}, 2.0, at::kHalf), at::_neg_view(at::full({}, -2.0f)),
+        at::tensor({1.0f, 2.0f})[1], at::full({}, 2.0f).requires_grad_()}) {
+    CHECK(StepOutput(two).loss_value() == 2.0);
+  }
+  CHECK_THROWS(StepOutput(at::ones({2})).loss_value());
   CHECK(TensorTree().empty());
   CHECK_FALSE(TensorTree(at::ones({1})).empty());
 }
