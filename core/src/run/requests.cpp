@@ -149,6 +149,16 @@ StateDict Requests::state_dict(bool with_stop) const {
   return state;
 }
 
+// Of a callback that has requested its stop anew, before it was known where the run is: it is the one
+// that the checkpoint's run was stopped by.
+void Requests::take_up(const Request& stop) {
+  if (!stop_.has_value() || stop_->author != stop.author) return;
+  std::replace_if(
+      granted_.begin(), granted_.end(),
+      [](const Request& one) { return one.kind == RequestKind::stop; }, stop);
+  stop_ = stop;
+}
+
 void Requests::load_state_dict(const StateDict& state,
                                const std::function<bool(const std::string& author)>& restores) {
   std::vector<Request> asked;
@@ -159,7 +169,9 @@ void Requests::load_state_dict(const StateDict& state,
   std::optional<Request> stop;
   if (saved != nullptr) stop = from_state(saved->to_dict());
   asked_ = std::move(asked);
-  if (!stop.has_value() || state_.should_stop || !restores(stop->author)) return;
+  if (!stop.has_value()) return;
+  if (state_.should_stop) return take_up(*stop);
+  if (!restores(stop->author)) return;
   log_info("{} requested a stop at step {}, before the checkpoint was written: {}", stop->author,
            stop->global_step, stop->reason);
   state_.should_stop = true;

@@ -70,7 +70,7 @@ class Requests {
   // with_stop: the stop is one.
   StateDict state_dict(bool with_stop) const;
   // restores: whether a stop by this author is to be restored. One that the run has been asked for
-  // already is kept.
+  // already is kept; the same author's is this one.
   void load_state_dict(const StateDict& state,
                        const std::function<bool(const std::string& author)>& restores);
 
@@ -78,6 +78,7 @@ class Requests {
   void throw_if_interrupted();
 
  private:
+  void take_up(const Request& stop);
   // Why the kind is not possible now: where it is; empty: it is possible.
   std::string_view refusal(RequestKind kind) const;
 

@@ -24,6 +24,7 @@ struct End {
   std::shared_ptr<EarlyStopping> stopping;
   int64_t epochs;
   bool should_stop;
+  std::vector<Request> granted;
 };
 
 End run(std::vector<double> values, EarlyStoppingOptions options,
@@ -32,7 +33,7 @@ End run(std::vector<double> values, EarlyStoppingOptions options,
   ScriptedModule module(std::move(values));
   Trainer trainer(std::move(trainer_options), {stopping});
   trainer.fit(module, toy_data(1, 1));
-  return {stopping, trainer.current_epoch(), trainer.should_stop()};
+  return {stopping, trainer.current_epoch(), trainer.should_stop(), trainer.granted_requests()};
 }
 
 }  // namespace
@@ -275,14 +276,19 @@ TEST_CASE("a stop that min_epochs puts off is kept over a resume, and over an im
     Trainer trainer(options, {std::make_shared<EarlyStopping>("val_loss", impatient), killer});
     CHECK_THROWS_AS(trainer.fit(module, toy_data(1, 1)), std::runtime_error);
   }
+  std::vector<Request> granted;
   const auto epochs_with = [&](int64_t patience) {
     ScriptedModule module(values);
     Trainer trainer(options, {std::make_shared<EarlyStopping>(
                                  "val_loss", EarlyStoppingOptions{.patience = patience})});
     trainer.fit(module, toy_data(1, 1), {.ckpt_path = file.string()});
+    granted = trainer.granted_requests();
     return trainer.current_epoch();
   };
   CHECK(epochs_with(1) == undisturbed.epochs);
+  REQUIRE(granted.size() == 1);
+  CHECK(granted[0].global_step == undisturbed.granted[0].global_step);
+  CHECK(granted[0].epoch == undisturbed.granted[0].epoch);
   CHECK(epochs_with(2) == 6);
 }
 
