@@ -113,6 +113,9 @@ void on_exit_of_libc(int code, void*) {
 }
 #endif
 
+// Never freed; an atomic, so that the compiler leaves it to leak checkers to find.
+std::atomic<const SignalStack*> stack_of_main_thread = nullptr;
+
 }  // namespace
 
 void watch_plugins(const std::vector<std::string>& arguments) {
@@ -120,8 +123,7 @@ void watch_plugins(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) command += " " + quoted_for_shell(argument);
 
   // A plugin may have used up the thread's own stack.
-  static const auto* const stack = new SignalStack;
-  (void)stack;
+  stack_of_main_thread = new SignalStack;
   struct sigaction action {};
   action.sa_sigaction = on_fatal_signal;
   action.sa_flags = SA_ONSTACK | SA_SIGINFO;
