@@ -181,6 +181,76 @@ TEST_CASE("a term that can't be one fails the run and is named") {
              Contains("the term 'l2 of weights' of the loss has no gradients"));
 }
 
+TEST_CASE("a term that is kept from an earlier backward pass fails the run and is named") {
+  const auto failure = [](auto&& next_term) -> std::string {
+    InProcessPlugin plugin;
+    grapnel_tensor* kept = nullptr;
+    plugin.on(Hook::on_before_backward, [&](const Caller& caller, const grapnel_Event*) {
+      if (kept == nullptr) {
+        kept = l2(caller, 0.25);
+        return add(caller, kept, "kept");
+      }
+      return add(caller, next_term(caller, kept), "kept");
+    });
+    try {
+      fit({plugin.handle()});
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  const auto again = [](const Caller&, grapnel_tensor* kept) { return kept; };
+  const auto part_of_new = [](const Caller& caller, grapnel_tensor* kept) {
+    CHECK(autograd(caller).begin_recording(caller.host) == GRAPNEL_OK);
+    return apply(caller, "aten::mul", "Scalar", {value_of(kept), value_of(2.0)});
+  };
+  for (const std::string& message : {failure(again), failure(part_of_new)}) {
+    CHECK_THAT(message,
+               Contains("plugin 'probe'") &&
+                   Contains("the term 'kept' of the loss was recorded in an earlier call"));
+  }
+}
+
+TEST_CASE("in manual optimization terms are added at each manual_backward, to the loss of that") {
+  struct Manual final : ToyModule {
+    Manual() { automatic_optimization = false; }
+    StepOutput training_step(Batch& batch, std::int64_t) override {
+      optimizers().zero_grad();
+      const at::Tensor loss = loss_of(batch);
+      manual_backward(2 * loss_of(batch));
+      manual_backward(loss);  // recorded before the backward pass of the other one
+      optimizers().step();
+      return loss;
+    }
+  };
+  InProcessPlugin plugin;
+  std::vector<double> losses;
+  plugin.on(Hook::on_before_backward, [&](const Caller& caller, const grapnel_Event*) {
+    grapnel_tensor* loss = nullptr;
+    CHECK(autograd(caller).step_loss(caller.host, &loss) == GRAPNEL_OK);
+    losses.push_back(caller.values(loss).at(0));
+    CHECK(autograd(caller).begin_recording(caller.host) == GRAPNEL_OK);
+    grapnel_tensor* term = apply(caller, "aten::mul", "Scalar", {value_of(loss), value_of(1.0)});
+    CHECK(add(caller, term) == GRAPNEL_OK);
+    caller.tensors().release(caller.host, loss);
+    return caller.tensors().release(caller.host, term);
+  });
+  const auto gradient = [](std::vector<CallbackHandle> callbacks) {
+    TrainerOptions options = quiet(1);
+    options.accumulate_grad_batches = 1;
+    options.limit_train_batches = 1;
+    const auto seen = std::make_shared<Gradients>();
+    callbacks.insert(callbacks.begin(), seen);
+    Manual module;
+    Trainer(options, callbacks).fit(module, toy_data(4));
+    return seen->gradients.back();
+  };
+  const at::Tensor plain = gradient({});
+  CHECK(at::allclose(gradient({plugin.handle()}), 2 * plain));
+  REQUIRE(losses.size() == 2);
+  CHECK(losses[0] == Approx(2 * losses[1]));
+}
+
 TEST_CASE("a name that is none and a handle that is none are refused") {
   InProcessPlugin plugin;
   plugin.on(Hook::on_before_backward, [](const Caller& caller, const grapnel_Event*) {

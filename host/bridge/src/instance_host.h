@@ -37,6 +37,7 @@
 #include "ext/early_writes.h"
 #include "ext/posted_functions.h"
 #include "ext/rate_factors.h"
+#include "ext/recorded_graph.h"
 #include "ext/replaced_batch.h"
 #include "generators.h"
 #include "guard.h"
@@ -209,6 +210,7 @@ class InstanceHost {
   std::unique_ptr<LeaseList> leases;
   std::unique_ptr<PluginIdentity> identity;
   RateFactors rate_factors;
+  RecordedGraph recorded_graph;
   PostedFunctions posted;
   std::vector<std::unique_ptr<KnownDevice>>
       devices;  // one, but for an instance in several trainers

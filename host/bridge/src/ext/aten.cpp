@@ -252,6 +252,7 @@ void call_operator(InstanceHost& self, const grapnel_operator& op,
     const ForeignCodeGuard guard;  // an operator may set modes too
     const at::AutoGradMode recording(self.is_recording());
     op.handle.callBoxed(stack);
+    if (self.is_recording()) end_recorded(self);
   }
   Operators& kept = *self.operators;
   kept.texts.clear();

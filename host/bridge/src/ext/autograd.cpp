@@ -3,15 +3,18 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/clone.h>
+#include <fmt/format.h>
 
 #include <string>
 
 #include <grapnel/base/error.h>
+#include <grapnel/base/text.h>
 #include <grapnel/events.h>
 #include <grapnel/loss_terms.h>
 
 #include "../instance_host.h"
 #include "extensions.h"
+#include "recorded_graph.h"
 
 namespace grapnel::bridge {
 namespace {
@@ -33,6 +36,7 @@ std::int32_t GRAPNEL_CALL begin_recording(const grapnel_host* host) noexcept {
   return service<NoTensors>(host, "autograd.begin_recording", [&](InstanceHost& self) {
     if (terms_of(self) == nullptr) return no_terms(self, "autograd.begin_recording");
     if (self.is_recording()) throw ContractBreach{"gradients are recorded already"};
+    begin_recorded(self);
     self.set_recording(true);
     return GRAPNEL_OK;
   });
@@ -54,7 +58,9 @@ std::int32_t GRAPNEL_CALL step_loss(const grapnel_host* host, grapnel_tensor** o
     if (terms == nullptr) return no_terms(self, "autograd.step_loss");
     // A copy within the graph: what the plugin writes to it doesn't change the loss.
     const at::AutoGradMode grad(true);
+    begin_recorded(self);
     *owned = self.tensors.own(at::clone(terms->step_loss()));
+    end_recorded(self);
     return GRAPNEL_OK;
   });
 }
@@ -69,6 +75,12 @@ std::int32_t GRAPNEL_CALL add_term(const grapnel_host* host, grapnel_string name
     LossTerms* terms = terms_of(self);
     if (terms == nullptr) return no_terms(self, "autograd.add_term");
     const at::Tensor& value = checked_tensor(self, term).tensor;
+    if (value.defined() && is_outdated(self, value, terms->step_loss())) {
+      throw self.error(fmt::format(
+          "the term {} of the loss was recorded in an earlier call, or is made of what was; the "
+          "backward pass then has freed that: record a term anew in each on_before_backward",
+          quote(printable(text))));
+    }
     try {
       terms->add(text, value);
     } catch (const ConfigError& error) {
