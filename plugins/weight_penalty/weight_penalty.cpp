@@ -6,10 +6,11 @@
 // the parameters of normalizations are left out. Unlike an optimizer's weight_decay, the l1 part makes
 // weights zero, and both are part of the gradients that clipping and moments see. The loss that is
 // logged stays without them; weight_penalty/<part> is logged next to it, as often as the loggers write.
-// Of a pruned parameter the elements that its mask keeps count.
+// Of a pruned parameter the elements that its mask keeps count. A penalty that isn't finite is left out,
+// with a warning: what becomes of a training whose weights have diverged, its loss and nan_guard decide.
+// In manual optimization every manual_backward of a batch gets the whole penalty.
+#include <cmath>
 #include <cstdint>
-#include <string>
-#include <string_view>
 
 #include <grapnel/plugin.hpp>
 
@@ -30,6 +31,7 @@ class WeightPenalty final : public Callback {
   void on_before_backward(BackwardEvent& event) override {
     Tensor l1;
     Tensor l2;
+    Tensor sum;
     {
       const Recording recording = event.record();
       for (const Parameter& parameter : event.parameters()) {
@@ -42,9 +44,10 @@ class WeightPenalty final : public Callback {
       }
       if (l1.defined()) l1 = l1.call("aten::mul", "Scalar", l1_);
       if (l2.defined()) l2 = l2.call("aten::mul", "Scalar", l2_ / 2);
+      if (l1.defined()) add(sum, l1);
+      if (l2.defined()) add(sum, l2);
     }
-    use(event, "l1", l1);
-    use(event, "l2", l2);
+    if (sum.defined()) use(event, sum, l1, l2);
   }
 
  private:
@@ -52,11 +55,19 @@ class WeightPenalty final : public Callback {
     sum = sum.defined() ? sum.call("aten::add", "Tensor", part) : part;
   }
 
-  static void use(const BackwardEvent& event, std::string_view name, const Tensor& term) {
-    if (!term.defined()) return;
-    const std::string full = "weight_penalty/" + std::string(name);
-    event.add_term(full, term);
-    if (event.is_logging_step()) event.log(full, term.item());
+  static void use(const BackwardEvent& event, const Tensor& sum, const Tensor& l1,
+                  const Tensor& l2) {
+    const double value = sum.item();
+    if (!std::isfinite(value)) {
+      event.logger().warning_once("not finite",
+                                  "the penalty is not finite, as weights are not or are too large: "
+                                  "it is left out of such batches");
+      return;
+    }
+    event.add_term("weight_penalty", sum);
+    if (!event.is_logging_step()) return;
+    if (l1.defined()) event.log("weight_penalty/l1", l2.defined() ? l1.item() : value);
+    if (l2.defined()) event.log("weight_penalty/l2", l1.defined() ? l2.item() : value);
   }
 
   double l1_;

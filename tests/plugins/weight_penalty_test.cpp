@@ -1,11 +1,14 @@
 // The plugin weight_penalty in a real training: the gradients of loss and penalty together.
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/tensor.h>
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "captured_log.h"
 #include "catch.h"
 #include "row_logger.h"
 #include "shipped_plugin.h"
@@ -65,6 +68,28 @@ TEST_CASE("weight_penalty can leave biases out") {
   const auto with = fit({shipped_plugin("weight_penalty", R"({"l2": 0.25, "min_dim": 2})")});
   CHECK_FALSE(with->weight.equal(plain->weight));
   CHECK(with->bias.equal(plain->bias));
+}
+
+TEST_CASE("weight_penalty leaves weights that are not finite to the training and its guards") {
+  const auto fit_from = [](float weight, std::vector<CallbackHandle> callbacks) {
+    Toy toy;
+    {
+      const at::NoGradGuard no_grad;
+      toy.module.weight.fill_(weight);
+    }
+    toy.fit(callbacks);
+    return toy.module.bias.detach().clone();
+  };
+  const auto penalty = [] {
+    return shipped_plugin("weight_penalty", R"({"l1": 0.5, "l2": 0.25})");
+  };
+  for (const float weight : {std::numeric_limits<float>::quiet_NaN(), 1e30F}) {
+    INFO(weight);
+    const CapturedLog log;
+    const at::Tensor with = fit_from(weight, {penalty()});
+    CHECK(at::equal(with.isnan(), fit_from(weight, {}).isnan()));
+    CHECK(log.count("the penalty is not finite") == 1);
+  }
 }
 
 TEST_CASE("weight_penalty with nothing to add is refused, with what to set") {
