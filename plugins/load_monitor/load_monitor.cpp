@@ -36,7 +36,10 @@ class LoadMonitor final : public Callback {
  public:
   void init(Services& services) override { services.timing(); }  // measured from the start on
 
-  void on_train_start(Event& event) override { before_ = read(event); }
+  void on_train_start(Event& event) override {
+    before_ = read(event);
+    event.device().utilization();  // of the time since this call is the first one that is logged
+  }
 
   void on_train_epoch_end(Event& event) override {
     const Times now = read(event);

@@ -2,7 +2,11 @@
 #include <grapnel/ext/device.h>
 #include <grapnel/ext/distributed.h>
 
+#include <chrono>
+#include <thread>
+
 #include "catch.h"
+#include "patience.h"
 #include "support/in_process_plugin.h"
 #include "support/toy_training.h"
 
@@ -35,7 +39,13 @@ TEST_CASE("a plugin reads the training's device, its memory and that of the proc
     CHECK(resident > (std::uint64_t{1} << 20));
     CHECK(resident < total);
     double percent = -1;
-    REQUIRE(device.utilization(caller.host, &percent) == GRAPNEL_OK);
+    std::int32_t status = GRAPNEL_NOT_FOUND;  // while no time has passed since the last call
+    const auto give_up = std::chrono::steady_clock::now() + kPatience * std::chrono::seconds(30);
+    while (status == GRAPNEL_NOT_FOUND && std::chrono::steady_clock::now() < give_up) {
+      status = device.utilization(caller.host, &percent);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    REQUIRE(status == GRAPNEL_OK);
     CHECK(percent >= 0);
     CHECK(percent <= 100);
     CHECK(device.memory(caller.host, nullptr, &total) == GRAPNEL_INVALID_ARGUMENT);

@@ -1,4 +1,5 @@
 // The plugin load_monitor in a real training.
+#include <ctime>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,20 @@ TEST_CASE("load_monitor logs the shares of an epoch's time, and samples by the t
   CHECK(metrics.at("load/samples_per_second") == Approx(8.0 / 12));
   CHECK(metrics.at("load/process_memory_mib") > 1);
   CHECK(metrics.at("load/device_memory_mib") > metrics.at("load/process_memory_mib"));
+}
+
+TEST_CASE("load_monitor's first device_percent is of the first epoch") {
+  // Busy for a twentieth of a second: several of the units that the system counts in.
+  const auto work = [] {
+    const std::clock_t start = std::clock();
+    while (std::clock() - start < CLOCKS_PER_SEC / 20) {
+    }
+  };
+  Toy toy;
+  toy.options.max_epochs = 1;
+  toy.module.during_step = [&](const std::string&, Batch&) { work(); };
+  toy.fit({shipped_plugin("load_monitor")});
+  CHECK(toy.trainer->callback_metrics().at("load/device_percent") > 0);
 }
 
 }  // namespace load_monitor_test

@@ -31,8 +31,9 @@ class GRAPNEL_CORE_API DeviceMeter {
   // "NVIDIA H200", the processor's name; empty: unknown.
   const std::string& name() const { return name_; }
   std::optional<DeviceMemory> memory() const;
-  // 0 to 100: of the processors since the reading before, the first time since the meter was made;
-  // of a GPU as the driver averages it.
+  // 0 to 100: of the processors since the previous reading, the first time since the meter was made,
+  // and nothing where no time has passed (the system counts in hundredths of a second); of a GPU as the
+  // driver averages it.
   std::optional<double> utilization_percent();
 
  private:

@@ -66,9 +66,7 @@ std::optional<DeviceMemory> DeviceMeter::memory() const {
 
 std::optional<double> DeviceMeter::utilization_percent() {
   if (!device_.is_cpu()) return find(sources_->gpu(), "nvml.gpu_percent");
-  const std::optional<HostStats> stats = sources_->host.read();
-  if (!stats) return std::nullopt;
-  return stats->cpu_percent;
+  return sources_->host.cpu_percent();
 }
 
 // "VmRSS:     1234 kB" (proc(5)); other systems have no such file.

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 
 namespace grapnel {
 
@@ -63,6 +64,14 @@ std::optional<HostMeter::Times> HostMeter::times() {
     if (!idle) times.busy += ticks;
   }
   return times;
+}
+
+std::optional<double> HostMeter::cpu_percent() {
+  const auto now = times();
+  if (!now.has_value() || now->total == before_.total) return std::nullopt;
+  const Times before = std::exchange(before_, *now);
+  if (now->total < before.total || now->busy < before.busy) return std::nullopt;
+  return percent(now->busy - before.busy, now->total - before.total);
 }
 
 std::optional<HostStats> HostMeter::read() {

@@ -26,6 +26,10 @@ class HostMeter {
   // Rounded to one decimal. Nothing where the system does not report them (only Linux does).
   std::optional<HostStats> read();
 
+  // Only the load of the processors; nothing also where no time has passed since the previous reading,
+  // which then stays the one to compare with.
+  std::optional<double> cpu_percent();
+
  private:
   // Busy and total time of all processors together since the machine started.
   struct Times {

@@ -1,7 +1,8 @@
 /* Extension device: the training's device, its load, and the memory of this process.
  *
  * Every function reads the system or the driver anew, some microseconds to milliseconds: not in every
- * step. GRAPNEL_NOT_FOUND for what they don't tell, GRAPNEL_NOT_NOW before a run.
+ * step. GRAPNEL_NOT_FOUND for what they don't tell. Before a run all but process_memory are
+ * GRAPNEL_NOT_NOW.
  */
 #ifndef GRAPNEL_EXT_DEVICE_H_
 #define GRAPNEL_EXT_DEVICE_H_
@@ -27,11 +28,11 @@ typedef struct grapnel_device {
   uint32_t struct_size;
   uint32_t reserved;
   int32_t(GRAPNEL_CALL* info)(const grapnel_host* host, const grapnel_device_info** info);
-  /* Bytes. Of an accelerator by all processes; of the CPU the machine's memory, used: what is not
-   * available to new programs. */
+  /* Bytes. Accelerator: memory in use by all processes. CPU: the machine's memory that new programs
+   * can't have. */
   int32_t(GRAPNEL_CALL* memory)(const grapnel_host* host, uint64_t* used, uint64_t* total);
-  /* 0 to 100. Of the CPU: of all processors since this instance's call before, which the first
-   * call has none of; of a GPU as the driver averages it. */
+  /* 0 to 100. CPU: of all processors since this instance's previous call; GRAPNEL_NOT_FOUND where no
+   * time has passed since then, as for its first call. GPU: as the driver averages it. */
   int32_t(GRAPNEL_CALL* utilization)(const grapnel_host* host, double* percent);
   /* Resident memory of this process, bytes. */
   int32_t(GRAPNEL_CALL* process_memory)(const grapnel_host* host, uint64_t* resident);
