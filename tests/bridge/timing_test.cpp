@@ -66,8 +66,9 @@ std::map<int, double> phases(const Caller& caller) {
 struct Slow {
   ManualClock clock;
   SlowModule module{clock};
-  void fit(std::vector<CallbackHandle> callbacks) {
+  void fit(std::vector<CallbackHandle> callbacks, std::int64_t num_sanity_val_steps = 0) {
     TrainerOptions options = quiet(1);
+    options.num_sanity_val_steps = num_sanity_val_steps;
     options.clock = &clock;
     Trainer(options, std::move(callbacks))
         .fit(module, Data(std::make_shared<SlowLoader>(clock, 2, 3),
@@ -116,6 +117,23 @@ TEST_CASE("phases exclude each other and add up to the total") {
   });
   slow.fit({plugin.handle()});
   CHECK(looked);
+}
+
+TEST_CASE("the sanity check is validation, not training") {
+  Slow slow;
+  InProcessPlugin plugin;
+  plugin.init = [](const Caller& caller) {
+    timing(caller);  // measured from the start on
+    return GRAPNEL_OK;
+  };
+  std::map<int, double> at_start;
+  plugin.on(Hook::on_train_start, [&](const Caller& caller, const grapnel_Event*) {
+    at_start = phases(caller);
+    return GRAPNEL_OK;
+  });
+  slow.fit({plugin.handle()}, /*num_sanity_val_steps=*/1);
+  CHECK(at_start.at(GRAPNEL_PHASE_VALIDATION) == 150);
+  CHECK(at_start.at(GRAPNEL_PHASE_OTHER) == 0);
 }
 
 TEST_CASE("who asks late is told of the time since then, and outside of a fit there is none") {

@@ -254,6 +254,7 @@ void Run::run_sanity_check() {
   if (loops->fit.resumes_inside_epoch()) return;
   const Stage stage = state.stage;
   {
+    const PhaseClock::Span phase(phases, Phase::validation);
     const HeldOverSanityCheck held(*this);
     state.stage = Stage::sanity_check;
     loops->validation.reset_progress();

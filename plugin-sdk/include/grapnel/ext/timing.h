@@ -3,7 +3,8 @@
  * The host measures only for those that ask: from setup on for an instance that asked for this
  * extension in create or init, else from the first call of one of its functions in the fit on.
  * Phases exclude each other and add up to the total. Work that is queued on an accelerator counts
- * where the training waits for it. All functions: GRAPNEL_NOT_FOUND outside of a fit.
+ * where the training waits for it. All functions: GRAPNEL_NOT_FOUND in runs other than a fit,
+ * GRAPNEL_NOT_NOW before any, in create and init.
  */
 #ifndef GRAPNEL_EXT_TIMING_H_
 #define GRAPNEL_EXT_TIMING_H_
@@ -22,7 +23,7 @@ extern "C" {
 #define GRAPNEL_PHASE_FORWARD 3    /* training_step */
 #define GRAPNEL_PHASE_BACKWARD 4   /* the backward pass */
 #define GRAPNEL_PHASE_OPTIMIZER 5  /* the update, clipping, and the hooks before it */
-#define GRAPNEL_PHASE_VALIDATION 6 /* all of it, with its data and hooks */
+#define GRAPNEL_PHASE_VALIDATION 6 /* all of it, with its data and hooks; the sanity check too */
 
 typedef struct grapnel_timing {
   uint32_t struct_size;

@@ -72,7 +72,8 @@ struct TrainedCount {
   std::int64_t samples;
 };
 
-/// Empty outside of a fit. Get one in init to have the whole fit measured.
+/// Empty in runs other than a fit. Get one in init, where it can't be read yet (Error), to have the
+/// whole fit measured.
 class Timing {
  public:
   explicit Timing(detail::Context& context) : context_(&context) {
