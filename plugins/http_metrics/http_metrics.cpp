@@ -42,12 +42,16 @@ const char* in_words(Outcome outcome) {
   return "ended";
 }
 
-// Without a user's name and password.
+// For messages: without a user's name and password, and without the query, which may be a secret too.
 std::string shown(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  const std::size_t host = scheme == url.npos ? 0 : scheme + 3;
-  const std::size_t at = url.substr(0, url.find('/', host)).rfind('@');
-  return at == url.npos ? url : url.substr(0, host) + url.substr(at + 1);
+  const std::size_t query = url.find_first_of("?#");
+  const std::string place = url.substr(0, query);
+  const std::size_t scheme = place.find("://");
+  const std::size_t host = scheme == place.npos ? 0 : scheme + 3;
+  const std::size_t at = place.rfind('@', place.find('/', host));
+  const std::string rest = query == url.npos ? "" : "?...";
+  if (at == place.npos || at < host) return place + rest;
+  return place.substr(0, host) + place.substr(at + 1) + rest;
 }
 
 // "20261130-231455-3f09c2a1"

@@ -146,6 +146,19 @@ TEST_CASE("http_metrics tells what a server refused, and the training ends as wi
                                   ": the server answered HTTP 401"));
 }
 
+TEST_CASE("http_metrics keeps the password and the query of its url out of the log") {
+  const CapturedLog log;
+  const Server server("-1", "401");
+  const std::string place = server.url().substr(std::string("http://").size());
+  train(parameters("http://me:pass-word@" + place + "?token=to-ken#frag-ment"));
+  CHECK_THAT(log.text(), Contains("not delivered to http://" + place + "?..."));
+  for (const char* secret : {"pass-word", "to-ken", "frag-ment"}) {
+    CHECK_THAT(log.text(), !Contains(secret));
+  }
+  CHECK_THROWS_WITH(shipped_plugin("http_metrics", R"({"url": "ftp://h?token=to-ken"})"),
+                    Contains("ftp://h?...") && !Contains("to-ken"));
+}
+
 TEST_CASE("http_metrics holds the end of a run up no longer than flush_timeout") {
   const CapturedLog log;
   const Server server("-1", "hang");
