@@ -3,16 +3,20 @@
 //   dataloader,batch,sample,0,1,2,...
 //
 // sample is its place in the data set, empty where that isn't known; then come the values of the output
-// [N, ...] for it, row-major, with 9 digits, from which a float32 can be read back. Lines are written
-// batch by batch into FILE.unfinished, which becomes FILE when the epoch ends; one that fails leaves the
-// old file, and what there is of the new one under that name.
+// [N, ...] for it, row-major, with 9 digits, from which a float32 can be read back; integers are written
+// whole. Where batches have outputs of different sizes, the columns that a sample lacks are empty. Lines are
+// written batch by batch into FILE.unfinished, which becomes FILE when the epoch ends; one that fails
+// leaves the old file, and what there is of the new one under that name. An epoch without a line removes
+// the old file, which is of another one.
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <ios>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <grapnel/plugin.hpp>
@@ -32,13 +36,15 @@ class PredictionCsv final : public Callback {
   void on_validation_batch_end(EvalBatchEnd& event) override {
     if (validation_ && !event.sanity_checking()) write(event, "val");
   }
-  void on_validation_epoch_end(Event& event) override { finish(event); }
+  void on_validation_epoch_end(Event& event) override {
+    if (validation_ && !event.sanity_checking()) finish(event, "val");
+  }
   void on_test_epoch_start(Event&) override { drop(); }
   void on_test_batch_end(EvalBatchEnd& event) override { write(event, "test"); }
-  void on_test_epoch_end(Event& event) override { finish(event); }
+  void on_test_epoch_end(Event& event) override { finish(event, "test"); }
   void on_predict_epoch_start(Event&) override { drop(); }
   void on_predict_batch_end(EvalBatchEnd& event) override { write(event, "predict"); }
-  void on_predict_epoch_end(Event& event) override { finish(event); }
+  void on_predict_epoch_end(Event& event) override { finish(event, "predict"); }
 
  private:
   Tensor chosen(const Outputs& outputs) const {
@@ -65,43 +71,110 @@ class PredictionCsv final : public Callback {
       return;
     }
     if (!file_.is_open()) open(event, stage, columns);
-    const std::vector<double> numbers = values.to_vector();
+    const std::string text = lines(event, values, rows, columns);
+    file_ << text;
+    check(file_, unfinished_);
+    is_even_ = is_even_ && columns == columns_;
+    columns_ = std::max(columns_, columns);
+  }
+
+  static std::string lines(const EvalBatchEnd& event, const Tensor& values, std::int64_t rows,
+                           std::int64_t columns) {
+    const bool whole = is_whole(values.dtype());
+    const auto numbers = whole ? std::vector<double>() : values.to_vector();
+    const auto integers = whole ? values.to_integers() : std::vector<std::int64_t>();
     const std::vector<std::int64_t> samples = event.batch().sample_indices();
-    const int digits = values.is_floating_point() ? 9 : 17;  // whole numbers are written whole
+    const std::string place =
+        std::to_string(event.dataloader_idx()) + "," + std::to_string(event.batch_idx()) + ",";
     std::string text;
     for (std::int64_t row = 0; row < rows; ++row) {
-      const auto place = static_cast<std::size_t>(row);
-      text +=
-          std::to_string(event.dataloader_idx()) + "," + std::to_string(event.batch_idx()) + ",";
-      if (place < samples.size()) text += std::to_string(samples[place]);
+      text += place;
+      const auto sample = static_cast<std::size_t>(row);
+      if (sample < samples.size()) text += std::to_string(samples[sample]);
       for (std::int64_t column = 0; column < columns; ++column) {
-        // Not printf(), which would write a locale's decimal comma.
-        char number[40];
-        const double value = numbers[static_cast<std::size_t>(row * columns + column)];
-        const auto end = std::to_chars(number, number + sizeof number, value,
-                                       std::chars_format::general, digits);
-        text.append(1, ',').append(number, end.ptr);
+        const auto at = static_cast<std::size_t>(row * columns + column);
+        text += ',';
+        text += whole ? std::to_string(integers[at]) : nine_digits(numbers[at]);
       }
       text += '\n';
     }
-    file_ << text;
+    return text;
+  }
+
+  static bool is_whole(Dtype dtype) {
+    return dtype == Dtype::u8 || dtype == Dtype::i8 || dtype == Dtype::i16 || dtype == Dtype::i32 ||
+           dtype == Dtype::i64 || dtype == Dtype::boolean;
+  }
+
+  // Not by printf(), which would write a locale's decimal comma.
+  static std::string nine_digits(double value) {
+    char digits[40];
+    return std::string(
+        digits,
+        std::to_chars(digits, digits + sizeof digits, value, std::chars_format::general, 9).ptr);
+  }
+
+  static std::string header(std::int64_t columns) {
+    std::string text = "dataloader,batch,sample";
+    for (std::int64_t column = 0; column < columns; ++column) text += "," + std::to_string(column);
+    return text + '\n';
+  }
+
+  static std::filesystem::path path_of(const Event& event, const std::string& stage) {
+    return std::filesystem::path(event.run_directory()) / ("predictions_" + stage + ".csv");
   }
 
   void open(const Event& event, const std::string& stage, std::int64_t columns) {
-    path_ = std::filesystem::path(event.run_directory()) / ("predictions_" + stage + ".csv");
-    std::filesystem::create_directories(path_.parent_path());
-    file_.exceptions(std::ios::failbit | std::ios::badbit);
-    file_.open(path_.string() + ".unfinished", std::ios::binary | std::ios::trunc);
-    file_ << "dataloader,batch,sample";
-    for (std::int64_t column = 0; column < columns; ++column) file_ << ',' << column;
-    file_ << '\n';
+    unfinished_ = path_of(event, stage);
+    unfinished_ += ".unfinished";
+    std::filesystem::create_directories(unfinished_.parent_path());
+    errno = 0;
+    file_ = std::ofstream(unfinished_, std::ios::binary | std::ios::trunc);
+    file_ << header(columns);
+    check(file_, unfinished_);
+    columns_ = columns;
+    is_even_ = true;
   }
 
-  void finish(const Event& event) {
-    if (!file_.is_open()) return;
+  static void check(const std::ios& file, const std::filesystem::path& path) {
+    if (file) return;
+    throw std::system_error(errno, std::generic_category(), "cannot write '" + path.string() + "'");
+  }
+
+  void finish(const Event& event, const std::string& stage) {
+    const std::filesystem::path path = path_of(event, stage);
+    if (!file_.is_open()) {
+      if (std::filesystem::remove(path)) {
+        event.logger().info("'" + path.string() + "' was of an earlier evaluation and is removed");
+      }
+      return;
+    }
     file_.close();
-    std::filesystem::rename(path_.string() + ".unfinished", path_);
-    event.logger().debug("the predictions are in '" + path_.string() + "'");
+    check(file_, unfinished_);
+    if (!is_even_) widen();
+    std::filesystem::rename(unfinished_, path);
+    event.logger().debug("the predictions are in '" + path.string() + "'");
+  }
+
+  // Gives every line as many columns as the widest one has.
+  void widen() const {
+    std::filesystem::path wide = unfinished_;
+    wide += ".wide";
+    std::ifstream from(unfinished_, std::ios::binary);
+    errno = 0;
+    std::ofstream to(wide, std::ios::binary | std::ios::trunc);
+    to << header(columns_);
+    std::string line;
+    std::getline(from, line);  // the header
+    while (std::getline(from, line)) {
+      const auto commas = std::count(line.begin(), line.end(), ',');
+      line.append(static_cast<std::size_t>(columns_ + 2 - commas), ',');
+      to << line << '\n';
+    }
+    if (!from.eof()) throw Error("cannot read '" + unfinished_.string() + "'");
+    to.close();
+    check(to, wide);
+    std::filesystem::rename(wide, unfinished_);
   }
 
   void drop() { file_ = std::ofstream(); }
@@ -109,8 +182,11 @@ class PredictionCsv final : public Callback {
   std::string output_;
   bool validation_;
   std::int64_t max_columns_;
-  std::filesystem::path path_;  // of the running epoch
+  // Of the running epoch:
+  std::filesystem::path unfinished_;
   std::ofstream file_;
+  std::int64_t columns_ = 0;  // of the widest line
+  bool is_even_ = true;       // all lines have as many as the header
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 // prediction_csv in real evaluations.
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <string>
 
 #include "captured_log.h"
@@ -14,7 +16,7 @@ using namespace grapnel::test;
 
 namespace {
 
-// Gives back the batch's "y" in validation, and nothing in a test.
+// Gives back the batch's "y" in validation, its "x" in a prediction, and nothing in a test.
 class Echo final : public ToyModule {
  public:
   StepOutput validation_step(Batch& batch, std::int64_t, std::int64_t) override {
@@ -23,7 +25,10 @@ class Echo final : public ToyModule {
     return output;
   }
   StepOutput test_step(Batch&, std::int64_t, std::int64_t) override { return {}; }
-  TensorTree predict_step(Batch& batch, std::int64_t, std::int64_t) override { return {batch[0]}; }
+  TensorTree predict_step(Batch& batch, std::int64_t index, std::int64_t) override {
+    return {predicted ? predicted(index) : batch[0]};
+  }
+  std::function<at::Tensor(std::int64_t batch_idx)> predicted;
 };
 
 struct Evaluation {
@@ -82,6 +87,49 @@ TEST_CASE("prediction_csv writes validations only if asked, and takes the output
   std::snprintf(expected, sizeof expected, "dataloader,batch,sample,0\n0,0,,%.9g",
                 2 * run.loader->y[0][0].item<float>());
   CHECK(first_lines(read_file(run.directory / "predictions_val.csv"), 2) == expected);
+}
+
+TEST_CASE("prediction_csv writes integers whole") {
+  Evaluation run;
+  run.module.predicted = [](std::int64_t) {
+    return at::tensor({std::int64_t{9007199254740993}, std::int64_t{-2000000001}}, at::kLong);
+  };
+  run.trainer.predict(run.module, run.data());
+  CHECK_THAT(read_file(run.directory / "predictions_predict.csv"),
+             Catch::Contains("\n0,0,0,9007199254740993\n0,0,1,-2000000001\n"));
+}
+
+TEST_CASE("prediction_csv gives all lines the columns of the widest batch") {
+  Evaluation run;
+  run.module.predicted = [](std::int64_t batch_idx) {
+    return at::full({2, batch_idx == 0 ? 1 : 3}, 0.5);
+  };
+  run.trainer.predict(run.module, run.data());
+  CHECK(read_file(run.directory / "predictions_predict.csv") ==
+        "dataloader,batch,sample,0,1,2\n"
+        "0,0,0,0.5,,\n0,0,1,0.5,,\n"
+        "0,1,2,0.5,0.5,0.5\n0,1,3,0.5,0.5,0.5\n");
+  CHECK_FALSE(run.exists("predictions_predict.csv.unfinished"));
+  CHECK_FALSE(run.exists("predictions_predict.csv.unfinished.wide"));
+}
+
+TEST_CASE("prediction_csv leaves no file of an earlier evaluation after one without predictions") {
+  Evaluation run;
+  run.trainer.predict(run.module, run.data());
+  REQUIRE(run.exists("predictions_predict.csv"));
+  run.module.predicted = [](std::int64_t) { return at::zeros({}); };
+  const CapturedLog log;
+  run.trainer.predict(run.module, run.data());
+  CHECK_FALSE(run.exists("predictions_predict.csv"));
+  CHECK_THAT(log.text(), Catch::Contains("was of an earlier evaluation and is removed"));
+}
+
+TEST_CASE("prediction_csv names the file that it can't write") {
+  Evaluation run;
+  std::filesystem::create_directory(run.directory / "predictions_predict.csv.unfinished");
+  CHECK_THROWS_WITH(run.trainer.predict(run.module, run.data()),
+                    Catch::Contains("cannot write '") &&
+                        Catch::Contains("predictions_predict.csv.unfinished': Is a directory"));
 }
 
 TEST_CASE("prediction_csv says once that a step has nothing to write, or too much") {
