@@ -6,7 +6,8 @@
 // and the confusion matrix, in confusion_matrix_val.csv and .json of the run's directory, replaced by
 // each validation; of a test all are called "test". The predicted class is the largest score. Counts
 // stay on the model's device until the epoch ends. Of a second data loader "val_1", and so on. Samples
-// whose target is no class (-100, as cross entropy ignores it) are not counted.
+// whose target is no class (-100, as cross entropy ignores it) are not counted. How many classes there
+// are, the first batch of an epoch decides.
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -70,6 +71,11 @@ class ClassAccuracy final : public Callback {
       return idle(event, std::to_string(classes) +
                              " classes are more than max_classes=" + std::to_string(max_classes_));
     }
+    const auto counts = loaders_.find(event.dataloader_idx());
+    if (counts != loaders_.end() && counts->second.classes != classes) {
+      return idle(event, "scores of " + std::to_string(classes) + " classes come after those of " +
+                             std::to_string(counts->second.classes) + " in the same epoch");
+    }
     // Class t predicted as p is number t * classes + p.
     const Tensor wide = target.to(Dtype::i64);  // a product of narrow integers wraps
     const Tensor known =
@@ -80,11 +86,10 @@ class ClassAccuracy final : public Callback {
     const Tensor counted = event.call_named(
         "aten::bincount", "", arg("self", number.call("aten::masked_select", "", known)),
         arg("minlength", classes * classes));
-    Counts& loader = loaders_[event.dataloader_idx()];
-    if (loader.classes == classes) {
-      loader.counts.add_(counted);
+    if (counts != loaders_.end()) {
+      counts->second.counts.add_(counted);
     } else {
-      loader = {classes, counted};
+      loaders_[event.dataloader_idx()] = {classes, counted};
     }
   }
 
@@ -108,7 +113,7 @@ class ClassAccuracy final : public Callback {
   }
 
   static void idle(const Event& event, const std::string& why) {
-    event.logger().warning_once(why, "no class is counted: " + why);
+    event.logger().warning_once(why, "no class is counted in a batch: " + why);
   }
 
   std::string output_;

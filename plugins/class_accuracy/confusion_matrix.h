@@ -1,10 +1,10 @@
 // Counts of predicted against true classes, and the files that hold them.
 #pragma once
 
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -79,17 +79,18 @@ inline std::string as_json(const Matrix& matrix, std::int64_t epoch, std::int64_
          accuracy + "],\n  \"matrix\": [" + rows + "\n  ]\n}\n";
 }
 
-/// The old file or the new one, never a part. Throws std::system_error or std::ios_base::failure.
+/// The old file or the new one, never a part. Throws std::system_error with the path.
 inline void write_file(const std::filesystem::path& path, const std::string& text) {
   std::filesystem::create_directories(path.parent_path());
   std::filesystem::path unfinished = path;
   unfinished += ".unfinished";
-  {
-    std::ofstream file;
-    file.exceptions(std::ios::failbit | std::ios::badbit);
-    file.open(unfinished, std::ios::binary | std::ios::trunc);
-    file << text;
-    file.close();
+  errno = 0;
+  std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file) {
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot write '" + unfinished.string() + "'");
   }
   std::filesystem::rename(unfinished, path);
 }

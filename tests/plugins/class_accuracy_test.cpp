@@ -22,15 +22,17 @@ namespace {
 // Scores and classes that a test chooses: 3 classes, the last one without samples.
 class KnownScores final : public ToyModule {
  public:
-  StepOutput validation_step(Batch&, std::int64_t, std::int64_t) override {
+  StepOutput validation_step(Batch&, std::int64_t batch_idx, std::int64_t) override {
     StepOutput output;
-    if (give) output.extras = {{"predictions", scores}};
+    const at::Tensor given = batch_idx > 0 && later > 0 ? scores.slice(1, 0, later) : scores;
+    if (give) output.extras = {{"predictions", given}};
     return output;
   }
   at::Tensor scores = at::tensor({2.0, 1.0, 0.0, 0.0, 3.0, 1.0, 5.0, 1.0, 1.0, 0.0, 0.0, 9.0})
                           .to(at::kFloat)
                           .view({4, 3});  // 0, 1, 0, 2
   bool give = true;
+  std::int64_t later = 0;  // classes in batches after the first one; 0: as many
 };
 
 class KnownClasses final : public DataLoader {
@@ -109,6 +111,26 @@ TEST_CASE("class_accuracy counts targets of narrow integers like wide ones") {
     CHECK(metrics.at("val_class_acc/120") == 1.0);
     CHECK(metrics.at("val_class_acc/199") == 1.0);
   }
+}
+
+TEST_CASE(
+    "class_accuracy keeps what it has counted when later scores have other classes, and says so") {
+  const TempDir directory;
+  KnownScores module;
+  module.later = 2;
+  const CapturedLog log;
+  validated(module, directory, at::tensor({0, 1, 1, 2}, at::kLong));
+  CHECK(read_file(directory / "confusion_matrix_val.csv") ==
+        "true class,0,1,2\n0,1,0,0\n1,1,1,0\n2,0,0,1\n");
+  CHECK_THAT(log.text(), Catch::Contains("scores of 2 classes come after those of 3"));
+}
+
+TEST_CASE("class_accuracy names the file that it can't write") {
+  const TempDir directory;
+  KnownScores module;
+  std::filesystem::create_directory(directory / "confusion_matrix_val.csv.unfinished");
+  CHECK_THROWS_WITH(validated(module, directory, at::tensor({0, 1, 1, 2}, at::kLong)),
+                    Catch::Contains("confusion_matrix_val.csv.unfinished': Is a directory"));
 }
 
 TEST_CASE("class_accuracy says once why it counts nothing") {
