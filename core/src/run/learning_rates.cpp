@@ -1,8 +1,13 @@
 #include "run/learning_rates.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "grapnel/base/error.h"
+#include "grapnel/base/text.h"
 #include "run/run.h"
 #include "values/float_limits.h"
 
@@ -24,6 +29,21 @@ double learning_rate_factor(const Run& run, std::size_t optimizer_idx, std::size
   return product;
 }
 
+namespace {
+
+// "warmup: 2, cyclic: 1e39"
+std::string whose_factors(const Run& run, std::size_t optimizer_idx, std::size_t group) {
+  std::vector<std::string> factors;
+  for (const CallbackHandle& handle : run.callbacks) {
+    const double factor = handle.callback->learning_rate_factor(optimizer_idx, group);
+    if (factor == 1.0 || run.hooks.disabled(handle.callback.get())) continue;
+    factors.push_back(fmt::format("{}: {}", handle.callback->type_name(), factor));
+  }
+  return join(factors);
+}
+
+}  // namespace
+
 double learning_rate(const Run& run, const Optimizer& optimizer, std::size_t optimizer_idx,
                      std::size_t group) {
   const auto& options = optimizer.groups()[group].options;
@@ -33,10 +53,12 @@ double learning_rate(const Run& run, const Optimizer& optimizer, std::size_t opt
   if (factor == 1.0) return own->second;
   const double rate = own->second * factor;
   if (!(std::abs(rate) <= kLargestFloat)) {
-    throw ConfigError::of("lr",
-                          "the learning rate of optimizer {}, group {}, would be {} times {}; it "
-                          "must be at most {}, above which float32 is infinite",
-                          optimizer_idx, group, own->second, factor, kLargestFloat);
+    throw ConfigError::of(
+        "lr",
+        "the learning rate of optimizer {}, group {}, would be {} times {} (of {}); "
+        "it must be at most {}, above which float32 is infinite",
+        optimizer_idx, group, own->second, factor, whose_factors(run, optimizer_idx, group),
+        kLargestFloat);
   }
   return rate;
 }

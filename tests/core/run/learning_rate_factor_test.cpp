@@ -104,4 +104,11 @@ TEST_CASE("a factor of a callback that can't be one ends the run, naming it") {
                     Contains("Factor multiplies the learning rate of optimizer 0, group 0, by -1"));
 }
 
+TEST_CASE("factors that make a rate infinite in float32 end the run, naming their callbacks") {
+  ToyModule module;
+  Trainer trainer(quiet(1), {std::make_shared<Factor>(1e30), std::make_shared<Factor>(1e20)});
+  CHECK_THROWS_WITH(trainer.fit(module, toy_data()),
+                    Contains("(of Factor: 1e+30, Factor: 1e+20)") && Contains("must be at most"));
+}
+
 }  // namespace learning_rate_factor_test

@@ -1,6 +1,7 @@
 // The factors that one instance puts on learning rates (ext/schedule.h).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <utility>

@@ -38,7 +38,9 @@ typedef struct grapnel_schedule {
   /* This instance's own; 1 where it set none. */
   int32_t(GRAPNEL_CALL* get_factor)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
                                     double* factor);
-  /* Of the next step: "lr" times the factors of all callbacks; 0 for a group without "lr". */
+  /* Of the next step: "lr" times the factors of all callbacks; 0 for a group without "lr".
+   * GRAPNEL_PENDING when the product is above 3.4e38, where float32 is infinite: the step would fail
+   * for the same reason. */
   int32_t(GRAPNEL_CALL* rate)(const grapnel_host* host, uint64_t optimizer, uint64_t group,
                               double* rate);
 } grapnel_schedule;
