@@ -188,8 +188,9 @@ Fabric::~Fabric() {
   if (!impl_->loggers_started) return;
   try {
     impl_->run.loggers.finalize("success");
-  } catch (const std::exception& error) {
-    log_error("a logger failed while its Fabric was ending: {}", exception_text(error));
+  } catch (...) {
+    log_error("a logger failed while its Fabric was ending: {}",
+              exception_text(std::current_exception()));
   }
 }
 

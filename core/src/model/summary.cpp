@@ -69,7 +69,14 @@ void pass_example(Module& module, const at::Tensor& example, PassRecorder& recor
   struct Restore {
     Module& module;
     const std::vector<std::pair<std::string, bool>>& modes;
-    ~Restore() { module.set_training_modes(modes); }
+    ~Restore() {
+      try {
+        module.set_training_modes(modes);
+      } catch (...) {
+        log_error("after the model's summary, the modes of its layers could not be put back: {}",
+                  exception_text(std::current_exception()));
+      }
+    }
   } restore{module, modes};
   module.train(false);
   at::Tensor input = example;

@@ -92,10 +92,8 @@ void CallbackStates::load_back() noexcept {
                             [&] { callback.load_state_dict(*each->state); });
       const std::string key = callback.state_key();
       if (last_.contains(key)) last_[key] = *each->state;
-    } catch (const std::exception& error) {
-      tell_kept(callback, exception_text(error));
     } catch (...) {
-      tell_kept(callback, "an exception that is not derived from std::exception");
+      tell_kept(callback, exception_text(std::current_exception()));
     }
   }
   kept_ = std::move(kept_before_);

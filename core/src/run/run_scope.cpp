@@ -64,12 +64,13 @@ RunScope::~RunScope() {
   if (of_data_ != nullptr) of_data_->reclaim();
   if (of_module_ == nullptr) return;
   of_module_->reclaim();
+  for (const auto& [parameter, gradient] : gradients_) parameter.mutable_grad() = gradient;
   try {
     of_module_->module->set_training_modes(modes_);
-    for (const auto& [parameter, gradient] : gradients_) parameter.mutable_grad() = gradient;
-  } catch (const std::exception& error) {
-    log_error("after a run within another one, the module could not be put back: {}",
-              exception_text(error));
+  } catch (...) {
+    log_error(
+        "after a run within another one, the modes of the module's layers could not be put back: {}",
+        exception_text(std::current_exception()));
   }
 }
 

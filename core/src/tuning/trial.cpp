@@ -30,8 +30,9 @@ template <class Step>
 void put_back_part(const char* what, Step&& step) noexcept {
   try {
     step();
-  } catch (const std::exception& error) {
-    log_error("after a trial, {} could not be put back: {}", what, exception_text(error));
+  } catch (...) {
+    log_error("after a trial, {} could not be put back: {}", what,
+              exception_text(std::current_exception()));
   }
 }
 

@@ -9,4 +9,14 @@ std::string exception_text(const std::exception& error) {
   return torch != nullptr ? torch->what_without_backtrace() : error.what();
 }
 
+std::string exception_text(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& error) {
+    return exception_text(error);
+  } catch (...) {
+    return "an exception that is not derived from std::exception";
+  }
+}
+
 }  // namespace grapnel

@@ -7,5 +7,7 @@
 namespace grapnel {
 
 std::string exception_text(const std::exception& error);
+// Of any exception: user's code may throw what is no std::exception.
+std::string exception_text(const std::exception_ptr& exception);
 
 }  // namespace grapnel

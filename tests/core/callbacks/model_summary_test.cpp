@@ -8,6 +8,7 @@
 #include <torch/nn/modules/rnn.h>
 
 #include "../support/scripted.h"
+#include "captured_log.h"
 #include "catch.h"
 #include "grapnel/nn_module.h"
 #include "grapnel/observed.h"
@@ -84,6 +85,19 @@ TEST_CASE(
   CHECK_FALSE(network->children()[1]->is_training());
   CHECK(network->children()[2]->is_training());
   CHECK(at::equal(module.state_view().find("1.running_mean")->tensor, mean));
+}
+
+TEST_CASE("layers whose modes can't be put back after a summary are told, and the summary stands") {
+  struct Stubborn final : Shown {
+    using Shown::Shown;
+    void set_training_modes(const std::vector<std::pair<std::string, bool>>&) override {
+      throw std::runtime_error("stubborn");
+    }
+  };
+  Stubborn module(images(), at::zeros({5, 1, 8, 8}));
+  const CapturedLog log;
+  CHECK(summarize(module).has_sizes);
+  CHECK_THAT(log.text(), Contains("could not be put back: stubborn"));
 }
 
 TEST_CASE("an observed layer keeps its default arguments and shows all of its outputs") {

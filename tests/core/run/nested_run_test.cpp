@@ -1,5 +1,6 @@
 // Runs within hooks of other runs: refused in the same trainer, and in another one without a trace.
 #include "../support/recorder.h"
+#include "captured_log.h"
 #include "catch.h"
 #include "grapnel/base/error.h"
 #include "grapnel/fabric.h"
@@ -187,6 +188,27 @@ TEST_CASE("an evaluation within a hook that fails gives the module back all the 
   outer.fit(module, toy_data());
   CHECK(failed == 3);
   CHECK(outer.global_step() == 3);
+}
+
+TEST_CASE(
+    "a module whose modes can't be put back after a run within a hook has its gradients all the same") {
+  struct Stubborn final : ToyModule {
+    void set_training_modes(const std::vector<std::pair<std::string, bool>>&) override { throw 7; }
+  };
+  const auto trained = [](bool evaluates) {
+    Trace trace;
+    Stubborn module;
+    Trainer outer(quiet(1), {script(trace, [&](const std::string& hook, Trainer&) {
+                    if (!evaluates || hook != "on_after_backward") return;
+                    Trainer(quiet(1)).predict(module, validation());
+                  })});
+    outer.fit(module, toy_data());
+    return module.weight.detach().clone();
+  };
+  const CapturedLog log;
+  CHECK(at::equal(trained(true), trained(false)));
+  CHECK_THAT(log.text(),
+             Contains("the modes of the module's layers could not be put back: an exception"));
 }
 
 TEST_CASE("another trainer with another precision can't run the module within a hook") {
