@@ -395,4 +395,25 @@ TEST_CASE("the time of hooks is known without a profiler, and a slow first call 
   CHECK(times[1].seconds >= 40 * 0.002);
 }
 
+TEST_CASE("a call of a hook that was held up once doesn't stand for those that weren't looked at") {
+  constexpr int kBatches = 200;
+  InProcessPlugin plugin;
+  int calls = 0;
+  plugin.on(Hook::on_train_batch_end, [&](const Caller&, const grapnel_Event*) {
+    const bool is_third_epoch = calls++ == 2 * kBatches;  // whose first call is looked at
+    if (is_third_epoch) std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    return GRAPNEL_OK;
+  });
+  const auto callback = plugin.make(without_libtorch());
+  Toy toy;
+  toy.train = std::make_shared<ToyLoader>(kBatches);
+  toy.options.max_epochs = 3;
+  toy.fit({as_plugin(callback)});
+  const auto times = callback->hook_times();
+  REQUIRE(times.size() == 1);
+  CHECK(times[0].calls == 3 * kBatches);
+  CHECK(times[0].seconds >= 0.2);
+  CHECK(times[0].seconds < 0.2 * kBatches / 2);
+}
+
 }  // namespace process_watch_test

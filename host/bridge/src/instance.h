@@ -103,6 +103,7 @@ class PluginInstance {
     std::uint32_t period = 1;         // what until_look began with
     std::uint64_t calls = 0;          // until the last look
     double seconds = 0;               // in these
+    double last_look = 0;             // seconds of that call
   };
   // Calls the plugin inside the guards. Returns its status, or kThrew if an exception crossed the
   // ABI.
