@@ -177,7 +177,7 @@ TEST_CASE("a sink that fails is told once, and the training goes on without its 
   CHECK_THAT(log.text(), Contains("plugin 'probe' 1.2.3: callback 'probe' failed in "
                                   "metrics_sink.write: the disk of the server is full"));
   CHECK_THAT(log.text(), Contains("the logs are incomplete, what was logged is missing") &&
-                             Contains("records were not taken: plugin 'probe'"));
+                             Contains("records were lost: plugin 'probe'"));
   sink.failing_writes = 1000;
   Toy other;
   other.options.log_every_n_steps = 1;
@@ -291,10 +291,14 @@ TEST_CASE("services that need a hook aren't there in a sink, the trainer's state
   CHECK(seen_step == 4);
 }
 
-TEST_CASE("a table without write, or with something in reserved, is refused") {
+TEST_CASE("a table without write or end, or with something in reserved, is refused") {
   Sink sink;
   sink.table.write = nullptr;
   CHECK_THROWS_WITH(sink.plugin.make(), Contains("grapnel.metrics_sink/1 lacks write"));
+  Sink shorter;
+  shorter.table.struct_size = GRAPNEL_END_OF(grapnel_metrics_sink, write);
+  CHECK_THROWS_WITH(shorter.plugin.make(),
+                    Contains("is too short: by its struct_size it lacks end"));
   Sink other;
   other.table.reserved = 1;
   CHECK_THROWS_WITH(other.plugin.make(), Contains("grapnel.metrics_sink/1"));

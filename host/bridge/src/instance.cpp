@@ -149,9 +149,10 @@ void PluginInstance::find_metrics_sink() {
   const auto* sink =
       static_cast<const grapnel_metrics_sink*>(own_extension(GRAPNEL_EXT_METRICS_SINK));
   if (sink == nullptr) return;
-  if (sink->struct_size < GRAPNEL_END_OF(grapnel_metrics_sink, end) || sink->write == nullptr) {
-    refuse("its extension grapnel.metrics_sink/1 lacks write");
+  if (sink->struct_size < GRAPNEL_END_OF(grapnel_metrics_sink, end)) {
+    refuse("its extension grapnel.metrics_sink/1 is too short: by its struct_size it lacks end");
   }
+  if (sink->write == nullptr) refuse("its extension grapnel.metrics_sink/1 lacks write");
   refuse_reserved("its extension grapnel.metrics_sink/1", sink->reserved);
   sink_ = sink;
 }
@@ -293,8 +294,8 @@ StateDict PluginInstance::checkpoint_state() {
   return state;
 }
 
-// Why load_host_state() can't take it; empty: it can.
-std::string PluginInstance::host_state_fault(const StateDict& state) const {
+// Why load_service_state() can't take it; empty: it can.
+std::string PluginInstance::service_state_fault(const StateDict& state) const {
   if (const StateValue* factors = state.find("rate_factors")) {
     if (const std::string fault = RateFactors::fault(*factors); !fault.empty()) return fault;
   }
@@ -309,8 +310,8 @@ std::string PluginInstance::host_state_fault(const StateDict& state) const {
   return {};
 }
 
-// What the host keeps with an instance's own state.
-void PluginInstance::load_host_state(const StateDict& state) {
+// What the host's services keep with an instance's own state.
+void PluginInstance::load_service_state(const StateDict& state) {
   host_.rate_factors.clear();
   if (const StateValue* factors = state.find("rate_factors")) host_.rate_factors.load(*factors);
   host_.generators.states.clear();
@@ -345,12 +346,12 @@ void PluginInstance::load_checkpoint_state(const StateDict& state) {
   if (version == nullptr || !version->is_string() || content == nullptr || !content->is_dict()) {
     refuse(": it is not a plugin's state, which has a 'version' and a 'state'");
   }
-  if (const std::string fault = host_state_fault(state); !fault.empty()) refuse(": " + fault);
+  if (const std::string fault = service_state_fault(state); !fault.empty()) refuse(": " + fault);
   if (state_ == nullptr) {
     kept_state_ = state;
     kept_state_.erase("generators");  // checkpoint_state() adds both as they are then
     kept_state_.erase("rate_factors");
-    load_host_state(state);
+    load_service_state(state);
     return;
   }
   reader_.open(content->to_dict(), version->to_string());
@@ -361,7 +362,7 @@ void PluginInstance::load_checkpoint_state(const StateDict& state) {
     refuse(fmt::format(", which version {} wrote: {}", printable(version->to_string()),
                        describe_exception(failure)));
   }
-  load_host_state(state);
+  load_service_state(state);
 }
 
 }  // namespace grapnel::bridge

@@ -140,8 +140,8 @@ class PluginInstance {
   void report_changes(const Call& call, const std::vector<std::string>& changes);
 
   StateDict own_state();
-  void load_host_state(const StateDict& state);
-  std::string host_state_fault(const StateDict& state) const;
+  void load_service_state(const StateDict& state);
+  std::string service_state_fault(const StateDict& state) const;
   void create(const grapnel_factory& factory);
   void init();
   void read_hooks();

@@ -176,9 +176,7 @@ void PluginInstance::tell_of_part(const ExceptionEvent& event) {
   }
   if (const std::string batch = describe_replacements(host_, event.trainer); !batch.empty()) {
     host_.log(LogLevel::error,
-              fmt::format("{} that the failure is about; what the model's step, its loss or "
-                          "a metric can't take may be the plugin's",
-                          batch));
+              fmt::format("{} on which the run failed; the replacement may be the cause", batch));
   }
 }
 

@@ -191,7 +191,7 @@ void PluginLogger::finalize(const std::string& status) {
     }
   }
   end(outcome);
-  if (lost_ > 0) throw SinkFailure(fmt::format("{} records were not taken: {}", lost_, loss_));
+  if (lost_ > 0) throw SinkFailure(fmt::format("{} records were lost: {}", lost_, loss_));
   if (!lost_hyper_parameters_.empty()) {
     throw SinkFailure(
         fmt::format("the hyperparameters were not taken: {}", lost_hyper_parameters_));

@@ -81,12 +81,13 @@ typedef struct grapnel_module {
 #if GRAPNEL_ABI_TARGET >= 5
   /* Runs the model on inputs, whose device and, for a "-true" precision, type the host adapts to the
    * model's. No gradients are recorded, no hooks are called and no observers of layers told; what it
-   * changes is undone: buffers (running statistics), the modes of layers, the random generators.
-   * Layers that draw random numbers use the plugin's, as its operators do. mode:
-   * GRAPNEL_FORWARD_.... Writes output_count outputs, the caller's to release and no part of the model;
-   * fewer than the model returns are allowed, more are GRAPNEL_INVALID_ARGUMENT. GRAPNEL_UNSUPPORTED
-   * for another number of inputs than this host's models take, which is 1. GRAPNEL_NOT_NOW in hooks
-   * without a model. What the model throws is GRAPNEL_PENDING. */
+   * changes is undone: registered buffers (running statistics), the modes of layers, the random
+   * generators; not what a layer keeps in a member that is no buffer, such as a cache. Layers that
+   * draw random numbers use the plugin's, as its operators do. mode: GRAPNEL_FORWARD_.... Writes
+   * output_count outputs, the caller's to release and no part of the model; fewer than the model
+   * returns are allowed, more are GRAPNEL_INVALID_ARGUMENT. GRAPNEL_UNSUPPORTED for another number of
+   * inputs than this host's models take, which is 1. GRAPNEL_NOT_NOW in hooks without a model. What
+   * the model throws is GRAPNEL_PENDING. */
   int32_t(GRAPNEL_CALL* forward)(const grapnel_host* host, int32_t mode,
                                  grapnel_tensor* const* inputs, uint64_t input_count,
                                  grapnel_tensor** outputs, uint64_t output_count);
