@@ -18,7 +18,8 @@
 namespace grapnel::program {
 namespace {
 
-// "max_epochs", "early_stopping: val_loss did not improve", "interrupted by SIGINT"
+// "max_epochs", "early_stopping: val_loss did not improve", "interrupted by SIGINT"; of a fit that had no
+// batch to train on, what kept it from one
 std::string stop_reason(const Session& session, std::string_view interrupted) {
   if (!interrupted.empty()) return std::string(interrupted);
   if (session.request().kind != RunKind::fit) return "finished";
@@ -27,11 +28,12 @@ std::string stop_reason(const Session& session, std::string_view interrupted) {
     return request.kind == RequestKind::stop;
   });
   if (stop != granted.end()) return stop->author + ": " + stop->reason;
-  const RunState& state = session.trainer().state();
-  if (state.max_steps >= 0 && session.trainer().global_step() >= state.max_steps) {
-    return "max_steps";
-  }
-  return "max_epochs";
+  const Trainer& trainer = session.trainer();
+  const RunState& state = trainer.state();
+  if (state.max_steps >= 0 && trainer.global_step() >= state.max_steps) return "max_steps";
+  if (trainer.options().limit_train_batches.is_zero()) return "limit_train_batches";
+  if (state.max_epochs >= 0 && trainer.current_epoch() >= state.max_epochs) return "max_epochs";
+  return "no training batches";
 }
 
 ConfigValue plugins_json(const Session& session) {

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -44,6 +45,8 @@ bool is_in_a_run(const std::string& checkpoint) {
 // Before the work whose result is to be in the file. IoError.
 void require_writable(const fs::path& file) {
   create_parent_directories(file);
+  std::error_code error;
+  if (fs::is_directory(file, error)) throw IoError("write to", file, EISDIR);
   const AtomicFile attempt(file, Durability::fast);
 }
 
@@ -355,7 +358,12 @@ void Session::run_kind() {
     case RunKind::predict: {
       const fs::path file =
           request_.output.empty() ? run_directory_ / "predictions.csv" : request_.output;
-      require_writable(file);
+      try {
+        require_writable(file);
+      } catch (const IoError& error) {
+        if (!request_.output.empty()) throw;
+        throw IoError("write to", file, error.error_number, "--output FILE writes them elsewhere");
+      }
       write_predictions(file, trainer_->predict(model_.ref(), data_.data, options));
       predictions_file_ = file;
       return;

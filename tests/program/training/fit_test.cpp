@@ -99,6 +99,9 @@ TEST_CASE("the summary of a run says why it stopped") {
   CHECK(answer.at("epoch").as_int() == 1);
   CHECK(user.fit_json(5, {"--set", "trainer.max_steps=7"}).at("stop_reason").as_string() ==
         "max_steps");
+  const ConfigValue none = user.fit_json(5, {"--set", "trainer.limit_train_batches=0"});
+  CHECK(none.at("stop_reason").as_string() == "limit_train_batches");
+  CHECK(none.at("epoch").as_int() == 0);
 }
 
 TEST_CASE("fast_dev_run leaves nothing behind") {

@@ -201,6 +201,27 @@ TEST_CASE("a file of the user's that has the name of the lock is not overwritten
   CHECK(read_file(user.here("own/.lock")) == "also mine");
 }
 
+TEST_CASE("a run is evaluated without its lock, and predictions may be written elsewhere") {
+  const Trainee user;
+  user.fit_json(1, {"--run-dir", "run"});
+  fs::remove(user.here("run/.lock"));
+  fs::create_directory(user.here("run/.lock"));  // nobody can lock that
+  for (const char* command : {"test", "validate", "predict"}) {
+    INFO(command);
+    CHECK(user.run({command, "--run-dir", "run"}).exit_code == 0);
+  }
+  fs::remove(user.here("run/predictions.csv"));
+  fs::create_directory(user.here("run/predictions.csv"));  // nor write to that
+  const ProcessResult refused = user.run({"predict", "--run-dir", "run"});
+  CHECK(refused.exit_code == 6);
+  CHECK_THAT(refused.error, Contains("run/predictions.csv") && Contains("--output FILE"));
+  CHECK(user.run({"predict", "--run-dir", "run", "--output", "other.csv"}).exit_code == 0);
+  CHECK(fs::exists(user.here("other.csv")));
+  const ProcessResult fit = user.run({"fit", "--run-dir", "run", "--ckpt", "last"});
+  CHECK(fit.exit_code == 6);
+  CHECK_THAT(fit.error, Contains("run/.lock"));
+}
+
 TEST_CASE("a run that writes its checkpoints where another one does is told so") {
   const Trainee user;
   const std::string kept = R"(callbacks.model_checkpoint={"dirpath": "kept", "save_last": true})";
