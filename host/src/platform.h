@@ -1,7 +1,7 @@
 // The host's platform layer, in addition to <grapnel/base/platform.h>: process state that a plugin
 // must not change, what a probed plugin may take and leave behind, and the meaning of a file's group.
 //
-// Rules: only platform_posix.cpp and platform_windows.cpp include headers of the operating system
+// Rules: only files NAME_posix.cpp and NAME_windows.cpp include headers of the operating system
 // (os_headers_test). On systems without a feature its functions return nothing and do nothing.
 #pragma once
 
