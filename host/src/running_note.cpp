@@ -83,11 +83,12 @@ void read_running_note(const fs::path& note, const fs::path& directory) {
   const std::string place = suspect->callback.empty()
                                 ? std::string("being loaded")
                                 : fmt::format("in its callback '{}'", suspect->callback);
-  write_file(directory / suspect->plugin,
-             fmt::format("{}\nwas {} when the process ended without a word, killed from outside or "
-                         "by the plugin itself,\n",
-                         suspect->version, place),
-             Durability::fast);
+  write_file(
+      directory / suspect->plugin,
+      fmt::format("{}\nwas {} when the process ended without a word (killed from outside, or "
+                  "by the plugin itself)\n",
+                  suspect->version, place),
+      Durability::fast);
 }
 
 }  // namespace

@@ -5,10 +5,10 @@
 //
 // The first update takes the weights as they are. Defaults, the choice of steps and the copy at the
 // end are those of Lightning's EMAWeightAveraging, but that the copy comes in on_fit_end, so that a
-// run that is resumed with nothing left to do ends with the average too; the warm-up, min(decay, (1 + n) / (10 + n)) at
-// update n, is TensorFlow's (tf.train.ExponentialMovingAverage, num_updates). Unlike Lightning's,
-// the swap is a lease: the host always undoes it, and a checkpoint written during it has the
-// training weights.
+// run that is resumed with nothing left to do ends with the average too; the warm-up,
+// min(decay, (1 + n) / (10 + n)) at update n, is TensorFlow's (tf.train.ExponentialMovingAverage,
+// num_updates). Unlike Lightning's, the swap is a lease: the host always undoes it, and a checkpoint
+// written during it has the training weights.
 //
 // An update is one call for all floating tensors. The average follows the model by name: when
 // parameters appear, vanish or change their shape, the others keep theirs. Of a pruned parameter

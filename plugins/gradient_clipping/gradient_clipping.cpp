@@ -15,9 +15,7 @@
 // clipped by value, and get no noise.
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include <grapnel/plugin.hpp>

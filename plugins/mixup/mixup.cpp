@@ -7,8 +7,9 @@
 //
 // Targets that are class indices [N] become probabilities [N, num_classes] first, which cross entropy
 // takes in their place; floating-point targets are mixed as they are. Validation and tests see the data
-// as they are, and so does the data set. Batches that can't be mixed are left alone, with a warning. The random numbers are the plugin's own: they don't change the
-// training's, begin with the trainer's seed, and a training that resumes draws on.
+// as they are, and so does the data set. Batches that can't be mixed are left alone, with a warning. The
+// random numbers are the plugin's own: they don't change the training's, begin with the trainer's seed,
+// and a training that resumes draws on.
 #include <cmath>
 #include <cstdint>
 #include <optional>

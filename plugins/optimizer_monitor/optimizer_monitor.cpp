@@ -14,8 +14,9 @@
 // Around 1e-3 is usual (A. Karpathy, "makemore", part 3); far above, the learning rate is too high;
 // far below, it is too low or the parameter does not learn. Weights that are all zero have no ratio.
 // A measured step costs a copy of the trainable weights (its memory is reused) and two norms, on
-// other devices than the CPU also two transfers; other steps cost a comparison. A checkpoint that is written while a step is measured holds
-// that copy, so that a run that is resumed there logs the same ratio.
+// other devices than the CPU also two transfers; other steps cost a comparison. A checkpoint that is
+// written while a step is measured holds that copy, so that a run that is resumed there logs the same
+// ratio.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>

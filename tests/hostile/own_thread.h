@@ -1,4 +1,5 @@
-/* A plugin whose thread of its own runs work() 50 ms after the training has started. Include it behind work(). */
+/* A plugin whose thread of its own runs work() 50 ms after the training has started. Include it behind
+ * work(). */
 #ifndef GRAPNEL_TESTS_HOSTILE_OWN_THREAD_H_
 #define GRAPNEL_TESTS_HOSTILE_OWN_THREAD_H_
 

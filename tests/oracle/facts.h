@@ -10,8 +10,9 @@
 //            callback's argument, or as the value of an option that the text names
 //   paths    below {DIR}; the file's own name is enough
 //
-// What follows "HINT:" is advice and holds no facts. A name counts as named when it stands anywhere in our text. A number counts as named when our text
-// has one equal to it in the digits that are printed; durations "0:01:30" are 90 seconds.
+// What follows "HINT:" is advice and holds no facts. A name counts as named when it stands anywhere in
+// our text. A number counts as named when our text has one equal to it in the digits that are printed;
+// durations "0:01:30" are 90 seconds.
 #pragma once
 
 #include <optional>

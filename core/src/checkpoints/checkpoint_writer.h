@@ -12,7 +12,9 @@
 // before its lock is taken, so that of two threads that give up the last two clones at the same
 // moment one may find both the lock and the memory freed.
 //
-// The buffer is kept for the next checkpoint: asynchronous saving takes the memory of one more.
+// The buffer is kept for the next checkpoint: asynchronous saving takes the memory of one more, and of
+// up to another one from the training's first change of the tensors until let_go(): the clones keep
+// what the tensors were.
 //
 // A pointer from data_ptr() that is kept over a start() may lead to the thread's memory afterwards:
 // code that keeps one needs checkpoints that are saved synchronously.

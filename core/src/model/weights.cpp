@@ -54,9 +54,9 @@ WeightLoad::WeightLoad(Module& module, const WeightLeases& leases, const StateDi
   }
   if (missing.empty() && unexpected.empty()) return;
   throw Error(fmt::format(
-      "its weights are not those of {}: missing {}; unexpected {}. Use the model and "
-      "the callbacks (model_pruning) it was written with, or load what matches: strict_loading = false in a trainer's "
-      "module, strict = false for Fabric::load",
+      "its weights are not those of {}: missing {}; unexpected {}. Use the model and the callbacks "
+      "(model_pruning) it was written with, or load what matches: strict_loading = false in a "
+      "trainer's module, strict = false for Fabric::load",
       module.type_name(), missing.empty() ? "none" : join(missing, ", "),
       unexpected.empty() ? "none" : join(unexpected, ", ")));
 }

@@ -11,8 +11,8 @@ namespace grapnel {
 
 StateDict progress_state(const RunState& state, const FitPoint& point);
 
-// Sets the counters and the point; throws CheckpointError naming the file and the key, having changed nothing, when
-// one is missing, or when no training can have had such counters.
+// Sets the counters and the point; throws CheckpointError naming the file and the key, having changed
+// nothing, when one is missing, or when no training can have had such counters.
 void load_progress(const StateDict& loops, RunState& state, FitPoint& point,
                    const std::filesystem::path& file);
 

@@ -10,7 +10,7 @@
 #include <grapnel/host/plugin_code.h>
 
 #include "plugin_threads.h"
-#include "running_note.h"
+#include "running_note_writer.h"
 
 #include <fcntl.h>
 #include <signal.h>

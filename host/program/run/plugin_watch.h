@@ -3,8 +3,8 @@
 //   grapnel: error: plugin 'x' 0.1.0 crashed (SIGSEGV) in on_train_batch_end of its callback 'x',
 //   batch 12; to run without it: grapnel fit --config run.json --no-plugin x
 //
-// A fatal signal (an abort, a Rust panic and a thread that ends itself are one) is told and then
-// takes its default action; exit(), exec() and their like end the process with code 1. Threads that a
+// A fatal signal is told and then takes its default action; abort(), a Rust panic and pthread_exit()
+// end in one; exit(), exec() and their like end the process with code 1. Threads that a
 // plugin made are its code too (plugin_threads.h). A hook that hangs is named a second after the first
 // Ctrl-C, or after it began. What happened is noted for the next start (host/crash_note.h).
 //
@@ -14,7 +14,8 @@
 // parent process that waits for a farewell would, but then signals, the terminal and the process id
 // of `grapnel` would belong to another process than the training, and whatever starts `grapnel` (a
 // shell, a batch system, a supervisor) has to do with that one. Such an end is not told when it comes,
-// therefore, and its code may be 0; the next start and `plugin list` say whose code ran (running_note.h).
+// therefore, and its code may be 0; the next start and `plugin list` say whose code ran
+// (running_note_writer.h).
 //
 // On Linux. Other POSIX systems have no functions of the program's own and no owners of threads;
 // elsewhere (Windows) nothing is watched: a crash there ends the process with the system's code and

@@ -5,9 +5,9 @@
 // After Lightning's class of that name. A loss is a spike when it is not finite (finite_only), or
 // when it is worse than the last one and differs from the mean of the last `window` losses by at
 // least atol and by at least rtol times that mean. The batch and the one before it, which may have
-// spoiled the weights, are added to the list in exclude_batches_path. Reading the loss waits for
-// the device once per batch. Otherwise than there, its state can be loaded again, and an unknown
-// mode is refused.
+// spoiled the weights, are added to the list in exclude_batches_path: their indices within the epoch,
+// from 0 (-1, the one before the first, with a warmup of 0). Reading the loss waits for the device once
+// per batch. Otherwise than there, its state can be loaded again, and an unknown mode is refused.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +64,7 @@ class GRAPNEL_CORE_API SpikeDetection final : public Callback {
   void on_train_batch_end(TrainBatchEnd& event) override;
 
   double last_val() const { return last_val_; }  // 0 before the first
+  // Within their epochs, from 0.
   const std::vector<int64_t>& bad_batches() const { return bad_batches_; }
   const std::filesystem::path& exclude_batches_path() const {
     return options_.exclude_batches_path;

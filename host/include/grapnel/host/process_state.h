@@ -1,6 +1,6 @@
 // Process state that a plugin must not change: locale, signal handlers, blocked signals, working
-// directory, umask, limits of resources, environment. A guard saves it around foreign code, reports what changed, and
-// restores it.
+// directory, umask, limits of resources, environment. A guard saves it around foreign code, reports
+// what changed, and restores it.
 #pragma once
 
 #include <memory>

@@ -9,8 +9,8 @@
 //
 // An enabled plugin runs in the version that was enabled, even if its file has changed since; one
 // named by its file runs as that file. Every selected plugin is in the store when this returns, or in a
-// private directory where the store can't be written, which the log says; loader.h verifies it again. The order depends only on ids and their before/after, so it is the
-// same on every machine.
+// private directory where the store can't be written, which the log says; loader.h verifies it again.
+// The order depends only on ids and their before/after, so it is the same on every machine.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "running_note.h"
+#include "running_note_writer.h"
 
 #include <atomic>
 #include <cstdint>
@@ -49,7 +49,7 @@ bool make_note() noexcept {
   return true;
 }
 
-Place* keep(const bridge::RunningPlugin& of) {
+Place* add_line(const bridge::RunningPlugin& of) {
   if (path[0] == '\0' || (file < 0 && !make_note())) return nullptr;
   const std::string line = std::to_string(reinterpret_cast<std::uintptr_t>(&of)) + "\t" +
                            of.plugin + "\t" + of.version + "\t" + of.callback + "\n";
@@ -63,7 +63,7 @@ void keep_running_note(const std::filesystem::path& directory) {
   const std::string note = (directory / host::running_note_name()).string();
   if (note.size() >= sizeof path) return;
   std::memcpy(path, note.c_str(), note.size() + 1);
-  bridge::keep_running_plugins(&keep);
+  bridge::keep_running_plugins(&add_line);
 }
 
 void remove_running_note() noexcept {
