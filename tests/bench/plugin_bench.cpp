@@ -1,6 +1,6 @@
 // What plugins cost a fast training with their defaults.
 //
-//   plugin_bench [--rounds N] [--batch-size N] [--log-every N] PLUGIN.so ...
+//   plugin_bench [--rounds N] [--batch-size N] [--log-every N] [--together] PLUGIN.so ...
 //
 // Trains a small network for epochs of 1,000 steps, in turn without a plugin and with each one, in an
 // order that changes from round to round. Prints for each plugin what it adds to a step, over the pairs
@@ -9,7 +9,7 @@
 // plugin at all: the noise. The time is the thread's own, without the start and the end of a run.
 //
 // --batch-size sets the speed (default 64), --log-every the steps between two that are logged (50).
-// "lerp in C++" is what LibTorch takes for the update of ema, called by a callback of the library's own.
+// --together measures all plugins in one training too. "lerp in C++" is what LibTorch takes for the update of ema, called by a callback of the library's own.
 #include <fmt/format.h>
 #include <time.h>
 #include <unistd.h>
@@ -89,6 +89,7 @@ struct Setup {
   std::int64_t rounds = 40;
   std::int64_t batch_size = 64;
   std::int64_t log_every = 50;
+  bool together = false;
   std::vector<std::string> plugins;
 };
 
@@ -107,6 +108,8 @@ Setup parse(int argc, char** argv) {
       setup.batch_size = number();
     } else if (argument == "--log-every") {
       setup.log_every = number();
+    } else if (argument == "--together") {
+      setup.together = true;
     } else {
       setup.plugins.emplace_back(std::filesystem::absolute(argument).string());
     }
@@ -116,7 +119,7 @@ Setup parse(int argc, char** argv) {
 
 struct Kind {
   std::string name;
-  std::string plugin;  // its file; empty: none
+  std::vector<std::string> plugins;  // their files
   bool lerp = false;
   std::vector<double> steps = {};     // microseconds, one per round
   std::vector<double> in_hooks = {};  // of these
@@ -166,7 +169,7 @@ class Bench {
         std::make_shared<CSVLogger>(CSVLoggerOptions{.directory = {.save_dir = directory_}})};
     host::SelectionOptions selection;
     selection.environment = "none";
-    if (!kind.plugin.empty()) selection.plugins = {kind.plugin};
+    selection.plugins = kind.plugins;
     const auto trainer = bridge::make_trainer(options, callbacks, selection);
     MLP model;
     trainer->fit(model, Data(std::make_shared<TensorLoader>(
@@ -194,12 +197,13 @@ std::string spread(const std::vector<double>& values) {
 }
 
 void run(const Setup& setup) {
-  std::vector<Kind> kinds = {{.name = "none", .plugin = ""},
-                             {.name = "none again", .plugin = ""},
-                             {"lerp in C++", "", true}};
+  std::vector<Kind> kinds = {{.name = "none", .plugins = {}},
+                             {.name = "none again", .plugins = {}},
+                             {"lerp in C++", {}, true}};
   for (const std::string& plugin : setup.plugins) {
-    kinds.push_back({.name = std::filesystem::path(plugin).stem().string(), .plugin = plugin});
+    kinds.push_back({.name = std::filesystem::path(plugin).stem().string(), .plugins = {plugin}});
   }
+  if (setup.together) kinds.push_back({.name = "all of them", .plugins = setup.plugins});
   const Bench bench(setup);
   std::mt19937_64 random(1);
   std::vector<Kind*> order;
