@@ -1,7 +1,7 @@
 # Installation, and the package that find_package(grapnel) reads. Two components, so that plugin authors
 # need neither LibTorch nor our libraries:
 #
-#   cmake --install build/release --component plugin_sdk    headers, grapnel_add_plugin(), the package
+#   cmake --install build/release --component plugin_sdk    headers, test kit, the package
 #   cmake --install build/release                           all: also libraries, programs and plugins
 #
 # The top of grapnelConfig.cmake.in says what the package offers. Programs and plugins are installed by the
@@ -53,14 +53,17 @@ grapnel_install_libraries(grapnelTraining libraries
 set(GRAPNEL_LIBRARIES_NEED "\"fmt 9\" OpenSSL Threads")
 # Below package/, where find_package() doesn't look: the package works only where it is installed.
 set(package "${PROJECT_BINARY_DIR}/package")
+set(GRAPNEL_INSTALL_TESTKITDIR "${CMAKE_INSTALL_DATADIR}/grapnel/testkit")
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/grapnelConfig.cmake.in"
-  "${package}/grapnelConfig.cmake" INSTALL_DESTINATION "${GRAPNEL_INSTALL_CMAKEDIR}")
+  "${package}/grapnelConfig.cmake" INSTALL_DESTINATION "${GRAPNEL_INSTALL_CMAKEDIR}"
+  PATH_VARS GRAPNEL_INSTALL_TESTKITDIR)
 write_basic_package_version_file("${package}/grapnelConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion)
 install(FILES
   "${package}/grapnelConfig.cmake"
   "${package}/grapnelConfigVersion.cmake"
   "${CMAKE_CURRENT_LIST_DIR}/GrapnelAddPlugin.cmake"
+  "${CMAKE_CURRENT_LIST_DIR}/GrapnelAddPluginTest.cmake"
   DESTINATION "${GRAPNEL_INSTALL_CMAKEDIR}" COMPONENT plugin_sdk)
 install(FILES "${CMAKE_CURRENT_LIST_DIR}/FindLibTorch.cmake" "${CMAKE_CURRENT_LIST_DIR}/libtorch.lock"
   DESTINATION "${GRAPNEL_INSTALL_CMAKEDIR}" COMPONENT libraries)

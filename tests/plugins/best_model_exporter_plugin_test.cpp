@@ -9,7 +9,7 @@
 #include <string>
 
 #include "catch.h"
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 #include "temp_dir.h"
 
 namespace best_model_exporter_plugin_test {

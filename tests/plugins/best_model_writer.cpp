@@ -1,7 +1,7 @@
 // Lets best_model_exporter write a file for best_model_python_test.py: best_model_writer DIRECTORY
 #include <cstdlib>
 
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 
 using namespace grapnel::test;
 

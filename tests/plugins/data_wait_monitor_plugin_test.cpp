@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "catch.h"
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 
 namespace data_wait_monitor_plugin_test {
 

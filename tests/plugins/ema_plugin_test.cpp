@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "catch.h"
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 
 namespace ema_plugin_test {
 
@@ -68,11 +68,16 @@ TEST_CASE("ema starts with the weights, then moves by 1 - decay towards them") {
   CHECK(run.weight() == Values{3, 13});
 }
 
-TEST_CASE("an ema update is one operator call for all floating-point tensors") {
+TEST_CASE("an ema update is done in memory, or by one operator for all floating-point tensors") {
   Averaged run;
   auto ema = run.start();
   run.step(ema);
   run.host.calls.clear();
+  run.step(ema);
+  CHECK(run.host.calls == std::vector<std::string>{"aten::_foreach_copy_"});
+  run.host.calls.clear();
+  run.host.failing = {"tensors.begin_write"};
+  run.host.failing_status = GRAPNEL_NOT_NOW;
   run.step(ema);
   CHECK(run.host.calls ==
         std::vector<std::string>{"aten::_foreach_lerp_.Scalar", "aten::_foreach_copy_"});

@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "catch.h"
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 
 namespace grad_norm_plugin_test {
 

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "catch.h"
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 
 namespace loss_limit_plugin_test {
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "catch.h"
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 
 namespace memory_observer_plugin_test {
 

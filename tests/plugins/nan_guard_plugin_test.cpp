@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "catch.h"
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 
 namespace nan_guard_plugin_test {
 

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "catch.h"
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 
 namespace optimizer_monitor_plugin_test {
 

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "catch.h"
-#include "sdk/recording_host.h"
+#include "sdk/testkit.h"
 
 namespace run_time_estimator_plugin_test {
 

@@ -86,6 +86,10 @@ it "refuses a manifest over 256 KiB" huge
 only_c() {
   copy_template
   sed -i 's/CXX/C/; s/my_plugin.cpp/my_plugin.c/' my_plugin/CMakeLists.txt
+  run_cmake
+  expect_status 1
+  expect_output "write project(my_plugin LANGUAGES C CXX)"
+  sed -i '/add_plugin_test/d' my_plugin/CMakeLists.txt
   cat >my_plugin/my_plugin.c <<'C'
 #include <grapnel/abi.h>
 #include <grapnel/note.h>
@@ -102,6 +106,6 @@ C
   source "$sources/tests/sdk/sealing.sh"
   expect_sealed build/my_plugin.so my_plugin/plugin.json
 }
-it "works in a project that has C alone" only_c
+it "works in a project that has C alone, whose test needs C++" only_c
 
 finish

@@ -2,7 +2,7 @@
 #include <filesystem>
 
 #include "catch.h"
-#include "recording_host.h"
+#include "testkit.h"
 
 namespace foreign_plugins_test {
 

@@ -11,7 +11,7 @@ build_template() {
   cp -r "$prefix/share/grapnel/template" my_plugin
   run cmake -S my_plugin -B build -G Ninja "-DCMAKE_PREFIX_PATH=$prefix" "$@"
   expect_status 0
-  run cmake --build build
+  run cmake --build build --target "${target:-my_plugin}"
   expect_status 0
 }
 needs() { command -v "$1" >/dev/null || { echo "skipped: there is no $1"; exit 0; }; }
@@ -21,6 +21,41 @@ plain() {
   expect_sealed build/my_plugin.so my_plugin/plugin.json
 }
 it "without any option" plain
+
+its_test() {
+  target=all build_template -DCMAKE_CXX_FLAGS=-O0
+  run ctest --test-dir build --output-on-failure
+  expect_status 0
+  expect_output "100% tests passed"
+  run build/my_plugin_test
+  expect_status 0
+  expect_output "ok      a resumed training counts on from the checkpoint"
+  expect_output "3 cases, 0 failed"
+}
+it "its own test passes in the test kit's host" its_test
+
+broken() {
+  cp -r "$prefix/share/grapnel/template" my_plugin
+  sed -i 's/request_stop("loss is not finite")/log_info("no")/' my_plugin/my_plugin.cpp
+  run cmake -S my_plugin -B build -G Ninja "-DCMAKE_PREFIX_PATH=$prefix" -DCMAKE_CXX_FLAGS=-O0
+  expect_status 0
+  run cmake --build build
+  expect_status 0
+  run build/my_plugin_test
+  expect_status 1
+  expect_output "failed: training.outcome == GRAPNEL_OUTCOME_STOPPED"
+  expect_output "FAILED  it stops the training"
+}
+it "its test fails when the plugin does not do what it should" broken
+
+without_plugin() {
+  cp -r "$prefix/share/grapnel/template" my_plugin
+  sed -i 's/PLUGIN my_plugin/PLUGIN her_plugin/' my_plugin/CMakeLists.txt
+  run cmake -S my_plugin -B build -G Ninja "-DCMAKE_PREFIX_PATH=$prefix"
+  ((status != 0))
+  expect_output 'PLUGIN is "her_plugin", which is'
+}
+it "a test of a plugin that no target builds is refused" without_plugin
 
 debug() {
   build_template -DCMAKE_BUILD_TYPE=Debug

@@ -1,22 +1,6 @@
 // A plugin made of classes in the test itself, without a library.
 #pragma once
 
-#include <array>
+#include <grapnel/testkit/in_process.h>
 
-#include <grapnel/plugin.hpp>
-
-#include "recording_host.h"
-
-namespace grapnel::test {
-
-/// The entry of a plugin whose only callback is T, named "it".
-template <class T>
-const grapnel_plugin& plugin_of() {
-  static constexpr std::array<grapnel_factory, 1> factories{plugin::callback<T>("it")};
-  static constexpr std::array<const grapnel_factory*, 1> pointers{&factories[0]};
-  static constexpr grapnel_plugin entry{
-      sizeof(grapnel_plugin), GRAPNEL_ABI_TARGET, 1, pointers.data(), nullptr, nullptr};
-  return entry;
-}
-
-}  // namespace grapnel::test
+#include "testkit.h"

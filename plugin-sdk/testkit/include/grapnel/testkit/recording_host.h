@@ -1,10 +1,11 @@
-// A host without LibTorch, for tests of plugins and of the SDK: plain data that a test sets, plain
-// records of what a plugin did. It speaks the C ABI as the real one does and knows a few dozen
-// operators on doubles (fake_aten.cpp).
+// A host without LibTorch, for tests of plugins: plain data that a test sets, plain records of what
+// a plugin did. It speaks the C ABI as the real one does, refuses what that refuses, and knows a few
+// dozen operators on doubles (src/fake_aten.cpp); it answers GRAPNEL_NOT_FOUND for all others, and
+// `unknown_operators` has their names.
 //
 //   RecordingHost host;
 //   host.params["patience"] = std::int64_t{2};
-//   PluginFile plugin(NAN_GUARD_FILE);
+//   PluginFile plugin("nan_guard.so");
 //   RunningCallback guard(host, plugin.entry(), "nan_guard");
 //   guard.fire<grapnel_Event>(GRAPNEL_HOOK_on_fit_start);
 //   CHECK(host.requests.empty());
@@ -23,6 +24,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -30,7 +33,7 @@
 #include <grapnel/abi.h>
 #include <grapnel/ext/layout.h>
 
-namespace grapnel::test {
+namespace grapnel::testkit {
 
 inline grapnel_string to_abi(std::string_view text) {
   return {text.data(), text.size()};
@@ -96,6 +99,13 @@ struct RecordedState {
   const Value* find(std::string_view key) const;
 };
 
+/// Which hosts of the same major it stands for.
+enum class HostShape {
+  current,
+  older,  // of the ABI's lowest minor: shorter structs, fewer extensions
+  grown,  // of a later minor: longer structs
+};
+
 class RecordingHost {
  public:
   using Param =
@@ -122,14 +132,19 @@ class RecordingHost {
 
   // ---- Set by the test
   std::map<std::string, Param> params;  // what plugin.json declares, with its values
-  std::set<std::string> missing;        // ids of extensions that this host lacks
-  // Services that answer PENDING: operators, "log", "request", and ids of extensions for
-  // get_extension.
+  std::set<std::string> missing;        // ids of extensions, operators that this host lacks
+  // Services that fail: by name ("metrics.log_f64"), "log" and "request" for all of an extension,
+  // operators ("aten::clone"), and ids of extensions for get_extension.
   std::set<std::string> failing;
+  std::int32_t failing_status = GRAPNEL_PENDING;  // what the failing ones answer
+  HostShape shape = HostShape::current;           // before the first instance is made
   grapnel_trainer_state trainer{};
+  std::uint64_t after_trainer[4] = {};  // what a grown trainer state has in addition
   std::vector<FakeParameter> parameters;
   std::vector<FakeParameter> buffers;
   std::uint64_t generation = 1;  // raise it when the two above change
+  // The model itself: null when it can't take the input. Empty: there is none.
+  std::function<FakeTensorPtr(const FakeTensorPtr& input)> forward;
   std::vector<FakeOptimizer> optimizers;
   bool gradients_unscaled = true;
   std::string run_directory = "/run";
@@ -149,31 +164,48 @@ class RecordingHost {
     std::int64_t batches = 0;
     std::int64_t samples = 0;
   };
-  std::optional<Times> times;  // empty: outside of a fit
+  std::optional<Times> times;                    // empty: outside of a fit
+  std::string data_directory = "/data/probe";    // of ext/plugin.h
+  std::map<std::string, double> module_metrics;  // what the model logged: readable by the plugin
+  bool ended = false;  // as after destroy: every service answers GRAPNEL_NOT_NOW
 
   // ---- Done by the plugin
   std::vector<std::string> failures;  // texts given with fail
   std::vector<std::string> log;       // "warning: text"
   std::vector<Request> requests;
   std::vector<Metric> metrics;
-  std::vector<std::string> calls;  // operators, in order
-  bool pending = false;            // a service failed and its failure was not passed on yet
+  std::vector<std::string> calls;                                        // operators, in order
   std::map<std::pair<std::int64_t, std::int64_t>, double> rate_factors;  // by optimizer, group
   std::vector<std::pair<std::string, double>> loss_terms;
   bool is_recording = false;  // gradients
-  std::string lease_reason;   // of the last lease that lasts; empty: none does
+  std::set<std::string> unknown_operators;
+  std::set<std::string> extensions;  // ids that it asked for
+  std::set<std::string> services;    // that it called: "metrics.log_f64"
+  // Calls that a host refuses because the caller broke the contract: "tensors.release: a handle that
+  // is not the caller's".
+  std::vector<std::string> breaches;
+  std::int64_t leases_undone = 0;      // by the host, at the end of a training
+  std::int64_t unfinished_writes = 0;  // handles released between begin_write and end_write
+  bool pending = false;                // a service failed and its failure was not passed on yet
+  std::string lease_reason;            // of the last lease that lasts; empty: none does
 
   /// Handles that plugins hold: 0 when none leaked.
   std::int64_t live_handles = 0;
   grapnel_tensor* new_handle(FakeTensorPtr tensor);
+  /// One that belongs to the host: valid as long as the host is.
+  grapnel_tensor* lend_handle(FakeTensorPtr tensor);
   void drop(grapnel_tensor* handle);
   static FakeTensorPtr& tensor(grapnel_tensor* handle);
-  void end_leases();  // all of them, as after a failure
+  bool knows(const grapnel_tensor* handle) const;
+  bool owns(const grapnel_tensor* handle) const;  // the plugin: it may release the handle
+  void end_leases();                              // all of them, as after a failure
+  std::int64_t active_leases() const;
 
   // A lease of weights: of several of one tensor the last counts, whenever the others end. A handle
   // stays known, ended or not.
   struct WeightLease {
     std::string reason;
+    std::vector<std::size_t> frozen;  // parameters, of a lease that freezes
     std::vector<std::pair<FakeTensorPtr, std::vector<double>>>
         swaps;  // and the values in their place
     bool active = true;
@@ -198,9 +230,19 @@ class RecordingHost {
   std::vector<std::unique_ptr<grapnel_module_entry>> entries;
   std::deque<grapnel_optimizer_group> groups;
   std::vector<grapnel_tensor*> result_list;
+  std::map<grapnel_tensor*, std::vector<unsigned char>> writes;  // begun and not ended
+
+  // Around each call of a service (src/services.h): GRAPNEL_OK, or the answer instead of the call.
+  std::int32_t before_service(const char* service, bool any_thread);
+  std::int32_t after_service(const char* service, std::int32_t status);
+  std::int32_t refuse(const char* service, const char* why);
+  std::mutex mutex;  // of what services on any thread record
 
  private:
   void apply_leases();
+
+  std::thread::id thread_ = std::this_thread::get_id();
+  std::unordered_set<const grapnel_tensor*> owned_, lent_;
 
   struct Abi;
   std::unique_ptr<Abi> abi_;
@@ -226,6 +268,11 @@ class RunningCallback {
   RunningCallback& operator=(const RunningCallback&) = delete;
   ~RunningCallback();
 
+  RecordingHost& host() const { return *host_; }
+  grapnel_instance* abi() const { return instance_; }
+  /// Ends it early, once; the status of the plugin's destroy.
+  std::int32_t destroy();
+
   bool wants(std::uint32_t hook) const { return entry(hook) != nullptr; }
   std::vector<std::uint32_t> hooks() const;
   bool is_optional(std::uint32_t hook) const;
@@ -233,9 +280,14 @@ class RunningCallback {
   /// whose first two fields are filled in here.
   template <class RawEvent>
   std::int32_t fire(std::uint32_t hook, RawEvent event = {}) {
-    event.struct_size = sizeof event;
-    event.hook = hook;
-    return call(hook, reinterpret_cast<const grapnel_Event*>(&event));
+    struct {
+      RawEvent event;
+      std::uint64_t tail[4];  // what a grown event has in addition
+    } grown = {event, {}};
+    const bool is_grown = host_->shape == HostShape::grown;
+    grown.event.struct_size = is_grown ? sizeof grown : sizeof event;
+    grown.event.hook = hook;
+    return call(hook, reinterpret_cast<const grapnel_Event*>(&grown));
   }
   std::int32_t call(std::uint32_t hook, const grapnel_Event* event);
   // The hooks that most tests want.
@@ -247,7 +299,8 @@ class RunningCallback {
   std::vector<std::string> events() const;
   std::int32_t fire_event(std::string_view event, const std::vector<grapnel_value>& values = {});
 
-  const grapnel_state* state() const;  // null when it has none
+  const grapnel_metrics_sink* metrics_sink() const;  // null when it is none
+  const grapnel_state* state() const;                // null when it has none
   std::optional<std::string> state_key() const;
   /// Throws std::runtime_error with the status when it fails.
   RecordedState save() const;
@@ -258,7 +311,7 @@ class RunningCallback {
   std::optional<RecordingHost::Posted> next_posted();
 
   RecordingHost* host_;
-  grapnel_instance* instance_ = nullptr;
+  grapnel_instance* instance_ = nullptr;  // null once destroyed
 };
 
 /// Runs an operator of the fake LibTorch. Unknown: GRAPNEL_NOT_FOUND; wrong arguments:
@@ -268,4 +321,4 @@ std::int32_t fake_aten_call(RecordingHost& host, std::string_view name_and_overl
                             const grapnel_value* arguments, std::uint64_t count,
                             std::vector<grapnel_value>& results);
 
-}  // namespace grapnel::test
+}  // namespace grapnel::testkit

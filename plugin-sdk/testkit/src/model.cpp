@@ -1,9 +1,9 @@
 // The extension tables of the recording host about the model, optimizers, batches and outputs.
 #include <algorithm>
 
-#include "recording_services.h"
+#include "services.h"
 
-namespace grapnel::test {
+namespace grapnel::testkit {
 namespace {
 
 // ---- module
@@ -29,9 +29,8 @@ std::int32_t entry(const grapnel_host* host, std::int32_t kind, std::uint64_t in
   if (all == nullptr) return GRAPNEL_INVALID_ARGUMENT;
   if (index >= all->size()) return GRAPNEL_NOT_FOUND;
   FakeParameter& parameter = (*all)[index];
-  const auto handle = [](const FakeTensorPtr& tensor) {
-    return tensor == nullptr ? nullptr
-                             : reinterpret_cast<grapnel_tensor*>(new FakeTensorPtr(tensor));
+  const auto handle = [host](const FakeTensorPtr& tensor) {
+    return tensor == nullptr ? nullptr : RecordingHost::of(host).lend_handle(tensor);
   };
   RecordingHost::of(host).entries.push_back(
       std::make_unique<grapnel_module_entry>(grapnel_module_entry{
@@ -63,6 +62,7 @@ std::int32_t lease_weights(const grapnel_host* host, const std::uint64_t* parame
     targets.push_back(self.buffers[buffers[i]].tensor);
   }
   for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (!self.knows(tensors[i])) return GRAPNEL_INVALID_ARGUMENT;
     const FakeTensor& leased = *RecordingHost::tensor(tensors[i]);
     if (leased.dtype != targets[i]->dtype || leased.sizes != targets[i]->sizes) {
       return GRAPNEL_INVALID_ARGUMENT;
@@ -90,18 +90,45 @@ std::int32_t end_lease(const grapnel_host* host, grapnel_lease* lease) {
 std::int32_t flops(const grapnel_host*, double*) {
   return GRAPNEL_NOT_FOUND;
 }
-// Without freeze(), as in a host of before.
-const grapnel_module module_table = {GRAPNEL_END_OF(grapnel_module, flops_per_batch),
+std::int32_t freeze(const grapnel_host* host, const std::uint64_t* parameters,
+                    std::uint64_t parameter_count, grapnel_string reason, grapnel_lease** lease) {
+  RecordingHost& self = RecordingHost::of(host);
+  RecordingHost::WeightLease taken;
+  taken.reason = text(reason);
+  for (std::uint64_t i = 0; i < parameter_count; ++i) {
+    if (parameters[i] >= self.parameters.size()) return GRAPNEL_INVALID_ARGUMENT;
+    if (self.parameters[parameters[i]].trainable) taken.frozen.push_back(parameters[i]);
+  }
+  for (const std::size_t index : taken.frozen) self.parameters[index].trainable = false;
+  self.begin_lease(self.leases.emplace_back(std::move(taken)));
+  *lease = reinterpret_cast<grapnel_lease*>(&self.leases.back());
+  return GRAPNEL_OK;
+}
+std::int32_t forward(const grapnel_host* host, std::int32_t mode, grapnel_tensor* const* inputs,
+                     std::uint64_t input_count, grapnel_tensor** outputs,
+                     std::uint64_t output_count) {
+  RecordingHost& self = RecordingHost::of(host);
+  if (mode != GRAPNEL_FORWARD_AS_IS && mode != GRAPNEL_FORWARD_EVAL) return GRAPNEL_UNSUPPORTED;
+  if (input_count != 1) return GRAPNEL_UNSUPPORTED;
+  if (inputs == nullptr || !self.knows(inputs[0])) return GRAPNEL_INVALID_ARGUMENT;
+  if (!self.forward) return GRAPNEL_NOT_NOW;
+  if (output_count > 1) return GRAPNEL_INVALID_ARGUMENT;
+  FakeTensorPtr result = self.forward(RecordingHost::tensor(inputs[0]));
+  if (result == nullptr) return self.pending = true, GRAPNEL_PENDING;
+  if (output_count == 1) outputs[0] = self.new_handle(std::move(result));
+  return GRAPNEL_OK;
+}
+const grapnel_module module_table = {sizeof(grapnel_module),
                                      0,
-                                     generation,
-                                     count,
-                                     entry,
-                                     grad,
-                                     lease_weights,
-                                     end_lease,
-                                     flops,
-                                     nullptr,
-                                     nullptr};
+                                     service<generation>("module.generation"),
+                                     service<count>("module.count"),
+                                     service<entry>("module.entry"),
+                                     service<grad>("module.grad"),
+                                     service<lease_weights>("module.lease_weights"),
+                                     service<end_lease>("module.end_lease"),
+                                     service<flops>("module.flops_per_batch"),
+                                     service<freeze>("module.freeze"),
+                                     service<forward>("module.forward")};
 
 // ---- optimizers
 std::int32_t optimizer_count(const grapnel_host* host, std::uint64_t* out) {
@@ -167,16 +194,17 @@ std::int32_t unscaled(const grapnel_host* host, std::int32_t* flag) {
   *flag = RecordingHost::of(host).gradients_unscaled;
   return GRAPNEL_OK;
 }
-const grapnel_optimizers optimizers_table = {sizeof(grapnel_optimizers),
-                                             0,
-                                             optimizer_count,
-                                             optimizer_name,
-                                             group_count,
-                                             group,
-                                             option_name,
-                                             get_option,
-                                             set_option,
-                                             unscaled};
+const grapnel_optimizers optimizers_table = {
+    sizeof(grapnel_optimizers),
+    0,
+    service<optimizer_count>("optimizers.count"),
+    service<optimizer_name>("optimizers.name"),
+    service<group_count>("optimizers.group_count"),
+    service<group>("optimizers.group"),
+    service<option_name>("optimizers.option_name"),
+    service<get_option>("optimizers.get_option"),
+    service<set_option>("optimizers.set_option"),
+    service<unscaled>("optimizers.gradients_are_unscaled")};
 
 // ---- batch and outputs: a FakeBatch and a FakeOutputs behind the opaque handles
 FakeBatch& batch_of(const grapnel_batch* batch) {
@@ -236,9 +264,14 @@ std::int32_t sample_indices(const grapnel_host*, const grapnel_batch* batch,
   *out = batch_of(batch).sample_indices.size();
   return GRAPNEL_OK;
 }
-const grapnel_batches batches_table = {
-    sizeof(grapnel_batches), 0, batch_count, batch_name, batch_get, batch_replace, sample_indices,
-    batch_describe};
+const grapnel_batches batches_table = {sizeof(grapnel_batches),
+                                       0,
+                                       service<batch_count>("batch.count"),
+                                       service<batch_name>("batch.name"),
+                                       service<batch_get>("batch.get"),
+                                       service<batch_replace>("batch.replace"),
+                                       service<sample_indices>("batch.sample_indices"),
+                                       service<batch_describe>("batch.describe")};
 
 std::int32_t loss(const grapnel_host*, const grapnel_outputs* outputs, double* value) {
   if (outputs == nullptr) return GRAPNEL_INVALID_ARGUMENT;
@@ -271,8 +304,13 @@ std::int32_t outputs_get(const grapnel_host* host, const grapnel_outputs* output
   *owned = RecordingHost::of(host).new_handle(outputs_of(outputs).tensors[index]);
   return GRAPNEL_OK;
 }
-const grapnel_step_outputs outputs_table = {
-    sizeof(grapnel_step_outputs), 0, loss, loss_tensor, outputs_count, outputs_name, outputs_get};
+const grapnel_step_outputs outputs_table = {sizeof(grapnel_step_outputs),
+                                            0,
+                                            service<loss>("outputs.loss"),
+                                            service<loss_tensor>("outputs.loss_tensor"),
+                                            service<outputs_count>("outputs.count"),
+                                            service<outputs_name>("outputs.name"),
+                                            service<outputs_get>("outputs.get")};
 
 }  // namespace
 
@@ -281,7 +319,7 @@ const void* model_table(std::string_view id) {
   if (id == GRAPNEL_EXT_OPTIMIZERS) return &optimizers_table;
   if (id == GRAPNEL_EXT_BATCH) return &batches_table;
   if (id == GRAPNEL_EXT_OUTPUTS) return &outputs_table;
-  return run_table(id);
+  return nullptr;
 }
 
-}  // namespace grapnel::test
+}  // namespace grapnel::testkit

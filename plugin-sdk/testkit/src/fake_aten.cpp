@@ -4,9 +4,9 @@
 #include <limits>
 #include <stdexcept>
 
-#include "recording_host.h"
+#include <grapnel/testkit/recording_host.h>
 
-namespace grapnel::test {
+namespace grapnel::testkit {
 namespace {
 
 using Values = std::vector<FakeTensorPtr>;
@@ -20,12 +20,14 @@ class Arguments {
   FakeTensor& tensor() { return *tensor_ptr(); }
   FakeTensorPtr tensor_ptr() {
     const grapnel_value& value = next(GRAPNEL_VALUE_TENSOR);
+    if (!host_.knows(value.u.tensor)) throw std::invalid_argument("an unknown handle");
     return RecordingHost::tensor(value.u.tensor);
   }
   Values list() {
     const grapnel_value& value = next(GRAPNEL_VALUE_TENSOR_LIST);
     Values tensors;
     for (std::uint64_t i = 0; i < value.size; ++i) {
+      if (!host_.knows(value.u.tensors[i])) throw std::invalid_argument("an unknown handle");
       tensors.push_back(RecordingHost::tensor(value.u.tensors[i]));
     }
     return tensors;
@@ -125,6 +127,40 @@ const std::map<std::string, Operator, std::less<>>& operators() {
        [](Arguments& a) { return Values{map(a.tensor(), [](double) { return 0.; })}; }},
       {"aten::abs",
        [](Arguments& a) { return Values{map(a.tensor(), [](double x) { return std::abs(x); })}; }},
+      {"aten::square",
+       [](Arguments& a) { return Values{map(a.tensor(), [](double x) { return x * x; })}; }},
+      {"aten::reciprocal_",
+       [](Arguments& a) {
+         map_in_place(a.tensor(), [](double x) { return 1 / x; });
+         return Values{};
+       }},
+      {"aten::clamp_max_",
+       [](Arguments& a) {
+         FakeTensor& tensor = a.tensor();
+         const double most = a.number();
+         map_in_place(tensor, [=](double x) { return std::min(x, most); });
+         return Values{};
+       }},
+      {"aten::add.Tensor",
+       [](Arguments& a) {
+         auto sum = std::make_shared<FakeTensor>(a.tensor());
+         const FakeTensor other = a.tensor();
+         const double alpha = a.number(1);
+         zip_in_place(*sum, other, [=](double x, double y) { return x + alpha * y; });
+         return Values{sum};
+       }},
+      {"aten::mul.Tensor",
+       [](Arguments& a) {
+         auto product = std::make_shared<FakeTensor>(a.tensor());
+         zip_in_place(*product, a.tensor(), [](double x, double y) { return x * y; });
+         return Values{product};
+       }},
+      {"aten::mul.Scalar",
+       [](Arguments& a) {
+         const FakeTensor& tensor = a.tensor();
+         const double value = a.number();
+         return Values{map(tensor, [=](double x) { return x * value; })};
+       }},
       {"aten::sqrt",
        [](Arguments& a) { return Values{map(a.tensor(), [](double x) { return std::sqrt(x); })}; }},
       {"aten::isfinite",
@@ -347,4 +383,4 @@ std::int32_t fake_aten_call(RecordingHost& host, std::string_view name,
   return GRAPNEL_OK;
 }
 
-}  // namespace grapnel::test
+}  // namespace grapnel::testkit
