@@ -321,8 +321,10 @@ void StochasticWeightAveraging::lease_statistics_epoch(Event& event) {
   for (const BatchNormLayer& layer : layers) layer.set_momentum(std::nullopt);
   trainer.set_skip_backward(true);
   const int64_t batches = trainer.state().num_training_batches;
-  trainer.set_accumulate_grad_batches(batches < 0 ? std::numeric_limits<int64_t>::max()
-                                                  : batches + 1);
+  const int64_t windows = batches < 0 ? std::numeric_limits<int64_t>::max() : batches + 1;
+  trainer.set_accumulate_grad_batches(windows);
+  // A checkpoint that a failure wrote was written when these had been taken back.
+  if (resumed) Run::of(trainer).loops->fit.set_former_accumulation(windows);
 }
 
 void StochasticWeightAveraging::on_train_epoch_end(Event& event) {

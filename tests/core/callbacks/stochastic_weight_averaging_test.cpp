@@ -184,6 +184,33 @@ TEST_CASE("a resumed SWA continues averaging, also within its extra epoch") {
   }
 }
 
+TEST_CASE("a validation within SWA's extra epoch that is resumed counts no step") {
+  const TempDir directory;
+  const auto file = directory / "stopped.ckpt";
+  // Validated after the second of three batches.
+  const auto train = [&](bool stops, bool resumes) {
+    TrainerOptions options = quiet(2);
+    options.val_check_interval = int64_t{2};
+    Trace trace;
+    auto killer = std::make_shared<Recorder>(trace);
+    killer->script = [&](const std::string& now, Trainer& trainer) {
+      if (!stops || trainer.current_epoch() != 2) return;
+      if (now == "on_exception") trainer.save_checkpoint(file);
+      if (now == "on_validation_batch_end") throw std::runtime_error("stopped");
+    };
+    BackboneModule module;
+    Trainer trainer(options, {swa(int64_t{1}), killer});
+    try {
+      trainer.fit(module, toy_data(3, 1), {.ckpt_path = resumes ? file.string() : ""});
+    } catch (const std::runtime_error&) {
+    }
+    return trainer.state().batches_that_stepped;
+  };
+  const int64_t whole = train(false, false);
+  train(true, false);
+  CHECK(train(false, true) == whole);
+}
+
 TEST_CASE("SWA that is resumed with nothing left keeps its scheduler in checkpoints") {
   const TempDir directory;
   const auto fit = [&](const std::string& place, const std::string& from, const std::string& to) {
