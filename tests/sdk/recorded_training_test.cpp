@@ -205,6 +205,26 @@ TEST_CASE("a recorded training has the services of a run: rates, terms, forward,
   CHECK(host.forward(input)->values == std::vector<double>{1, 3.5});
 }
 
+TEST_CASE("a step without a loss has no backward pass and leaves the weights") {
+  static int backward_passes;
+  backward_passes = 0;
+  struct Counter final : Callback {
+    void on_before_backward(BackwardEvent&) override { ++backward_passes; }
+    void on_after_backward(Event&) override { ++backward_passes; }
+  };
+  RecordingHost host;
+  RunningCallback callback(host, plugin_of<Counter>(), "it");
+  TrainingPlan plan;
+  plan.epochs = 1;
+  plan.loss = [](std::int64_t step) {
+    return step == 0 ? std::optional<double>() : std::optional<double>(1);
+  };
+  const RecordedTraining training = run_training(callback, plan);
+  CHECK(training.steps == 4);
+  CHECK(backward_passes == 6);
+  CHECK(host.parameters[0].tensor->values[0] == Approx(1 - 3 * 0.1 * 0.5));
+}
+
 TEST_CASE("a recorded training gives a metrics sink its records between begin and end") {
   static std::vector<std::string> lines;
   lines.clear();

@@ -206,24 +206,30 @@ class Training {
     const bool is_last =
         (index + 1) % plan_.accumulate_grad_batches == 0 || index + 1 == plan_.batches;
     if (is_first && !fire<grapnel_OptimizerEvent>(GRAPNEL_HOOK_on_before_zero_grad)) return outputs;
-    grapnel_BackwardEvent backward{};
-    backward.loss = host_.lend_handle(FakeTensor::scalar(outputs.loss.value_or(0)));
-    host_.step_loss = outputs.loss;
-    const bool is_undisturbed = fire(GRAPNEL_HOOK_on_before_backward, backward);
-    host_.step_loss.reset();
-    host_.is_recording = false;
-    if (!is_undisturbed) return outputs;
     for (FakeParameter& parameter : host_.parameters) {
-      if (!parameter.trainable) continue;
-      parameter.grad = filled(parameter.tensor->sizes, 0.5, 0.125);
+      if (is_first) parameter.grad = nullptr;
     }
-    if (!fire<grapnel_Event>(GRAPNEL_HOOK_on_after_backward) || !is_last ||
-        !fire<grapnel_OptimizerEvent>(GRAPNEL_HOOK_on_before_optimizer_step)) {
+    if (outputs.loss && !backward(*outputs.loss)) return outputs;
+    if (!is_last || !fire<grapnel_OptimizerEvent>(GRAPNEL_HOOK_on_before_optimizer_step)) {
       return outputs;
     }
     if (!skip_step_) update();
     fire<grapnel_OptimizerEvent>(GRAPNEL_HOOK_on_after_optimizer_step);
     return outputs;
+  }
+
+  bool backward(double loss) {
+    grapnel_BackwardEvent event{};
+    event.loss = host_.lend_handle(FakeTensor::scalar(loss));
+    host_.step_loss = loss;
+    const bool is_undisturbed = fire(GRAPNEL_HOOK_on_before_backward, event);
+    host_.step_loss.reset();
+    host_.is_recording = false;
+    if (!is_undisturbed) return false;
+    for (FakeParameter& parameter : host_.parameters) {
+      if (parameter.trainable) parameter.grad = filled(parameter.tensor->sizes, 0.5, 0.125);
+    }
+    return fire<grapnel_Event>(GRAPNEL_HOOK_on_after_backward);
   }
 
   // SGD with the learning rate of the first group and the factor that the plugin set on it.
