@@ -2,6 +2,7 @@
 
 #include "probe_child.h"
 #include "run_program.h"
+#include "validate_child.h"
 
 namespace grapnel::program {
 namespace {
@@ -27,7 +28,7 @@ constexpr Command commands[] = {
     {"plugin", add_plugin_validate},     {"plugin", add_plugin_path},
     {"checkpoint", add_checkpoint_show}, {"checkpoint", add_checkpoint_verify},
     {"checkpoint", add_checkpoint_diff}, {"checkpoint", add_checkpoint_export},
-    {nullptr, add_probe_child},
+    {nullptr, add_probe_child},          {nullptr, add_validate_child},
 };
 
 }  // namespace

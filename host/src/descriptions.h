@@ -12,7 +12,6 @@
 #include <grapnel/host/manifest.h>
 #include <grapnel/host/plugin_list.h>
 #include <grapnel/host/probe.h>
-#include <grapnel/host/validation.h>
 
 namespace grapnel {
 
@@ -49,9 +48,6 @@ GRAPNEL_DESCRIBE(CallbackProbe, callback, failure, skipped, wants_training, hook
 GRAPNEL_DESCRIBE_ENUM(ProbeResult::End, passed, failed, crashed, hung, exited);
 GRAPNEL_DESCRIBE(ProbeResult, end, cause, step, refused, signal, exit_code, error_tail, seconds,
                  changed, callbacks, digest, manifest_digest, origin_stamp, probed_at);
-
-GRAPNEL_DESCRIBE_ENUM(ValidationCheck::Outcome, ok, warning, failed);
-GRAPNEL_DESCRIBE(ValidationCheck, check, outcome, found);
 
 // Left out: fields, which are the keys of `state`.
 GRAPNEL_DESCRIBE_ALL_BUT(1, CallbackState, key, plugin_version, tensors, tensor_bytes, state);

@@ -89,7 +89,13 @@ std::vector<SealingCheck> check_sealing(const LibraryFacts& facts) {
   const auto local_path = [](const std::string& path) { return !path.empty(); };
   std::vector<SealingCheck> checks = {
       check("exports only its entry",
-            select(facts.exported, [](const std::string& s) { return !is_entry(s); }), "it exports",
+            select(facts.exported,
+                   [&](const std::string& symbol) {
+                     // Unique ones are told below.
+                     return !is_entry(symbol) &&
+                            std::ranges::find(facts.unique, symbol) == facts.unique.end();
+                   }),
+            "it exports",
             fmt::format("hide all but {} with a version script; {}", GRAPNEL_PLUGIN_SYMBOL_NAME,
                         helper)),
       check("has no unique symbols", facts.unique, "shared by all libraries of the process:",

@@ -205,7 +205,7 @@ TEST_CASE("plugin validate survives a crashing plugin and has its own exit code"
   CHECK_THAT(result.output, Contains("crashed after") && Contains("SIGSEGV"));
   result = user.run({"plugin", "validate", library});
   CHECK(result.exit_code == 4);
-  CHECK_THAT(result.output, Contains("FAILED    can be loaded") && Contains("SIGSEGV") &&
+  CHECK_THAT(result.output, Contains("CRASHED   load.library") && Contains("SIGSEGV") &&
                                 Contains("The plugin is not valid.\n"));
 }
 

@@ -17,12 +17,14 @@
 #include "probe_child.h"
 #include "run_log.h"
 #include "usage.h"
+#include "validate_child.h"
 
 namespace grapnel::program {
 namespace {
 
-constexpr void (*kCommands[])(CLI::App&, Context&) = {add_fit,     add_validate,  add_test,
-                                                      add_predict, add_callbacks, add_probe_child};
+constexpr void (*kCommands[])(CLI::App&, Context&) = {
+    add_fit,       add_validate,    add_test,          add_predict,
+    add_callbacks, add_probe_child, add_validate_child};
 
 int run(std::vector<std::string> arguments) {
   Context context;

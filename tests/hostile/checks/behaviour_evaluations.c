@@ -1,0 +1,10 @@
+/* It works only while a model is trained. */
+#include "good.h"
+
+static int32_t GRAPNEL_CALL hook(grapnel_instance* instance, const grapnel_Event* event) {
+  (void)event;
+  return hostile_fail(good_of(instance)->host, "no");
+}
+static const grapnel_hook_entry* const hooks[] = {
+    HOSTILE_HOOK(GRAPNEL_HOOK_on_test_start, 0, hook)};
+GOOD_PLUGIN(hooks, hostile_no_extension)

@@ -1,0 +1,12 @@
+/* Its instances have no function destroy. */
+#include "good.h"
+
+GOOD_HOOKS(good_batch_end)
+static int32_t GRAPNEL_CALL create(const grapnel_factory* factory_of, const grapnel_host* host,
+                                   grapnel_instance** instance) {
+  (void)factory_of;
+  const int32_t status = good_new(host, instance, hooks, 1);
+  if (status == GRAPNEL_OK) (*instance)->destroy = NULL;
+  return status;
+}
+HOSTILE_PLUGIN(create)

@@ -1,0 +1,5 @@
+/* It is linked with the system's C++ library. */
+#include "good.h"
+
+GOOD_HOOKS(good_batch_end)
+GOOD_PLUGIN(hooks, hostile_no_extension)

@@ -1,0 +1,5 @@
+/* Its manifest is only next to it. */
+#include "good.h"
+
+GOOD_HOOKS(good_batch_end)
+GOOD_PLUGIN(hooks, hostile_no_extension)
