@@ -151,6 +151,7 @@ struct Tables {
   grapnel_aten aten{};
   grapnel_autograd autograd{};
   grapnel_batches batch{};
+  grapnel_checkpoint checkpoint{};
   grapnel_device device{};
   grapnel_distributed distributed{};
   grapnel_log log{};
@@ -163,6 +164,7 @@ struct Tables {
   grapnel_request request{};
   grapnel_schedule schedule{};
   grapnel_tensors tensors{};
+  grapnel_terminal terminal{};
   grapnel_thread thread{};
   grapnel_timing timing{};
   grapnel_trainer trainer{};
@@ -185,6 +187,9 @@ struct Tables {
     distributed.struct_size = sizeof distributed;
     distributed.info = &process_info;
     refuse_all(distributed.barrier, distributed.all_reduce, distributed.broadcast);
+    checkpoint.struct_size = sizeof checkpoint;
+    refuse_all(checkpoint.last, checkpoint.best, checkpoint.writing, checkpoint.pin,
+               checkpoint.unpin);
     log = {sizeof log, 0, &write_log, &write_log_once};
     metrics.struct_size = sizeof metrics;
     refuse_all(metrics.log_f64, metrics.log_tensor, metrics.get, metrics.count, metrics.name);
@@ -222,6 +227,8 @@ struct Tables {
     refuse_all(thread.post);
     timing.struct_size = sizeof timing;
     refuse_all(timing.phase, timing.total, timing.count, timing.samples_per_second);
+    terminal.struct_size = sizeof terminal;
+    refuse_all(terminal.info, terminal.print, terminal.draw);
     trainer = {sizeof trainer, 0, &trainer_state};
   }
 };
@@ -247,6 +254,8 @@ const void* probe_extension(std::string_view id) noexcept {
       {GRAPNEL_EXT_TRAINER, &tables.trainer},
       {GRAPNEL_EXT_EVENT, &tables.event},
       {GRAPNEL_EXT_METRICS_SINK, &tables.metrics_sink},
+      {GRAPNEL_EXT_CHECKPOINT, &tables.checkpoint},
+      {GRAPNEL_EXT_TERMINAL, &tables.terminal},
       {GRAPNEL_EXT_STATE, &tables.state},
       {GRAPNEL_EXT_PLUGIN, &tables.plugin},
       {GRAPNEL_EXT_AUTOGRAD, &tables.autograd},

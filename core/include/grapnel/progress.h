@@ -68,12 +68,38 @@ class GRAPNEL_CORE_API Bar {
   virtual void close() = 0;
 };
 
+// A line of text, cut to the width; a style as in BarTheme.
+struct StyledLine {
+  std::string text;
+  std::string style = {};
+};
+
+// Lines that stay below the bars until they are replaced.
+class GRAPNEL_CORE_API TextArea {
+ public:
+  virtual ~TextArea();  // takes its lines away
+  // At once, or with the next drawing where the last one was a moment ago; no lines: at once. Throws
+  // ConfigError for a style that isn't one.
+  virtual void set_lines(std::vector<StyledLine> lines) = 0;
+};
+
+// Where a sink draws.
+struct ScreenFacts {
+  bool is_terminal = false;
+  int columns = 80;
+  bool utf8 = false;
+  std::int64_t colors = 0;  // 0, 8, 256 or 16777216
+};
+
 class GRAPNEL_CORE_API ProgressSink {
  public:
   virtual ~ProgressSink();
   virtual std::unique_ptr<Bar> make_bar(const BarOptions& options) = 0;
   // A line of text above the bars.
   virtual void print(std::string_view line) = 0;
+  // nullptr: nowhere, as by default.
+  virtual std::unique_ptr<TextArea> make_text_area();
+  virtual ScreenFacts facts() const { return {}; }
 };
 
 }  // namespace grapnel

@@ -45,10 +45,14 @@ class GRAPNEL_CORE_API TerminalSink final : public ProgressSink {
   std::unique_ptr<Bar> make_bar(const BarOptions& options) override;
   // May contain line breaks. [any-thread]
   void print(std::string_view text) override;
+  // Nothing where there is no terminal.
+  std::unique_ptr<TextArea> make_text_area() override;
+  ScreenFacts facts() const override;
 
  private:
   class Screen;
   class TerminalBar;
+  class TerminalText;
   std::shared_ptr<Screen> screen_;
 };
 

@@ -111,6 +111,8 @@ class GRAPNEL_CORE_API Trainer {
   void after_checkpoint(std::function<void()> done, std::function<void()> failed = {});
   // Waits for the file that is being written, and calls what follows it. Throws IoError.
   void finish_checkpoint();
+  // The file that is being made, from before on_save_checkpoint until it is complete; empty: none.
+  std::filesystem::path checkpoint_in_the_making() const;
   // What save_checkpoint would write.
   StateDict dump_checkpoint(bool weights_only = false);
   // Whether a fit could resume from a checkpoint written now: the running or last run is a fit, has

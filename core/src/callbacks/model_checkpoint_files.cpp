@@ -15,6 +15,7 @@
 #include "grapnel/base/text.h"
 #include "grapnel/callbacks/model_checkpoint.h"
 #include "grapnel/checkpoint.h"
+#include "grapnel/checkpoint_pin.h"
 #include "grapnel/trainer.h"
 #include "run/loops.h"
 #include "run/monitor_check.h"
@@ -299,7 +300,8 @@ void ModelCheckpoint::remove_obsolete() {
     if (!resumed_from_.empty() && is_last_of_another(old, records_->last_model_path)) continue;
     const bool is_resumed_from =
         !resumed_from_.empty() && old != replaceable_ && would_remove(old, resumed_from_);
-    if (is_resumed_from || !remove_checkpoint(old)) records_->drop(std::move(old));
+    const bool must_stay = is_resumed_from || CheckpointPin::holds(old);
+    if (must_stay || !remove_checkpoint(old)) records_->drop(std::move(old));
   }
 }
 

@@ -45,6 +45,11 @@ std::string format_postfix_value(const PostfixValue& value) {
 }
 
 Bar::~Bar() = default;
+TextArea::~TextArea() = default;
 ProgressSink::~ProgressSink() = default;
+
+std::unique_ptr<TextArea> ProgressSink::make_text_area() {
+  return nullptr;
+}
 
 }  // namespace grapnel

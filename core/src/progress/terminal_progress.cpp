@@ -14,6 +14,7 @@
 
 #include "grapnel/base/platform.h"
 #include "grapnel/base/text.h"
+#include "grapnel/base/text_table.h"
 #include "progress/bar_line.h"
 #include "progress/rich_line.h"
 #include "progress/text_style.h"
@@ -68,11 +69,18 @@ class TerminalSink::Screen {
     return now - last >= (terminal_ ? wished.value_or(options_.interval) : options_.line_interval);
   }
   TerminalColors colors() const { return options_.colors; }
+  bool utf8() const { return options_.utf8; }
+  // Nothing: no terminal.
+  std::optional<int> columns() const { return terminal_ ? options_.width() : std::nullopt; }
 
   void add(TerminalBar& bar);
   void draw(TerminalBar& bar);
   void print(std::string_view text);
   void close(TerminalBar& bar, bool leave);
+  void add(const TerminalText& text);
+  void remove(const TerminalText& text);
+  // With the lock held: a text has changed.
+  void show_change(bool at_once);
 
   std::mutex mutex;
 
@@ -86,8 +94,9 @@ class TerminalSink::Screen {
   const Clock& clock_;
   const bool terminal_;
   std::vector<TerminalBar*> bars_;
-  std::vector<bool> rows_;  // which lines of the last frame had a bar
-  int columns_ = 0;         // of the last frame
+  std::vector<const TerminalText*> texts_;  // below the bars, in the order in which they came
+  std::vector<bool> rows_;                  // which lines of the last frame had a bar
+  int columns_ = 0;                         // of the last frame
   std::atomic<double> last_drawn_ = -std::numeric_limits<double>::infinity();
 };
 
@@ -201,6 +210,52 @@ class TerminalSink::TerminalBar final : public Bar {
   bool postfix_follows_ = false;
 };
 
+class TerminalSink::TerminalText final : public TextArea {
+ public:
+  explicit TerminalText(std::shared_ptr<Screen> screen) : screen_(std::move(screen)) {
+    screen_->add(*this);
+  }
+  ~TerminalText() override { screen_->remove(*this); }
+
+  void set_lines(std::vector<StyledLine> lines) override {
+    for (StyledLine& line : lines) {
+      style_sequence(line.style, screen_->colors());  // throws
+      line.text = printable(line.text);
+    }
+    const std::scoped_lock lock(screen_->mutex);
+    lines_ = std::move(lines);
+    screen_->show_change(/*at_once=*/lines_.empty());
+  }
+
+  // With the screen's mutex held.
+  void append_to(std::map<int, std::string>& rows, int columns) const {
+    int row = rows.empty() ? 0 : rows.rbegin()->first + 1;
+    for (const StyledLine& line : lines_) {
+      rows[row++] = styled(cut_to_width(line.text, columns), line.style, screen_->colors());
+    }
+  }
+
+ private:
+  std::shared_ptr<Screen> screen_;
+  std::vector<StyledLine> lines_;
+};
+
+void TerminalSink::Screen::add(const TerminalText& text) {
+  const std::scoped_lock lock(mutex);
+  texts_.push_back(&text);
+}
+
+void TerminalSink::Screen::remove(const TerminalText& text) {
+  const std::scoped_lock lock(mutex);
+  std::erase(texts_, &text);
+  show_change(/*at_once=*/true);
+}
+
+void TerminalSink::Screen::show_change(bool at_once) {
+  const double at = now();
+  if (terminal_ && (at_once || due(at, false))) redraw("", at);
+}
+
 void TerminalSink::Screen::add(TerminalBar& bar) {
   const std::scoped_lock lock(mutex);
   bar.open = true;
@@ -215,6 +270,7 @@ std::string TerminalSink::Screen::frame(int columns) {
   for (TerminalBar* bar : bars_) {
     if (bar->visible()) lines[bar->position()] = bar->line(columns - 1, options_.utf8, at);
   }
+  for (const TerminalText* text : texts_) text->append_to(lines, columns - 1);
   const size_t height =
       std::max(lines.empty() ? 0 : static_cast<size_t>(lines.rbegin()->first) + 1, rows_.size());
   rows_.resize(height, false);
@@ -291,6 +347,30 @@ std::unique_ptr<Bar> TerminalSink::make_bar(const BarOptions& options) {
 
 void TerminalSink::print(std::string_view text) {
   screen_->print(text);
+}
+
+std::unique_ptr<TextArea> TerminalSink::make_text_area() {
+  return screen_->columns().has_value() ? std::make_unique<TerminalText>(screen_) : nullptr;
+}
+
+ScreenFacts TerminalSink::facts() const {
+  const std::optional<int> columns = screen_->columns();
+  ScreenFacts facts{.is_terminal = columns.has_value(), .utf8 = screen_->utf8()};
+  if (columns.has_value()) facts.columns = std::max(*columns - 1, 1);
+  switch (screen_->colors()) {
+    case TerminalColors::none:
+      break;
+    case TerminalColors::few:
+      facts.colors = 8;
+      break;
+    case TerminalColors::some:
+      facts.colors = 256;
+      break;
+    case TerminalColors::all:
+      facts.colors = 1 << 24;
+      break;
+  }
+  return facts;
 }
 
 }  // namespace grapnel

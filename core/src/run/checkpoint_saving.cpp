@@ -58,15 +58,39 @@ bool Checkpointing::saves_in_a_thread() const {
          run_.state.status == Status::running;
 }
 
+// The path while what is gathered for it; a failure ends that, too.
+class Checkpointing::Making {
+ public:
+  Making(fs::path& making, const fs::path& path) : making_(making) { making_ = path; }
+  ~Making() { making_.clear(); }
+  Making(const Making&) = delete;
+  Making& operator=(const Making&) = delete;
+
+ private:
+  fs::path& making_;
+};
+
+fs::path Checkpointing::in_the_making() const {
+  if (!making_.empty()) return making_;
+  return writer_.is_active() ? writer_.path() : fs::path();
+}
+
 void Checkpointing::save(const fs::path& path, bool weights_only) {
   finish();
+  {
+    const Making making(making_, path);
+    write_now(path, weights_only);
+  }
+  note_written(path);
+}
+
+void Checkpointing::write_now(const fs::path& path, bool weights_only) {
   try {
     write_with_directory(path, checkpoint_parts(path, dump(weights_only), Sharing::aliases));
   } catch (const IoError&) {
     note_failure(path);
     throw;
   }
-  note_written(path);
 }
 
 void Checkpointing::start(const fs::path& path, bool weights_only) {
@@ -78,6 +102,7 @@ void Checkpointing::start(const fs::path& path, bool weights_only) {
     note_failure(path);
     throw;
   }
+  const Making making(making_, path);
   writer_.start(path, checkpoint_parts(path, dump(weights_only), Sharing::snapshot));
 }
 

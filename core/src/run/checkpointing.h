@@ -54,6 +54,8 @@ class Checkpointing {
   void save(const std::filesystem::path& path, bool weights_only);
   void start(const std::filesystem::path& path, bool weights_only);
   void after(std::function<void()> done, std::function<void()> failed);
+  // The file that is being made; empty: none.
+  std::filesystem::path in_the_making() const;
   // Waits for the file that is being written, and does what follows it. Throws IoError.
   void finish();
   // The same for one that is complete, or has failed, already.
@@ -112,6 +114,7 @@ class Checkpointing {
   void restore_gradients(const StateDict& exact);
 
   bool saves_in_a_thread() const;
+  void write_now(const std::filesystem::path& path, bool weights_only);
   void note_written(const std::filesystem::path& path);
   void note_failure(const std::filesystem::path& path) { unwritten_ = path; }
 
@@ -139,6 +142,8 @@ class Checkpointing {
   ResumedOptions options_;
   bool resumable_ = false;
 
+  class Making;
+  std::filesystem::path making_;  // what is gathered for; empty: nothing
   CheckpointWriter writer_;
   struct Following {
     std::function<void()> done;

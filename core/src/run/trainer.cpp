@@ -98,6 +98,10 @@ void Trainer::finish_checkpoint() {
   run_->checkpointing.finish();
 }
 
+std::filesystem::path Trainer::checkpoint_in_the_making() const {
+  return run_->checkpointing.in_the_making();
+}
+
 StateDict Trainer::dump_checkpoint(bool weights_only) {
   return run_->checkpointing.dump(weights_only);
 }

@@ -83,6 +83,8 @@ class PluginInstance {
   std::optional<std::string> own_state_key();
   // Ends the leases it has taken; its hooks won't be called to do that.
   void end_leases() noexcept;
+  // Takes what it shows on the terminal away, and its pins on checkpoints.
+  void end_display() noexcept;
 
   // {"version", "keep_if_absent", "state"}; empty: no state. An instance without the state
   // extension returns the state that it was given last.

@@ -17,6 +17,7 @@
 #include "describe_exception.h"
 #include "ext/early_writes.h"
 #include "ext/lease_list.h"
+#include "ext/live_area.h"
 #include "ext/trainer_state.h"
 #include "instance.h"
 #include "process_watch.h"
@@ -182,6 +183,11 @@ void PluginInstance::tell_of_part(const ExceptionEvent& event) {
 
 void PluginInstance::end_leases() noexcept {
   if (host_.leases != nullptr) host_.leases->end_all();
+}
+
+void PluginInstance::end_display() noexcept {
+  host_.live_area.reset();
+  host_.pins.clear();
 }
 
 // ---- Failures

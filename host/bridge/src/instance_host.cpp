@@ -14,6 +14,7 @@
 #include "ext/extensions.h"
 #include "ext/known_device.h"
 #include "ext/lease_list.h"
+#include "ext/live_area.h"
 #include "ext/module_entries.h"
 #include "ext/operators.h"
 #include "ext/plugin_identity.h"

@@ -28,6 +28,7 @@
 #include <grapnel/base/log.h>
 #include <grapnel/base/parameters.h>
 #include <grapnel/bridge/running_plugin.h>
+#include <grapnel/checkpoint_pin.h>
 #include <grapnel/events.h>
 #include <grapnel/ext/optimizers.h>
 #include <grapnel/ext/trainer.h>
@@ -51,6 +52,7 @@ struct Operators;
 struct ModuleEntries;
 struct LeaseList;
 struct KnownDevice;
+struct LiveArea;
 struct PluginIdentity;
 class PluginCallback;
 
@@ -220,6 +222,8 @@ class InstanceHost {
   // Extensions that the host itself does something for.
   std::atomic<bool> asked_for_thread = false;
   std::atomic<bool> asked_for_timing = false;
+  std::vector<CheckpointPin> pins;
+  std::unique_ptr<LiveArea> live_area;
 
   // Copies that live until the hook returns. Invalid UTF-8 is replaced.
   grapnel_string keep_text(std::string_view text);

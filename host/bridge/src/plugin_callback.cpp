@@ -153,6 +153,7 @@ void PluginCallback::on_disabled() {
   }
   detach_loggers();
   instance_->end_leases();
+  instance_->end_display();
   instance_->host().rate_factors.clear();
 }
 double PluginCallback::learning_rate_factor(std::size_t optimizer_idx, std::size_t group) const {

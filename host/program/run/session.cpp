@@ -17,6 +17,7 @@
 #include <grapnel/callbacks/model_checkpoint.h>
 #include <grapnel/callbacks/on_exception_checkpoint.h>
 #include <grapnel/callbacks/progress_bar.h>
+#include <grapnel/ext/terminal.h>
 #include <grapnel/host/crash_note.h>
 #include <grapnel/host/suspicion.h>
 #include <grapnel/prediction_file.h>
@@ -101,6 +102,16 @@ struct CostsAtEnd {
     }
   }
 };
+
+// Whether a plugin may want the terminal, also where the built-in bar isn't wanted.
+bool a_plugin_draws(const host::PluginSelection& selection) {
+  return std::ranges::any_of(selection.plugins, [](const host::SelectedPlugin& plugin) {
+    const auto uses = [](const std::vector<std::string>& ids) {
+      return std::ranges::find(ids, GRAPNEL_EXT_TERMINAL) != ids.end();
+    };
+    return uses(plugin.manifest->required_extensions) || uses(plugin.manifest->optional_extensions);
+  });
+}
 
 }  // namespace
 
@@ -266,7 +277,8 @@ TrainerOptions Session::make_trainer_options() {
   if (request_.profile) options.profiler = ProfilerKind::advanced;
   if (request_.quiet) {
     options.enable_progress_bar = false;
-  } else if (!request_.explain && options.enable_progress_bar.value_or(true)) {
+  } else if (!request_.explain &&
+             (options.enable_progress_bar.value_or(true) || a_plugin_draws(selection_))) {
     options.progress = std::make_shared<TerminalSink>();
     RunLog::show(LogLevel::info, options.progress);
   }

@@ -14,6 +14,7 @@ namespace grapnel::bridge {
 extern const grapnel_aten kAten;
 extern const grapnel_autograd kAutograd;
 extern const grapnel_batches kBatches;
+extern const grapnel_checkpoint kCheckpoint;
 extern const grapnel_device kDevice;
 extern const grapnel_distributed kDistributed;
 extern const grapnel_log kLog;
@@ -26,6 +27,7 @@ extern const grapnel_plugin_services kPlugin;
 extern const grapnel_request kRequest;
 extern const grapnel_schedule kSchedule;
 extern const grapnel_tensors kTensors;
+extern const grapnel_terminal kTerminal;
 extern const grapnel_thread kThread;
 extern const grapnel_timing kTiming;
 extern const grapnel_trainer kTrainer;

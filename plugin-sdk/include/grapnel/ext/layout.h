@@ -7,6 +7,7 @@
 #include "aten.h"
 #include "autograd.h"
 #include "batch.h"
+#include "checkpoint.h"
 #include "device.h"
 #include "distributed.h"
 #include "event.h"
@@ -22,6 +23,7 @@
 #include "schedule.h"
 #include "state.h"
 #include "tensors.h"
+#include "terminal.h"
 #include "thread.h"
 #include "timing.h"
 #include "trainer.h"
@@ -68,6 +70,15 @@ GRAPNEL_LAYOUT(grapnel_batches, name, 16);
 GRAPNEL_LAYOUT(grapnel_batches, get, 24);
 GRAPNEL_LAYOUT(grapnel_batches, replace, 32);
 GRAPNEL_LAYOUT(grapnel_batches, sample_indices, 40);
+
+/* checkpoint.h */
+GRAPNEL_SIZE(grapnel_checkpoint, 48);
+GRAPNEL_LAYOUT(grapnel_checkpoint, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_checkpoint, last, 8);
+GRAPNEL_LAYOUT(grapnel_checkpoint, best, 16);
+GRAPNEL_LAYOUT(grapnel_checkpoint, writing, 24);
+GRAPNEL_LAYOUT(grapnel_checkpoint, pin, 32);
+GRAPNEL_LAYOUT(grapnel_checkpoint, unpin, 40);
 
 /* device.h */
 GRAPNEL_SIZE(grapnel_device_info, 32);
@@ -291,6 +302,22 @@ GRAPNEL_LAYOUT(grapnel_tensors, read, 40);
 GRAPNEL_LAYOUT(grapnel_tensors, begin_write, 48);
 GRAPNEL_LAYOUT(grapnel_tensors, end_write, 56);
 GRAPNEL_LAYOUT(grapnel_tensors, from_data, 64);
+
+/* terminal.h */
+GRAPNEL_SIZE(grapnel_terminal_info, 24);
+GRAPNEL_LAYOUT(grapnel_terminal_info, is_terminal, 4);
+GRAPNEL_LAYOUT(grapnel_terminal_info, columns, 8);
+GRAPNEL_LAYOUT(grapnel_terminal_info, utf8, 12);
+GRAPNEL_LAYOUT(grapnel_terminal_info, colors, 16);
+GRAPNEL_SIZE(grapnel_terminal_line, 40);
+GRAPNEL_LAYOUT(grapnel_terminal_line, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_terminal_line, text, 8);
+GRAPNEL_LAYOUT(grapnel_terminal_line, style, 24);
+GRAPNEL_SIZE(grapnel_terminal, 32);
+GRAPNEL_LAYOUT(grapnel_terminal, reserved, 4);
+GRAPNEL_LAYOUT(grapnel_terminal, info, 8);
+GRAPNEL_LAYOUT(grapnel_terminal, print, 16);
+GRAPNEL_LAYOUT(grapnel_terminal, draw, 24);
 
 /* thread.h */
 GRAPNEL_SIZE(grapnel_posted, 8);

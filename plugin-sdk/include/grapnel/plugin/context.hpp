@@ -14,6 +14,7 @@
 #include <grapnel/ext/aten.h>
 #include <grapnel/ext/autograd.h>
 #include <grapnel/ext/batch.h>
+#include <grapnel/ext/checkpoint.h>
 #include <grapnel/ext/device.h>
 #include <grapnel/ext/distributed.h>
 #include <grapnel/ext/log.h>
@@ -26,6 +27,7 @@
 #include <grapnel/ext/request.h>
 #include <grapnel/ext/schedule.h>
 #include <grapnel/ext/tensors.h>
+#include <grapnel/ext/terminal.h>
 #include <grapnel/ext/thread.h>
 #include <grapnel/ext/timing.h>
 #include <grapnel/ext/trainer.h>
@@ -63,8 +65,10 @@ GRAPNEL_PLUGIN_EXTENSION(grapnel_distributed, GRAPNEL_EXT_DISTRIBUTED, 14)
 GRAPNEL_PLUGIN_EXTENSION(grapnel_schedule, GRAPNEL_EXT_SCHEDULE, 15)
 GRAPNEL_PLUGIN_EXTENSION(grapnel_thread, GRAPNEL_EXT_THREAD, 16)
 GRAPNEL_PLUGIN_EXTENSION(grapnel_timing, GRAPNEL_EXT_TIMING, 17)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_checkpoint, GRAPNEL_EXT_CHECKPOINT, 18)
+GRAPNEL_PLUGIN_EXTENSION(grapnel_terminal, GRAPNEL_EXT_TERMINAL, 19)
 #undef GRAPNEL_PLUGIN_EXTENSION
-inline constexpr std::size_t extension_slots = 18;
+inline constexpr std::size_t extension_slots = 20;
 
 /// The table of an extension, null if the host has none. Throws if the host fails.
 inline const void* find_table(const grapnel_host* host, std::string_view id) {

@@ -99,6 +99,26 @@ class Logger {
 
 class TrainingThread;
 
+/// Where lines are drawn.
+struct Terminal {
+  bool is_terminal;      ///< else lines go to a file or a pipe
+  std::int32_t columns;  ///< what a line may take
+  bool utf8;
+  std::int64_t colors;  ///< 0, 8, 256 or 16777216
+};
+
+/// A line of the live area; style: "bold", "dim", "red", "#6206E0", ... (ext/terminal.h).
+struct TerminalLine {
+  std::string text;
+  std::string style = {};
+};
+
+/// A checkpoint, and the value of its writer's monitor: NaN for one without a monitor.
+struct BestCheckpoint {
+  std::string path;
+  double value;
+};
+
 class Services {
  public:
   explicit Services(detail::Context& context) noexcept : context_(&context) {}
@@ -296,6 +316,72 @@ class Services {
   }
   /// For threads of the plugin; see thread.hpp.
   TrainingThread training_thread() const;
+  // ---- Checkpoints (ext/checkpoint.h)
+  /// The newest complete file of the run; empty before the first.
+  std::optional<std::string> last_checkpoint() const {
+    grapnel_string path{};
+    if (!detail::check_found(context_->call<&grapnel_checkpoint::last>(&path),
+                             "the newest checkpoint"))
+      return {};
+    return std::string(detail::from_abi(path));
+  }
+  std::optional<BestCheckpoint> best_checkpoint() const {
+    grapnel_string path{};
+    double value = 0;
+    if (!detail::check_found(context_->call<&grapnel_checkpoint::best>(&path, &value),
+                             "the best checkpoint"))
+      return {};
+    return BestCheckpoint{std::string(detail::from_abi(path)), value};
+  }
+  /// The file that is being made.
+  std::optional<std::string> checkpoint_in_the_making() const {
+    grapnel_string path{};
+    if (!detail::check_found(context_->call<&grapnel_checkpoint::writing>(&path),
+                             "the checkpoint that is being written"))
+      return {};
+    return std::string(detail::from_abi(path));
+  }
+  /// The file is not removed until unpin_checkpoint, or the end of the instance.
+  void pin_checkpoint(std::string_view path, std::string_view reason) const {
+    detail::check(
+        context_->call<&grapnel_checkpoint::pin>(detail::to_abi(path), detail::to_abi(reason)),
+        "pinning a checkpoint");
+  }
+  /// False when this instance has not pinned it.
+  bool unpin_checkpoint(std::string_view path) const {
+    return detail::check_found(context_->call<&grapnel_checkpoint::unpin>(detail::to_abi(path)),
+                               "unpinning a checkpoint");
+  }
+
+  // ---- The terminal (ext/terminal.h)
+  /// Empty where the user wants no progress.
+  std::optional<Terminal> terminal() const {
+    const grapnel_terminal_info* info = nullptr;
+    if (!detail::check_found(context_->call<&grapnel_terminal::info>(&info), "the terminal"))
+      return {};
+    return Terminal{info->is_terminal != 0, info->columns, info->utf8 != 0, info->colors};
+  }
+  /// A line above the live areas and the bars. False where the user wants no progress.
+  bool print(std::string_view line) const {
+    return detail::check_found(context_->call<&grapnel_terminal::print>(detail::to_abi(line)),
+                               "printing a line");
+  }
+  /// Replaces this instance's live area; no lines remove it. False where the user wants no progress.
+  bool draw(const std::vector<TerminalLine>& lines) const {
+    std::vector<grapnel_terminal_line> made;
+    made.reserve(lines.size());
+    std::vector<const grapnel_terminal_line*> pointers;
+    for (const TerminalLine& line : lines) {
+      grapnel_terminal_line& abi = made.emplace_back();
+      abi.struct_size = sizeof abi;
+      abi.text = detail::to_abi(line.text);
+      abi.style = detail::to_abi(line.style);
+      pointers.push_back(&abi);
+    }
+    return detail::check_found(
+        context_->call<&grapnel_terminal::draw>(pointers.data(), pointers.size()),
+        "drawing a live area");
+  }
 
   // ---- Tensors
   /// A new CPU tensor of f64 with these elements, row-major; sizes empty: one dimension.
