@@ -232,4 +232,52 @@ TEST_CASE("in C the tables answer as the headers say") {
   CHECK(info->world_size == 1);
 }
 
+TEST_CASE("a plugin finds checkpoints and pins them") {
+  RecordingHost host;
+  host.checkpoints.last = "/run/b.ckpt";
+  host.checkpoints.best = "/run/a.ckpt";
+  host.checkpoints.best_value = 0.25;
+  CHECK(run(host, [&](auto& event) {
+          CHECK(event.last_checkpoint() == "/run/b.ckpt");
+          CHECK(event.best_checkpoint()->path == "/run/a.ckpt");
+          CHECK(event.best_checkpoint()->value == 0.25);
+          CHECK_FALSE(event.checkpoint_in_the_making().has_value());
+          event.pin_checkpoint("/run/a.ckpt", "upload");
+          event.pin_checkpoint("/run/b.ckpt", "upload");
+          CHECK(event.unpin_checkpoint("/run/b.ckpt"));
+          CHECK_FALSE(event.unpin_checkpoint("/run/b.ckpt"));
+        }) == GRAPNEL_OK);
+  CHECK(host.pins == std::multiset<std::string>{"/run/a.ckpt"});
+}
+
+TEST_CASE("a plugin draws below the bars of a terminal and prints above them") {
+  RecordingHost host;
+  host.terminal->columns = 30;
+  CHECK(run(host, [&](auto& event) {
+          CHECK(event.terminal()->columns == 30);
+          CHECK(event.draw({{"one", "bold"}, {"two"}}));
+          CHECK(event.print("above"));
+        }) == GRAPNEL_OK);
+  CHECK(host.drawn == std::vector<std::string>{"one", "two"});
+  CHECK(host.printed == std::vector<std::string>{"above"});
+  host.terminal.reset();
+  CHECK(run(host, [](auto& event) {
+          CHECK_FALSE(event.terminal().has_value());
+          CHECK_FALSE(event.draw({}));
+          CHECK_FALSE(event.print("nothing"));
+        }) == GRAPNEL_OK);
+}
+
+TEST_CASE("in C: checkpoints and the terminal") {
+  RecordingHost host;
+  const auto& checkpoint = table<grapnel_checkpoint>(host, GRAPNEL_EXT_CHECKPOINT);
+  grapnel_string path{};
+  CHECK(checkpoint.struct_size == sizeof checkpoint);
+  CHECK(checkpoint.last(host.abi(), &path) == GRAPNEL_NOT_FOUND);
+  const auto& terminal = table<grapnel_terminal>(host, GRAPNEL_EXT_TERMINAL);
+  CHECK(terminal.struct_size == sizeof terminal);
+  CHECK(terminal.print(host.abi(), to_abi("line")) == GRAPNEL_OK);
+  CHECK(host.printed.size() == 1);
+}
+
 }  // namespace run_services_test

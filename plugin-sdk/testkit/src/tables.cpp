@@ -51,6 +51,8 @@ const void* service_table(std::string_view id) {
   if (id == GRAPNEL_EXT_SCHEDULE) return schedule_table();
   if (id == GRAPNEL_EXT_AUTOGRAD) return autograd_table();
   if (id == GRAPNEL_EXT_THREAD) return thread_table();
+  if (id == GRAPNEL_EXT_CHECKPOINT) return checkpoint_table();
+  if (id == GRAPNEL_EXT_TERMINAL) return terminal_table();
   if (id == GRAPNEL_EXT_DEVICE) return device_table();
   if (id == GRAPNEL_EXT_TIMING) return timing_table();
   if (id == GRAPNEL_EXT_DISTRIBUTED) return distributed_table();

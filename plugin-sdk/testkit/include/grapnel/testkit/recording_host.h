@@ -164,9 +164,19 @@ class RecordingHost {
     std::int64_t batches = 0;
     std::int64_t samples = 0;
   };
-  std::optional<Times> times;                    // empty: outside of a fit
-  std::string data_directory = "/data/probe";    // of ext/plugin.h
-  std::map<std::string, double> module_metrics;  // what the model logged: readable by the plugin
+  std::optional<Times> times;  // empty: outside of a fit
+  struct Checkpoints {
+    std::string last, best, writing;  // empty: none
+    std::optional<double> best_value;
+  };
+  Checkpoints checkpoints;
+  struct Terminal {
+    bool is_terminal = true;
+    std::int32_t columns = 80;
+  };
+  std::optional<Terminal> terminal = Terminal{};  // empty: no progress is wanted
+  std::string data_directory = "/data/probe";     // of ext/plugin.h
+  std::map<std::string, double> module_metrics;   // what the model logged: readable by the plugin
   bool ended = false;  // as after destroy: every service answers GRAPNEL_NOT_NOW
 
   // ---- Done by the plugin
@@ -177,7 +187,10 @@ class RecordingHost {
   std::vector<std::string> calls;                                        // operators, in order
   std::map<std::pair<std::int64_t, std::int64_t>, double> rate_factors;  // by optimizer, group
   std::vector<std::pair<std::string, double>> loss_terms;
-  bool is_recording = false;  // gradients
+  std::multiset<std::string> pins;   // of checkpoints
+  std::vector<std::string> printed;  // on the terminal
+  std::vector<std::string> drawn;    // the live area
+  bool is_recording = false;         // gradients
   std::set<std::string> unknown_operators;
   std::set<std::string> extensions;  // ids that it asked for
   std::set<std::string> services;    // that it called: "metrics.log_f64"
