@@ -64,6 +64,12 @@ unsafe fn counter<'a>(instance: *mut grapnel_instance) -> &'a mut Counter {
     &mut *((*instance).self_ as *mut Counter)
 }
 
+// What a hook returns after a service: only a failure that the host keeps is the hook's own. Without the
+// number or the line the training is as good.
+fn passed_on(status: i32) -> i32 {
+    if status == GRAPNEL_PENDING { status } else { OK }
+}
+
 // ---- Hooks
 
 unsafe extern "C" fn on_train_batch_end(
@@ -77,7 +83,7 @@ unsafe extern "C" fn on_train_batch_end(
             panic!("as it was told to");
         }
         match (*me.metrics).log_f64 {
-            Some(log) => log(me.host, text("rusty"), me.count as f64, ptr::null()),
+            Some(log) => passed_on(log(me.host, text("rusty"), me.count as f64, ptr::null())),
             None => ERROR,
         }
     })
@@ -91,7 +97,7 @@ unsafe extern "C" fn on_fit_end(
     guarded(me.host, || {
         let line = format!("counted {}", me.count);
         match (*me.log).write {
-            Some(write) => write(me.host, GRAPNEL_LOG_INFO as i32, text(&line)),
+            Some(write) => passed_on(write(me.host, GRAPNEL_LOG_INFO as i32, text(&line))),
             None => ERROR,
         }
     })
