@@ -2,6 +2,7 @@
 #include <grapnel/ext/aten.h>
 
 #include <grapnel/base/error.h>
+#include <grapnel/callbacks/on_exception_checkpoint.h>
 
 #include <utility>
 
@@ -338,6 +339,48 @@ TEST_CASE("a plugin's generators come back from a checkpoint, and are in the nex
   fit(2, file);
   fit(3, file);
   CHECK(drawn == whole);
+}
+
+TEST_CASE("a batch that is done again after a failure draws the same numbers again") {
+  TempDir directory;
+  const std::string file = (directory / "failed.ckpt").string();
+  std::vector<Values> drawn;
+  InProcessPlugin plugin;
+  plugin.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event*) {
+    for (int i = 0; i < 2; ++i) {
+      Results results(1);
+      REQUIRE(caller.call("aten::rand", "", {integers({3})}, results) == GRAPNEL_OK);
+      drawn.push_back(caller.values(results[0].u.tensor));
+      caller.tensors().release(caller.host, results[0].u.tensor);
+    }
+    return GRAPNEL_OK;
+  });
+  const auto fit = [&](int fails_in, const std::string& from) {
+    Toy toy;
+    toy.options.max_epochs = 3;
+    toy.options.enable_checkpointing = true;
+    int steps = 0;
+    toy.module.during_step = [&](const std::string& step, Batch&) {
+      if (step == "train" && ++steps == fails_in) throw std::runtime_error("failed");
+    };
+    auto keeper = std::make_shared<OnExceptionCheckpoint>(directory.path(), "failed");
+    at::manual_seed(7);
+    try {
+      toy.fit({plugin.handle(), keeper}, {.ckpt_path = from});
+    } catch (const std::runtime_error& error) {
+      CHECK(std::string(error.what()) == "failed");
+    }
+    return std::exchange(drawn, {});
+  };
+  const std::vector<Values> whole = fit(0, "");
+  for (const int fails_in : {1, 2}) {
+    INFO("fails in step " << fails_in);
+    std::vector<Values> both = fit(fails_in, "");
+    REQUIRE(both.size() == 2 * static_cast<std::size_t>(fails_in));
+    both.resize(both.size() - 2);  // of the batch that is done again
+    for (Values& values : fit(0, file)) both.push_back(std::move(values));
+    CHECK(both == whole);
+  }
 }
 
 TEST_CASE("tensors without memory are read as zeros, and those without data are refused") {

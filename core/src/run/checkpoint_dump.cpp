@@ -5,6 +5,7 @@
 #include "model/weights.h"
 #include "run/checkpointing.h"
 #include "run/loops.h"
+#include "run/parts.h"
 #include "run/run.h"
 #include "values/rng.h"
 
@@ -17,6 +18,7 @@ StateDict Checkpointing::dump(bool weights_only) {
     throw ConfigError({},
                       "there is nothing to save before the first fit, validate, test or predict");
   }
+  const RepeatedPart part(run_.fitting() ? run_.loops->fit.repeated_part() : 0);
   StateDict checkpoint;
   checkpoint["epoch"] = run_.current_epoch();
   checkpoint["global_step"] = run_.global_step();

@@ -63,6 +63,8 @@ class FitLoop final : public Loop {
   // A checkpoint that is written now has the running batch done again: what it drew and logged since
   // its beginning is no part of it.
   bool repeats_batch() const { return marked_ == phase() && phase() == FitPhase::in_batch; }
+  // The number of the batch or validation that is done again; 0: none.
+  uint64_t repeated_part() const { return marked_ == phase() ? part_ : 0; }
   // The random generators with which a resumed run continues.
   StateDict generators_to_save() const;
 
@@ -180,7 +182,8 @@ class FitLoop final : public Loop {
   std::optional<int64_t> step_of_checkpoint_;  // that filters count by
   bool no_data_ = false;                       // an epoch had no batch at all
   GeneratorMark beginning_;                    // of the batch or the validation that runs
-  std::optional<FitPhase> marked_;             // which of the two
+  uint64_t part_ = 0;               // of that batch or validation (grapnel/repeated_part.h)
+  std::optional<FitPhase> marked_;  // which of the two
   Progress val_batch_of_beginning_;
   StateDict generators_;  // before what came only because the run ended within the epoch
   bool continues_cut_epoch_ = false;

@@ -5,6 +5,7 @@
 #include "grapnel/base/log.h"
 #include "run/loops.h"
 #include "run/optimization.h"
+#include "run/parts.h"
 #include "run/run.h"
 #include "values/rng.h"
 
@@ -119,6 +120,7 @@ bool FitLoop::epoch_done() {
 // What begins here is done again by a run that is resumed before it has ended.
 void FitLoop::mark_beginning(FitPhase of) {
   marked_ = of;
+  part_ = begin_part();
   beginning_.take();
   run_.loggers.hold();
   if (of == FitPhase::in_batch) {

@@ -280,14 +280,17 @@ std::optional<std::string> PluginInstance::own_state_key() {
 // once there are some.
 StateDict PluginInstance::checkpoint_state() {
   StateDict state = own_state();
-  if (host_.generators.states.empty() && host_.rate_factors.empty()) return state;
+  const InstanceHost::ServiceState services = host_.service_state();
+  if (services.generators.empty() && services.rate_factors.empty()) return state;
   if (state.empty()) {
     state = {{"version", host_.site().version}, {"keep_if_absent", false}, {"state", StateDict()}};
   }
-  if (!host_.rate_factors.empty()) state.append("rate_factors", host_.rate_factors.state());
-  if (host_.generators.states.empty()) return state;
+  if (!services.rate_factors.empty()) {
+    state.append("rate_factors", services.rate_factors.state());
+  }
+  if (services.generators.empty()) return state;
   StateDict generators;
-  for (const auto& [device, random] : host_.generators.states) {
+  for (const auto& [device, random] : services.generators) {
     generators.append(device, random.clone());
   }
   state.append("generators", std::move(generators));

@@ -8,6 +8,7 @@
 #include <grapnel/base/text.h>
 #include <grapnel/base/utf8.h>
 #include <grapnel/bridge/plugin_callback.h>
+#include <grapnel/repeated_part.h>
 #include <grapnel/version.h>
 
 #include "describe_exception.h"
@@ -209,6 +210,17 @@ void InstanceHost::forget_kept() {
   kept_.texts.clear();
   kept_.groups.clear();
   kept_.call = calls();
+}
+
+void InstanceHost::keep_beginning() {
+  const std::uint64_t part = present_part();
+  if (part != beginning_.part) beginning_ = {part, generators.states, rate_factors};
+}
+
+InstanceHost::ServiceState InstanceHost::service_state() const noexcept {
+  const std::uint64_t part = repeated_part();
+  if (part == 0 || part != beginning_.part) return {generators.states, rate_factors};
+  return {beginning_.generators, beginning_.rate_factors};
 }
 
 grapnel_string InstanceHost::keep_text(std::string_view text) {

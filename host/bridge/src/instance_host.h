@@ -212,6 +212,15 @@ class InstanceHost {
   std::unique_ptr<LeaseList> leases;
   std::unique_ptr<PluginIdentity> identity;
   RateFactors rate_factors;
+  // Before either of the two changes: keeps what they were when the running batch or validation began, for
+  // a checkpoint that has it done again.
+  void keep_beginning();
+  struct ServiceState {
+    const std::map<std::string, at::Tensor>& generators;
+    const RateFactors& rate_factors;
+  };
+  // What belongs into the checkpoint that is put together now.
+  ServiceState service_state() const noexcept;
   RecordedGraph recorded_graph;
   PostedFunctions posted;
   std::vector<std::unique_ptr<KnownDevice>>
@@ -241,6 +250,11 @@ class InstanceHost {
   Parameters parameters_;
   PluginCallback& owner_;
   const Call* call_ = nullptr;
+  struct {
+    std::uint64_t part = 0;  // grapnel/repeated_part.h
+    std::map<std::string, at::Tensor> generators;
+    RateFactors rate_factors;
+  } beginning_;
   std::uint64_t recording_in_ = 0;  // the number of the call
   // The running call, or the last one; its number counts them.
   RunningPlugin running_;

@@ -248,7 +248,10 @@ void call_operator(InstanceHost& self, const grapnel_operator& op,
   }
   {
     std::optional<OwnGenerators> own;
-    if (op.is_random) own.emplace(self.generators);
+    if (op.is_random) {
+      self.keep_beginning();
+      own.emplace(self.generators);
+    }
     const ForeignCodeGuard guard;  // an operator may set modes too
     const at::AutoGradMode recording(self.is_recording());
     op.handle.callBoxed(stack);

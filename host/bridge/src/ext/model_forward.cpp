@@ -94,6 +94,7 @@ at::Tensor forward_undisturbed(InstanceHost& self, const at::Tensor& input, bool
     on_device = on_device.to(*type);
   }
   const LayerObserver::Pause unseen;
+  self.keep_beginning();
   const OwnGenerators random(self.generators);
   const KeptBuffers buffers(module);
   const KeptModes modes(module);

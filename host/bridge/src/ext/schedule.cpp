@@ -62,6 +62,7 @@ std::int32_t GRAPNEL_CALL set_factor(const grapnel_host* host, std::int64_t opti
     }
     if (self.trainer() == nullptr) return GRAPNEL_NOT_NOW;
     if (!exists(*self.trainer(), optimizer, group)) return GRAPNEL_NOT_FOUND;
+    self.keep_beginning();
     self.rate_factors.set(optimizer, group, factor);
     return GRAPNEL_OK;
   });
