@@ -1,55 +1,17 @@
 // What is different when standard output is a terminal: colour, and the width of tables.
-#include <pty.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cstdlib>
 #include <string>
 
 #include "catch.h"
-#include "grapnel_user.h"
+#include "on_terminal.h"
 
 namespace terminal_test {
 
 using namespace grapnel;
 using Catch::Contains;
 using grapnel::test::GrapnelUser;
+using grapnel::test::on_terminal;
 
 namespace {
-
-// Everything the program writes to a terminal of so many columns.
-std::string on_terminal(const GrapnelUser& user, const test::Arguments& arguments,
-                        unsigned short columns, const test::Variables& more = {}) {
-  winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
-  int terminal = -1;
-  const pid_t child = forkpty(&terminal, nullptr, nullptr, &size);
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    unsetenv("NO_COLOR");
-    unsetenv("COLUMNS");
-    setenv("TERM", "xterm", 1);
-    for (const auto& [name, value] : user.environment()) setenv(name.c_str(), value.c_str(), 1);
-    for (const auto& [name, value] : more) setenv(name.c_str(), value.c_str(), 1);
-    std::vector<char*> argv = {const_cast<char*>("grapnel")};
-    for (const std::string& argument : arguments)
-      argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    execv(GRAPNEL, argv.data());
-    _exit(127);
-  }
-  std::string output;
-  char buffer[4096];
-  // On Linux reading fails with EIO when the other side is closed.
-  for (ssize_t size_read = 0; (size_read = read(terminal, buffer, sizeof buffer)) > 0;) {
-    output.append(buffer, static_cast<std::size_t>(size_read));
-  }
-  close(terminal);
-  int status = 0;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  CHECK(WEXITSTATUS(status) == 0);
-  std::erase(output, '\r');
-  return output;
-}
 
 bool has_color(const std::string& text) {
   return text.find("\x1b[") != std::string::npos;
