@@ -7,15 +7,20 @@
 // each validation; of a test all are called "test". The predicted class is the largest score. Counts
 // stay on the model's device until the epoch ends. Of a second data loader "val_1", and so on. Samples
 // whose target is no class (-100, as cross entropy ignores it) are not counted. How many classes there
-// are, the first batch of an epoch decides.
+// are, the first batch of an epoch decides. An instance with a label has names of its own:
+// val_class_acc_<label>/mean, confusion_matrix_<label>_val.csv. In a fit, a file that can't be written is
+// warned of once; a validation or test outside of one fails.
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
 
 #include <grapnel/plugin.hpp>
 
+#include "../shared/instance_name.h"
+#include "../shared/written_file.h"
 #include "confusion_matrix.h"
 
 namespace {
@@ -30,6 +35,11 @@ class ClassAccuracy final : public Callback {
         per_class_(params.get("per_class", true)),
         max_classes_(params.get("max_classes", 1000)),
         files_(params.get("files", true)) {}
+
+  void init(Services& services) override {
+    label_ = services.plugin_info().label;
+    if (files_) instance::check_for_files(label_);
+  }
 
   void on_validation_epoch_start(Event&) override { loaders_.clear(); }
   void on_validation_batch_end(EvalBatchEnd& event) override { count(event); }
@@ -98,18 +108,37 @@ class ClassAccuracy final : public Callback {
     for (const auto& [index, loader] : std::exchange(loaders_, {})) {
       const confusion::Matrix matrix{loader.classes, loader.counts.to_integers()};
       const std::string name = stage + (index == 0 ? "" : "_" + std::to_string(index));
-      if (const auto mean = matrix.mean_accuracy()) event.log(name + "_class_acc/mean", *mean);
+      const std::string group = instance::named(name + "_class_acc", label_) + "/";
+      if (const auto mean = matrix.mean_accuracy()) event.log(group + "mean", *mean);
       for (std::int64_t c = 0; per_class_ && c < matrix.classes; ++c) {
         const auto accuracy = matrix.accuracy(c);
-        if (accuracy) event.log(name + "_class_acc/" + std::to_string(c), *accuracy);
+        if (accuracy) event.log(group + std::to_string(c), *accuracy);
       }
-      if (!files_) continue;
-      const std::filesystem::path base =
-          std::filesystem::path(event.run_directory()) / ("confusion_matrix_" + name);
-      confusion::write_file(base.string() + ".csv", confusion::as_csv(matrix));
-      confusion::write_file(base.string() + ".json",
-                            confusion::as_json(matrix, event.current_epoch(), event.global_step()));
+      if (files_) write_files(event, name, matrix);
     }
+  }
+
+  void write_files(const Event& event, const std::string& name,
+                   const confusion::Matrix& matrix) const {
+    const std::filesystem::path base = std::filesystem::path(event.run_directory()) /
+                                       (instance::named("confusion_matrix", label_) + "_" + name);
+    try {
+      write_file(base.string() + ".csv", confusion::as_csv(matrix));
+      write_file(base.string() + ".json",
+                 confusion::as_json(matrix, event.current_epoch(), event.global_step()));
+    } catch (const files::FileError& error) {
+      const std::string text = std::string(error.what()) + ", or set files to false";
+      if (event.run_kind() != RunKind::fit) throw Error(text);
+      event.logger().warning_once(text, text + "; the training continues without the file");
+    }
+  }
+
+  static void write_file(const std::filesystem::path& path, const std::string& text) {
+    const std::filesystem::path unfinished = files::unfinished(path);
+    std::ofstream file = files::create(unfinished);
+    files::write(file, unfinished, text);
+    files::close(file, unfinished);
+    files::replace(path, unfinished);
   }
 
   static void idle(const Event& event, const std::string& why) {
@@ -121,6 +150,7 @@ class ClassAccuracy final : public Callback {
   bool per_class_;
   std::int64_t max_classes_;
   bool files_;
+  std::string label_;
   std::map<std::int64_t, Counts> loaders_;  // of the running epoch, by data loader
 };
 

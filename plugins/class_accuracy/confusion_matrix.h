@@ -1,15 +1,11 @@
 // Counts of predicted against true classes, and the files that hold them.
 #pragma once
 
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 namespace confusion {
@@ -77,22 +73,6 @@ inline std::string as_json(const Matrix& matrix, std::int64_t epoch, std::int64_
   return "{\n  \"epoch\": " + std::to_string(epoch) +
          ",\n  \"global_step\": " + std::to_string(global_step) + ",\n  \"accuracy\": [" +
          accuracy + "],\n  \"matrix\": [" + rows + "\n  ]\n}\n";
-}
-
-/// The old file or the new one, never a part. Throws std::system_error with the path.
-inline void write_file(const std::filesystem::path& path, const std::string& text) {
-  std::filesystem::create_directories(path.parent_path());
-  std::filesystem::path unfinished = path;
-  unfinished += ".unfinished";
-  errno = 0;
-  std::ofstream file(unfinished, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) {
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot write '" + unfinished.string() + "'");
-  }
-  std::filesystem::rename(unfinished, path);
 }
 
 }  // namespace confusion

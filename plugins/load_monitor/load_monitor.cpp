@@ -6,7 +6,7 @@
 //   load/process_memory_mib   resident memory of the training's process
 //
 // At the end of every training epoch, of the time since the epoch before. What the system does not tell
-// is left out. Of several processes the first one logs.
+// is left out. Of several processes the first one logs. An instance with a label logs load_<label>/...
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +14,8 @@
 #include <utility>
 
 #include <grapnel/plugin.hpp>
+
+#include "../shared/instance_name.h"
 
 namespace {
 
@@ -34,7 +36,10 @@ constexpr std::array<Named, 6> kPhases = {{{Phase::data_wait, "data_wait"},
 
 class LoadMonitor final : public Callback {
  public:
-  void init(Services& services) override { services.timing(); }  // measured from the start on
+  void init(Services& services) override {
+    services.timing();  // measured from the start on
+    group_ = instance::named("load", services.plugin_info().label) + "/";
+  }
 
   void on_train_start(Event& event) override {
     before_ = read(event);
@@ -49,12 +54,12 @@ class LoadMonitor final : public Callback {
     if (seconds > 0) log_times(event, before, now, seconds);
 
     const TrainingDevice device = event.device();
-    if (const auto percent = device.utilization()) event.log("load/device_percent", *percent);
+    if (const auto percent = device.utilization()) event.log(group_ + "device_percent", *percent);
     if (const auto memory = device.memory()) {
-      event.log("load/device_memory_mib", static_cast<double>(memory->used) / kMib);
+      event.log(group_ + "device_memory_mib", static_cast<double>(memory->used) / kMib);
     }
     if (const auto resident = device.process_memory()) {
-      event.log("load/process_memory_mib", static_cast<double>(*resident) / kMib);
+      event.log(group_ + "process_memory_mib", static_cast<double>(*resident) / kMib);
     }
   }
 
@@ -76,17 +81,18 @@ class LoadMonitor final : public Callback {
     return times;
   }
 
-  static void log_times(const Event& event, const Times& before, const Times& now, double seconds) {
+  void log_times(const Event& event, const Times& before, const Times& now, double seconds) const {
     double training = seconds;
     for (std::size_t i = 0; i < kPhases.size(); ++i) {
       const double in_phase = now.phases[i] - before.phases[i];
-      event.log("load/" + std::string(kPhases[i].name) + "_share", in_phase / seconds);
+      event.log(group_ + kPhases[i].name + "_share", in_phase / seconds);
       if (kPhases[i].phase == Phase::validation) training -= in_phase;
     }
     const auto samples = static_cast<double>(now.samples - before.samples);
-    if (training > 0) event.log("load/samples_per_second", samples / training);
+    if (training > 0) event.log(group_ + "samples_per_second", samples / training);
   }
 
+  std::string group_;  // of the names that it logs
   Times before_;
 };
 

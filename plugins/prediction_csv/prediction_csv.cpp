@@ -7,19 +7,22 @@
 // whole. Where batches have outputs of different sizes, the columns that a sample lacks are empty. Lines are
 // written batch by batch into FILE.unfinished, which becomes FILE when the epoch ends; one that fails
 // leaves the old file, and what there is of the new one under that name. An epoch without a line removes
-// the old file, which is of another one.
+// the old file, which is of another one. An instance with a label has files of its own:
+// predictions_<label>_test.csv. In a fit, a file that can't be written is warned of once, and the validation
+// continues without it; other runs fail.
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <ios>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include <grapnel/plugin.hpp>
+
+#include "../shared/instance_name.h"
+#include "../shared/written_file.h"
 
 namespace {
 
@@ -31,6 +34,11 @@ class PredictionCsv final : public Callback {
       : output_(params.get("output", "predictions")),
         validation_(params.get("validation", false)),
         max_columns_(params.get("max_columns", 4096)) {}
+
+  void init(Services& services) override {
+    label_ = services.plugin_info().label;
+    instance::check_for_files(label_);
+  }
 
   void on_validation_epoch_start(Event&) override { drop(); }
   void on_validation_batch_end(EvalBatchEnd& event) override {
@@ -55,6 +63,7 @@ class PredictionCsv final : public Callback {
   }
 
   void write(const EvalBatchEnd& event, const std::string& stage) {
+    if (has_failed_) return;
     const Tensor values = chosen(event.outputs());
     if (!values.defined() || values.dim() == 0 || values.sizes()[0] == 0) {
       event.logger().warning_once("none", "the step has no output '" + output_ +
@@ -70,10 +79,13 @@ class PredictionCsv final : public Callback {
                                       std::to_string(max_columns_) + "; nothing is written");
       return;
     }
-    if (!file_.is_open()) open(event, stage, columns);
     const std::string text = lines(event, values, rows, columns);
-    file_ << text;
-    check(file_, unfinished_);
+    try {
+      if (!file_.is_open()) open(event, stage, columns);
+      files::write(file_, unfinished_, text);
+    } catch (const files::FileError& error) {
+      return give_up(event, error);
+    }
     is_even_ = is_even_ && columns == columns_;
     columns_ = std::max(columns_, columns);
   }
@@ -120,39 +132,47 @@ class PredictionCsv final : public Callback {
     return text + '\n';
   }
 
-  static std::filesystem::path path_of(const Event& event, const std::string& stage) {
-    return std::filesystem::path(event.run_directory()) / ("predictions_" + stage + ".csv");
+  std::filesystem::path path_of(const Event& event, const std::string& stage) const {
+    return std::filesystem::path(event.run_directory()) /
+           (instance::named("predictions", label_) + "_" + stage + ".csv");
   }
 
   void open(const Event& event, const std::string& stage, std::int64_t columns) {
-    unfinished_ = path_of(event, stage);
-    unfinished_ += ".unfinished";
-    std::filesystem::create_directories(unfinished_.parent_path());
-    errno = 0;
-    file_ = std::ofstream(unfinished_, std::ios::binary | std::ios::trunc);
-    file_ << header(columns);
-    check(file_, unfinished_);
+    unfinished_ = files::unfinished(path_of(event, stage));
+    file_ = files::create(unfinished_);
+    files::write(file_, unfinished_, header(columns));
     columns_ = columns;
     is_even_ = true;
   }
 
-  static void check(const std::ios& file, const std::filesystem::path& path) {
-    if (file) return;
-    throw std::system_error(errno, std::generic_category(), "cannot write '" + path.string() + "'");
+  // Of the running epoch's file.
+  void give_up(const Event& event, const files::FileError& error) {
+    if (event.run_kind() != RunKind::fit) throw error;
+    const std::string text = std::string(error.what()) + ", or set validation to false";
+    event.logger().warning_once(text, text + "; the training continues without the file");
+    file_ = std::ofstream();
+    has_failed_ = true;
   }
 
   void finish(const Event& event, const std::string& stage) {
+    if (has_failed_) return;
     const std::filesystem::path path = path_of(event, stage);
     if (!file_.is_open()) {
-      if (std::filesystem::remove(path)) {
+      try {
+        if (!files::remove(path)) return;
         event.logger().info("'" + path.string() + "' was of an earlier evaluation and is removed");
+      } catch (const files::FileError& error) {
+        give_up(event, error);
       }
       return;
     }
-    file_.close();
-    check(file_, unfinished_);
-    if (!is_even_) widen();
-    std::filesystem::rename(unfinished_, path);
+    try {
+      files::close(file_, unfinished_);
+      if (!is_even_) widen();
+      files::replace(path, unfinished_);
+    } catch (const files::FileError& error) {
+      return give_up(event, error);
+    }
     event.logger().debug("the predictions are in '" + path.string() + "'");
   }
 
@@ -161,32 +181,35 @@ class PredictionCsv final : public Callback {
     std::filesystem::path wide = unfinished_;
     wide += ".wide";
     std::ifstream from(unfinished_, std::ios::binary);
-    errno = 0;
-    std::ofstream to(wide, std::ios::binary | std::ios::trunc);
-    to << header(columns_);
+    std::ofstream to = files::create(wide);
+    files::write(to, wide, header(columns_));
     std::string line;
     std::getline(from, line);  // the header
     while (std::getline(from, line)) {
       const auto commas = std::count(line.begin(), line.end(), ',');
       line.append(static_cast<std::size_t>(columns_ + 2 - commas), ',');
-      to << line << '\n';
+      files::write(to, wide, line + '\n');
     }
-    if (!from.eof()) throw Error("cannot read '" + unfinished_.string() + "'");
-    to.close();
-    check(to, wide);
-    std::filesystem::rename(wide, unfinished_);
+    if (!from.eof()) throw files::FileError("cannot read '" + unfinished_.string() + "'");
+    files::close(to, wide);
+    files::replace(unfinished_, wide);
   }
 
-  void drop() { file_ = std::ofstream(); }
+  void drop() {
+    file_ = std::ofstream();
+    has_failed_ = false;
+  }
 
   std::string output_;
   bool validation_;
   std::int64_t max_columns_;
+  std::string label_;
   // Of the running epoch:
   std::filesystem::path unfinished_;
   std::ofstream file_;
   std::int64_t columns_ = 0;  // of the widest line
   bool is_even_ = true;       // all lines have as many as the header
+  bool has_failed_ = false;   // it is not written any more
 };
 
 }  // namespace

@@ -8,11 +8,15 @@
 // logged stays without them; weight_penalty/<part> is logged next to it, as often as the loggers write.
 // Of a pruned parameter the elements that its mask keeps count. A penalty that isn't finite is left out,
 // with a warning: what becomes of a training whose weights have diverged, its loss and nan_guard decide.
-// In manual optimization every manual_backward of a batch gets the whole penalty.
+// In manual optimization every manual_backward of a batch gets the whole penalty. An instance with a label
+// logs weight_penalty_<label>/<part>.
 #include <cmath>
 #include <cstdint>
+#include <string>
 
 #include <grapnel/plugin.hpp>
+
+#include "../shared/instance_name.h"
 
 namespace {
 
@@ -26,6 +30,10 @@ class WeightPenalty final : public Callback {
         min_dim_(params.get("min_dim", 1)) {
     if (l1_ == 0 && l2_ == 0)
       throw Error("l1 and l2 are 0: there is nothing to add; set one of them");
+  }
+
+  void init(Services& services) override {
+    name_ = instance::named("weight_penalty", services.plugin_info().label);
   }
 
   void on_before_backward(BackwardEvent& event) override {
@@ -47,7 +55,10 @@ class WeightPenalty final : public Callback {
       if (l1.defined()) add(sum, l1);
       if (l2.defined()) add(sum, l2);
     }
-    if (sum.defined()) use(event, sum, l1, l2);
+    if (sum.defined()) return use(event, sum, l1, l2);
+    event.logger().warning_once(
+        "none", "nothing is added to the loss: no trainable parameter has min_dim=" +
+                    std::to_string(min_dim_) + " dimensions or more");
   }
 
  private:
@@ -55,8 +66,8 @@ class WeightPenalty final : public Callback {
     sum = sum.defined() ? sum.call("aten::add", "Tensor", part) : part;
   }
 
-  static void use(const BackwardEvent& event, const Tensor& sum, const Tensor& l1,
-                  const Tensor& l2) {
+  void use(const BackwardEvent& event, const Tensor& sum, const Tensor& l1,
+           const Tensor& l2) const {
     const double value = sum.item();
     if (!std::isfinite(value)) {
       event.logger().warning_once("not finite",
@@ -64,15 +75,16 @@ class WeightPenalty final : public Callback {
                                   "it is left out of such batches");
       return;
     }
-    event.add_term("weight_penalty", sum);
+    event.add_term(name_, sum);
     if (!event.is_logging_step()) return;
-    if (l1.defined()) event.log("weight_penalty/l1", l2.defined() ? l1.item() : value);
-    if (l2.defined()) event.log("weight_penalty/l2", l1.defined() ? l2.item() : value);
+    if (l1.defined()) event.log(name_ + "/l1", l2.defined() ? l1.item() : value);
+    if (l2.defined()) event.log(name_ + "/l2", l1.defined() ? l2.item() : value);
   }
 
   double l1_;
   double l2_;
   std::int64_t min_dim_;
+  std::string name_;  // of its term, and of what it logs
 };
 
 }  // namespace

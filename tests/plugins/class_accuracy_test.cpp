@@ -130,7 +130,60 @@ TEST_CASE("class_accuracy names the file that it can't write") {
   KnownScores module;
   std::filesystem::create_directory(directory / "confusion_matrix_val.csv.unfinished");
   CHECK_THROWS_WITH(validated(module, directory, at::tensor({0, 1, 1, 2}, at::kLong)),
-                    Catch::Contains("confusion_matrix_val.csv.unfinished': Is a directory"));
+                    Catch::Contains("confusion_matrix_val.csv.unfinished': Is a directory; move") &&
+                        Catch::Contains("or set files to false"));
+  std::filesystem::remove(directory / "confusion_matrix_val.csv.unfinished");
+  std::filesystem::create_directory(directory / "confusion_matrix_val.csv");
+  CHECK_THROWS_WITH(validated(module, directory, at::tensor({0, 1, 1, 2}, at::kLong)),
+                    Catch::Contains("cannot replace '") &&
+                        Catch::Contains("confusion_matrix_val.csv': Is a directory; move"));
+}
+
+TEST_CASE("class_accuracy warns of a full disk in a fit, which continues and logs all the same") {
+  const TempDir directory;
+  std::filesystem::create_symlink("/dev/full", directory / "confusion_matrix_val.csv.unfinished");
+  KnownScores module;
+  TrainerOptions options = quiet(2);
+  options.default_root_dir = directory.path();
+  Trainer trainer(options, {shipped_plugin("class_accuracy")});
+  const CapturedLog log;
+  const at::Tensor classes = at::tensor({0, 1, 1, 2}, at::kLong);
+  trainer.fit(module, Data(std::make_shared<ToyLoader>(2),
+                           DataLoaders{std::make_shared<KnownClasses>(classes)}));
+  CHECK(trainer.global_step() == 4);
+  CHECK(trainer.callback_metrics().at("val_class_acc/0") == 1.0);
+  CHECK_FALSE(std::filesystem::exists(directory / "confusion_matrix_val.csv"));
+  CHECK(log.count("confusion_matrix_val.csv.unfinished': No space left on device; free space "
+                  "there, or set files to false") == 1);
+}
+
+TEST_CASE("class_accuracy of two labels logs and writes both") {
+  const TempDir directory;
+  KnownScores module;
+  TrainerOptions options = quiet(1);
+  options.default_root_dir = directory.path();
+  Trainer trainer(options, {shipped_plugin("class_accuracy"),
+                            shipped_plugin("class_accuracy", R"({"target": 0})", "b"),
+                            shipped_plugin("class_accuracy", "{}", "c")});
+  const at::Tensor classes = at::tensor({0, 1, 1, 2}, at::kLong);
+  const MetricDict metrics =
+      trainer
+          .validate(module, Data(DataLoaders{std::make_shared<KnownClasses>(classes)}),
+                    {.verbose = false})
+          .front();
+  CHECK(metrics.at("val_class_acc/mean") == metrics.at("val_class_acc_c/mean"));
+  CHECK(metrics.find("val_class_acc_b/mean") == nullptr);  // it has nothing to count
+  CHECK(std::filesystem::exists(directory / "confusion_matrix_val.csv"));
+  CHECK(std::filesystem::exists(directory / "confusion_matrix_c_val.csv"));
+  CHECK(std::filesystem::exists(directory / "confusion_matrix_c_val.json"));
+  CHECK_THROWS_WITH(shipped_plugin("class_accuracy", "{}", "a/b"),
+                    Catch::Contains("the label 'a/b' becomes part of the names of files"));
+}
+
+TEST_CASE("a second class_accuracy without a label is refused, whatever its output") {
+  CHECK_THROWS_WITH(Trainer(quiet(1), {shipped_plugin("class_accuracy"),
+                                       shipped_plugin("class_accuracy", R"({"output": "other"})")}),
+                    Catch::Contains("label"));
 }
 
 TEST_CASE("class_accuracy says once why it counts nothing") {

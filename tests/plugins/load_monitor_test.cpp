@@ -33,6 +33,17 @@ TEST_CASE("load_monitor logs the shares of an epoch's time, and samples by the t
   CHECK(metrics.at("load/device_memory_mib") > metrics.at("load/process_memory_mib"));
 }
 
+TEST_CASE("load_monitor with a label logs under names of its own") {
+  Toy toy;
+  toy.options.max_epochs = 1;
+  toy.fit({shipped_plugin("load_monitor"), shipped_plugin("load_monitor", "{}", "b")});
+  const MetricDict& metrics = toy.trainer->callback_metrics();
+  CHECK(metrics.find("load/forward_share") != nullptr);
+  CHECK(metrics.find("load_b/forward_share") != nullptr);
+  CHECK(metrics.find("load_b/samples_per_second") != nullptr);
+  CHECK(metrics.find("load_b/process_memory_mib") != nullptr);
+}
+
 TEST_CASE("load_monitor's first device_percent is of the first epoch") {
   // Busy for a twentieth of a second: several of the units that the system counts in.
   const auto work = [] {

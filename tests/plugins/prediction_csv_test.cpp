@@ -130,6 +130,45 @@ TEST_CASE("prediction_csv names the file that it can't write") {
   CHECK_THROWS_WITH(run.trainer.predict(run.module, run.data()),
                     Catch::Contains("cannot write '") &&
                         Catch::Contains("predictions_predict.csv.unfinished': Is a directory"));
+  std::filesystem::remove(run.directory / "predictions_predict.csv.unfinished");
+  std::filesystem::create_directory(run.directory / "predictions_predict.csv");
+  CHECK_THROWS_WITH(run.trainer.predict(run.module, run.data()),
+                    Catch::Contains("cannot replace '") &&
+                        Catch::Contains("predictions_predict.csv': Is a directory; move"));
+}
+
+TEST_CASE("prediction_csv names a full disk, which ends a prediction but not a fit") {
+  Evaluation run(R"({"validation": true})");
+  for (const char* stage : {"predict", "val"}) {
+    std::filesystem::create_symlink(
+        "/dev/full", run.directory / ("predictions_" + std::string(stage) + ".csv.unfinished"));
+  }
+  CHECK_THROWS_WITH(
+      run.trainer.predict(run.module, run.data()),
+      Catch::Contains("predictions_predict.csv.unfinished': No space left on device; free space"));
+
+  const CapturedLog log;
+  Toy toy;
+  toy.options.max_epochs = 2;
+  toy.options.default_root_dir = run.directory.path();
+  Trainer trainer(toy.options, Evaluation::plugin(R"({"validation": true})"));
+  trainer.fit(run.module, Data(toy.train, DataLoaders{run.loader}));
+  CHECK(trainer.global_step() == 8);
+  CHECK_FALSE(run.exists("predictions_val.csv"));
+  CHECK(log.count("predictions_val.csv.unfinished': No space left on device; free space there, or "
+                  "set validation to false") == 1);
+}
+
+TEST_CASE("prediction_csv of two labels writes two files") {
+  Evaluation run;
+  Trainer trainer(run.options(),
+                  {shipped_plugin("prediction_csv"), shipped_plugin("prediction_csv", "{}", "b")});
+  trainer.predict(run.module, run.data());
+  const std::string text = read_file(run.directory / "predictions_predict.csv");
+  CHECK(std::count(text.begin(), text.end(), '\n') == 5);
+  CHECK(read_file(run.directory / "predictions_b_predict.csv") == text);
+  CHECK_THROWS_WITH(shipped_plugin("prediction_csv", "{}", "../b"),
+                    Catch::Contains("the label '../b' becomes part of the names of files"));
 }
 
 TEST_CASE("prediction_csv says once that a step has nothing to write, or too much") {

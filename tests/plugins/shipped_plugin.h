@@ -23,8 +23,10 @@ inline std::filesystem::path shipped_plugins() {
   return others != nullptr ? others : PLUGINS;
 }
 
-// parameters: as run.json would give them. Throws std::runtime_error when the library can't be loaded.
-inline CallbackHandle shipped_plugin(const std::string& id, const std::string& parameters = "{}") {
+// parameters, label: as run.json would give them. Throws std::runtime_error when the library can't be
+// loaded.
+inline CallbackHandle shipped_plugin(const std::string& id, const std::string& parameters = "{}",
+                                     const std::string& label = "") {
   const std::filesystem::path directory = shipped_plugins();
   void* library = dlopen((directory / (id + ".so")).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw std::runtime_error(dlerror());
@@ -33,6 +35,7 @@ inline CallbackHandle shipped_plugin(const std::string& id, const std::string& p
   const auto manifest = host::parse_manifest(read_file(directory / (id + ".grapnel.json")), id);
   bridge::PluginCallbackOptions options;
   options.parameters = parse_json(parameters, "parameters");
+  options.name = label;
   return as_plugin(
       std::make_shared<bridge::PluginCallback>(manifest, id, *entry->factories[0], options));
 }

@@ -63,6 +63,18 @@ TEST_CASE("weight_penalty adds the gradients of both penalties, and logs them") 
   CHECK(logger->values("weight_penalty/l2").at(0) == Approx(0.125 * (0.25 + 0.0625 + 1 + 4)));
 }
 
+TEST_CASE("weight_penalty with a label adds its own term, and logs it under a name of its own") {
+  const auto logger = std::make_shared<RowLogger>("weight_penalty");
+  const auto plain = fit({});
+  const auto with = fit({shipped_plugin("weight_penalty", R"({"l2": 0.25})"),
+                         shipped_plugin("weight_penalty", R"({"l2": 0.5, "min_dim": 2})", "b")},
+                        logger);
+  const at::Tensor weight = at::tensor(kWeight).view({3, 1});
+  CHECK(at::allclose(with->weight, plain->weight + 0.75 * weight));
+  CHECK(logger->values("weight_penalty/l2").at(0) == Approx(0.125 * (0.25 + 0.0625 + 1 + 4)));
+  CHECK(logger->values("weight_penalty_b/l2").at(0) == Approx(0.25 * (0.25 + 0.0625 + 1)));
+}
+
 TEST_CASE("weight_penalty can leave biases out") {
   const auto plain = fit({});
   const auto with = fit({shipped_plugin("weight_penalty", R"({"l2": 0.25, "min_dim": 2})")});
@@ -90,6 +102,12 @@ TEST_CASE("weight_penalty leaves weights that are not finite to the training and
     CHECK(at::equal(with.isnan(), fit_from(weight, {}).isnan()));
     CHECK(log.count("the penalty is not finite") == 1);
   }
+}
+
+TEST_CASE("weight_penalty says once that no parameter is penalized") {
+  const CapturedLog log;
+  fit({shipped_plugin("weight_penalty", R"({"min_dim": 99})")});
+  CHECK(log.count("no trainable parameter has min_dim=99 dimensions or more") == 1);
 }
 
 TEST_CASE("weight_penalty with nothing to add is refused, with what to set") {
