@@ -8,6 +8,8 @@
 // A metric that was logged in an evaluation has "evaluation":true. NaN and the infinities are texts.
 // Requests are made by a thread (delivery.h); the training waits only at the end of a run, flush_timeout
 // at most. What was not delivered by then is told, with the reason.
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -54,6 +56,14 @@ std::string shown(const std::string& url) {
   return place.substr(0, host) + place.substr(at + 1) + rest;
 }
 
+// Schemes have no case. scheme: in small letters, with its "://".
+bool has_scheme(std::string_view url, std::string_view scheme) {
+  if (url.size() < scheme.size()) return false;
+  return std::equal(scheme.begin(), scheme.end(), url.begin(), [](char expected, char found) {
+    return expected == (found >= 'A' && found <= 'Z' ? found - 'A' + 'a' : found);
+  });
+}
+
 // "20261130-231455-3f09c2a1"
 std::string new_run_name() {
   const std::time_t now = std::time(nullptr);
@@ -83,8 +93,13 @@ class HttpMetrics final : public Callback, public MetricsSink {
         flush_timeout_(params.get("flush_timeout", 10.0)) {}
 
   void init(Services&) override {
-    if (url_ && url_->rfind("http://", 0) != 0 && url_->rfind("https://", 0) != 0) {
+    if (url_ && !has_scheme(*url_, "http://") && !has_scheme(*url_, "https://")) {
       throw Error("url is '" + shown(*url_) + "', but must begin with http:// or https://");
+    }
+    if (url_) {
+      if (const std::string fault = http::fault_of(*url_); !fault.empty()) {
+        throw Error("url '" + shown(*url_) + "' can't be used: " + fault);
+      }
     }
     if (name_ && name_->find_first_of("\r\n") != name_->npos) {
       throw Error("run must be one line: it is sent in a header of HTTP");
@@ -156,11 +171,18 @@ class HttpMetrics final : public Callback, public MetricsSink {
     const std::uint64_t lost = report.dropped + report.waiting;
     if (lost == 0) return;
     services.log_error(std::to_string(lost) + " of " + std::to_string(lost + report.delivered) +
-                       " lines were not delivered to " + shown(*url_) +
-                       (report.error.empty() ? "" : ": " + report.error));
+                       " lines were not delivered to " + shown(*url_) + ": " + reason_of(report));
   }
 
  private:
+  std::string reason_of(const http::Delivery::Report& report) const {
+    if (!report.error.empty()) return report.error;
+    char seconds[32];
+    *std::to_chars(seconds, seconds + sizeof seconds - 1, flush_timeout_).ptr = '\0';
+    return std::string("no answer within flush_timeout=") + seconds +
+           " s; set a longer one, or look at the server";
+  }
+
   json::Line line(const char* event) const {
     json::Line made;
     made.add("run", std::string_view(run_)).add("event", event);

@@ -26,6 +26,14 @@ struct Answer {
   }
 };
 
+/// Why libcurl can't ever request the URL, such as a port above 65535; empty: it can.
+inline std::string fault_of(const std::string& url) {
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> parts(curl_url(), curl_url_cleanup);
+  if (parts == nullptr) return "there is no memory for it";
+  const CURLUcode code = curl_url_set(parts.get(), CURLUPART_URL, url.c_str(), 0);
+  return code == CURLUE_OK ? "" : curl_url_strerror(code);
+}
+
 /// Not thread-safe, but for cancel().
 class Client {
  public:

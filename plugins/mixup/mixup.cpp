@@ -29,7 +29,12 @@ class Mixup final : public Callback {
       : alpha_(params.get<double>("alpha")),
         num_classes_(params.find<std::int64_t>("num_classes")),
         input_(static_cast<std::size_t>(params.get<std::int64_t>("input"))),
-        target_(static_cast<std::size_t>(params.get<std::int64_t>("target"))) {}
+        target_(static_cast<std::size_t>(params.get<std::int64_t>("target"))) {
+    if (input_ == target_) {
+      throw Error("input and target are both " + std::to_string(input_) +
+                  "; they are the numbers of two tensors of the batch, from 0");
+    }
+  }
 
   void on_train_batch_start(TrainBatchStart& event) override {
     Batch batch = event.batch();

@@ -127,6 +127,15 @@ TEST_CASE("a training with noise that resumes ends with the same bits") {
   CHECK(train(2, file).equal(whole));
 }
 
+TEST_CASE("gradient_clipping refuses numbers that are infinite in float32") {
+  for (const char* number : {"1e300", "\"inf\""}) {
+    INFO(number);
+    CHECK_THROWS_WITH(
+        shipped_plugin("gradient_clipping", std::string("{\"noise\": ") + number + "}"),
+        Catch::Matchers::Contains("noise"));
+  }
+}
+
 TEST_CASE("gradient_clipping with nothing to do is refused, with what to set") {
   CHECK_THROWS_WITH(shipped_plugin("gradient_clipping", R"({"clip_val": null})"),
                     Catch::Matchers::Contains("clip_val is null and noise is 0"));

@@ -165,7 +165,8 @@ TEST_CASE("http_metrics holds the end of a run up no longer than flush_timeout")
   const auto start = std::chrono::steady_clock::now();
   train(parameters(server.url(), ", \"flush_timeout\": 0.5, \"timeout\": 600"));
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(60));
-  CHECK_THAT(log.text(), Contains("lines were not delivered to " + server.url()));
+  CHECK_THAT(log.text(), Contains("lines were not delivered to " + server.url() +
+                                  ": no answer within flush_timeout=0.5 s"));
 }
 
 TEST_CASE("http_metrics without a server trains and tells") {
@@ -185,6 +186,12 @@ TEST_CASE("http_metrics sends nothing without a url, and refuses one that it can
   CHECK_THAT(log.text(), Contains("no url is set"));
   CHECK_THROWS_WITH(shipped_plugin("http_metrics", R"({"url": "ftp://x"})"),
                     Contains("must begin with http:// or https://"));
+  for (const char* url : {"http://", "http://host:99999/", "http://a b/"}) {
+    INFO(url);
+    CHECK_THROWS_WITH(shipped_plugin("http_metrics", "{\"url\": \"" + std::string(url) + "\"}"),
+                      Contains(std::string("url '") + url + "' can't be used: "));
+  }
+  CHECK_NOTHROW(shipped_plugin("http_metrics", R"({"url": "HTTP://localhost/"})"));
   CHECK_THROWS_WITH(shipped_plugin("http_metrics", R"({"url": "http://x", "headers": ["secret"]})"),
                     Contains("not one line of the form 'Name: value'") && !Contains("secret"));
   CHECK_THROWS_WITH(shipped_plugin("http_metrics", R"({"url": "http://x", "run": "a\r\nB: c"})"),

@@ -154,6 +154,14 @@ TEST_CASE("mixup leaves batches that it can't mix alone, and says once why") {
   CHECK(log.count("batches are not mixed: they have fewer tensors") == 1);
 }
 
+TEST_CASE("mixup refuses what it could not mix") {
+  CHECK_THROWS_WITH(shipped_plugin("mixup", R"({"input": 1})"),
+                    Catch::Contains("input and target are both 1"));
+  CHECK_THROWS_WITH(shipped_plugin("mixup", R"({"alpha": "inf"})"), Catch::Contains("alpha"));
+  CHECK_THROWS_WITH(shipped_plugin("mixup", R"({"num_classes": 1000000000000})"),
+                    Catch::Contains("num_classes"));
+}
+
 TEST_CASE("a training with mixup that resumes ends with the same bits") {
   const TempDir directory;
   const auto file = (directory / "a.ckpt").string();
