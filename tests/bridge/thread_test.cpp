@@ -1,7 +1,9 @@
 // Extension thread: functions posted from a plugin's thread run on the training's.
 #include <grapnel/ext/thread.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -136,6 +138,56 @@ TEST_CASE("a posted function that fails fails the run, and the others are droppe
                       Contains("a posted function") && Contains("no answer from the server"));
   }
   CHECK(ran.what == std::vector<std::string>{"run 1", "run 2"});  // in on_run_end
+}
+
+TEST_CASE("posted functions that fail keep no plugin from being told of the run's end") {
+  Ran ran;
+  Posted one{&ran, 1}, two{&ran, 2}, three{&ran, 3};
+  ran.body = [](const Caller& caller) {
+    caller.fail("no answer from the server");
+    return GRAPNEL_ERROR;
+  };
+  InProcessPlugin plugin;
+  plugin.init = [&](const Caller& caller) {
+    for (Posted* each : {&one, &two, &three}) {
+      CHECK(thread_of(caller).post(caller.host, run, drop, each) == GRAPNEL_OK);
+    }
+    return GRAPNEL_OK;
+  };
+  std::vector<std::string> told;
+  for (const auto& [hook, name] :
+       {std::pair(Hook::on_exception, "exception"), std::pair(Hook::on_run_end, "run end")}) {
+    plugin.on(hook, [&told, name = std::string(name)](const Caller&, const grapnel_Event*) {
+      told.push_back(name);
+      return GRAPNEL_OK;
+    });
+  }
+  Toy toy;
+  CHECK_THROWS_WITH(toy.fit({plugin.handle()}), Contains("no answer from the server"));
+  CHECK(told == std::vector<std::string>{"exception", "run end"});
+}
+
+TEST_CASE("the time of posted functions is told with that of the hooks") {
+  Ran ran;
+  Posted one{&ran, 1};
+  ran.body = [](const Caller&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return GRAPNEL_OK;
+  };
+  InProcessPlugin plugin;
+  ask(plugin);
+  plugin.on(Hook::on_train_batch_start, [&](const Caller& caller, const grapnel_Event*) {
+    return thread_of(caller).post(caller.host, run, nullptr, &one);
+  });
+  const auto callback = plugin.make();
+  Toy toy;
+  toy.fit({CallbackHandle(callback, CallbackOrigin::plugin)});
+  const auto times = callback->hook_times();
+  const auto found =
+      std::ranges::find(times, "a posted function", &bridge::PluginCallback::HookTime::hook);
+  REQUIRE(found != times.end());
+  CHECK(found->calls == ran.what.size());
+  CHECK(found->seconds >= 0.005);
 }
 
 TEST_CASE("what a posted function posts waits for the next hook") {

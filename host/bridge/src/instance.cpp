@@ -161,7 +161,7 @@ void PluginInstance::call_extension(const char* name, Trainer& trainer,
                                     c10::function_ref<std::int32_t(grapnel_instance*)> function) {
   Call call = call_of(name);
   call.trainer = &trainer;
-  throw_failure(call, enter(call, [&] { return function(instance_); }));
+  throw_failure(call, enter(call, sink_calls_, [&] { return function(instance_); }));
 }
 
 // ---- User-defined events
@@ -252,8 +252,9 @@ void PluginInstance::drop_posted(grapnel_instance* instance) noexcept {
   try {
     while (const auto posted = host_.posted.take()) {
       if (posted->drop == nullptr) continue;
-      const Call call = call_of("the dropping of a posted function");
-      failure_of(call, enter(call, [&] { return posted->drop(instance, posted->data); }));
+      Call call = call_of("the dropping of a posted function");
+      call.recurs = true;  // there may be thousands
+      failure_of(call, enter(call, posted_, [&] { return posted->drop(instance, posted->data); }));
     }
   } catch (const std::exception& error) {
     log_error("{}: {}", name(), error.what());

@@ -152,7 +152,8 @@ class PluginInstance {
   void find_metrics_sink();
   void call_event(const DeclaredHandler& handler, CustomEvent& event,
                   const BoundArguments& arguments);
-  void run_posted(const Call& call);
+  // The failure of the first that failed; nullptr: none.
+  std::exception_ptr run_posted(const Call& call);
   void drop_posted(grapnel_instance* instance) noexcept;
   void destroy() noexcept;
   [[noreturn]] void refuse(const Call& call, std::int32_t status);
@@ -165,6 +166,8 @@ class PluginInstance {
   StateReader reader_{host_};
   grapnel_instance* instance_ = nullptr;
   std::array<Slot, kHookCount> slots_{};  // by hook
+  Slot posted_;                           // functions that its threads have posted
+  Slot sink_calls_;                       // of its metrics sink
   Slot other_;                            // all other functions
   HookMask mask_;
   const grapnel_state* state_ = nullptr;

@@ -25,6 +25,7 @@
 namespace grapnel::bridge {
 namespace {
 
+constexpr const char* kPostedFunction = "a posted function";
 constexpr std::uint32_t kLookEvery = 256;  // recurring calls of a hook, at most
 // And the process, where the calls are frequent: a look takes some tens of microseconds.
 constexpr auto kLookAtProcessEvery = std::chrono::milliseconds(100);
@@ -132,22 +133,32 @@ void PluginInstance::report_changes(const Call& call, const std::vector<std::str
 
 void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
   Slot& slot = slots_[static_cast<std::size_t>(call.hook)];
+  std::exception_ptr failure;
   if (host_.posted.waiting() > 0) [[unlikely]]
-    run_posted(call);
-  if (slot.function == nullptr) return;
-  throw_failure(call, enter(call, slot, [&] { return slot.function(instance_, event); }));
+    failure = run_posted(call);
+  // What tells the plugin of the run's end comes all the same.
+  const bool is_told = call.hook == Hook::on_exception || call.hook == Hook::on_run_end;
+  if (failure != nullptr && !is_told) std::rethrow_exception(failure);
+  if (slot.function != nullptr) {
+    throw_failure(call, enter(call, slot, [&] { return slot.function(instance_, event); }));
+  }
+  throw_if(failure);
 }
 
 // Those that wait now; what they post themselves waits for the next hook. After a failure so do the
 // others.
-void PluginInstance::run_posted(const Call& hook) {
+std::exception_ptr PluginInstance::run_posted(const Call& hook) {
   Call call = hook;
-  call.name = "a posted function";
+  call.name = kPostedFunction;
+  call.recurs = true;
   for (std::size_t left = host_.posted.waiting(); left > 0; --left) {
     const auto posted = host_.posted.take();
-    if (!posted) return;
-    throw_failure(call, enter(call, [&] { return posted->run(instance_, posted->data); }));
+    if (!posted) break;
+    const std::int32_t status =
+        enter(call, posted_, [&] { return posted->run(instance_, posted->data); });
+    if (std::exception_ptr failure = failure_of(call, status)) return failure;
   }
+  return nullptr;
 }
 
 std::vector<PluginCallback::HookTime> PluginInstance::hook_times() const {
@@ -160,6 +171,8 @@ std::vector<PluginCallback::HookTime> PluginInstance::hook_times() const {
                      slot.seconds * static_cast<double>(calls) / static_cast<double>(slot.calls)});
   };
   for (std::size_t i = 0; i < kHookCount; ++i) add(kHookNames[i], slots_[i]);
+  add(kPostedFunction, posted_);
+  add("its metrics sink", sink_calls_);
   return times;
 }
 
