@@ -268,6 +268,24 @@ TEST_CASE("a plugin draws below the bars of a terminal and prints above them") {
         }) == GRAPNEL_OK);
 }
 
+TEST_CASE("a plugin runs the model, and is told that a hook has none") {
+  RecordingHost host;
+  host.forward = [](const FakeTensorPtr& input) {
+    auto output = FakeTensor::make(input->values);
+    for (double& value : output->values) value *= 2;
+    return output;
+  };
+  CHECK(run(host, [](auto& event) {
+          const Tensor input = event.tensor({1, 2.5});
+          CHECK(event.forward(input).to_vector() == std::vector<double>{2, 5});
+          CHECK(event.forward(input, grapnel::plugin::ForwardMode::as_is).numel() == 2);
+        }) == GRAPNEL_OK);
+  CHECK(host.live_handles == 0);
+  host.forward = nullptr;
+  CHECK(run(host, [](auto& event) { event.forward(event.tensor({1})); }) == GRAPNEL_ERROR);
+  CHECK(host.failures.back() == "running the model: not possible in this hook");
+}
+
 TEST_CASE("in C: checkpoints and the terminal") {
   RecordingHost host;
   const auto& checkpoint = table<grapnel_checkpoint>(host, GRAPNEL_EXT_CHECKPOINT);
