@@ -15,6 +15,7 @@
 #include <grapnel/host/trust.h>
 
 #include "descriptions.h"
+#include "origin.h"
 
 namespace grapnel::host {
 namespace {
@@ -55,12 +56,14 @@ Inspection inspect_candidate(const Candidate& candidate) {
   return inspection;
 }
 
-Inspection inspect_copy(const EnabledPlugin& plugin, const Store& store) {
+Inspection inspect_copy(const EnabledPlugin& plugin, const Store& store, const Origin& origin) {
   Inspection inspection;
   inspection.state = PluginState::missing;
   inspection.path = store.path_of(plugin.digest, plugin.file);
   inspection.note =
-      fmt::format("its file {} is gone; its copy is used", quote(plugin.origin.string()));
+      origin.state == Origin::State::unreachable
+          ? origin.failure + "; its copy is used"
+          : fmt::format("its file {} is gone; its copy is used", quote(plugin.origin.string()));
   inspection.manifest = read_enabled_manifest(plugin, store);
   inspection.digest = plugin.digest;
   try {
@@ -159,11 +162,15 @@ Inspection inspect_plugin(const std::string& argument, const DiscoveryOptions& o
   const Store store(options.directories);
   Inspection inspection;
   const EnabledPlugin* record = enabled.find(argument);
+  std::string command = "grapnel plugin enable " + argument;
   try {
     inspection = inspect_candidate(find_candidate(argument, options));
   } catch (const PluginError&) {
     if (record == nullptr) throw;
-    inspection = inspect_copy(*record, store);
+    const Origin origin = look_at_origin(*record, discover(options));
+    if (origin.found) command = enable_command(*origin.found);
+    inspection =
+        origin.found ? inspect_candidate(*origin.found) : inspect_copy(*record, store, origin);
   }
   if (inspection.manifest) record = enabled.find(inspection.manifest->id);
   const Suspicions suspicions(options.directories);
@@ -175,8 +182,7 @@ Inspection inspect_plugin(const std::string& argument, const DiscoveryOptions& o
     } else if (inspection.state == PluginState::disabled) {
       inspection.state = PluginState::update_waits;
       inspection.note =
-          fmt::format("version {} is in use; to use this one: grapnel plugin enable {}",
-                      record->version, argument);
+          fmt::format("version {} is in use; to use this one: {}", record->version, command);
     }
     judge_enabled(inspection, *record, store, suspicions);
   }

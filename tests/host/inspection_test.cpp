@@ -55,6 +55,21 @@ TEST_CASE("an enabled plugin whose file is gone is inspected from its copy") {
   CHECK(inspection.manifest->id == "ema");
 }
 
+TEST_CASE("an enabled plugin that is in no search path is inspected from its file") {
+  const PluginWorld world;
+  const fs::path library = world.add_plugin("ema", {}, world.dir / "built");
+  world.enable(library.string());
+  Inspection inspection = inspect_plugin("ema", world.discovery());
+  CHECK(inspection.state == PluginState::enabled);
+  CHECK(inspection.path == library);
+  CHECK(inspection.note.empty());
+  world.add_plugin("ema", {.version = "2.0.0"}, world.dir / "built");
+  test::change_library(library);
+  inspection = inspect_plugin("ema", world.discovery());
+  CHECK(inspection.state == PluginState::update_waits);
+  CHECK_THAT(inspection.note, Contains("grapnel plugin enable") && Contains(library.string()));
+}
+
 TEST_CASE("a refused plugin is shown as far as it can be read") {
   const PluginWorld world;
   const fs::path library = world.add_plugin("ema", {.abi_major = 9});
