@@ -49,7 +49,7 @@ Verdict verdict(CheckResult result) {
   return {};
 }
 
-void print_text(const validation::Validation& result) {
+void print_text(const validation::Validation& result, bool is_whole) {
   print(result.candidate.describe() + "\n\n");
   std::map<CheckResult, int> counts;
   for (const validation::CheckReport& check : result.checks) {
@@ -66,7 +66,11 @@ void print_text(const validation::Validation& result) {
     summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", count, verdict(outcome).text);
   }
   print(fmt::format("\n{} checks: {}\n", result.checks.size(), summary));
-  print(result.ok() ? "The plugin is valid.\n" : "The plugin is not valid.\n");
+  if (!result.ok()) {
+    print("The plugin is not valid.\n");
+  } else {
+    print(is_whole ? "The plugin is valid.\n" : "The selected checks passed.\n");
+  }
 }
 
 void run_validate(const ValidateOptions& options, Context& context) {
@@ -77,7 +81,7 @@ void run_validate(const ValidateOptions& options, Context& context) {
   if (options.json) {
     print_json(to_json(result));
   } else {
-    print_text(result);
+    print_text(result, options.only.empty());
   }
   if (!result.ok()) context.exit_code = static_cast<int>(ExitCode::plugin_refused);
 }

@@ -7,9 +7,11 @@
 //   evaluate   runs a validation
 //   status     logs the step, the epoch and the latest metrics
 //
-// One command a line; the file is removed as soon as its last line is complete. A thread of the plugin
-// looks at it, so that a slow file system never holds the training up, and posts what it read to the
-// training thread. A file that is there before the fit begins is obeyed, too.
+// One command a line; the file is removed once it ends with a complete line. Write it in one go, as echo
+// does, or write another file and rename it. A thread of the plugin looks at it, so that a slow file
+// system never holds the training up, and posts what it read to the training thread. "save" and
+// "evaluate" wait for the end of the next training batch. A file that is there before the fit begins is
+// obeyed, too; one of more than 4096 bytes is left alone.
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -32,21 +34,34 @@ using namespace grapnel::plugin;
 namespace fs = std::filesystem;
 
 constexpr std::uintmax_t kLargestFile = 4096;  // bytes
+constexpr const char* kReason = "the control file says so";
+
+std::string content(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
 
 // What the file says once its last line is complete; it is gone then. Nothing: not yet.
-std::optional<std::string> take(const fs::path& file) {
+std::optional<std::string> take(const fs::path& file, const Logger& logger) {
   std::error_code error;
   const std::uintmax_t size = fs::file_size(file, error);  // an error of what is no regular file
   if (error || size == 0) return {};
-  std::string text;
-  if (size <= kLargestFile) {
-    std::ifstream in(file, std::ios::binary);
-    text.assign(std::istreambuf_iterator<char>(in), {});
-    if (text.empty() || text.back() != '\n') return {};
+  if (size > kLargestFile) {
+    logger.warning_once("size", "the control file " + file.string() +
+                                    " has more than 4096 bytes; it is left alone");
+    return {};
   }
-  // Never the same commands twice: a file that can't be removed isn't obeyed.
-  if (!fs::remove(file, error) || error) return {};
-  return size > kLargestFile ? std::string("a file of more than 4096 bytes\n") : text;
+  const std::string seen = content(file);
+  if (seen.empty() || seen.back() != '\n') return {};
+  // Never the same commands twice: a file that can't be moved and removed isn't obeyed. What was added
+  // to it meanwhile is read with the rest.
+  fs::path taken = file;
+  taken += ".taken";
+  fs::rename(file, taken, error);
+  if (error) return {};
+  std::string text = content(taken);
+  if (!fs::remove(taken, error) || error) return {};
+  return text;
 }
 
 void log_status(const Services& training) {
@@ -62,35 +77,26 @@ void log_status(const Services& training) {
   training.log_info(text);
 }
 
-// On the training thread.
-void obey(const std::string& command, const Services& training) {
-  if (command == "stop") {
-    training.request_stop("the control file says so");
-  } else if (command == "save") {
-    training.request_save("the control file says so");
-  } else if (command == "evaluate") {
-    training.request_evaluate("the control file says so");
-  } else if (command == "status") {
-    log_status(training);
-  } else {
-    training.log_warning("the control file says \"" + command +
-                         "\"; commands are stop, save, evaluate and status");
-  }
-}
-
 class ControlFile final : public Callback {
  public:
   explicit ControlFile(const Params& params)
       : file_(params.get("file", "control")), interval_(params.get("interval", 1.0)) {}
   ~ControlFile() override { stop_watching(); }
 
-  void init(Services& services) override { training_.emplace(services.training_thread()); }
+  void init(Services& services) override {
+    training_.emplace(services.training_thread());
+    logger_.emplace(services.logger());
+  }
 
   void on_fit_start(Event& event) override {
     stop_watching();
     ended_ = false;
     const fs::path directory(event.run_directory());
     watcher_ = std::thread([this, file = directory / file_] { watch(file); });
+  }
+  void on_train_batch_end(TrainBatchEnd& event) override {
+    if (std::exchange(saves_, false)) event.request_save(kReason);
+    if (std::exchange(evaluates_, false)) event.request_evaluate(kReason);
   }
   void on_fit_end(Event&) override { stop_watching(); }
   void on_exception(ExceptionEvent&) override { stop_watching(); }
@@ -101,7 +107,7 @@ class ControlFile final : public Callback {
     std::unique_lock lock(mutex_);
     while (!ended_) {
       lock.unlock();
-      if (const std::optional<std::string> text = take(file)) post(*text);
+      if (const std::optional<std::string> text = take(file, *logger_)) post(*text);
       lock.lock();
       changed_.wait_for(lock, interval, [this] { return ended_; });
     }
@@ -112,7 +118,25 @@ class ControlFile final : public Callback {
     for (std::string line; std::getline(lines, line);) {
       if (!line.empty() && line.back() == '\r') line.pop_back();
       if (line.empty()) continue;
-      training_->post([line](Services& training) { obey(line, training); });
+      if (!training_->post([this, line](Services& training) { obey(line, training); })) {
+        logger_->warning("the command \"" + line + "\" of the control file is lost");
+      }
+    }
+  }
+
+  // On the training thread, at any hook of a batch: save and evaluate wait for one that allows them.
+  void obey(const std::string& command, const Services& training) {
+    if (command == "stop") {
+      training.request_stop(kReason);
+    } else if (command == "save") {
+      saves_ = true;
+    } else if (command == "evaluate") {
+      evaluates_ = true;
+    } else if (command == "status") {
+      log_status(training);
+    } else {
+      training.log_warning("the control file says \"" + command +
+                           "\"; commands are stop, save, evaluate and status");
     }
   }
 
@@ -128,6 +152,9 @@ class ControlFile final : public Callback {
   fs::path file_;
   double interval_;
   std::optional<TrainingThread> training_;
+  std::optional<Logger> logger_;
+  bool saves_ = false;  // asked for, not yet requested
+  bool evaluates_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool ended_ = false;  // guarded by mutex_

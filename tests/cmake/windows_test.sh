@@ -22,7 +22,7 @@ compiles() {
     -DGRAPNEL_ABI_TARGET=GRAPNEL_ABI_MINOR -DGRAPNEL_VERSION='"0"' -DGRAPNEL_INSTALLED_PLUGINS='"plugins"' -isystem headers \
     -I"$sources/core/base/include" -I"$sources/core/base/internal" -I"$sources/core/base/src" \
     -I"$sources/host/include" -I"$sources/host/src" -I"$sources/host/program" \
-    -I"$sources/plugin-sdk/include" "$name.cpp"
+    -I"$sources/host/validation/include" -I"$sources/plugin-sdk/include" "$name.cpp"
 }
 
 # sources_of FOLDER: its sources, without those of other systems.

@@ -199,7 +199,7 @@ void PluginInstance::end_leases() noexcept {
 }
 
 void PluginInstance::end_display() noexcept {
-  host_.live_area.reset();
+  if (host_.live_area != nullptr) host_.live_area->hide();  // the plugin may still read its info
   host_.pins.clear();
 }
 

@@ -116,7 +116,9 @@ class Validator {
   }
 
   Validation run() {
-    for (CheckReport& report : run_static_checks(result_.candidate)) add(std::move(report));
+    for (CheckReport& report : run_static_checks(result_.candidate)) {
+      add(std::move(report), report.id == "static.usable" && is_bad(report.result));
+    }
     if (result_.candidate.refused.empty()) {
       load();
     } else {
@@ -128,8 +130,9 @@ class Validator {
   }
 
  private:
-  void add(CheckReport report) {
-    if (selected_.contains(report.id)) result_.checks.push_back(std::move(report));
+  // prevents: others are skipped because of it, so that it is told even if it isn't selected.
+  void add(CheckReport report, bool prevents = false) {
+    if (prevents || selected_.contains(report.id)) result_.checks.push_back(std::move(report));
   }
   void skipped(std::string_view id, std::string_view title) {
     add({.id = std::string(id),
@@ -148,11 +151,10 @@ class Validator {
     }
     const host::ProbeResult probe = probe_plugin(result_.candidate, directories_, options_.probe);
     for (CheckReport& report : judge_probe(probe, *read_manifest(result_.candidate))) {
-      if (is_bad(report.result) && report.group == "load" && report.id != "load.process_state" &&
-          prevented_.empty()) {
-        prevented_ = fmt::format("{} did not pass", report.id);
-      }
-      add(std::move(report));
+      const bool prevents = is_bad(report.result) && report.group == "load" &&
+                            report.id != "load.process_state" && prevented_.empty();
+      if (prevents) prevented_ = fmt::format("{} did not pass", report.id);
+      add(std::move(report), prevents);
     }
   }
 

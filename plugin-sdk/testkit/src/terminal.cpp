@@ -25,7 +25,8 @@ std::int32_t draw_lines(const grapnel_host* host, const grapnel_terminal_line* c
   }
   std::vector<std::string> drawn;
   for (std::uint64_t i = 0; i < count; ++i) {
-    if (lines[i] == nullptr || lines[i]->struct_size < sizeof(grapnel_terminal_line) ||
+    if (lines[i] == nullptr ||
+        lines[i]->struct_size < GRAPNEL_END_OF(grapnel_terminal_line, style) ||
         lines[i]->reserved != 0 || !is_text(lines[i]->text) || !is_text(lines[i]->style)) {
       return GRAPNEL_INVALID_ARGUMENT;
     }

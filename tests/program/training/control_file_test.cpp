@@ -55,4 +55,24 @@ TEST_CASE("control_file takes a path of the user's, and waits for the end of the
   CHECK_FALSE(fs::exists(file));
 }
 
+TEST_CASE("control_file's commands wait for a batch, and a large file is left alone") {
+  const Trainee user;
+  user.drop_in("control_file");
+  const fs::path file = user.write("commands", "save\nevaluate\n");  // before the fit
+  Arguments arguments = kEndless;
+  arguments.insert(arguments.end(), {"--set", "callbacks.control_file.file=" + file.string()});
+  Running run(user, arguments);
+  REQUIRE(run.until_exists(user.here("run/checkpoints")));
+  const std::string large(5000, '\n');
+  user.write("commands", large);
+  REQUIRE(run.until_says("has more than 4096 bytes"));
+  CHECK(read_file(file) == large);
+  user.write("commands.new", "stop\n");
+  fs::rename(user.here("commands.new"), file);
+  CHECK(run.exit_code() == 0);
+  INFO(run.error());
+  CHECK_THAT(run.error(), Contains("save at step"));
+  CHECK_THAT(run.error(), Contains("evaluate at step"));
+}
+
 }  // namespace control_file_test

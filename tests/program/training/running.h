@@ -93,12 +93,11 @@ class Running {
 
   // Waits until a file is there, as long as the process lives.
   bool until_exists(const std::filesystem::path& file) {
-    for (int i = 0; i < 3000; ++i) {
-      if (std::filesystem::exists(file)) return true;
-      if (has_ended()) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    return false;
+    return until([&] { return std::filesystem::exists(file); });
+  }
+  // The same for a text on its standard error.
+  bool until_says(const std::string& text) {
+    return until([&] { return error().find(text) != std::string::npos; });
   }
 
   // The status as of waitpid().
@@ -117,6 +116,16 @@ class Running {
   std::string error() const { return read_file(error_); }
 
  private:
+  template <class Condition>
+  bool until(Condition holds) {
+    for (int i = 0; i < 3000; ++i) {
+      if (holds()) return true;
+      if (has_ended()) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  }
+
   static void connect(posix_spawn_file_actions_t& actions, int number, StreamKind kind,
                       const std::filesystem::path& file) {
     if (kind != StreamKind::no_reader) {

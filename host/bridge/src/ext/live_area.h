@@ -12,6 +12,11 @@ struct LiveArea {
   grapnel_terminal_info info{};
   std::shared_ptr<ProgressSink> sink;  // where text is
   std::unique_ptr<TextArea> text;      // null while nothing is shown
+
+  void hide() noexcept {
+    text.reset();
+    sink.reset();
+  }
 };
 
 }  // namespace grapnel::bridge

@@ -65,7 +65,8 @@ std::vector<StyledLine> checked_lines(const grapnel_terminal_line* const* lines,
   if (count > 0 && lines == nullptr) throw ContractBreach{"the list of lines is NULL"};
   std::vector<StyledLine> read;
   for (std::uint64_t i = 0; i < count; ++i) {
-    if (lines[i] == nullptr || lines[i]->struct_size < sizeof(grapnel_terminal_line)) {
+    if (lines[i] == nullptr ||
+        lines[i]->struct_size < GRAPNEL_END_OF(grapnel_terminal_line, style)) {
       throw ContractBreach{fmt::format("line {} is NULL or too short", i)};
     }
     if (lines[i]->reserved != 0) {
