@@ -25,7 +25,7 @@ cp -r "$here/program" sources
 
 fail() { echo "$*"; exit 1; }
 # Only what ships is installed.
-expected=$(cd "$here/../../plugins" && printf '%s\n' */ | sed 's|/$||' | sort)
+expected=$(cd "$here/../../plugins" && printf '%s\n' */plugin.json | sed 's|/plugin.json$||' | sort)
 installed=$(cd prefix/lib*/grapnel/plugins && printf '%s\n' *.so | sed 's/[.]so$//' | sort)
 [[ $installed == "$expected" ]] || fail "installed plugins: $installed; expected: $expected"
 
