@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "captured_log.h"
 #include "catch.h"
 #include "support/in_process_plugin.h"
 #include "support/toy_training.h"
@@ -165,6 +166,32 @@ TEST_CASE("posted functions that fail keep no plugin from being told of the run'
   Toy toy;
   CHECK_THROWS_WITH(toy.fit({plugin.handle()}), Contains("no answer from the server"));
   CHECK(told == std::vector<std::string>{"exception", "run end"});
+}
+
+TEST_CASE("a posted function's failure is told although the hook after it fails too") {
+  Ran ran;
+  Posted one{&ran, 1};
+  ran.body = [](const Caller& caller) {
+    caller.fail("no answer from the server");
+    return GRAPNEL_ERROR;
+  };
+  InProcessPlugin plugin;
+  ask(plugin);
+  plugin.on(Hook::on_fit_end, [&](const Caller& caller, const grapnel_Event*) {
+    return thread_of(caller).post(caller.host, run, drop, &one);
+  });
+  plugin.on(Hook::on_run_end, [](const Caller& caller, const grapnel_Event*) {
+    caller.fail("the report can't be written");
+    return GRAPNEL_ERROR;
+  });
+  const CapturedLog log;
+  Toy toy;
+  try {
+    toy.fit({plugin.handle()});
+  } catch (const std::exception&) {  // of on_run_end
+  }
+  CHECK(ran.what.front() == "run 1");
+  CHECK_THAT(log.text(), Contains("no answer from the server"));
 }
 
 TEST_CASE("the time of posted functions is told with that of the hooks") {

@@ -140,7 +140,12 @@ void PluginInstance::fire(const Call& call, const grapnel_Event* event) {
   const bool is_told = call.hook == Hook::on_exception || call.hook == Hook::on_run_end;
   if (failure != nullptr && !is_told) std::rethrow_exception(failure);
   if (slot.function != nullptr) {
-    throw_failure(call, enter(call, slot, [&] { return slot.function(instance_, event); }));
+    try {
+      throw_failure(call, enter(call, slot, [&] { return slot.function(instance_, event); }));
+    } catch (...) {  // only one of the two can be thrown
+      if (failure != nullptr) log_text(LogLevel::error, printable(describe_exception(failure)));
+      throw;
+    }
   }
   throw_if(failure);
 }
