@@ -47,10 +47,4 @@ bool SelectedChecks::contains(std::string_view id) const {
          });
 }
 
-bool SelectedChecks::any_of_group(std::string_view group) const {
-  return only_.empty() || std::ranges::any_of(only_, [&](const std::string& name) {
-           return group_of(name) == group;
-         });
-}
-
 }  // namespace grapnel::validation

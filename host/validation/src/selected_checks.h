@@ -13,7 +13,6 @@ class SelectedChecks {
   explicit SelectedChecks(std::vector<std::string> only);
 
   [[nodiscard]] bool contains(std::string_view id) const;
-  [[nodiscard]] bool any_of_group(std::string_view group) const;
 
  private:
   std::vector<std::string> only_;  // empty: all
